@@ -1,0 +1,1 @@
+"""One genome-wide association scan: its results table, files, and lead blocks."""

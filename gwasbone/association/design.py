@@ -1,0 +1,279 @@
+"""The design of an association: who is analysed for which trait, with which covariates.
+
+Pure: tables in, a frozen `Design` out. Symbols: n people of the genotypes, q traits, k covariates
+including the intercept; n_g and q_g are those of one group of traits.
+
+A person without some covariate is left out of every trait. A person without a trait is left out
+of that trait only: traits with the same people form a `TraitGroup` and are analysed together,
+and the intersection over all traits is never taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.association.covariates import covariate_columns, group_matrix
+from gwasbone.errors import GwasboneWarning, InputError, UsageError
+from gwasbone.phenotypes.traits import (
+    BinaryCoding,
+    Trait,
+    TraitValues,
+    rank_inverse_normal,
+    trait_values,
+)
+
+log = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Method = Literal["linear", "logistic"]
+
+
+@dataclass(frozen=True)
+class TraitGroup:
+    """Traits measured in exactly the same people.
+
+    Parameters
+    ----------
+    traits : q_g traits, the columns of ``Y``.
+    people : (n,) whether each person of ``Design.ids`` is analysed; n_g are.
+    Y : (n_g, q_g) phenotypes, complete.
+    X : (n_g, k) covariates, the intercept first, the others with mean 0 and SD 1 in these
+        people (which changes no genotype effect and keeps the fits well conditioned).
+    covariates : k names, of the columns of ``X``.
+    """
+
+    traits: tuple[Trait, ...]
+    people: BoolArray
+    Y: FloatArray
+    X: FloatArray
+    covariates: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(trait.name for trait in self.traits)
+
+    @property
+    def n(self) -> int:
+        return self.Y.shape[0]
+
+
+@dataclass(frozen=True)
+class Design:
+    """Who is analysed for what.
+
+    Parameters
+    ----------
+    ids : (n,) names of the people of the genotypes, in the genotypes' order.
+    groups : the traits by missingness pattern, in the order in which the traits were asked for.
+    method : ``linear`` or ``logistic``.
+    covariates : covariate columns besides the intercept, categorical ones spelled ``name=level``.
+    n_not_in_table : people of the genotypes who are in no phenotype table.
+    n_without_covariate : people in the table who miss some covariate, left out of every trait.
+    """
+
+    ids: npt.NDArray[np.str_]
+    groups: tuple[TraitGroup, ...]
+    method: Method
+    covariates: tuple[str, ...]
+    n_not_in_table: int
+    n_without_covariate: int
+
+    @property
+    def traits(self) -> tuple[Trait, ...]:
+        return tuple(trait for group in self.groups for trait in group.traits)
+
+
+def build_design(
+    ids: Sequence[str],
+    phenotypes: pd.DataFrame,
+    *,
+    traits: Sequence[str],
+    covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
+    method: Method = "linear",
+    binary_coding: BinaryCoding | None = None,
+    rint: bool = False,
+    standardize: bool = False,
+) -> Design:
+    """Lay out an association of traits with covariates for the people of the genotypes.
+
+    Parameters
+    ----------
+    ids : n names of the people of the genotypes.
+    phenotypes : table indexed by person that holds all columns named below (`pick_columns`).
+    traits, covariates : names of columns of numbers.
+    categorical : covariates taken as categories, numbers or text; a name that is also in
+        ``covariates`` is categorical. The most frequent level is the reference, each other one
+        an indicator. One with a single level is left out with `DroppedCovariateWarning`.
+    method : ``logistic`` takes {0, 1} or {1, 2} (2 = case) and nothing else.
+    binary_coding : what {0, 1, 2} or −9 mean. ``01``: 1 = case, −9 missing. ``12``: 2 = case,
+        1 = control, 0 and −9 missing (PLINK's).
+    rint : replace each quantitative trait, within its people, by Blom's normal scores.
+    standardize : give each quantitative trait mean 0 and SD 1 (divisor n − 1) in its people.
+
+    Raises
+    ------
+    InputError
+        No person in common; text; a constant or empty trait; too few people; a covariate that
+        is constant or a combination of others; a trait that is not coded as its method needs.
+    UsageError
+        Options that contradict each other.
+
+    Warns
+    -----
+    BinaryTraitWarning, DroppedCovariateWarning
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"bmd": [1.0, 2, 4, 3], "age": [50, 60, 70, 90]}, index=list("abcd"))
+    >>> build_design(["d", "c", "b", "a"], table, traits=["bmd"], covariates=["age"]).traits
+    (Trait(name='bmd', kind='quantitative', n=4, n_cases=None),)
+    """
+    categorical = tuple(dict.fromkeys(categorical))
+    numeric = tuple(name for name in dict.fromkeys(covariates) if name not in categorical)
+    _check_names(phenotypes, traits, numeric, categorical)
+    if method == "logistic" and (rint or standardize):
+        raise UsageError("expected --rint and --standardize with a linear model, not logistic")
+    names = np.asarray(ids, dtype=str)
+    table, in_table = _aligned(names, phenotypes)
+
+    columns = covariate_columns(table, numeric, categorical, in_table)
+    values = {
+        name: trait_values(table, name, coding=binary_coding, need_binary=method == "logistic")
+        for name in traits
+    }
+    groups = []
+    for people, members in _patterns(values, columns.complete):
+        matrix = group_matrix(columns, people, members)
+        X = matrix.X
+        made = [_finished(name, values[name], people, X.shape[1], method) for name in members]
+        Y = np.column_stack(
+            [_transformed(values[t.name].y[people], t, rint, standardize) for t in made]
+        )
+        log.info("%s: n = %d, %d covariates", ", ".join(members), len(X), X.shape[1] - 1)
+        groups.append(TraitGroup(tuple(made), people, Y, X, matrix.names))
+    design = Design(
+        ids=names,
+        groups=tuple(groups),
+        method=method,
+        covariates=columns.labels,
+        n_not_in_table=int((~in_table).sum()),
+        n_without_covariate=int((in_table & ~columns.complete).sum()),
+    )
+    log.info(
+        "%d genotyped people: %d in no phenotype table, %d without some covariate",
+        len(names), design.n_not_in_table, design.n_without_covariate,
+    )  # fmt: skip
+    return design
+
+
+def _check_names(
+    phenotypes: pd.DataFrame,
+    traits: Sequence[str],
+    numeric: Sequence[str],
+    categorical: Sequence[str],
+) -> None:
+    if not traits:
+        raise UsageError("expected at least one trait, got none: name columns with --pheno")
+    for role, names in (("trait", list(traits)), ("covariate", [*numeric, *categorical])):
+        missing = [name for name in names if name not in phenotypes.columns]
+        if missing:
+            raise InputError(
+                f"expected {role} columns {', '.join(missing)} in the phenotype table, it has "
+                f"{', '.join(map(str, phenotypes.columns[:8]))}"
+            )
+    if len(set(traits)) < len(traits):
+        raise UsageError(f"expected each trait once, got {', '.join(traits)}")
+    both = [name for name in traits if name in (*numeric, *categorical)]
+    if both:
+        raise UsageError(f"expected traits and covariates apart, {', '.join(both)} is both")
+
+
+def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.DataFrame, BoolArray]:
+    """The table in the genotypes' order, and who of the genotypes is in it."""
+    for where, names in (("genotypes", pd.Index(ids)), ("phenotype table", phenotypes.index)):
+        repeated = names[names.duplicated()].unique()
+        if len(repeated):
+            raise InputError(
+                f"expected each person once in the {where}, {len(repeated):,} are there twice "
+                f"({', '.join(map(str, repeated[:3]))}): name people by FID_IID or remove copies"
+            )
+    known = phenotypes.rename(index=str)
+    in_table = np.asarray(pd.Index(ids).isin(known.index))
+    if not in_table.any():
+        raise InputError(
+            "expected people in both genotypes and phenotype table, none is: genotypes have "
+            f"{', '.join(ids[:2])}, the table has {', '.join(known.index[:2])}; "
+            "try the other --id rule (iid or fid_iid)"
+        )
+    return known.reindex(ids), in_table
+
+
+def _patterns(
+    values: dict[str, TraitValues], complete: BoolArray
+) -> list[tuple[BoolArray, list[str]]]:
+    groups: dict[bytes, tuple[BoolArray, list[str]]] = {}
+    for name, trait in values.items():
+        people = complete & ~np.isnan(trait.y)
+        if not people.any():
+            raise InputError(
+                f"expected people with trait {name} and all covariates, there are none "
+                f"({(~np.isnan(trait.y)).sum():,} genotyped people have the trait)"
+            )
+        groups.setdefault(np.packbits(people).tobytes(), (people, []))[1].append(name)
+    return list(groups.values())
+
+
+class BinaryTraitWarning(GwasboneWarning):
+    """A linear model of a case-control trait: effects are differences in risk, not log odds."""
+
+
+def _finished(name: str, values: TraitValues, people: BoolArray, k: int, method: Method) -> Trait:
+    y, kind = values.y[people], values.kind
+    n = len(y)
+    if n < k + 2:
+        raise InputError(
+            f"expected at least {k + 2} people for trait {name} (a genotype, the intercept, "
+            f"{k - 1} covariates, one degree of freedom), there are {n} with all of it"
+        )
+    if np.ptp(y) == 0:
+        raise InputError(
+            f"expected trait {name} to vary, all {n:,} people analysed have {y[0]:g}"
+            f"{' (controls only)' if kind == 'binary' and y[0] == 0 else ''}"
+            f"{' (cases only)' if kind == 'binary' and y[0] == 1 else ''}"
+        )
+    if kind == "quantitative":
+        return Trait(name, "quantitative", n)
+    cases = int(y.sum())
+    if method == "linear":
+        warnings.warn(
+            f"linear model of the binary trait {name} ({cases:,} cases, {n - cases:,} controls): "
+            "effects are differences in risk; --method logistic gives log odds",
+            BinaryTraitWarning,
+            stacklevel=3,
+        )
+    return Trait(name, "binary", n, cases)
+
+
+def _transformed(y: FloatArray, trait: Trait, rint: bool, standardize: bool) -> FloatArray:
+    if trait.kind == "binary":
+        if rint or standardize:
+            raise UsageError(
+                f"expected quantitative traits with --rint and --standardize, {trait.name} is "
+                "binary: run it apart"
+            )
+        return y
+    if rint:
+        y = rank_inverse_normal(y)
+    if standardize:
+        y = (y - y.mean()) / y.std(ddof=1)
+    return y

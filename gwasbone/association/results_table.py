@@ -1,0 +1,73 @@
+"""The table of one association scan: one row per variant, the same columns from every method."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.errors import InputError
+
+#: What names a variant, in sorting order.
+KEY = ("chromosome", "position_bp", "other_allele", "effect_allele")
+
+#: Column -> dtype, in order. ``chromosome`` is coded as in ``gwasbone.genome``; the effect
+#: allele is ALT; ``statistic`` is t, z or signed √χ² (``dof`` is inf for the last two);
+#: ``status`` is '' where the variant was tested, else the reason why not, with NaN numbers.
+COLUMNS: dict[str, str] = {
+    "chromosome": "int16",
+    "position_bp": "int32",
+    "other_allele": "object",
+    "effect_allele": "object",
+    "source_id": "object",
+    "n": "int32",
+    "effect_allele_frequency": "float64",
+    "call_rate": "float64",
+    "beta": "float64",
+    "se": "float64",
+    "statistic": "float64",
+    "dof": "float64",
+    "neg_log10_p": "float64",
+    "test": "object",
+    "status": "object",
+}
+
+
+def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with exactly the canonical columns and dtypes, sorted by locus and alleles.
+
+    Parameters
+    ----------
+    table : DataFrame with at least the columns of ``COLUMNS``; others are left out.
+
+    Returns
+    -------
+    DataFrame with a fresh index; columns are shared with ``table`` where nothing changed.
+
+    Raises
+    ------
+    InputError
+        Where columns are missing or cannot take their dtype; all faults in one message.
+    """
+    faults = [f"no column {name}" for name in COLUMNS if name not in table.columns]
+    columns = {}
+    for name, dtype in COLUMNS.items():
+        if name not in table.columns:
+            continue
+        column = table[name]
+        if dtype != "float64" and column.isna().any():
+            faults.append(f"{name} has {int(column.isna().sum())} missing values")
+            continue
+        try:
+            columns[name] = column.astype(dtype)
+        except (TypeError, ValueError) as error:
+            faults.append(f"{name} cannot be {dtype} ({error})")
+    if faults:
+        raise InputError(f"association results table: expected canonical columns; {'; '.join(faults)}")
+    result = pd.DataFrame(columns).reset_index(drop=True)
+    return result if _is_sorted(result) else result.sort_values(list(KEY), ignore_index=True)
+
+
+def _is_sorted(table: pd.DataFrame) -> bool:
+    """Whether loci rise strictly; alleles matter only where two variants share a locus."""
+    locus = (table["chromosome"].to_numpy().astype(np.int64) << 32) + table["position_bp"].to_numpy()
+    return bool((np.diff(locus) > 0).all())

@@ -1,0 +1,1 @@
+"""Dosage blocks: dense (variants × samples) arrays and the kernels that run over them."""

@@ -1,0 +1,1 @@
+"""Cohorts: reading genotypes, quality control, ancestry, relatedness, pruning (on Hail)."""

@@ -1,0 +1,117 @@
+"""The variant table: one shape, whatever file the variants came from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY
+from gwasbone.errors import InputError
+from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
+
+#: Decisions taken on reading: such variants cannot be placed or tested, whatever the thresholds.
+READ_STAGE = "read"
+
+
+def chromosome_codes(names: pd.Series) -> np.ndarray:
+    """(m,) int16 codes of chromosome names; 0 where the name is no chromosome we know."""
+    categories = names.astype("category")
+    codes = np.array([chromosome_code(str(c)) or 0 for c in categories.cat.categories], np.int16)
+    return codes[categories.cat.codes.to_numpy()]
+
+
+def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedTable:
+    """Sort variants by locus and set aside, by name, those that cannot be placed or written.
+
+    Parameters
+    ----------
+    raw : columns ``chromosome`` (as spelt in the file), ``position_bp``, ``ref``, ``alt``,
+        ``source_id``; further columns are kept.
+    build : reference build of the positions.
+    where : the file or files, for messages.
+
+    Raises
+    ------
+    InputError
+        No variants; positions that contradict the build; a variant (same position and alleles)
+        or an ID that stands for two different positions, twice in the input.
+    """
+    if raw.empty:
+        raise InputError(f"{where}: expected at least one variant, found none")
+    table = raw.assign(chromosome=chromosome_codes(raw["chromosome"]))
+    table["position_bp"] = table["position_bp"].astype(np.int64)
+    _refuse_other_build(table, build=build, where=where)
+    outside = _outside_chromosome(table, build)
+    table = table.sort_values(VARIANT_KEY, kind="stable", ignore_index=True)
+    _refuse_duplicates(table, where=where)
+    outside = _outside_chromosome(table, build)
+    unknown = table["chromosome"].to_numpy() == 0
+    symbolic = _symbolic(table["ref"]) | _symbolic(table["alt"])
+    table["position_bp"] = table["position_bp"].clip(0, np.iinfo(np.int32).max).astype(np.int32)
+    first = [c for c in VARIANT_COLUMNS if c in table]
+    ordered = table[first + [c for c in table if c not in first]]
+    variants = MaskedTable("variants", ordered.rename_axis("variant"))
+    for reason, mask, rule in (
+        ("unknown_chromosome", unknown, "chromosome is none of 1-22, X, Y, MT"),
+        ("position_outside_chromosome", outside, f"position beyond the chromosome on {build}"),
+        ("symbolic_allele", symbolic, "an allele is not a sequence of A, C, G, T (or N)"),
+    ):
+        if mask.any():
+            variants = variants.exclude(READ_STAGE, reason, mask, description=rule)
+    return variants
+
+
+def _outside_chromosome(table: pd.DataFrame, build: str) -> np.ndarray:
+    longest = np.zeros(26, np.int64)
+    for code, length in LENGTHS_BP[build].items():
+        longest[code] = length
+    code = table["chromosome"].to_numpy()
+    position = table["position_bp"].to_numpy()
+    return (code > 0) & ((position < 1) | (position > longest[code]))
+
+
+def _refuse_other_build(table: pd.DataFrame, *, build: str, where: str) -> None:
+    outside = _outside_chromosome(table, build)
+    if not outside.any():
+        return
+    other = next(b for b in BUILDS if b != build)
+    if _outside_chromosome(table, other).any():
+        return
+    worst = table[outside].iloc[0]
+    raise InputError(
+        f"{where}: build {build} was given, but {int(outside.sum())} positions such as "
+        f"{worst['chromosome']}:{worst['position_bp']} lie beyond their chromosome there and none "
+        f"does on {other}: give --build {other}, or remove these variants"
+    )
+
+
+def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
+    placed = table[table["chromosome"] > 0]
+    twice = placed.duplicated(VARIANT_KEY)
+    if twice.any():
+        names = [
+            f"{r.chromosome}:{r.position_bp}:{r.ref}:{r.alt}"
+            for r in placed[twice].head(3).itertuples()
+        ]
+        raise InputError(
+            f"{where}: expected every variant once, found {int(twice.sum())} again at the same "
+            f"position with the same alleles ({', '.join(names)}): remove the copies, for example "
+            "with plink2 --rm-dup"
+        )
+    named = placed[placed["source_id"].notna() & (placed["source_id"] != ".")]
+    places = named.drop_duplicates(["source_id", "chromosome", "position_bp"])
+    again = places.duplicated("source_id")
+    if again.any():
+        names = [str(i) for i in places.loc[again, "source_id"].head(3)]
+        raise InputError(
+            f"{where}: expected a variant ID to stand for one position, found "
+            f"{int(again.sum())} IDs at several ({', '.join(names)}): rename them, for example "
+            "with plink2 --set-all-var-ids"
+        )
+
+
+def _symbolic(alleles: pd.Series) -> np.ndarray:
+    categories = alleles.astype("category")
+    plain = categories.cat.categories.str.fullmatch("[ACGTNacgtn]+")
+    return ~np.asarray(plain, dtype=bool)[categories.cat.codes.to_numpy()]

@@ -1,0 +1,1 @@
+"""Tables of people: reading, traits and their transforms, residuals."""

@@ -1,0 +1,148 @@
+"""What a trait is: quantitative or binary, how it is coded, and its normal scores.
+
+Pure: columns in, arrays out. A binary trait is always 0 = control, 1 = case after reading.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special, stats
+
+from gwasbone.errors import InputError, UsageError
+from gwasbone.phenotypes.table import numbers
+
+FloatArray = npt.NDArray[np.float64]
+BinaryCoding = Literal["01", "12"]
+TraitKind = Literal["binary", "quantitative"]
+
+#: Blom's offset for rank-based normal scores (Blom 1958).
+BLOM_OFFSET = 3 / 8
+
+_CODINGS: dict[str, dict[float, float]] = {
+    "01": {0: 0.0, 1: 1.0, -9: np.nan},
+    "12": {1: 0.0, 2: 1.0, 0: np.nan, -9: np.nan},
+}
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One phenotype.
+
+    Parameters
+    ----------
+    name : its column.
+    kind : ``binary`` (0 = control, 1 = case in ``Y``) or ``quantitative``.
+    n : people analysed.
+    n_cases : cases among them; None for a quantitative trait.
+    """
+
+    name: str
+    kind: TraitKind
+    n: int
+    n_cases: int | None = None
+
+
+@dataclass(frozen=True)
+class TraitValues:
+    """A column read as a trait: (n,) values, NaN missing, binary ones 0/1; and its kind."""
+
+    y: FloatArray
+    kind: TraitKind
+
+
+def trait_values(
+    table: pd.DataFrame, name: str, *, coding: BinaryCoding | None = None, need_binary: bool = False
+) -> TraitValues:
+    """Read a column as a trait and find out of which kind it is.
+
+    {0, 1} and {1, 2} (2 = case) are binary, anything else with two or more values quantitative.
+
+    Parameters
+    ----------
+    table : n people; ``name`` is one of its columns.
+    coding : what {0, 1, 2} or −9 mean. ``01``: 1 = case, −9 missing. ``12``: 2 = case,
+        1 = control, 0 and −9 missing (PLINK's). Of no effect on other sets of values.
+    need_binary : refuse a quantitative trait.
+
+    Raises
+    ------
+    InputError
+        Text; {0, 1, 2} or −9 without a coding; a quantitative trait where a binary one is needed.
+
+    Examples
+    --------
+    >>> trait_values(pd.DataFrame({"fracture": [1, 2, 2]}), "fracture").kind
+    'binary'
+    """
+    y = numbers(table, name)
+    levels = _levels(y)
+    if coding is not None and levels <= {-9, 0, 1, 2}:
+        y = _recoded(y, levels, name, coding)
+        levels = _levels(y)
+    if levels in ({0.0, 1.0}, {1.0, 2.0}):
+        return TraitValues(y - min(levels), "binary")
+    if -9 in levels and all(value == -9 or value >= 0 for value in levels):
+        raise InputError(
+            f"expected NA where trait {name} is missing, it has -9 in {(y == -9).sum():,} people "
+            "and nothing else below 0: write NA, or say --binary-coding 01 or 12 of a "
+            "case-control trait"
+        )
+    if levels == {0.0, 1.0, 2.0}:
+        raise InputError(
+            f"expected trait {name} to be quantitative, or 0/1, or 1/2, it has 0, 1 and 2: "
+            "say --binary-coding 12 (0 = missing), or write other numbers if it is quantitative"
+        )
+    if need_binary and len(levels) > 1:
+        shown = ", ".join(f"{value:g}" for value in sorted(levels)[:4])
+        raise InputError(
+            f"expected trait {name} coded 0/1 or 1/2 for logistic regression, it has "
+            f"{len(levels):,} different values ({shown}{', ...' if len(levels) > 4 else ''}): "
+            "use --method linear, or recode it"
+        )
+    return TraitValues(y, "quantitative")
+
+
+def rank_inverse_normal(y: npt.ArrayLike) -> FloatArray:
+    """Blom's normal scores Φ⁻¹((r − 3/8) / (n + 1/4)), r the rank; ties share their mean rank.
+
+    Parameters
+    ----------
+    y : (n,) complete numbers.
+
+    References
+    ----------
+    Blom (1958), Statistical Estimates and Transformed Beta-Variables.
+
+    Examples
+    --------
+    >>> rank_inverse_normal([10, 30, 20]).round(4)
+    array([-0.8694,  0.8694,  0.    ])
+    """
+    y = np.asarray(y, dtype=np.float64)
+    ranks = stats.rankdata(y, method="average")
+    return np.asarray(special.ndtri((ranks - BLOM_OFFSET) / (len(y) + 1 - 2 * BLOM_OFFSET)))
+
+
+def _levels(y: FloatArray) -> set[float]:
+    return set(np.unique(y[~np.isnan(y)]).tolist())
+
+
+def _recoded(y: FloatArray, levels: set[float], name: str, coding: BinaryCoding) -> FloatArray:
+    if coding not in _CODINGS:
+        raise UsageError(f"expected a binary coding 01 or 12, got {coding}")
+    meaning = _CODINGS[coding]
+    unknown = levels - meaning.keys()
+    if unknown:
+        raise InputError(
+            f"expected trait {name} in the coding {coding}, it also has "
+            f"{', '.join(f'{value:g}' for value in sorted(unknown))}: write NA there or recode"
+        )
+    recoded = np.full_like(y, np.nan)
+    for value, means in meaning.items():
+        recoded[y == value] = means
+    return recoded

@@ -1,0 +1,1 @@
+"""Tables in, Bokeh figures out: nothing here computes a statistic or knows Hail."""

@@ -1,0 +1,1 @@
+"""Small pure statistics: arrays in, arrays or frozen dataclasses out; no I/O, no Hail."""

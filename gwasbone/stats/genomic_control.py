@@ -1,0 +1,60 @@
+"""Genomic control: how far the middle of the test statistics lies from the null.
+
+References
+----------
+Devlin & Roeder (1999), Biometrics 55:997.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
+
+#: Median of the chi-squared distribution on one degree of freedom.
+MEDIAN_CHI2_1 = 0.454936423119572
+
+
+def lambda_gc(neg_log10_p: npt.ArrayLike) -> float:
+    """Genomic inflation factor λ_GC from −log10 p-values.
+
+    λ = median(χ²) / 0.4549, where χ² is the one-degree statistic with the same p-value. Only
+    the two middle values are converted, so p itself is never formed and nothing is rounded.
+
+    Parameters
+    ----------
+    neg_log10_p : (m,) array_like; NaN (untested variants) are left out.
+
+    Returns
+    -------
+    λ_GC, or NaN where no variant was tested.
+
+    Examples
+    --------
+    >>> round(lambda_gc(-np.log10([0.1, 0.5, 0.9])), 6)
+    1.0
+    """
+    values = np.asarray(neg_log10_p, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return float("nan")
+    middle = sorted({(values.size - 1) // 2, values.size // 2})
+    chi2 = chi2_1_from_neg_log10_p(np.partition(values, middle)[middle])
+    return float(chi2.mean() / MEDIAN_CHI2_1)
+
+
+def lambda_gc_from_chi2(chi2: npt.ArrayLike) -> float:
+    """Genomic inflation factor λ_GC from chi-squared statistics on one degree of freedom.
+
+    Parameters
+    ----------
+    chi2 : (m,) array_like; NaN are left out.
+
+    Returns
+    -------
+    λ_GC, or NaN where no variant was tested.
+    """
+    values = np.asarray(chi2, dtype=np.float64)
+    values = values[~np.isnan(values)]
+    return float(np.median(values) / MEDIAN_CHI2_1) if values.size else float("nan")

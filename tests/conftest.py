@@ -1,0 +1,51 @@
+"""Fixtures shared by all tests: one Hail session, the real data, the peers."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real and simulated data of others, read in place."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"no test data at {SHARED_DATA}")
+    return SHARED_DATA
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name)
+    if path is None:
+        pytest.skip(f"{name} is not installed (apt-get install {name})")
+    return path
+
+
+@pytest.fixture(scope="session")
+def plink2() -> str:
+    return _program("plink2")
+
+
+@pytest.fixture(scope="session")
+def bcftools() -> str:
+    return _program("bcftools")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    return _program("chromium")
+
+
+@pytest.fixture(scope="session")
+def hail_session(tmp_path_factory: pytest.TempPathFactory):
+    """The hail module, started once for the whole run."""
+    from gwasbone import session
+
+    folder = tmp_path_factory.mktemp("hail")
+    session.configure(session.SessionOptions(folder=folder, memory_gb=3))
+    return session.hail()
