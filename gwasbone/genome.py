@@ -23,9 +23,19 @@ _LABELS = {**{i: str(i) for i in range(1, 23)}, X: "X", Y: "Y", MT: "MT"}
 _CODES = {
     **{str(i): i for i in range(1, 23)},
     **{f"0{i}": i for i in range(1, 10)},
-    **{"X": X, "23": X, "XY": X, "25": X, "PAR1": X, "PAR2": X, "X_PAR1": X, "X_PAR2": X},
-    **{"Y": Y, "24": Y},
-    **{"MT": MT, "M": MT, "26": MT},
+    "X": X,
+    "23": X,
+    "XY": X,
+    "25": X,
+    "PAR1": X,
+    "PAR2": X,
+    "X_PAR1": X,
+    "X_PAR2": X,
+    "Y": Y,
+    "24": Y,
+    "MT": MT,
+    "M": MT,
+    "26": MT,
 }
 
 #: Chromosome lengths in bp (Genome Reference Consortium assembly reports, p13 and p14).

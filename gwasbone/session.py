@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,7 +190,9 @@ def _start(hl: hl, options: SessionOptions) -> None:  # type: ignore[valid-type]
             for name in ("spark.driver.host", "spark.driver.bindAddress"):
                 del spark_conf[name]
     settings["spark_conf"] = spark_conf
-    with _output_to(log_path):
+    with _output_to(log_path), warnings.catch_warnings():
+        # Hail 0.2.139 runs on Java 17 but says it was not tested there by its authors
+        warnings.filterwarnings("ignore", message=".*built and tested with Java 11")
         hl.init(**settings)
     where = settings.get("master", "cluster")
     log.info("Hail %s started (%s), log %s", hl.version(), where, log_path)

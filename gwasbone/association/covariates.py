@@ -132,6 +132,13 @@ def group_matrix(
     )
 
 
+def everyone_matrix(covariates: Covariates) -> FloatArray:
+    """(n, k) covariates, intercept first, the others with SD 1 over the complete; NaN elsewhere."""
+    X = np.full((len(covariates.complete), 1 + len(covariates.labels)), np.nan)
+    X[covariates.complete] = _standardised(covariates.matrix[covariates.complete])
+    return X
+
+
 def _indicators(
     name: str, values: npt.NDArray[np.object_], complete: BoolArray
 ) -> dict[str, FloatArray]:
@@ -144,7 +151,7 @@ def _indicators(
             stacklevel=4,
         )
         return {}
-    others = counts.index.drop(counts.idxmax())
+    others = counts.index.drop([counts.idxmax()])
     return {f"{name}={level}": (values == level).astype(np.float64) for level in others}
 
 

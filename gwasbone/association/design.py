@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.covariates import covariate_columns, group_matrix
+from gwasbone.association.covariates import covariate_columns, everyone_matrix, group_matrix
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.traits import (
     BinaryCoding,
@@ -76,6 +76,9 @@ class Design:
     groups : the traits by missingness pattern, in the order in which the traits were asked for.
     method : ``linear`` or ``logistic``.
     covariates : covariate columns besides the intercept, categorical ones spelled ``name=level``.
+    X : (n, k) covariates of everybody, the intercept first, the others with mean 0 and SD 1
+        over all who have them; NaN in people who miss one. Engines that need one matrix for
+        several groups take the columns named in ``TraitGroup.covariates``.
     n_not_in_table : people of the genotypes who are in no phenotype table.
     n_without_covariate : people in the table who miss some covariate, left out of every trait.
     """
@@ -84,6 +87,7 @@ class Design:
     groups: tuple[TraitGroup, ...]
     method: Method
     covariates: tuple[str, ...]
+    X: FloatArray
     n_not_in_table: int
     n_without_covariate: int
 
@@ -166,6 +170,7 @@ def build_design(
         groups=tuple(groups),
         method=method,
         covariates=columns.labels,
+        X=everyone_matrix(columns),
         n_not_in_table=int((~in_table).sum()),
         n_without_covariate=int((in_table & ~columns.complete).sum()),
     )

@@ -58,16 +58,23 @@ def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
             faults.append(f"{name} has {int(column.isna().sum())} missing values")
             continue
         try:
-            columns[name] = column.astype(dtype)
+            columns[name] = column.astype(np.dtype(dtype))
         except (TypeError, ValueError) as error:
             faults.append(f"{name} cannot be {dtype} ({error})")
+            continue
+        if dtype.startswith("int") and (columns[name] != column).any():
+            faults.append(f"{name} holds values that {dtype} cannot")
     if faults:
-        raise InputError(f"association results table: expected canonical columns; {'; '.join(faults)}")
+        raise InputError(
+            f"association results table: expected canonical columns; {'; '.join(faults)}"
+        )
     result = pd.DataFrame(columns).reset_index(drop=True)
     return result if _is_sorted(result) else result.sort_values(list(KEY), ignore_index=True)
 
 
 def _is_sorted(table: pd.DataFrame) -> bool:
     """Whether loci rise strictly; alleles matter only where two variants share a locus."""
-    locus = (table["chromosome"].to_numpy().astype(np.int64) << 32) + table["position_bp"].to_numpy()
+    locus = (table["chromosome"].to_numpy().astype(np.int64) << 32) + table[
+        "position_bp"
+    ].to_numpy()
     return bool((np.diff(locus) > 0).all())

@@ -30,8 +30,8 @@ IntArray = npt.NDArray[np.int64]
 _SMALL = 2.0**-44
 # Whole numbers up to here are exact in float32.
 _EXACT_FLOAT32 = 2**24
-_CHUNK_BYTES = 2**28
-_TILE = 512
+# Variants compared at a time: fewer waste products, more let windows drop variants too late.
+_TILE = 128
 
 
 class GenotypeRows(Protocol):
@@ -216,7 +216,7 @@ def _prune_chromosome(
     alive = [False] * (last - first)
     major = [1.0] * (last - first)
     seen: _Encoded | None = None
-    for chunk in _chunks(windows, min(_TILE, max(64, _CHUNK_BYTES // (4 * len(weight))))):
+    for chunk in _chunks(windows, _TILE):
         new, end = chunk[0].new, chunk[-1].end
         fresh, frequency = _encode(genotypes[first + new : first + end], new, weight)
         for index, value in zip(fresh.index.tolist(), frequency.tolist(), strict=True):
@@ -246,17 +246,17 @@ def _chunks(windows: Iterator[_Window], variants: int) -> Iterator[list[_Window]
 def _encode(raw: Any, first_index: int, weight: FloatArray) -> tuple[_Encoded, FloatArray]:
     """Calls as −1, 0, 1 with their sums, without variants that do not vary; ALT frequencies."""
     calls = np.asarray(raw)
-    missing = ~(calls >= 0)
-    complete = not missing.any()
+    complete = bool(calls.min(initial=0) >= 0)  # False for NaN too
     x = calls.astype(np.float32)
     x -= 1
+    called = np.empty((0, 0), np.float32)
     if not complete:
-        x[missing] = 0
-    called = (~missing).astype(np.float32) if not complete else np.empty((0, 0), np.float32)
+        called = (calls >= 0).astype(np.float32)
+        x[called == 0] = 0
     w = weight.astype(np.float32)
-    n = (called @ w).astype(float) if not complete else np.full(len(x), weight.sum())
+    n = np.full(len(x), weight.sum()) if complete else (called @ w).astype(float)
     total = (x @ w).astype(float)
-    squares = ((x * x) @ w).astype(float)
+    squares = np.einsum("ij,ij->i", x, x if (weight == 1).all() else x * w).astype(float)
     varies = n * squares - total * total > 0
     index = first_index + np.arange(len(x))
     encoded = _Encoded(index, x, called, n, total, squares, complete).take(varies)
@@ -348,8 +348,8 @@ def _settle(
         for i, partners in pending:
             if not alive[i]:
                 continue
-            j = next((j for j in partners if alive[j]), None)
-            if j is None:
+            j = next((j for j in partners if alive[j]), -1)
+            if j < 0:
                 continue
             if major[i] > major[j] * (1 + _SMALL):
                 alive[i] = False

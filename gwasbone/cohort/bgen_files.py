@@ -32,9 +32,7 @@ class BgenHeader:
     first_variant_offset: int
 
 
-def read_bgen(
-    pattern: str, *, sample: Path | None, build: str, id_rule: IdRule = "iid"
-) -> Cohort:
+def read_bgen(pattern: str, *, sample: Path | None, build: str, id_rule: IdRule = "iid") -> Cohort:
     """A cohort from BGEN files that share one .sample file.
 
     Raises

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gwasbone.errors import InputError
+from gwasbone.genome import chromosome_code
 from gwasbone.session import hail
 
 log = logging.getLogger(__name__)
@@ -42,30 +44,66 @@ def left_align(position_bp: int, ref: str, alt: str, before: str) -> tuple[int, 
     return position_bp - taken, ref, alt
 
 
-def left_align_matrix(mt: Any, fasta: Path) -> Any:
-    """Left-align the insertions and deletions of a MatrixTable with two alleles per row.
+@dataclass(frozen=True)
+class Fasta:
+    """A reference sequence with its index (``samtools faidx``), read piece by piece.
 
-    Raises
-    ------
-    InputError
-        The reference file or its index (.fai) is missing.
+    Parameters
+    ----------
+    path : uncompressed FASTA.
+    index : chromosome code -> (length, offset, bases per line, bytes per line), from the .fai.
     """
+
+    path: Path
+    index: dict[int, tuple[int, int, int, int]]
+
+    @classmethod
+    def open(cls, path: Path) -> Fasta:
+        """Read the index.
+
+        Raises
+        ------
+        InputError
+            The file or its index is missing or malformed.
+        """
+        fai = Path(f"{path}.fai")
+        for needed in (path, fai):
+            if not needed.is_file():
+                raise InputError(f"{needed}: no such file; make the index with samtools faidx")
+        index: dict[int, tuple[int, int, int, int]] = {}
+        for number, line in enumerate(fai.read_text().splitlines(), 1):
+            name, *rest = line.split("\t")
+            code = chromosome_code(name)
+            if len(rest) < 4 or not all(word.isdigit() for word in rest[:4]):
+                raise InputError(f"{fai} line {number}: expected a .fai with 5 columns")
+            if code is not None:
+                index.setdefault(code, tuple(map(int, rest[:4])))  # type: ignore[arg-type]
+        return cls(path, index)
+
+    def before(self, chromosome: int, position_bp: int, length: int) -> str:
+        """Up to ``length`` bases that end right before a 1-based position; "" off the sequence."""
+        if chromosome not in self.index:
+            return ""
+        total, offset, bases, width = self.index[chromosome]
+        end = min(position_bp - 1, total)
+        start = max(0, end - length)
+        first, last = (offset + at // bases * width + at % bases for at in (start, end))
+        with open(self.path, "rb") as handle:
+            handle.seek(first)
+            return handle.read(last - first).decode("ascii").replace("\n", "").upper()
+
+
+def left_align_matrix(mt: Any, fasta: Fasta) -> Any:
+    """Left-align the insertions and deletions of a MatrixTable with two alleles per row."""
     hl = hail()
-    index = Path(f"{fasta}.fai")
-    for path in (fasta, index):
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; make the index with samtools faidx")
-    genome = mt.locus.dtype.reference_genome
-    if not genome.has_sequence():
-        genome.add_sequence(str(fasta.absolute()), str(index.absolute()))
     rows = mt.rows().select()
     indels = rows.filter(hl.len(rows.alleles[0]) != hl.len(rows.alleles[1]))
     indels = indels.filter(~indels.alleles[1].startswith("<"))
-    context = indels.locus.sequence_context(before=WINDOW_BP)
     moved = []
-    for row in indels.select(before=context[:-1]).collect():
+    for row in indels.collect():
+        code = chromosome_code(row.locus.contig) or 0
         old = (row.locus.position, *row.alleles)
-        new = left_align(*old, row.before.upper())
+        new = left_align(*old, fasta.before(code, row.locus.position, WINDOW_BP))
         if new != old:
             moved.append({"locus": row.locus, "alleles": row.alleles, "to": new})
     if not moved:
@@ -77,6 +115,7 @@ def left_align_matrix(mt: Any, fasta: Path) -> Any:
     table = hl.Table.parallelize(moved, kind, key=["locus", "alleles"])
     to = table[mt.row_key].to
     here = hl.is_missing(to)
+    genome = mt.locus.dtype.reference_genome
     return mt.key_rows_by(
         locus=hl.if_else(
             here, mt.locus, hl.locus(mt.locus.contig, to[0], reference_genome=genome)

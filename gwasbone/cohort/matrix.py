@@ -60,7 +60,10 @@ def annotate_people(mt: Any, people: pd.DataFrame) -> Any:
     hl = hail()
     frame = people.reset_index(drop=True)
     rows = hl.literal(
-        [dict(zip(frame.columns, _plain(row), strict=True)) for row in frame.itertuples(index=False)],
+        [
+            dict(zip(frame.columns, _plain(row), strict=True))
+            for row in frame.itertuples(index=False)
+        ],
         hl.tarray(hl.tstruct(**{str(c): _hail_type(hl, frame[c]) for c in frame.columns})),
     )
     mt = mt.add_col_index("person")

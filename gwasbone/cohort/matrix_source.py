@@ -55,7 +55,9 @@ def read_mt(path: str, *, build: str | None, id_rule: IdRule = "iid") -> Cohort:
     """A cohort from a MatrixTable on disk (``gs://`` and the like included)."""
     hl = hail()
     if "://" not in path and not (Path(path) / "metadata.json.gz").exists():
-        raise InputError(f"{path}: expected a Hail MatrixTable folder, found none; give --mt FOLDER.mt")
+        raise InputError(
+            f"{path}: expected a Hail MatrixTable folder, found none; give --mt FOLDER.mt"
+        )
     cohort = cohort_from_mt(hl.read_matrix_table(path), id_rule=id_rule, description=path)
     if build is not None and build != cohort.build:
         raise InputError(
@@ -65,9 +67,7 @@ def read_mt(path: str, *, build: str | None, id_rule: IdRule = "iid") -> Cohort:
     return cohort
 
 
-def cohort_from_mt(
-    mt: Any, *, id_rule: IdRule = "iid", description: str = "MatrixTable"
-) -> Cohort:
+def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid", description: str = "MatrixTable") -> Cohort:
     """A cohort from the user's own MatrixTable.
 
     Parameters
@@ -89,7 +89,9 @@ def cohort_from_mt(
         )
     build = str(mt.locus.dtype.reference_genome.name)
     if build not in ("GRCh37", "GRCh38"):
-        raise InputError(f"{description}: expected loci on GRCh37 or GRCh38, got {build}: lift over")
+        raise InputError(
+            f"{description}: expected loci on GRCh37 or GRCh38, got {build}: lift over"
+        )
     n_multi = mt.aggregate_rows(hl.agg.count_where(hl.len(mt.alleles) != 2))
     if n_multi:
         raise InputError(
@@ -139,3 +141,16 @@ def normal_form(mt: Any) -> Any:
     if "imputation_info" in mt.row:
         row["imputation_info"] = mt.imputation_info
     return mt.select_rows(**row).select_cols().select_globals()
+
+
+def column_values(mt: Any, expressions: dict[str, Any]) -> pd.DataFrame:
+    """Values of column expressions, one row per column of ``mt``, booleans as 0 and 1."""
+    hl = hail()
+    rows = mt.select_cols(**expressions).cols().key_by().select(*expressions).collect()
+    frame = pd.DataFrame(
+        [[row[name] for name in expressions] for row in rows], columns=list(expressions)
+    )
+    for name, expression in expressions.items():
+        if expression.dtype == hl.tbool:
+            frame[name] = frame[name].astype("float64")
+    return frame

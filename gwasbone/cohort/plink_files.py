@@ -210,8 +210,8 @@ def _check_bed(fileset: PlinkFileset, *, n: int, m: int) -> None:
     expected = 3 + m * ((n + 3) // 4)
     actual = fileset.bed.stat().st_size
     if actual != expected:
-        state = "truncated or of another dataset" if actual < expected else "of another dataset"
+        state = "cut short or of another dataset" if actual < expected else "of another dataset"
         raise InputError(
             f"{fileset.bed}: expected {expected} bytes for {m} variants ({fileset.bim.name}) x "
-            f"{n} people ({fileset.fam.name}), got {actual}: a file is {state}; copy all three again"
+            f"{n} people ({fileset.fam.name}), got {actual}: one is {state}: copy all three again"
         )

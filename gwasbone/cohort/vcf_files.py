@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 
+from gwasbone.cohort.left_align import Fasta, left_align_matrix
 from gwasbone.cohort.matrix_source import cohort_from_normal_form, normal_form
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.people_table import IdRule
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code, hail_contig
+from gwasbone.progress import hail_progress
 from gwasbone.session import hail, temporary_path
 
 log = logging.getLogger(__name__)
@@ -77,12 +79,15 @@ def read_vcf(
         )
     build = _build_of(headers, build)
     description = str(paths[0]) + (f" and {len(paths) - 1} more VCFs" if len(paths) > 1 else "")
-    mt = _import(headers, build, description)
-    if reference_fasta is not None:
-        from gwasbone.cohort.left_align import left_align_matrix
-
-        mt = left_align_matrix(mt, reference_fasta)
-    mt = mt.checkpoint(keep_at or temporary_path("vcf") + ".mt", overwrite=True)
+    fasta = Fasta.open(reference_fasta) if reference_fasta is not None else None
+    try:
+        mt = _import(headers, build, description)
+        if fasta is not None:
+            mt = left_align_matrix(mt, fasta)
+        with hail_progress(f"reading {description}"):
+            mt = mt.checkpoint(keep_at or temporary_path("vcf") + ".mt", overwrite=True)
+    except hail().utils.java.FatalError as error:
+        raise unreadable(description, error) from None
     n = len(headers[0].samples)
     return cohort_from_normal_form(
         mt,
@@ -230,10 +235,7 @@ def _count_lines(paths: list[str], options: dict[str, bool], description: str) -
     hl = hail()
     lines = hl.import_lines(paths, **options)
     lines = lines.filter((hl.len(lines.text) > 0) & ~lines.text.startswith("#"))
-    try:
-        counts: dict[str, int] = lines.aggregate(hl.agg.counter(lines.text.split("\t", 2)[0]))
-    except hl.utils.java.FatalError as error:
-        raise unreadable(description, error) from None
+    counts: dict[str, int] = lines.aggregate(hl.agg.counter(lines.text.split("\t", 2)[0]))
     unknown = {name: n for name, n in counts.items() if chromosome_code(name) is None}
     for name, n in unknown.items():
         log.warning("%s: %d variants on unknown chromosome %r set aside", description, n, name)
@@ -247,7 +249,9 @@ def _split(hl: Any, mt: Any, header: VcfHeader) -> Any:
     mt = mt.select_entries(*[f for f in ("GT", "DS") if f in mt.entry])
     score = next((n for n in ("INFO", "R2", "DR2") if n in mt.info and n in header.infos), None)
     if score is not None:
-        number = mt.info[score][0] if isinstance(mt.info[score].dtype, hl.tarray) else mt.info[score]
+        number = (
+            mt.info[score][0] if isinstance(mt.info[score].dtype, hl.tarray) else mt.info[score]
+        )
         mt = mt.annotate_rows(imputation_info=hl.float64(number))
     mt = hl.split_multi(mt)
     entry = {"GT": hl.downcode(mt.GT, mt.a_index)} if "GT" in mt.entry else {}

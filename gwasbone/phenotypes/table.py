@@ -12,6 +12,7 @@ import gzip
 import io
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
@@ -65,9 +66,7 @@ def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFr
         raise InputError(f"expected a table of people, there is no file {path}: check the path")
     table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_text(path)
     table.columns = pd.Index([str(name).strip().removeprefix("#") for name in table.columns])
-    repeated = table.columns[table.columns.duplicated()].unique().tolist()
-    if repeated:
-        raise InputError(f"expected column names once each, {path} repeats {', '.join(repeated)}")
+    _refuse_repeats(table.columns, path)
     if "IID" not in table.columns and table.index.name in ("IID", "#IID"):
         table = table.reset_index(names="IID")
     if "IID" not in table.columns:
@@ -188,7 +187,7 @@ def _read_text(path: Path) -> pd.DataFrame:
         with _open(path) as lines:
             header = next((line for line in lines if line.strip()), "")
         separator = next((s for s in "\t," if s in header), r"\s+")
-        _check_lengths(path, separator)
+        _check_rows(path, separator)
         with _open(path) as lines:
             return pd.read_csv(
                 lines,
@@ -212,30 +211,40 @@ def _open(path: Path) -> TextIO:
     return open(path, encoding="utf-8-sig", newline="")
 
 
-def _check_lengths(path: Path, separator: str) -> None:
-    """Refuse a row of another length: pandas would fill a short one with missing values."""
-    expected = None
-    for number, length in _lengths(path, separator):
-        if expected is None:
-            expected = length
-        elif length != expected:
+def _check_rows(path: Path, separator: str) -> None:
+    """Refuse what pandas would mend in silence: short rows, and columns of one name."""
+    header: list[str] = []
+    for number, fields in _rows(path, separator):
+        if not header:
+            header = fields
+            _refuse_repeats(header, path)
+        elif len(fields) != len(header):
             raise InputError(
-                f"expected {expected} fields in every row of {path}, got {length} in line "
+                f"expected {len(header)} fields in every row of {path}, got {len(fields)} in line "
                 f"{number}: the file is cut short or has another delimiter there"
             )
 
 
-def _lengths(path: Path, separator: str) -> Iterator[tuple[int, int]]:
+def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
     with _open(path) as lines:
         if separator == r"\s+":
             for number, line in enumerate(lines, 1):
                 if line.strip():
-                    yield number, len(line.split())
+                    yield number, line.split()
             return
         reader = csv.reader(lines, delimiter=separator)
         for row in reader:
             if row:
-                yield reader.line_num, len(row)
+                yield reader.line_num, row
+
+
+def _refuse_repeats(names: Iterable[str], path: Path) -> None:
+    counts = Counter(names)
+    repeated = [name for name, count in counts.items() if count > 1]
+    if repeated:
+        raise InputError(
+            f"expected column names once each, {path} repeats {', '.join(repeated)}: rename them"
+        )
 
 
 def _index_by_person(table: pd.DataFrame, path: Path, id_rule: IdRule) -> pd.DataFrame:

@@ -1,1 +1,22 @@
 """Tables in, Bokeh figures out: nothing here computes a statistic or knows Hail."""
+
+from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
+from gwasbone.plots.funnel import funnel
+from gwasbone.plots.manhattan import manhattan
+from gwasbone.plots.page import save_page
+from gwasbone.plots.qc import qc_histogram, qc_scatter
+from gwasbone.plots.qq import qq
+from gwasbone.plots.theme import Threshold
+
+__all__ = [
+    "KeptRegion",
+    "Threshold",
+    "ancestry_pairs",
+    "funnel",
+    "manhattan",
+    "qc_histogram",
+    "qc_scatter",
+    "qq",
+    "save_page",
+    "scree",
+]

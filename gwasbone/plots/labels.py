@@ -11,6 +11,8 @@ _ABOVE_POINT_PX = 9
 _CLEAR_PX = 6
 #: How much farther a text may lie so that its line crosses no other text.
 _CROSSING_PX = 60
+#: A text farther from its point than this is no help.
+_FARTHEST_PX = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def place_labels(
             if left < 0 or right > skyline.size:
                 continue
             bottom = _lowest_free(left, right, y, placed, skyline, line_px)
-            if bottom + line_px <= frame_height_px:
+            if bottom + line_px <= frame_height_px and bottom - y <= _FARTHEST_PX:
                 candidates.append(_Box(row, left, right, bottom, bottom + line_px, x, y))
         if candidates:
             placed.append(min(candidates, key=lambda box: box.cost(placed)))

@@ -280,11 +280,11 @@ def _draw_leads(
         for text, height, above in zip(_lead_texts(leads), true_height, beyond, strict=True)
     ]
     skyline = np.zeros(frame.width_px)
-    column, height_px = frame.to_px(
+    x_px, height_px = frame.to_px(
         np.concatenate([variants.x[shown], x]),
         np.concatenate([frame.height(variants.y[shown]), y]),
     )
-    column = np.clip(column, 0, frame.width_px - 1).astype(np.int64)
+    column = np.clip(x_px, 0, frame.width_px - 1).astype(np.int64)
     np.maximum.at(skyline, column, height_px)
     return _write_labels(plot, frame, texts[:max_labels], x[:max_labels], y[:max_labels], skyline)
 

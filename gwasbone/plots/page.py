@@ -20,7 +20,7 @@ Sections = Sequence[tuple[str, LayoutDOM]]
 _DRAWN_SCRIPT = """
 (function wait() {
   const documents = window.Bokeh ? Bokeh.documents : [];
-  if (documents.length > 0 && documents.every((one) => one.is_idle)) {
+  if (documents.length > 0 && documents.every((one) => one.roots().length > 0 && one.is_idle)) {
     document.documentElement.dataset.drawn = String(Math.round(performance.now()));
   } else {
     setTimeout(wait, 20);

@@ -127,7 +127,7 @@ def new_figure(
         named = any(isinstance(end, str) for end in y_range)
         ranges["y_range"] = FactorRange(*y_range) if named else Range1d(*map(float, y_range))
     settings: dict[str, Any] = {
-        "title": title or None,
+        "title": title,
         "frame_width": width_px,
         "frame_height": height_px,
         "x_axis_label": x_label,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 if TYPE_CHECKING:
     import msprime
+    import tskit
 
 #: Populations that people can come from (``mixed`` people take one haplotype from each of two).
 POPULATIONS = ("british", "white_other", "south_asian", "african", "caribbean", "east_asian")
@@ -66,18 +67,22 @@ def haplotypes(
     *,
     length_bp: int,
     n_common: int,
+    n_rare: int,
+    maf_min: float,
     seed: int,
     is_x: bool = False,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int8]]:
     """Haplotypes of one segment: sites, and which haplotypes carry the derived allele.
 
-    Mutations are laid on one genealogy, at a rate that is doubled until at least ``n_common``
-    sites have a minor-allele frequency of 0.01 or more: variants are thinner than in a real
+    Mutations are laid on one genealogy, at a rate that is doubled until there are ``n_common``
+    sites with a minor-allele frequency of 0.01 or more: variants are thinner than in a real
     genome, as on an array, while LD follows the real recombination rate.
 
     Parameters
     ----------
     counts : population -> number of haplotypes; columns come in this order.
+    n_common, n_rare : sites wanted with a minor-allele frequency of at least 0.01, and between
+        ``maf_min`` and 0.01; of the rare ones there may be fewer.
 
     Returns
     -------
@@ -98,17 +103,36 @@ def haplotypes(
         ploidy=2,
         random_seed=seed,
     )
-    rate = 5e-4 * n_common / length_bp / 100
+    rng = np.random.default_rng([seed, 9])
+    rate = 1e-5 * n_common / length_bp
     while True:
         mutated = msprime.sim_mutations(
             genealogy, rate=rate, model=msprime.BinaryMutationModel(), random_seed=seed
         )
-        if mutated.num_sites >= n_common:
-            H = mutated.genotype_matrix(alleles=("0", "1"))
-            frequency = H.mean(axis=1)
-            if np.count_nonzero(np.minimum(frequency, 1 - frequency) >= 0.01) >= n_common:
-                return mutated.tables.sites.position.astype(np.int64), H
+        maf = _minor_allele_frequencies(mutated)
+        common = np.flatnonzero(maf >= 0.01)
+        if len(common) >= n_common:
+            break
         rate *= 2
+    rare = np.flatnonzero((maf >= maf_min) & (maf < 0.01))
+    wanted = np.zeros(mutated.num_sites, dtype=bool)
+    wanted[rng.choice(common, size=n_common, replace=False)] = True
+    wanted[rng.choice(rare, size=min(n_rare, len(rare)), replace=False)] = True
+    # Most sites are too rare to be kept; decoding them would cost most of the time and memory.
+    chosen = mutated.delete_sites(np.flatnonzero(~wanted), record_provenance=False)
+    offset_bp = chosen.tables.sites.position.astype(np.int64)
+    return offset_bp, chosen.genotype_matrix(alleles=("0", "1"))
+
+
+def _minor_allele_frequencies(mutated: tskit.TreeSequence) -> npt.NDArray[np.float64]:
+    """(sites,) From the number of samples below each mutation; 0 where a site mutated twice."""
+    derived = np.zeros(mutated.num_sites)
+    for tree in mutated.trees():
+        for site in tree.sites():
+            if len(site.mutations) == 1:
+                derived[site.id] = tree.num_samples(site.mutations[0].node)
+    frequency = derived / mutated.num_samples
+    return np.minimum(frequency, 1 - frequency)
 
 
 def _recombination_map(length_bp: int, *, seed: int, is_x: bool) -> msprime.RateMap:

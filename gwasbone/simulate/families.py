@@ -13,7 +13,7 @@ from gwasbone.simulate.settings import GROUPS, SimulationSettings
 
 _MORGANS_PER_BP = 1.2e-8
 #: The other parent of a ``mixed`` person, and how often.
-_MIXED_WITH = (("african", 0.3), ("caribbean", 0.2), ("south_asian", 0.3), ("east_asian", 0.2))
+_MIXED_WITH = {"african": 0.3, "caribbean": 0.2, "south_asian": 0.3, "east_asian": 0.2}
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ class _Builder:
     def _populations(self, group: str) -> tuple[int, int]:
         if group != "mixed":
             return (POPULATIONS.index(group),) * 2
-        names, weights = zip(*_MIXED_WITH, strict=True)
-        other = POPULATIONS.index(self.rng.choice(names, p=weights))
+        which = self.rng.choice(len(_MIXED_WITH), p=list(_MIXED_WITH.values()))
+        other = POPULATIONS.index(list(_MIXED_WITH)[which])
         british = POPULATIONS.index("british")
         return (british, other) if self.rng.random() < 0.5 else (other, british)
 
@@ -193,7 +193,8 @@ def inherit(
     length_bp = genome.LENGTHS_BP[build][chromosome]
     for child in np.flatnonzero(pedigree.mother >= 0):
         for side, parent in enumerate((pedigree.mother[child], pedigree.father[child])):
-            crossovers = np.sort(rng.uniform(0, length_bp, rng.poisson(length_bp * _MORGANS_PER_BP)))
+            n_crossovers = rng.poisson(length_bp * _MORGANS_PER_BP)
+            crossovers = np.sort(rng.uniform(0, length_bp, n_crossovers))
             phase = (np.searchsorted(crossovers, position_bp) + rng.integers(2)) % 2
             H[:, side, child] = np.where(phase == 0, H[:, 0, parent], H[:, 1, parent])
         if is_x and pedigree.is_male[child]:

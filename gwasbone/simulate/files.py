@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +36,8 @@ TRUTH = (
     "truth/variant_faults.tsv",
     "truth/settings.json",
 )
+
+_HIDDEN, _LOCK = ".simulate-", "lock"
 
 
 def output_names(formats: Sequence[str]) -> list[str]:
@@ -66,13 +69,16 @@ def all_or_nothing(out_dir: Path, names: Sequence[str]) -> Iterator[Path]:
     """
     try:
         out_dir.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".simulate-", dir=out_dir))
+        _remove_abandoned(out_dir)
+        folder = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=out_dir))
         try:
-            (folder / "truth").mkdir()
-            yield folder
-            (out_dir / "truth").mkdir(exist_ok=True)
-            for name in names:
-                os.replace(folder / name, out_dir / name)
+            with (folder / _LOCK).open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                (folder / "truth").mkdir()
+                yield folder
+                (out_dir / "truth").mkdir(exist_ok=True)
+                for name in names:
+                    os.replace(folder / name, out_dir / name)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
@@ -82,12 +88,20 @@ def all_or_nothing(out_dir: Path, names: Sequence[str]) -> Iterator[Path]:
         ) from error
 
 
+def _remove_abandoned(out_dir: Path) -> None:
+    # The kernel drops the lock of a killed run, so a lock that can be had marks its leftovers.
+    for old in out_dir.glob(f"{_HIDDEN}*"):
+        with suppress(OSError), (old / _LOCK).open("r+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(old, ignore_errors=True)
+
+
 def write_plink(prefix: Path, genotypes: SimulatedGenotypes) -> None:
     """Write ``prefix``.bed/.bim/.fam; A1 is ALT, chromosome X is 23, the sex is the reported one.
 
-    Reference
-    ---------
-    PLINK 1.9 file formats; A1 is the allele counted in ``G``.
+    References
+    ----------
+    https://www.cog-genomics.org/plink/1.9/formats
     """
     import bed_reader
 
@@ -123,17 +137,18 @@ def write_tables(
     ancestry = people.assign(
         genetic_sex=np.where(people["is_male"], "man", "woman"),
         reported_sex=np.where(people["reported_is_male"], "man", "woman"),
-    )[["fid", "iid", "ancestry", "genetic_sex", "reported_sex", "array"]]
-    spoilt = variants.loc[variants["fault"] != ""]
+    ).rename(columns={"fid": "FID", "iid": "IID"})
     tables = {
         PHENOTYPES: phenotypes.phenotypes,
         COVARIATES: phenotypes.covariates,
         "truth/causal_variants.tsv": phenotypes.causal_variants,
         "truth/genetic_values.tsv": phenotypes.genetic_values,
-        "truth/ancestry.tsv": ancestry,
+        "truth/ancestry.tsv": ancestry[
+            ["FID", "IID", "ancestry", "genetic_sex", "reported_sex", "array"]
+        ],
         "truth/relatives.tsv": genotypes.relatives,
-        "truth/people_faults.tsv": people.loc[people["fault"] != "", ["fid", "iid", "fault"]],
-        "truth/variant_faults.tsv": spoilt,
+        "truth/people_faults.tsv": ancestry.loc[people["fault"] != "", ["FID", "IID", "fault"]],
+        "truth/variant_faults.tsv": variants.loc[variants["fault"] != ""],
     }
     for name, table in tables.items():
         _write_tsv(folder / name, table)

@@ -146,7 +146,10 @@ def _simulate_segment(
     offset_bp, founders = demography.haplotypes(
         pedigree.haplotype_counts,
         length_bp=segment.length_bp,
-        n_common=int(np.ceil(1.5 * segment.n_variants)),
+        # Some to spare: drift in families moves frequencies over the borders.
+        n_common=int(np.ceil(1.1 * segment.n_variants)) + 10,
+        n_rare=int(np.ceil(1.5 * settings.rare_share * segment.n_variants)),
+        maf_min=settings.maf_min,
         seed=int(rng.integers(1, 2**31)),
         is_x=segment.chromosome == genome.X,
     )
@@ -215,7 +218,7 @@ def _choose_variants(
 
 def _without_calls(part: _SegmentGenotypes, *, offset: int) -> _SegmentGenotypes:
     return _SegmentGenotypes(
-        observed=part.observed[:0],
+        observed=np.empty((0, 0), dtype=np.int8),  # a slice would keep the whole array alive
         position_bp=part.position_bp,
         alt_is_ancestral=part.alt_is_ancestral,
         fault=part.fault,

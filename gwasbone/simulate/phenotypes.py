@@ -1,4 +1,4 @@
-"""Bone traits with a stated heritability, the covariates behind them, and who says they are what."""
+"""Bone traits with a stated heritability, their covariates, and what people say they are."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _ANSWERS: dict[str, dict[str, float]] = {
         "Any other mixed background": 0.2,
     },
 }
-_NO_ANSWER = ("Prefer not to answer", "Do not know")
+_NO_ANSWER = np.array(["Prefer not to answer", "Do not know", None], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class SimulatedPhenotypes:
         position_bp effect_allele other_allele effect variance_share planted
         frequency_british frequency_all``. ``effect`` is per copy of ``effect_allele``: g/cm² or,
         for osteoporosis, units in which the liability has variance 1 once covariates are removed.
-        ``variance_share`` is 2p(1-p)·effect² as realised in the British-like group, over the
-        variance with the covariates removed.
+        ``variance_share`` is var(dosage)·effect² in the British-like group, over the variance
+        with the covariates removed; shares of variants in LD do not add up to h².
     genetic_values : ``FID IID`` and one column per trait with an effect, in the trait's units,
         mean 0 in the British-like group.
     """
@@ -180,7 +180,7 @@ def _reported_background(ancestry: pd.Series, settings: SimulationSettings) -> n
     wrong = rng.random(n) < settings.mislabelled_rate
     answer[wrong] = rng.choice(everything, size=np.count_nonzero(wrong))
     silent = rng.random(n) < settings.unlabelled_rate
-    answer[silent] = rng.choice([*_NO_ANSWER, None], size=np.count_nonzero(silent))
+    answer[silent] = rng.choice(_NO_ANSWER, size=np.count_nonzero(silent))
     return answer
 
 
@@ -306,9 +306,7 @@ def _residuals(
     return e * np.sqrt(1 - g[british].var(axis=0)) / e[british].std(axis=0)
 
 
-def _covariate_effects(
-    covariates: pd.DataFrame, people: pd.DataFrame
-) -> npt.NDArray[np.float64]:
+def _covariate_effects(covariates: pd.DataFrame, people: pd.DataFrame) -> npt.NDArray[np.float64]:
     """(n, 2) What covariates and group add to a density and to the liability, in residual SDs."""
     man = covariates["sex"].to_numpy(dtype=float)
     decades = (covariates["age"].to_numpy() - 55) / 10

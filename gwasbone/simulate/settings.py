@@ -193,17 +193,26 @@ _SHARES = (
     "planted_share",
     *(f"fraction_{group}" for group in GROUPS),
 )
+_KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "int": (int, "a whole number"),
+    "float": ((int, float), "a number"),
+}
 _CORRELATIONS = ("bmd_genetic_correlation", "bmd_residual_correlation")
 
 
 def _faults(s: SimulationSettings) -> Iterator[str]:
-    for field in fields(s):
-        value = getattr(s, field.name)
-        if str(field.type) in ("int", "float") and (
-            isinstance(value, bool) or not isinstance(value, int | float)
-        ):
-            yield f"{field.name} must be a number, got {value!r}"
-            return
+    mistyped = [
+        f"{field.name} must be {_KINDS[str(field.type)][1]}, got {getattr(s, field.name)!r}"
+        for field in fields(s)
+        if str(field.type) in _KINDS
+        and (
+            isinstance(getattr(s, field.name), bool)
+            or not isinstance(getattr(s, field.name), _KINDS[str(field.type)][0])
+        )
+    ]
+    if mistyped:
+        yield from mistyped
+        return
     for name in ("n_people", "n_variants", "n_segments", "segment_kb"):
         if getattr(s, name) < 1:
             yield f"{name} must be at least 1, got {getattr(s, name)}"
@@ -223,6 +232,8 @@ def _faults(s: SimulationSettings) -> Iterator[str]:
         yield f"prevalence must lie in (0, 1), got {s.prevalence}"
     if not 0 < s.maf_min < 0.01:
         yield f"maf_min must lie in (0, 0.01), got {s.maf_min}"
+    if not -2 <= s.effect_alpha <= 2:
+        yield f"effect_alpha must lie in [-2, 2], got {s.effect_alpha}"
     yield from _faults_between_fields(s)
 
 
@@ -232,7 +243,10 @@ def _faults_between_fields(s: SimulationSettings) -> Iterator[str]:
     if not s.chromosomes or not set(s.chromosomes) <= {*genome.AUTOSOMES, genome.X}:
         yield f"chromosomes must be codes 1-22 or 23 (X), got {list(s.chromosomes)}"
     if s.n_segments < len(s.chromosomes):
-        yield f"n_segments must be at least one per chromosome ({len(s.chromosomes)}), got {s.n_segments}"
+        yield (
+            f"n_segments must be at least one per chromosome ({len(s.chromosomes)}), "
+            f"got {s.n_segments}"
+        )
     if s.n_variants < s.n_segments:
         yield f"n_variants must be at least n_segments ({s.n_segments}), got {s.n_variants}"
     if abs(sum(s.fractions.values()) - 1) > 1e-6:

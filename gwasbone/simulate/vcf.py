@@ -47,9 +47,7 @@ class BgzfWriter:
         if len(body) > 65_535 - 26:
             # Data that deflate makes larger are stored, one stored block holding up to 65,535.
             body = b"\x01" + struct.pack("<HH", len(data), len(data) ^ 0xFFFF) + bytes(data)
-        head = struct.pack(
-            "<4BI2BH2B2H", 31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(body) + 25
-        )
+        head = struct.pack("<4BI2BH2B2H", 31, 139, 8, 4, 0, 0, 255, 6, 66, 67, 2, len(body) + 25)
         tail = struct.pack("<2I", zlib.crc32(data), len(data))
         self._stream.write(head + body + tail)
 

@@ -17,7 +17,7 @@ from gwasbone.stats.pvalues import (
 mpmath.mp.dps = 60
 
 T_VALUES = [1e-8, 1e-3, 0.3, 0.999, 1.001, 2.0, 5.0, 20.0, 36.0, 38.0, 45.0, 60.0, 1e3, 1e6, 1e200]
-DOFS = [0.5, 1.0, 2.0, 3.0, 10.0, 99.5, 1000.0, 4000.0]
+DOFS = [0.5, 1.0, 2.0, 3.0, 10.0, 99.5, 210.0, 1000.0, 4000.0]
 
 
 def exact_t(t: float, dof: float) -> float:

@@ -1,0 +1,280 @@
+"""What an association run returns: one results table per trait, kept on disk as Parquet."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from gwasbone.association.results_table import canonical_table
+from gwasbone.association.selection import lead_blocks
+from gwasbone.association.ssf import SsfPaths, stage_ssf
+from gwasbone.association.wide_parquet import write_wide_parquet
+from gwasbone.errors import InputError, UsageError
+from gwasbone.files import atomic_path
+from gwasbone.genome import BUILDS
+from gwasbone.stats.genomic_control import lambda_gc
+
+if TYPE_CHECKING:
+    import hail as hl
+
+FORMATS = ("ssf", "parquet")
+
+_INDEX = "results.json"
+_ROWS_PER_GROUP = 250_000
+
+
+@dataclass(frozen=True)
+class AssociationResults:
+    """The results of one association run, one canonical table per trait.
+
+    Tables stay in a folder as Parquet and are read when asked for, so that a run over many
+    traits does not have to fit in memory. Make one with ``from_tables`` or ``open``.
+
+    Attributes
+    ----------
+    traits : names of the traits, in the order of the run.
+    build : ``GRCh37`` or ``GRCh38``.
+    provenance : what was done: ``method``, ``test``, ``engine``, ``covariates`` (list),
+        ``versions`` (program -> version), and ``traits`` (trait -> ``n_cases``, ``n_controls``
+        for binary traits, ``description``). Plain values that JSON can hold.
+    folder : where the Parquet files are.
+    """
+
+    traits: tuple[str, ...]
+    build: str
+    provenance: Mapping[str, Any]
+    folder: Path
+    _files: Mapping[str, str] = field(repr=False)
+    # Holds a temporary folder for as long as the results are in use.
+    _temporary: tempfile.TemporaryDirectory[str] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @classmethod
+    def from_tables(
+        cls,
+        tables: Mapping[str, pd.DataFrame] | Iterable[tuple[str, pd.DataFrame]],
+        *,
+        build: str,
+        provenance: Mapping[str, Any],
+        folder: str | Path | None = None,
+    ) -> AssociationResults:
+        """Keep results tables in a folder.
+
+        Parameters
+        ----------
+        tables : trait -> results table, or (trait, table) pairs made one at a time. Tables are
+            brought to the canonical form and order.
+        build : ``GRCh37`` or ``GRCh38``.
+        provenance : see the class.
+        folder : where to keep them; a temporary folder that goes with the object unless given.
+
+        Raises
+        ------
+        UsageError
+            No table, an unknown build, or two traits of one name.
+        InputError
+            A table lacks canonical columns.
+        """
+        if build not in BUILDS:
+            raise UsageError(f"build: expected one of {', '.join(BUILDS)}, got {build!r}")
+        temporary = tempfile.TemporaryDirectory(prefix="gwasbone.") if folder is None else None
+        path = Path(temporary.name if temporary else folder or "")
+        path.mkdir(parents=True, exist_ok=True)
+        files: dict[str, str] = {}
+        for trait, table in tables.items() if isinstance(tables, Mapping) else tables:
+            if trait in files:
+                raise UsageError(f"association results: trait {trait} is there twice")
+            files[trait] = f"{len(files):05d}.parquet"
+            with atomic_path(path / files[trait]) as partial:
+                canonical_table(table).to_parquet(
+                    partial, index=False, compression="snappy", row_group_size=_ROWS_PER_GROUP
+                )
+        if not files:
+            raise UsageError("association results: expected at least one trait, got none")
+        record = {"build": build, "provenance": dict(provenance), "files": files}
+        # The index comes last: a folder without one is not a finished result.
+        with atomic_path(path / _INDEX) as partial:
+            partial.write_text(json.dumps(record, indent=1), "utf-8")
+        return cls._of(record, path, temporary)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> AssociationResults:
+        """The results that ``from_tables`` kept in a folder.
+
+        Raises
+        ------
+        InputError
+            Where the folder holds no finished results.
+        """
+        path = Path(folder)
+        try:
+            record = json.loads((path / _INDEX).read_text("utf-8"))
+        except (OSError, json.JSONDecodeError) as error:
+            raise InputError(
+                f"{path}: expected a folder of results, no {_INDEX} to read"
+            ) from error
+        return cls._of(record, path, None)
+
+    @classmethod
+    def _of(
+        cls, record: dict[str, Any], path: Path, temporary: tempfile.TemporaryDirectory[str] | None
+    ) -> AssociationResults:
+        return cls(
+            traits=tuple(record["files"]),
+            build=record["build"],
+            provenance=MappingProxyType(record["provenance"]),
+            folder=path,
+            _files=MappingProxyType(record["files"]),
+            _temporary=temporary,
+        )
+
+    def parquet_path(self, trait: str) -> Path:
+        """The Parquet file of a trait."""
+        if trait not in self._files:
+            raise UsageError(f"trait {trait!r} is not in these results: {', '.join(self.traits)}")
+        return self.folder / self._files[trait]
+
+    def table(self, trait: str) -> pd.DataFrame:
+        """The canonical results table of a trait: all variants, NaN with ``status`` if untested."""
+        return pq.read_table(self.parquet_path(trait)).to_pandas()
+
+    def tested(self, trait: str) -> pd.DataFrame:
+        """The variants that were tested."""
+        table = self.table(trait)
+        return table[table["status"] == ""].reset_index(drop=True)
+
+    def untested(self, trait: str) -> pd.DataFrame:
+        """The variants that could not be tested; ``status`` says why."""
+        table = self.table(trait)
+        return table[table["status"] != ""].reset_index(drop=True)
+
+    def lambda_gc(self, trait: str) -> float:
+        """Genomic inflation factor λ_GC over the tested variants."""
+        column = pq.read_table(self.parquet_path(trait), columns=["neg_log10_p"])
+        return lambda_gc(column["neg_log10_p"].to_numpy())
+
+    def leads(
+        self,
+        trait: str | None = None,
+        *,
+        p_threshold: float = 1e-5,
+        block_bp: int = 1_000_000,
+        max_blocks: int | None = 12,
+    ) -> pd.DataFrame:
+        """Lead blocks of a trait, or of every trait in turn, with a column ``trait`` in front.
+
+        See ``gwasbone.association.selection.lead_blocks``; ``max_blocks`` is per trait.
+        """
+        per_trait = []
+        for name in self.traits if trait is None else (trait,):
+            leads = lead_blocks(
+                self.table(name),
+                p_threshold=p_threshold,
+                block_bp=block_bp,
+                max_blocks=max_blocks,
+            )
+            leads.insert(0, "trait", name)
+            per_trait.append(leads)
+        with_rows = [leads for leads in per_trait if len(leads)]
+        return pd.concat(with_rows, ignore_index=True) if with_rows else per_trait[0]
+
+    def to_hail(self, trait: str | None = None) -> hl.Table:
+        """The results as a Hail Table keyed by ``locus`` and ``alleles`` (``[other, effect]``).
+
+        Parameters
+        ----------
+        trait : the trait whose columns become the row fields. Without it, and with several
+            traits, each trait is a struct field of its name: ``ht.bmd_spine.beta``.
+        """
+        from gwasbone.association.hail_tables import results_to_hail
+
+        return results_to_hail(self, trait)
+
+    def write(
+        self,
+        prefix: str | Path,
+        formats: Iterable[str] = ("ssf",),
+        *,
+        study: Mapping[str, Any] | None = None,
+    ) -> tuple[Path, ...]:
+        """Write result files; all appear together, or after a failure none.
+
+        Parameters
+        ----------
+        prefix : ``ssf`` gives ``PREFIX.<trait>.tsv.gz``, its ``-meta.yaml`` and
+            ``PREFIX.<trait>.untested.tsv.gz`` per trait; ``parquet`` gives ``PREFIX.parquet``,
+            one wide file with columns ``<trait>.beta`` and so on.
+        formats : some of ``FORMATS``.
+        study : further fields for the sidecars (``ssf_metadata.STUDY_FIELDS``).
+
+        Returns
+        -------
+        The paths written; existing files are replaced (see ``output_paths`` to check first).
+        """
+        formats = tuple(formats)
+        paths = output_paths(prefix, self.traits, formats)
+        with contextlib.ExitStack() as stack:
+            if "parquet" in formats:
+                partial = stack.enter_context(atomic_path(Path(f"{prefix}.parquet")))
+                write_wide_parquet(self, partial)
+            if "ssf" in formats:
+                for trait, stem in zip(self.traits, _stems(prefix, self.traits), strict=True):
+                    stage_ssf(
+                        stack,
+                        self.table(trait),
+                        stem,
+                        trait=trait,
+                        build=self.build,
+                        provenance=self.provenance,
+                        study=study,
+                    )
+        return paths
+
+
+def output_paths(
+    prefix: str | Path, traits: Iterable[str], formats: Iterable[str] = ("ssf",)
+) -> tuple[Path, ...]:
+    """The files that ``AssociationResults.write`` will write, known before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        For an unknown format, or two traits whose files would have one name.
+    """
+    formats = tuple(formats)
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise UsageError(f"format: expected some of {', '.join(FORMATS)}, got {unknown[0]!r}")
+    paths = [Path(f"{prefix}.parquet")] if "parquet" in formats else []
+    if "ssf" in formats:
+        paths += [path for stem in _stems(prefix, traits) for path in SsfPaths.of(stem)]
+    return tuple(paths)
+
+
+def trait_stem(prefix: str | Path, trait: str) -> str:
+    """``PREFIX.<trait>``, with characters that file names should not hold as ``_``."""
+    safe = re.sub(r"[^\w.+=-]", "_", trait)
+    return f"{prefix}.{safe}"
+
+
+def _stems(prefix: str | Path, traits: Iterable[str]) -> Iterator[str]:
+    by_stem: dict[str, str] = {}
+    for trait in traits:
+        stem = trait_stem(prefix, trait)
+        if stem in by_stem:
+            raise UsageError(
+                f"traits {by_stem[stem]!r} and {trait!r} would both be written to {stem}.*: "
+                "rename one"
+            )
+        by_stem[stem] = trait
+    return iter(by_stem)

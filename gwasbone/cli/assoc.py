@@ -1,0 +1,137 @@
+"""``gwasbone assoc``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gwasbone.cli.options import (
+    filter_options,
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+)
+from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gwasbone.config import StudyConfig
+    from gwasbone.steps.scan import ScanRequest
+
+_EPILOG = """
+\b
+Examples:
+  gwasbone assoc --bfile ukb --build GRCh37 --pheno bmd_spine --pheno-file bmd.tsv \\
+      --covar sex,age,PC1-PC10 --cat-covar array --maf 0.001 --out spine
+  gwasbone assoc --pheno cnn_prob          (inside a study folder)
+"""
+
+
+@click.command(epilog=_EPILOG)
+@genotype_options
+@click.option("--pheno", metavar="NAMES", help="Traits: columns, separated by commas.")
+@click.option("--pheno-file", multiple=True, metavar="FILE", help="Table with the traits.")
+@click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
+@click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
+@click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@click.option("--method", type=click.Choice(["linear", "logistic", "wgr"]), help="Model.")
+@click.option(
+    "--test",
+    type=click.Choice(["score", "firth", "spa", "wald", "lrt"]),
+    help="Test of the logistic model; score falls back to Firth at p < 0.05.",
+)
+@click.option("--engine", type=click.Choice(["auto", "blocks", "hail"]), help="What computes.")
+@click.option(
+    "--binary-coding",
+    type=click.Choice(["01", "12"]),
+    help="What {0,1,2} or -9 mean: 01 (1 = case) or 12 (2 = case, 0 and -9 missing).",
+)
+@click.option("--step1-bfile", metavar="PREFIX", help="For --method wgr, not built yet.")
+@click.option("--step1-extract", metavar="FILE", help="For --method wgr, not built yet.")
+@subset_options
+@filter_options
+@click.option("--rint", is_flag=True, default=None, help="Rank-inverse-normal traits.")
+@click.option("--standardize", is_flag=True, default=None, help="Traits to mean 0 and SD 1.")
+@click.option("--format", "formats", default="ssf", show_default=True, help="ssf, parquet or both.")
+@click.option("--plots/--no-plots", default=True, show_default=True, help="Manhattan and QQ pages.")
+@run_options
+@out_option("gwasbone")
+def command(**options: Any) -> None:
+    """Scan traits against the genome.
+
+    Writes PREFIX.TRAIT.tsv.gz (GWAS-SSF) with its YAML sidecar, PREFIX.TRAIT.untested.tsv.gz
+    with the variants that could not be tested and why, and two pages per trait.
+    """
+    from gwasbone.association.associate import refuse_not_built
+    from gwasbone.cli.context import command_context, current_study, filtered
+    from gwasbone.steps.scan import output_paths, run_scan, scan_summary
+
+    config = current_study()
+    request = _request(options, config)
+    refuse_not_built(method=request.method, test=request.test, engine=request.engine)
+    paths = output_paths(request, Path(options["out"]))
+    with command_context(options, config, outputs=paths) as context:
+        phenotypes = _phenotypes(options, config, request, context.id_rule)
+        cohort = filtered(context.cohort(), options)
+        results = run_scan(cohort, request, phenotypes, context.out)
+        summary = scan_summary(results).round({"lambda_gc": 4, "top_neg_log10_p": 2})
+        click.echo(summary.to_string(index=False))
+        more = f" and {len(paths) - 2} more files" if len(paths) > 2 else ""
+        click.echo(f"written: {', '.join(map(str, paths[:2]))}{more}")
+
+
+def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:
+    """The scan that flags ask for, completed by the study."""
+    from gwasbone.config import AssociationSection, CovariatesSection
+    from gwasbone.steps.scan import ScanRequest, expand_request
+
+    model = config.association if config is not None else AssociationSection()
+    covariates = config.covariates if config is not None else CovariatesSection()
+
+    def chosen(flag: str, otherwise: Any) -> Any:
+        return otherwise if options.get(flag) is None else options[flag]
+
+    traits = expand_request(chosen("pheno", model.traits))
+    if not traits:
+        raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
+    formats = tuple(options["formats"].split(","))
+    unknown = set(formats) - {"ssf", "parquet"}
+    if unknown:
+        raise UsageError(f"--format: expected ssf, parquet or both, got {', '.join(unknown)}")
+    return ScanRequest(
+        traits=traits,
+        covariates=expand_request(chosen("covar", covariates.quantitative)),
+        categorical=expand_request(chosen("cat_covar", covariates.categorical)),
+        method=chosen("method", model.method),
+        test=chosen("test", model.test),
+        engine=chosen("engine", model.engine),
+        binary_coding=options["binary_coding"],
+        rint=chosen("rint", model.rint),
+        standardize=chosen("standardize", model.standardize),
+        formats=formats,
+        plots=options["plots"],
+    )
+
+
+def _phenotypes(
+    options: dict[str, Any], config: StudyConfig | None, request: ScanRequest, id_rule: Any
+) -> pd.DataFrame:
+    from gwasbone.steps.scan import phenotype_columns
+
+    files = [*options["pheno_file"], *options["covar_file"]]
+    more = {}
+    if not options["pheno_file"] and config is not None:
+        from gwasbone.steps.cohort_files import principal_component_table
+
+        files += [str(config.path(name)) for name in config.phenotypes.tables]
+        more = principal_component_table(config)
+    if not files:
+        raise UsageError(
+            "no phenotype table: give --pheno-file FILE, or phenotypes.tables in study.toml"
+        )
+    tables = [Path(name) for name in dict.fromkeys(files)]
+    return phenotype_columns(request, tables, id_rule=id_rule, more=more)

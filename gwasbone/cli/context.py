@@ -1,0 +1,151 @@
+"""What most commands do first: find the study, start the log, read the genotypes."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gwasbone import session
+from gwasbone.cohort.model import Cohort
+from gwasbone.config import StudyConfig, find_study, load_config
+from gwasbone.errors import UsageError
+from gwasbone.files import refuse_overwrite
+from gwasbone.run_log import run_log
+
+log = logging.getLogger(__name__)
+
+_GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "mt")
+
+
+@dataclass(frozen=True)
+class Context:
+    """A command in its surroundings.
+
+    Parameters
+    ----------
+    options : the command's flags.
+    config : the study of the current folder, None outside one.
+    out : prefix of the output.
+    """
+
+    options: dict[str, Any]
+    config: StudyConfig | None
+    out: Path
+
+    @property
+    def names_genotypes(self) -> bool:
+        """Whether flags say where the genotypes are (then the study's are not used)."""
+        return any(self.options.get(name) is not None for name in _GENOTYPE_FLAGS)
+
+    @property
+    def id_rule(self) -> Any:
+        given = self.options.get("id_rule")
+        if given is not None:
+            return given
+        return self.config.genotypes.id if self.config is not None else "iid"
+
+    def cohort(self) -> Cohort:
+        """The genotypes that flags name, else the study's with the decisions made so far."""
+        if self.names_genotypes:
+            from gwasbone.cohort.read import read_genotypes
+
+            build = self.options.get("build")
+            if build is None and self.config is not None:
+                build = self.config.study.build
+            cohort = read_genotypes(
+                bfile=self.options.get("bfile"),
+                bgen=self.options.get("bgen"),
+                sample=self.options.get("sample"),
+                vcf=self.options.get("vcf"),
+                mt=self.options.get("mt"),
+                build=build,
+                id_rule=self.id_rule,
+                reference_fasta=self.options.get("ref_fasta"),
+            )
+        elif self.config is not None:
+            from gwasbone.steps.cohort_files import study_cohort
+
+            cohort = study_cohort(self.config)
+        else:
+            raise UsageError(
+                "no genotypes: give --bfile, --bgen, --vcf or --mt, or run inside a folder with a "
+                "study.toml"
+            )
+        return self._subset(cohort)
+
+    def _subset(self, cohort: Cohort) -> Cohort:
+        from gwasbone.cohort.subsets import subset
+
+        lists = {name: self.options.get(name) for name in ("keep", "remove", "extract", "exclude")}
+        chromosomes = self.options.get("chromosomes")
+        if chromosomes is None and not any(lists.values()):
+            return cohort
+        paths = {name: Path(value) if value else None for name, value in lists.items()}
+        return subset(cohort, **paths, chromosomes=chromosomes)
+
+
+def current_study() -> StudyConfig | None:
+    """The study of the current folder, read and checked; None outside one."""
+    path = find_study()
+    return load_config(path) if path is not None else None
+
+
+@contextlib.contextmanager
+def command_context(
+    options: dict[str, Any],
+    config: StudyConfig | None,
+    *,
+    outputs: Sequence[str | Path] = (),
+) -> Iterator[Context]:
+    """Run the body of a command: output refused if it exists, session prepared, log written.
+
+    Parameters
+    ----------
+    options : the command's flags, as click gives them.
+    config : the study of the current folder; see :func:`current_study`.
+    outputs : files the command will write: suffixes of ``--out`` such as ``.qc.html``, or paths.
+    """
+    out = Path(options["out"])
+    refuse_overwrite(
+        [p if isinstance(p, Path) else Path(f"{out}{p}") for p in outputs],
+        force=bool(options.get("force")),
+    )
+    start_session_options(options, out)
+    shown = {k: v for k, v in options.items() if v is not None and v is not False}
+    line = shlex.join(["gwasbone", *sys.argv[1:]])
+    with run_log(Path(f"{out}.log"), command=line, options=shown):
+        yield Context(options, config, out)
+
+
+def start_session_options(options: dict[str, Any], out: Path) -> None:
+    """Tell the Hail session where to put its log and temporary files, and what it may use."""
+    session.configure(
+        session.SessionOptions(
+            master=options.get("master"),
+            threads=options.get("threads"),
+            memory_gb=options.get("memory_gb"),
+            folder=out.absolute().parent,
+            log_path=Path(f"{out}.hail.log"),
+        )
+    )
+
+
+def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
+    """The cohort after ``--maf --mac --geno --mind --hwe --info``, counts in the log."""
+    from gwasbone.cohort.filters import STAGE, apply_filters
+
+    given = {n: options.get(n) for n in ("maf", "mac", "geno", "mind", "hwe", "info")}
+    if all(value is None for value in given.values()):
+        return cohort
+    cohort = apply_filters(cohort, **given)
+    for table in (cohort.people, cohort.variants):
+        for row in table.funnel().itertuples():
+            if row.step == STAGE:
+                log.info("%s removes %d %s", row.description, row.removed, table.noun)
+    return cohort

@@ -1,0 +1,65 @@
+"""Options that several commands share, spelt as in PLINK 2 and REGENIE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+genotype_options = _stack(
+    click.option("--bfile", metavar="PREFIX", help="PLINK .bed/.bim/.fam; globs for several."),
+    click.option("--bgen", metavar="FILE", help="BGEN v1.2, with --sample."),
+    click.option("--sample", metavar="FILE", help="Oxford .sample file of the BGEN."),
+    click.option("--vcf", metavar="FILE", help="VCF, .gz or .bgz; globs for several."),
+    click.option("--mt", metavar="FOLDER", help="Hail MatrixTable."),
+    click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build."),
+    click.option(
+        "--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), help="What identifies a person."
+    ),
+    click.option("--ref-fasta", metavar="FILE", help="Left-align a VCF's indels against it."),
+)
+
+subset_options = _stack(
+    click.option("--keep", metavar="FILE", help="Only these people (IID, or FID IID)."),
+    click.option("--remove", metavar="FILE", help="Not these people."),
+    click.option("--extract", metavar="FILE", help="Only these variants (ID or chr:pos:ref:alt)."),
+    click.option("--exclude", metavar="FILE", help="Not these variants."),
+    click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X."),
+)
+
+filter_options = _stack(
+    click.option("--maf", type=float, help="Least minor-allele frequency."),
+    click.option("--mac", type=float, help="Least minor-allele count."),
+    click.option("--geno", type=float, help="Highest share of missing calls per variant."),
+    click.option("--mind", type=float, help="Highest share of missing calls per person."),
+    click.option("--hwe", type=float, help="Least Hardy-Weinberg p-value (exact test)."),
+    click.option("--info", type=float, help="Least imputation information score."),
+)
+
+run_options = _stack(
+    click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default."),
+    click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB."),
+    click.option("--master", help="Spark master, for a cluster that Spark is not configured for."),
+    click.option("--force", is_flag=True, help="Overwrite existing output."),
+    click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+)
+
+
+def out_option(default: str) -> Callable[[F], F]:
+    """``--out PREFIX`` with a default."""
+    return click.option(
+        "--out", metavar="PREFIX", default=default, show_default=True, help="Prefix of all output."
+    )

@@ -1,0 +1,36 @@
+"""``gwasbone run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(epilog="\b\nExample:\n  gwasbone run study.toml --until pca")
+@click.argument("path", type=click.Path(path_type=Path), default="study.toml")
+@click.option("--until", metavar="STAGE", help="Stop after this stage.")
+@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
+@click.option("--master", help="Spark master, for a cluster that Spark is not configured for.")
+@click.option("--force", is_flag=True, help="Run stages that are up to date, too.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(path: Path, until: str | None, **options: Any) -> None:
+    """Run the stages of a study that are not up to date.
+
+    A stage that was killed starts again; what was finished is kept and skipped.
+    """
+    from gwasbone.cli.context import start_session_options
+    from gwasbone.config import load_config
+    from gwasbone.run_log import run_log
+    from gwasbone.steps.stages import STAGES
+    from gwasbone.study import run_study
+
+    config = load_config(path)
+    config.output.mkdir(parents=True, exist_ok=True)
+    out = config.output / "study"
+    start_session_options(options, out)
+    shown = {k: v for k, v in options.items() if v}
+    with run_log(Path(f"{out}.log"), command=f"gwasbone run {path}", options=shown):
+        run_study(config, STAGES, until=until, force=options["force"], say=click.echo)

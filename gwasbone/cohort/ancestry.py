@@ -1,0 +1,168 @@
+"""Distance from a reference group in principal components, and the filter built on it.
+
+Eriksson & Nakamori (2025), Eq. 2: D = Σ ((PC_j − M_j) / SD_j)² over the first components, with M
+and SD over the people of the reference group; people with D below the squared radius are kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.cohort.model import Cohort
+from gwasbone.errors import InputError, UsageError
+
+log = logging.getLogger(__name__)
+
+STAGE = "ancestry"
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AncestryDeviation:
+    """Squared deviations from the reference group, and the centre and scale they are taken from.
+
+    Parameters
+    ----------
+    squared : (n,) D; NaN where a component is missing. Compare it with the radius squared.
+    centre, sd : (p,) mean and standard deviation (n − 1) of the reference people.
+    n_reference : reference people with all components.
+    """
+
+    squared: FloatArray
+    centre: FloatArray
+    sd: FloatArray
+    n_reference: int
+
+
+def ancestry_deviation(
+    scores: npt.ArrayLike, reference: npt.ArrayLike, *, n_components: int = 6
+) -> AncestryDeviation:
+    """Squared deviation of each person from the reference people.
+
+    Parameters
+    ----------
+    scores : (n, p) principal components; NaN where a person has none.
+    reference : (n,) bool, who belongs to the reference group.
+    n_components : how many of the first components to use.
+
+    Raises
+    ------
+    InputError
+        Too few components or reference people, or a component that does not vary among them.
+
+    References
+    ----------
+    Eriksson & Nakamori (2025), Eq. 2.
+
+    Examples
+    --------
+    >>> scores = np.array([[-1.0], [1.0], [0.0], [3.0]])
+    >>> ancestry_deviation(scores, [True, True, True, False], n_components=1).squared
+    array([1., 1., 0., 9.])
+    """
+    values, mask = np.asarray(scores, dtype=float), np.asarray(reference, dtype=bool)
+    if values.ndim != 2 or values.shape[1] < n_components or n_components < 1:
+        raise InputError(
+            f"ancestry deviation over {n_components} components: expected at least as many "
+            f"columns of scores (one or more), got an array of shape {values.shape}"
+        )
+    values = values[:, :n_components]
+    complete = np.isfinite(values).all(axis=1)
+    group = values[mask & complete]
+    if len(group) < max(3, n_components + 1):
+        raise InputError(
+            f"ancestry deviation: expected more than {max(2, n_components)} reference people "
+            f"with all {n_components} components, got {len(group)}: name the reference groups as "
+            "they are spelt in the table"
+        )
+    centre, sd = group.mean(axis=0), group.std(axis=0, ddof=1)
+    if (sd == 0).any():
+        raise InputError(
+            f"ancestry deviation: component {int(np.argmax(sd == 0)) + 1} is the same in all "
+            "reference people; recompute the components"
+        )
+    squared = (((values - centre) / sd) ** 2).sum(axis=1)
+    return AncestryDeviation(np.where(complete, squared, np.nan), centre, sd, len(group))
+
+
+def british_ancestry(
+    cohort: Cohort,
+    scores: pd.DataFrame,
+    reported: pd.Series,
+    *,
+    reference: Collection[str] = ("British", "Irish"),
+    n_components: int = 6,
+    radius: float = 7.0,
+) -> Cohort:
+    """Keep people whose principal components resemble those of the reference group.
+
+    Parameters
+    ----------
+    scores : index = person ID, columns ``PC1``, ``PC2``, ...
+    reported : reported group by person ID; people without one are judged by their components
+        like everyone else, but define no centre.
+    reference : groups that define the centre, spelt as in ``reported``.
+    radius : in standard deviations; people with D ≥ radius² are excluded.
+
+    Returns
+    -------
+    The cohort with columns ``ancestry_deviation`` (D), ``ancestry_group`` and the components used
+    on its people table, and the decisions ``no_scores`` and ``ancestry_deviation`` of stage
+    ``ancestry``. Only kept people define the centre; people excluded earlier get a D too.
+
+    Raises
+    ------
+    InputError
+        Components or reference people are missing.
+    UsageError
+        ``radius`` is not positive.
+
+    Examples
+    --------
+    >>> cohort = british_ancestry(cohort, scores, table["p21000"])    # doctest: +SKIP
+    """
+    if radius <= 0:
+        raise UsageError(f"ancestry filter: expected a radius above 0, got {radius}")
+    names = [f"PC{j + 1}" for j in range(n_components)]
+    absent = [name for name in names if name not in scores]
+    if absent:
+        raise InputError(
+            f"ancestry filter: expected columns {names[0]} to {names[-1]} in the scores, "
+            f"{', '.join(absent)} missing; it has {', '.join(map(str, scores.columns[:8]))}"
+        )
+    people = cohort.people.table.index
+    held, group = scores[names].reindex(people), reported.reindex(people)
+    kept = cohort.people.kept
+    is_reference = group.isin(list(reference)).to_numpy()
+    if not (is_reference & kept).any():
+        seen = ", ".join(map(str, group[kept].dropna().unique()[:5])) or "none"
+        raise InputError(
+            f"ancestry filter: nobody reports {' or '.join(reference)}; reported groups are: {seen}"
+        )
+    result = ancestry_deviation(held.to_numpy(), is_reference & kept, n_components=n_components)
+    columns = held.assign(ancestry_deviation=result.squared, ancestry_group=group)
+    cohort = cohort.annotate_people(columns)
+    without = ~np.isfinite(result.squared)
+    far = result.squared >= radius**2
+    words = f"squared deviation over PC1-PC{n_components} from {' and '.join(reference)}"
+    cohort = cohort.exclude_people(
+        STAGE, "no_scores", without, description=f"no principal components 1 to {n_components}"
+    ).exclude_people(
+        STAGE,
+        "ancestry_deviation",
+        far,
+        description=f"{words} not below {radius:g}² = {radius**2:g}",
+    )
+    log.info(
+        "ancestry: %d reference people; %d without components, %d at or beyond %g SD; %d remain",
+        result.n_reference, (without & kept).sum(), (far & kept).sum(), radius,
+        cohort.people.n_kept,
+    )  # fmt: skip
+    return cohort

@@ -1,0 +1,307 @@
+"""Quality control: named reasons to exclude people and variants.
+
+Nothing is deleted: each rule becomes a decision of the cohort, worded with its threshold. People
+are judged first, then variants in the people who are left. The rules are those of UK Biobank
+analyses; where the biobank's own quality-control columns are given they are used, where not the
+same quantities are computed from the genotypes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.biobank import BiobankQcColumns
+    from gwasbone.cohort.model import Cohort
+
+log = logging.getLogger(__name__)
+
+STAGE = "qc"
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, kw_only=True)
+class QcThresholds:
+    """Thresholds of quality control; 0 turns a rule off.
+
+    Parameters
+    ----------
+    maf : keep variants with a minor-allele frequency above this.
+    hwe : keep variants whose exact Hardy-Weinberg p-value is above this.
+    hwe_midp : use the mid-p value (as Hail computes) instead of the plain one (as PLINK).
+    info : keep variants with an imputation INFO of at least this; for imputed variants only.
+    variant_call_rate : keep variants called in at least this share of people.
+    person_call_rate : keep people called at at least this share of autosomal variants.
+    het_sd : exclude people whose inbreeding coefficient F is further from the mean than this
+        many standard deviations.
+    max_third_degree : exclude people with more third-degree relatives than this.
+    male_min_f : a person whose F on chromosome X is at least this is taken as a man.
+    female_max_f : a person whose F on chromosome X is at most this is taken as a woman.
+    min_x_variants : sex is inferred where at least this many variants of X that vary are called.
+    """
+
+    maf: float = 0.001
+    hwe: float = 1e-5
+    hwe_midp: bool = False
+    info: float = 0.9
+    variant_call_rate: float = 0.95
+    person_call_rate: float = 0.95
+    het_sd: float = 3.0
+    max_third_degree: int = 10
+    male_min_f: float = 0.8
+    female_max_f: float = 0.2
+    min_x_variants: int = 50
+
+    def __post_init__(self) -> None:
+        upper = {"maf": 0.5, "het_sd": np.inf, "max_third_degree": np.inf, "min_x_variants": np.inf}
+        faults = [
+            f"{f.name} = {value} (expected 0 to {upper.get(f.name, 1.0):g})"
+            for f in fields(self)
+            if f.name != "hwe_midp"
+            and not 0 <= (value := getattr(self, f.name)) <= upper.get(f.name, 1.0)
+        ]
+        if self.female_max_f >= self.male_min_f:
+            faults.append(f"female_max_f = {self.female_max_f} (expected below male_min_f)")
+        if faults:
+            raise UsageError(f"quality-control thresholds out of range: {', '.join(faults)}")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A rule and whom it hits: ``excluded`` is (rows,) in the order of the judged table."""
+
+    name: str
+    description: str
+    excluded: BoolArray
+
+
+def qc(
+    cohort: Cohort,
+    thresholds: QcThresholds | None = None,
+    *,
+    biobank: BiobankQcColumns | None = None,
+    pairs: pd.DataFrame | None = None,
+    withdrawn: Collection[str] = (),
+) -> Cohort:
+    """Judge people, then variants in the people who are left.
+
+    Parameters
+    ----------
+    cohort : people and variants that earlier steps excluded are not looked at again.
+    thresholds : the rules; the defaults where None.
+    biobank : the biobank's own columns; what they hold is not computed.
+    pairs : related pairs as :func:`gwasbone.cohort.relatedness.relatedness` gives them, to count
+        third-degree relatives; without them, and without the biobank's column, that rule is
+        skipped and the log says so (all pairs of people are costly: ask for it).
+    withdrawn : IDs of people who withdrew.
+
+    Returns
+    -------
+    The cohort with decisions of stage ``qc`` and, on its tables, the columns of
+    :func:`~gwasbone.cohort.statistics.people_statistics` and ``sex_inferred`` (1, 2; 0 where X
+    does not tell), and of :func:`~gwasbone.cohort.statistics.variant_statistics`. Reported sex
+    is left as it is; :func:`use_inferred_sex` takes the inferred one.
+
+    Examples
+    --------
+    >>> cohort = qc(cohort, QcThresholds(maf=0.01))        # doctest: +SKIP
+    """
+    from gwasbone.cohort.statistics import people_statistics, variant_statistics
+
+    thresholds = thresholds or QcThresholds()
+    cohort = replace(cohort, people=_undecided(cohort.people), variants=_undecided(cohort.variants))
+    measured = people_statistics(cohort)
+    measured["sex_inferred"] = infer_sex(measured, thresholds)
+    cohort = cohort.annotate_people(measured)
+    reasons = people_reasons(
+        cohort.people.kept_table(),
+        thresholds,
+        biobank=biobank,
+        third_degree=_third_degree(pairs, cohort),
+        withdrawn=withdrawn,
+    )
+    cohort = replace(cohort, people=_decide(cohort.people, reasons))
+    if cohort.people.n_kept == 0:
+        log.warning("no person passes quality control; variants are not judged")
+        return cohort
+    cohort = cohort.annotate_variants(variant_statistics(cohort, midp=thresholds.hwe_midp))
+    reasons = variant_reasons(cohort.variants.kept_table(), thresholds)
+    return replace(cohort, variants=_decide(cohort.variants, reasons))
+
+
+def use_inferred_sex(cohort: Cohort, *, where: str = "unknown") -> Cohort:
+    """Take the sex that chromosome X shows.
+
+    Parameters
+    ----------
+    where : ``unknown`` fills people without a reported sex; ``all`` replaces the reported one
+        wherever X tells.
+
+    Raises
+    ------
+    UsageError
+        ``qc`` has not run, or ``where`` is neither.
+    """
+    table = cohort.people.table
+    if "sex_inferred" not in table or where not in ("unknown", "all"):
+        raise UsageError(
+            "use_inferred_sex: expected a cohort after qc and where 'unknown' or 'all', "
+            f"got columns {list(table)[:6]} and where={where!r}"
+        )
+    inferred = table["sex_inferred"].fillna(0).astype("int8")
+    take = inferred.ne(0) & (table["sex"].eq(0) if where == "unknown" else True)
+    return cohort.annotate_people(table[["sex"]].mask(take, inferred, axis=0))
+
+
+def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
+    """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
+
+    Parameters
+    ----------
+    statistics : columns ``f_x`` and ``n_called_x``, one row per person.
+    """
+    f, enough = statistics["f_x"], statistics["n_called_x"] >= thresholds.min_x_variants
+    sex = np.select(
+        [enough & (f >= thresholds.male_min_f), enough & (f <= thresholds.female_max_f)], [1, 2], 0
+    )
+    return pd.Series(sex.astype("int8"), index=statistics.index, name="sex_inferred")
+
+
+def people_reasons(
+    people: pd.DataFrame,
+    thresholds: QcThresholds,
+    *,
+    biobank: BiobankQcColumns | None = None,
+    third_degree: pd.Series | None = None,
+    withdrawn: Collection[str] = (),
+) -> list[Reason]:
+    """Whom each rule about people hits.
+
+    Parameters
+    ----------
+    people : one row per person: ``sex``, ``sex_inferred``, ``call_rate``, ``f``.
+    biobank : the biobank's own columns, used instead of computed values where given.
+    third_degree : number of third-degree relatives by person ID.
+
+    Returns
+    -------
+    Reasons in the order of the funnel; each with an ``excluded`` of length len(people).
+    """
+    flags = None if biobank is None else biobank.aligned(people.index)
+    reasons = []
+
+    def add(name: str, excluded: npt.ArrayLike, description: str) -> None:
+        reasons.append(Reason(name, description, np.asarray(excluded, dtype=bool)))
+
+    if len(withdrawn):
+        add("withdrawn", people.index.isin(list(withdrawn)), "withdrew from the study")
+    low = people["call_rate"].lt(thresholds.person_call_rate) | people["call_rate"].isna()
+    if thresholds.person_call_rate:
+        add("low_call_rate", low, f"autosomal call rate below {thresholds.person_call_rate:g}")
+    if flags is not None and flags.heterozygosity is not None:
+        add("missing_heterozygosity", flags.heterozygosity.isna(), "no heterozygosity released")
+    else:
+        add("missing_heterozygosity", people["f"].isna(), "heterozygosity cannot be computed")
+    if flags is not None and flags.outlier is not None:
+        add("heterozygosity_outlier", flags.outlier, "heterozygosity or missingness (field 22027)")
+    elif thresholds.het_sd:
+        f = people["f"].where(~low)
+        far = (people["f"] - f.mean()).abs() > thresholds.het_sd * f.std()
+        add("heterozygosity_outlier", far, f"|F - mean| > {thresholds.het_sd:g} SD")
+    if flags is not None and flags.sex_mismatch is not None:
+        add("sex_mismatch", flags.sex_mismatch, "genetic sex (field 22001) is not the reported one")
+    else:
+        known = people["sex"].isin([1, 2]) & people["sex_inferred"].isin([1, 2])
+        rule = (
+            f"X shows the other sex (man: F >= {thresholds.male_min_f:g}, "
+            f"woman: F <= {thresholds.female_max_f:g})"
+        )
+        add("sex_mismatch", known & (people["sex"] != people["sex_inferred"]), rule)
+    if flags is not None and flags.aneuploidy is not None:
+        add("karyotype", flags.aneuploidy, "karyotype neither XX nor XY (field 22019)")
+    if flags is not None and flags.kinship_exclusion is not None:
+        add("kinship_exclusion", flags.kinship_exclusion, "excluded from kinship inference (22021)")
+    if flags is not None and flags.many_relatives is not None:
+        rule = "ten or more third-degree relatives (field 22021)"
+        add("excess_relatives", flags.many_relatives, rule)
+    elif third_degree is not None and thresholds.max_third_degree:
+        count = third_degree.reindex(people.index).fillna(0)
+        rule = f"more than {thresholds.max_third_degree} third-degree relatives"
+        add("excess_relatives", count > thresholds.max_third_degree, rule)
+    else:
+        log.info("third-degree relatives are not counted: neither pairs nor field 22021 are given")
+    if flags is not None and flags.no_components is not None:
+        add("no_principal_components", flags.no_components, flags.components_rule)
+    return reasons
+
+
+def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Reason]:
+    """Which variants each rule hits.
+
+    Parameters
+    ----------
+    variants : one row per variant: ``call_rate``, ``maf``, ``mac``, ``hwe_neg_log10_p``,
+        ``info``; a missing value never fails a rule, but ``maf`` (nobody was called).
+    """
+    t = thresholds
+    reasons = [
+        Reason("all_missing", "nobody was called", variants["maf"].isna().to_numpy()),
+        Reason("monomorphic", "one allele only", variants["mac"].eq(0).to_numpy()),
+    ]
+    if t.variant_call_rate:
+        low = variants["call_rate"].lt(t.variant_call_rate).to_numpy()
+        reasons.append(Reason("low_call_rate", f"call rate below {t.variant_call_rate:g}", low))
+    if t.maf:
+        rare = variants["maf"].le(t.maf).to_numpy()
+        reasons.append(Reason("low_maf", f"minor-allele frequency not above {t.maf:g}", rare))
+    if t.hwe:
+        p = f"exact {'mid-' if t.hwe_midp else ''}p"
+        far = variants["hwe_neg_log10_p"].ge(-np.log10(t.hwe)).to_numpy()
+        reasons.append(Reason("hwe", f"Hardy-Weinberg {p} not above {t.hwe:g}", far))
+    if t.info:
+        poor = variants["info"].lt(t.info).to_numpy()
+        reasons.append(Reason("low_info", f"imputation INFO below {t.info:g}", poor))
+    return reasons
+
+
+def _third_degree(pairs: pd.DataFrame | None, cohort: Cohort) -> pd.Series | None:
+    if pairs is None:
+        return None
+    from gwasbone.cohort.relatedness import third_degree_relatives
+
+    return third_degree_relatives(pairs, cohort.people.kept_table().index)
+
+
+def _undecided(table: MaskedTable) -> MaskedTable:
+    """The table without the decisions of an earlier quality control."""
+    return replace(table, decisions=tuple(d for d in table.decisions if d.stage != STAGE))
+
+
+def _decide(table: MaskedTable, reasons: list[Reason]) -> MaskedTable:
+    """Add reasons, all judged on the rows that were kept before the first of them.
+
+    So the flagged counts of the funnel do not depend on the order of the rules.
+    """
+    judged = table.kept
+    for reason in reasons:
+        mask = np.zeros(len(table), dtype=bool)
+        mask[judged] = reason.excluded
+        table = table.exclude(STAGE, reason.name, mask, description=reason.description)
+    for row in table.funnel().itertuples():
+        if row.step == STAGE:
+            log.info(
+                "%s: %s (%s) flags %d, removes %d, %d remain",
+                table.noun, row.reason, row.description, row.flagged, row.removed, row.remaining,
+            )  # fmt: skip
+    return table

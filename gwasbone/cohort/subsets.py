@@ -1,0 +1,151 @@
+"""Lists of people, variants and chromosomes that a user wants in or out."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.model import Cohort
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genome import chromosome_code
+
+log = logging.getLogger(__name__)
+
+STAGE = "subset"
+
+
+def subset(
+    cohort: Cohort,
+    *,
+    keep: Path | None = None,
+    remove: Path | None = None,
+    extract: Path | None = None,
+    exclude: Path | None = None,
+    chromosomes: str | None = None,
+) -> Cohort:
+    """Apply PLINK-like lists as named decisions.
+
+    Parameters
+    ----------
+    keep, remove : files of people: IID, or FID and IID; a header is allowed.
+    extract, exclude : files of variants: the input's own ID or ``chr:pos:ref:alt``, one a line.
+    chromosomes : such as ``1-22,X``.
+
+    Raises
+    ------
+    InputError
+        A file is missing, or names nobody or nothing of the cohort (two of each are shown).
+    """
+    for name, path, wanted in (("keep", keep, True), ("remove", remove, False)):
+        if path is not None:
+            listed = _people_in(cohort, path)
+            cohort = cohort.exclude_people(
+                STAGE, name, listed != wanted, description=f"--{name} {path}"
+            )
+    for name, path, wanted in (("extract", extract, True), ("exclude", exclude, False)):
+        if path is not None:
+            listed = _variants_in(cohort, path)
+            cohort = cohort.exclude_variants(
+                STAGE, name, listed != wanted, description=f"--{name} {path}"
+            )
+    if chromosomes is not None:
+        codes = parse_chromosomes(chromosomes)
+        other = ~cohort.variants.table["chromosome"].isin(codes).to_numpy()
+        cohort = cohort.exclude_variants(STAGE, "chr", other, description=f"--chr {chromosomes}")
+    for table in (cohort.people, cohort.variants):
+        for decision in table.decisions:
+            if decision.stage == STAGE:
+                log.info(
+                    "%s removes %d %s", decision.description, decision.excluded.sum(), table.noun
+                )
+        if table.n_kept == 0:
+            raise InputError(
+                f"no {table.noun} left after --keep/--remove/--extract/--exclude/--chr"
+            )
+    return cohort
+
+
+def parse_chromosomes(text: str) -> set[int]:
+    """Chromosome codes of a list such as ``1-5,7,X``.
+
+    Raises
+    ------
+    UsageError
+        A name that is no chromosome, or a range that runs backwards.
+
+    >>> sorted(parse_chromosomes("1-3,X"))
+    [1, 2, 3, 23]
+    """
+    codes: set[int] = set()
+    for part in text.split(","):
+        ends = [chromosome_code(end) for end in part.split("-")]
+        if None in ends or len(ends) > 2 or (len(ends) == 2 and ends[0] > ends[1]):  # type: ignore[operator]
+            raise UsageError(f"--chr {text}: expected names such as 1-22,X, got {part!r}")
+        codes |= set(range(ends[0], ends[-1] + 1))  # type: ignore[arg-type,operator]
+    return codes
+
+
+def _people_in(cohort: Cohort, path: Path) -> np.ndarray:
+    table = cohort.people.table
+    words = [line.split() for line in _lines(path)]
+    by_iid = {w[0] for w in words if len(w) == 1}
+    by_both = {(w[0], w[1]) for w in words if len(w) > 1}
+    iid, fid = table["iid"].astype(str), table["fid"].astype(str)
+    found = table.index.isin(by_iid) | iid.isin(by_iid).to_numpy()
+    if by_both:
+        pairs = pd.MultiIndex.from_arrays([fid, iid])
+        # a file of two columns may spell an absent FID as 0 or repeat the IID
+        loose = {i for f, i in by_both if f in ("0", i)}
+        absent = ((fid == "0") | (fid == iid)).to_numpy()
+        found |= pairs.isin(list(by_both)) | (absent & iid.isin(loose).to_numpy())
+    if not found.any():
+        shown = [" ".join(w[:2]) for w in words[:2]]
+        raise InputError(
+            f"{path}: names nobody of the cohort; it has {', '.join(shown)}, the cohort has "
+            f"{', '.join(table.index[:2])}: see --id"
+        )
+    return np.asarray(found)
+
+
+def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
+    table = cohort.variants.table
+    wanted = {line.split()[0] for line in _lines(path)}
+    found = table["source_id"].isin(wanted - {"."}).to_numpy()
+    places = {w for w in wanted if w.count(":") == 3}
+    if places:
+        found |= variant_names(table).isin(places).to_numpy()
+    if not found.any():
+        some = ", ".join(sorted(wanted)[:2])
+        raise InputError(
+            f"{path}: names no variant of the cohort; it has {some}, the cohort has "
+            f"{', '.join(table['source_id'].astype(str)[:2])} "
+            f"({', '.join(variant_names(table.head(2)))})"
+        )
+    return found
+
+
+def variant_names(table: pd.DataFrame) -> pd.Series:
+    """(m,) ``chr:pos:ref:alt`` of a variant table, chromosomes as codes (23 = X)."""
+    return (
+        table["chromosome"].astype(str)
+        + ":"
+        + table["position_bp"].astype(str)
+        + ":"
+        + table["ref"].astype(str)
+        + ":"
+        + table["alt"].astype(str)
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    lines = [line for line in path.read_text().splitlines() if line.strip()]
+    if lines and lines[0].lstrip("#").split()[0] in ("FID", "IID", "ID", "SNP"):
+        lines = lines[1:]
+    if not lines:
+        raise InputError(f"{path}: expected a list, the file is empty")
+    return lines

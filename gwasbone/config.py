@@ -1,0 +1,343 @@
+"""``study.toml`` as frozen dataclasses: the keys, their defaults and what they mean.
+
+A section of the file is one class below; the meaning of a key is read from the class's own
+docstring, so ``gwasbone config show`` cannot drift from the code. Science is configured here;
+threads, memory and the like are flags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import tomllib
+import types
+import typing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gwasbone.cohort.qc import QcThresholds
+from gwasbone.docstrings import parameter_docs
+from gwasbone.errors import ConfigError
+
+FILE_NAME = "study.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudySection:
+    """The study as a whole.
+
+    Parameters
+    ----------
+    name : heading of the pages.
+    build : reference build of the genotypes, GRCh37 or GRCh38.
+    output : folder for the results, relative to study.toml.
+    """
+
+    name: str = "study"
+    build: Literal["GRCh37", "GRCh38"] | None = None
+    output: str = "results"
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenotypesSection:
+    """Where the genotypes are: exactly one of bfile, bgen, vcf and mt.
+
+    Parameters
+    ----------
+    bfile : prefix (or glob of prefixes) of PLINK .bed, .bim, .fam.
+    bgen : BGEN v1.2 file or glob; needs sample.
+    sample : the .sample file of the BGEN.
+    vcf : VCF file or glob (plain, gzip or bgzip).
+    mt : folder of a Hail MatrixTable.
+    id : which ID names a person, iid or fid_iid.
+    reference_fasta : reference sequence (with .fai) to left-align a VCF's indels against.
+    """
+
+    bfile: str | None = None
+    bgen: str | None = None
+    sample: str | None = None
+    vcf: str | None = None
+    mt: str | None = None
+    id: Literal["iid", "fid_iid"] = "iid"
+    reference_fasta: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhenotypesSection:
+    """Tables of people, searched for a column by name.
+
+    Parameters
+    ----------
+    tables : files (TSV, CSV, Parquet) with IID and, optionally, FID.
+    """
+
+    tables: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CovariatesSection:
+    """Covariates of the scans.
+
+    Parameters
+    ----------
+    quantitative : columns used as numbers; PC1-PC10 expands, and principal components that the
+        study computes itself need no table.
+    categorical : columns used as categories.
+    """
+
+    quantitative: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class AncestrySection:
+    """The ancestry filter; left out where column is not set.
+
+    Parameters
+    ----------
+    column : the column of a phenotype table with the reported ethnic background.
+    reference : the backgrounds whose mean and SD define the centre.
+    n_components : principal components in the squared deviation.
+    radius : keep people whose squared deviation is below radius squared.
+    scores : columns with principal components that exist already, such as PC1-PC6; computed from
+        the genotypes where empty.
+    """
+
+    column: str | None = None
+    reference: tuple[str, ...] = ("British", "Irish")
+    n_components: int = 6
+    radius: float = 7.0
+    scores: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelatednessSection:
+    """Removal of close relatives.
+
+    Parameters
+    ----------
+    remove : whether to keep only a maximal set of unrelated people.
+    method : king (fast, robust to ancestry) or pc_relate.
+    min_kinship : pairs above this kinship are related; 0.0442 is the third degree and closer,
+        0.0884 the second, 0.177 the first.
+    keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
+    """
+
+    remove: bool = True
+    method: Literal["king", "pc_relate"] = "king"
+    min_kinship: float = 0.0884
+    keep_cases_of: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PcaSection:
+    """Principal components of the kept people.
+
+    Parameters
+    ----------
+    n_components : how many.
+    maf : least minor-allele frequency of the variants used.
+    window : pruning window, in kilobases (500kb) or in variants (500, with step).
+    step : by how many variants the window moves; only where it is counted in variants.
+    r2 : variants of a window are pruned until no pair has a higher squared correlation.
+    """
+
+    n_components: int = 10
+    maf: float = 0.05
+    window: str = "500kb"
+    step: int | None = None
+    r2: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssociationSection:
+    """The scans.
+
+    Parameters
+    ----------
+    traits : columns to scan.
+    method : linear or logistic.
+    test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, wald, lrt.
+    engine : auto, blocks or hail.
+    rint : rank-inverse-normal transform of the traits.
+    standardize : scale the traits to mean 0 and SD 1.
+    """
+
+    traits: tuple[str, ...] = ()
+    method: Literal["linear", "logistic"] = "linear"
+    test: Literal["score", "firth", "wald", "lrt"] = "score"
+    engine: Literal["auto", "blocks", "hail"] = "auto"
+    rint: bool = False
+    standardize: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelectionSection:
+    """Lead variants by blocks of the genome.
+
+    Parameters
+    ----------
+    p_threshold : a block needs a p-value below this.
+    block_bp : length of a block in bp.
+    max_blocks : how many blocks per scan, the smallest p-values first.
+    """
+
+    p_threshold: float = 1e-5
+    block_bp: int = 1_000_000
+    max_blocks: int = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyConfig:
+    """A whole ``study.toml``. ``folder`` is where it lies; paths in it are relative to that."""
+
+    study: StudySection = StudySection()
+    genotypes: GenotypesSection = GenotypesSection()
+    phenotypes: PhenotypesSection = PhenotypesSection()
+    covariates: CovariatesSection = CovariatesSection()
+    qc: QcThresholds = dataclasses.field(default_factory=QcThresholds)
+    ancestry: AncestrySection = AncestrySection()
+    relatedness: RelatednessSection = RelatednessSection()
+    pca: PcaSection = PcaSection()
+    association: AssociationSection = AssociationSection()
+    selection: SelectionSection = SelectionSection()
+    folder: Path = Path()
+
+    @property
+    def output(self) -> Path:
+        return self.folder / self.study.output
+
+    def path(self, name: str | None) -> str | None:
+        """A path of the file, resolved against its folder; remote ones (``gs://``) as they are."""
+        if name is None or "://" in name or Path(name).is_absolute():
+            return name
+        return str(self.folder / name)
+
+    def section_values(self, name: str) -> dict[str, Any]:
+        """The keys and values of one section."""
+        return dataclasses.asdict(getattr(self, name))
+
+
+def sections() -> dict[str, type]:
+    """Section name -> its class, in the order of the file."""
+    hints = typing.get_type_hints(StudyConfig)
+    return {name: kind for name, kind in hints.items() if name != "folder"}
+
+
+def find_study(folder: Path | None = None) -> Path | None:
+    """The ``study.toml`` of the current folder (or of ``folder``), if there is one."""
+    path = (folder or Path.cwd()) / FILE_NAME
+    return path if path.is_file() else None
+
+
+def load_config(path: Path) -> StudyConfig:
+    """Read and check ``study.toml``.
+
+    Raises
+    ------
+    ConfigError
+        The file is missing, is not TOML, or has unknown keys or values of the wrong type; all
+        faults are listed.
+    """
+    try:
+        raw = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; `gwasbone config show` prints one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from None
+    faults: list[str] = []
+    known = sections()
+    values: dict[str, Any] = {}
+    for name, content in raw.items():
+        if name not in known:
+            faults.append(f"unknown section [{name}]{_nearest(name, known)}")
+        elif not isinstance(content, dict):
+            faults.append(f"{name} must be a section, [{name}]")
+        else:
+            values[name] = _section(known[name], name, content, faults)
+    given = [k for k in ("bfile", "bgen", "vcf", "mt") if raw.get("genotypes", {}).get(k)]
+    if len(given) != 1:
+        faults.append(
+            f"[genotypes] needs exactly one of bfile, bgen, vcf and mt, has {given or 'none'}"
+        )
+    if faults:
+        raise ConfigError(f"{path}: " + "; ".join(faults))
+    return StudyConfig(**values, folder=path.parent)
+
+
+def _section(kind: type, name: str, content: dict[str, Any], faults: list[str]) -> Any:
+    hints = typing.get_type_hints(kind)
+    good = {}
+    for key, value in content.items():
+        if key not in hints:
+            faults.append(f"unknown key {name}.{key}{_nearest(key, hints)}")
+            continue
+        try:
+            good[key] = _coerce(value, hints[key])
+        except ValueError as error:
+            faults.append(f"{name}.{key}: expected {error}, got {value!r}")
+    try:
+        return kind(**good)
+    except (ConfigError, ValueError) as error:
+        faults.append(f"[{name}] {error}")
+        return kind()
+
+
+def _nearest(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, list(known), 1)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
+
+
+def _coerce(value: Any, kind: Any) -> Any:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (typing.Union, types.UnionType):
+        for option in arguments:
+            if option is not type(None):
+                return _coerce(value, option)
+    if origin is Literal:
+        if value in arguments:
+            return value
+        raise ValueError(" or ".join(map(str, arguments)))
+    if origin is tuple:
+        if isinstance(value, list) and all(isinstance(v, arguments[0]) for v in value):
+            return tuple(value)
+        raise ValueError(f"a list of {arguments[0].__name__}")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    raise ValueError(
+        {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}[
+            kind.__name__
+        ]
+    )
+
+
+def show_config(config: StudyConfig) -> str:
+    """All keys with their values in effect and their meaning, as TOML that can be loaded again."""
+    lines: list[str] = []
+    for name, kind in sections().items():
+        summary = (kind.__doc__ or "").strip().splitlines()[0]
+        lines += [f"# {summary}", f"[{name}]"]
+        docs = parameter_docs(kind)
+        for key, value in config.section_values(name).items():
+            lines += [f"# {line}" for line in docs[key].splitlines()]
+            lines.append(f"# {key} =" if value is None else f"{key} = {toml_value(value)}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def toml_value(value: Any) -> str:
+    """A plain value as TOML spells it.
+
+    >>> toml_value(("a", "b")), toml_value(True), toml_value(1e-05)
+    ('["a", "b"]', 'true', '1e-05')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(toml_value(v) for v in value) + "]"
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return repr(value)

@@ -1,0 +1,36 @@
+"""The ``Parameters`` section of a NumPy docstring, read back as data."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+
+def parameter_docs(documented: Any) -> dict[str, str]:
+    """Meaning of each parameter that a docstring names, wrapped as it is written there.
+
+    ``a, b : text`` documents both; ``first, ..., last : text`` documents every dataclass field
+    from the first to the last.
+
+    Raises
+    ------
+    ValueError
+        A dataclass field has no documentation.
+    """
+    text = inspect.getdoc(documented) or ""
+    section = re.search(r"Parameters\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.S)
+    fields = list(getattr(documented, "__dataclass_fields__", {}))
+    docs: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", section[1].strip() if section else ""):
+        names, _, meaning = entry.partition(" : ")
+        listed = [name.strip() for name in names.split(",")]
+        if "..." in listed:
+            first, last = fields.index(listed[0]), fields.index(listed[-1])
+            listed = fields[first : last + 1]
+        lines = [line.strip() for line in meaning.splitlines()]
+        docs.update(dict.fromkeys(listed, "\n".join(lines)))
+    missing = [name for name in fields if name not in docs]
+    if missing:
+        raise ValueError(f"{documented.__name__}: fields without documentation: {missing}")
+    return docs

@@ -1,0 +1,99 @@
+"""The cohort of a study as its last finished stage left it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.read import read_genotypes
+from gwasbone.config import StudyConfig
+from gwasbone.study import read_record
+
+#: Stages that decide about people or variants, in their order.
+DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants", "pca")
+
+PEOPLE, VARIANTS, SCORES, MATRIX = "people.parquet", "variants.parquet", "pcs.tsv", "genotypes.mt"
+
+
+def genotype_files(config: StudyConfig) -> list[str]:
+    """The files that the genotypes of a study depend on."""
+    import glob
+
+    g = config.genotypes
+    if g.bfile is not None:
+        from gwasbone.cohort.plink_files import find_filesets
+
+        sets = find_filesets(str(config.path(g.bfile)))
+        return [str(path) for s in sets for path in (s.bed, s.bim, s.fam)]
+    names: list[str] = []
+    for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
+        path = config.path(name)
+        if path is not None:
+            names += sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+    return names
+
+
+def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> Cohort:
+    """Read the genotypes that ``study.toml`` names."""
+    g = config.genotypes
+    return read_genotypes(
+        bfile=config.path(g.bfile),
+        bgen=config.path(g.bgen),
+        sample=config.path(g.sample),
+        vcf=config.path(g.vcf),
+        mt=config.path(g.mt),
+        build=config.study.build,
+        id_rule=g.id,
+        reference_fasta=config.path(g.reference_fasta),
+        keep_at=keep_at,
+    )
+
+
+def study_cohort(config: StudyConfig) -> Cohort:
+    """The study's genotypes with the decisions of the stages that are finished.
+
+    Genotypes of a VCF come from the MatrixTable that the first stage kept.
+    """
+    matrix = config.output / "genotypes" / MATRIX
+    if config.genotypes.vcf is not None and matrix.exists():
+        from gwasbone.cohort.matrix_source import MatrixTableSource
+        from gwasbone.session import hail
+
+        source = MatrixTableSource(
+            hail().read_matrix_table(str(matrix)),
+            tuple(genotype_files(config)),
+            str(config.path(config.genotypes.vcf)),
+        )
+        people = MaskedTable.read(config.output / "genotypes" / PEOPLE)
+        variants = MaskedTable.read(config.output / "genotypes" / VARIANTS)
+        cohort = Cohort(
+            source, str(source.matrix.locus.dtype.reference_genome.name), people, variants
+        )
+    else:
+        cohort = read_study_genotypes(config)
+    for stage in DECIDING_STAGES:
+        folder = config.output / stage
+        if read_record(folder) is not None:
+            cohort = with_tables(cohort, folder)
+    return cohort
+
+
+def with_tables(cohort: Cohort, folder: Path) -> Cohort:
+    """The cohort with the people and variant tables that a stage wrote, where it wrote them."""
+    if (folder / PEOPLE).exists():
+        cohort = replace(cohort, people=MaskedTable.read(folder / PEOPLE))
+    if (folder / VARIANTS).exists():
+        cohort = replace(cohort, variants=MaskedTable.read(folder / VARIANTS))
+    return cohort
+
+
+def principal_component_table(config: StudyConfig) -> dict[str, pd.DataFrame]:
+    """The components that the study computed, as a phenotype table by its path; {} before that."""
+    path = config.output / "pca" / SCORES
+    if read_record(path.parent) is None:
+        return {}
+    return {str(path): pd.read_csv(path, sep="\t", index_col="id", dtype={"id": str})}

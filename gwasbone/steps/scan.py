@@ -1,0 +1,177 @@
+"""Scan traits and write what a scan leaves: GWAS-SSF files, pages, λ_GC."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from gwasbone.association.associate import Engine, Method, Test, associate
+from gwasbone.association.results import AssociationResults, trait_stem
+from gwasbone.association.results import output_paths as result_paths
+from gwasbone.cohort.model import Cohort
+from gwasbone.phenotypes.table import IdRule, expand_names, pick_columns, read_people_table
+from gwasbone.phenotypes.traits import BinaryCoding
+
+log = logging.getLogger(__name__)
+
+#: The genome-wide line of the field.
+GENOME_WIDE = 5e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanRequest:
+    """What to scan, with which model, and what to write.
+
+    Parameters
+    ----------
+    traits, covariates, categorical : names of columns; ``PC1-PC10`` expands.
+    method, test, engine, rint, standardize, binary_coding : see
+        :func:`gwasbone.association.associate.associate`.
+    formats : ``ssf``, ``parquet`` or both.
+    plots : whether to draw Manhattan and QQ pages.
+    """
+
+    traits: tuple[str, ...]
+    covariates: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    method: Method = "linear"
+    test: Test = "score"
+    engine: Engine = "auto"
+    binary_coding: BinaryCoding | None = None
+    rint: bool = False
+    standardize: bool = False
+    formats: tuple[str, ...] = ("ssf",)
+    plots: bool = True
+
+
+def output_paths(request: ScanRequest, prefix: Path) -> list[Path]:
+    """All files that a scan writes, so that they can be refused before anything is computed."""
+    paths = list(result_paths(prefix, request.traits, request.formats))
+    if request.plots:
+        for trait in request.traits:
+            paths += page_paths(prefix, trait)
+    return paths
+
+
+def page_paths(prefix: Path, trait: str) -> tuple[Path, Path]:
+    """The Manhattan and the QQ page of a trait."""
+    stem = trait_stem(prefix, trait)
+    return Path(f"{stem}.manhattan.html"), Path(f"{stem}.qq.html")
+
+
+def phenotype_columns(
+    request: ScanRequest,
+    tables: Sequence[Path],
+    *,
+    id_rule: IdRule = "iid",
+    more: dict[str, pd.DataFrame] | None = None,
+) -> pd.DataFrame:
+    """The request's columns out of the tables, one row per person in any table used.
+
+    Parameters
+    ----------
+    tables : files searched for a column by name.
+    more : further tables by name, indexed by person, such as principal components.
+
+    Raises
+    ------
+    InputError
+        A column is in no table (the nearest names are shown) or in two.
+    """
+    found = {str(path): read_people_table(path, id_rule=id_rule) for path in tables} | (more or {})
+    return pick_columns(found, (*request.traits, *request.covariates, *request.categorical))
+
+
+def expand_request(names: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Names of columns from a flag or a list, ranges written out; empty for None."""
+    return tuple(expand_names(names)) if names else ()
+
+
+def run_scan(
+    cohort: Cohort,
+    request: ScanRequest,
+    phenotypes: pd.DataFrame,
+    prefix: Path,
+    *,
+    folder: Path | None = None,
+) -> AssociationResults:
+    """Scan a cohort with :func:`phenotype_columns`, and write the files of ``output_paths``."""
+    results = associate(
+        cohort,
+        list(request.traits),
+        list(request.covariates),
+        phenotypes=phenotypes,
+        categorical=request.categorical,
+        method=request.method,
+        test=request.test,
+        engine=request.engine,
+        binary_coding=request.binary_coding,
+        rint=request.rint,
+        standardize=request.standardize,
+        folder=folder,
+    )
+    results.write(prefix, formats=request.formats)
+    for trait in results.traits:
+        if len(results.tested(trait)):
+            log.info("%s: lambda_GC = %.4f", trait, results.lambda_gc(trait))
+        if request.plots:
+            draw_scan(results, trait, prefix)
+        untested = results.untested(trait)["status"].value_counts()
+        for status, count in untested.items():
+            log.info("%s: %d variants not tested: %s", trait, count, status)
+    return results
+
+
+def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
+    """Write the Manhattan and the QQ page of one trait."""
+    from gwasbone.plots.manhattan import manhattan
+    from gwasbone.plots.page import save_page
+    from gwasbone.plots.qq import qq
+    from gwasbone.stats.quantile_plot import quantile_plot_points
+
+    table = results.tested(trait)
+    if table.empty:
+        log.warning("%s: no variant could be tested, so there is nothing to draw", trait)
+        return
+    about = f"{int(table['n'].max()):,} people, {len(table):,} variants, {results.build}"
+    leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
+    manhattan_path, qq_path = page_paths(prefix, trait)
+    save_page(
+        manhattan(table, title=trait, leads=leads, genome_wide=GENOME_WIDE),
+        manhattan_path,
+        title=f"{trait}: Manhattan plot",
+        subtitle=about,
+    )
+    lambda_gc = results.lambda_gc(trait)
+    save_page(
+        qq(quantile_plot_points(table["neg_log10_p"]), title=trait, lambda_gc=lambda_gc),
+        qq_path,
+        title=f"{trait}: quantile-quantile plot",
+        subtitle=about,
+    )
+
+
+def scan_summary(results: AssociationResults) -> pd.DataFrame:
+    """One row per trait: people, variants tested and not, λ_GC, genome-wide blocks, top variant."""
+    rows = []
+    for trait in results.traits:
+        table = results.tested(trait)
+        leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
+        top = table.loc[table["neg_log10_p"].idxmax()] if len(table) else None
+        rows.append(
+            {
+                "trait": trait,
+                "n": int(table["n"].max()) if len(table) else 0,
+                "tested": len(table),
+                "untested": len(results.untested(trait)),
+                "lambda_gc": results.lambda_gc(trait) if len(table) else float("nan"),
+                "leads_5e-8": len(leads),
+                "top": top["source_id"] if top is not None else "",
+                "top_neg_log10_p": top["neg_log10_p"] if top is not None else float("nan"),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.association.results import AssociationResults, output_paths, trait_stem
+from gwasbone.association.results_table import COLUMNS, canonical_table
+from gwasbone.association.ssf import read_ssf
+from gwasbone.errors import InputError, UsageError
+from gwasbone.stats.genomic_control import lambda_gc_from_chi2
+from gwasbone.stats.pvalues import neg_log10_p_normal
+
+PROVENANCE = {"method": "linear", "engine": "hail", "covariates": ["age"]}
+
+
+def scan(m: int = 500, seed: int = 0) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=m) * 1.5
+    table = pd.DataFrame(
+        {
+            "chromosome": np.sort(np.arange(m) % 23 + 1),
+            "position_bp": np.arange(m) * 1000 + 70_000,
+            "other_allele": "A",
+            "effect_allele": "C",
+            "source_id": [f"rs{i}" for i in range(m)],
+            "n": 1000 + seed,
+            "effect_allele_frequency": rng.uniform(size=m),
+            "call_rate": 1.0,
+            "beta": z * 0.1,
+            "se": 0.1,
+            "statistic": z,
+            "dof": np.inf,
+            "neg_log10_p": neg_log10_p_normal(z),
+            "test": "score",
+            "status": "",
+        }
+    )
+    table.loc[7, ["beta", "se", "statistic", "dof", "neg_log10_p"]] = np.nan
+    table.loc[7, "status"] = "monomorphic"
+    return canonical_table(table)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> AssociationResults:
+    tables = {"bmd": scan(seed=1), "height": scan(seed=2)}
+    return AssociationResults.from_tables(
+        tables, build="GRCh37", provenance=PROVENANCE, folder=tmp_path / "kept"
+    )
+
+
+def test_tables_come_back_as_they_were(results: AssociationResults) -> None:
+    assert results.traits == ("bmd", "height")
+    pd.testing.assert_frame_equal(results.table("height"), scan(seed=2), check_exact=True)
+
+
+def test_reopened_results_are_the_same(results: AssociationResults) -> None:
+    again = AssociationResults.open(results.folder)
+    assert again.traits == results.traits
+    assert again.build == "GRCh37"
+    assert dict(again.provenance) == PROVENANCE
+    pd.testing.assert_frame_equal(again.table("bmd"), results.table("bmd"))
+
+
+def test_temporary_folder_lives_as_long_as_the_results() -> None:
+    results = AssociationResults.from_tables(iter([("bmd", scan())]), build="GRCh38", provenance={})
+    folder = results.folder
+    assert len(results.table("bmd")) == 500
+    del results
+    assert not folder.exists()
+
+
+def test_tested_and_untested_make_the_whole(results: AssociationResults) -> None:
+    assert len(results.tested("bmd")) == 499
+    assert results.untested("bmd")["status"].tolist() == ["monomorphic"]
+
+
+def test_lambda_gc(results: AssociationResults) -> None:
+    expected = lambda_gc_from_chi2(results.table("bmd")["statistic"] ** 2)
+    assert results.lambda_gc("bmd") == pytest.approx(expected)
+    assert expected > 1.5
+
+
+def test_leads_of_one_and_of_all_traits(results: AssociationResults) -> None:
+    one = results.leads("height", p_threshold=0.01, max_blocks=2)
+    assert one["trait"].tolist() == ["height"] * 2
+    everything = results.leads(p_threshold=0.01, max_blocks=2)
+    assert everything["trait"].tolist() == ["bmd"] * 2 + ["height"] * 2
+    pd.testing.assert_frame_equal(everything.iloc[2:].reset_index(drop=True), one)
+    assert len(results.leads(p_threshold=1e-99)) == 0
+
+
+def test_unsorted_tables_are_sorted_by_locus_not_by_string() -> None:
+    table = scan().sample(frac=1, random_state=1)
+    result = AssociationResults.from_tables({"t": table}, build="GRCh37", provenance={}).table("t")
+    assert result["chromosome"].is_monotonic_increasing
+    pd.testing.assert_frame_equal(result, scan())
+
+
+def test_variants_at_one_locus_are_sorted_by_alleles() -> None:
+    table = scan(9).iloc[:3].assign(chromosome=1, position_bp=5, effect_allele=["T", "C", "G"])
+    assert canonical_table(table)["effect_allele"].tolist() == ["C", "G", "T"]
+
+
+def test_all_faults_of_a_table_at_once() -> None:
+    table = scan().drop(columns=["beta"]).astype({"n": "float64", "position_bp": "float64"})
+    table.loc[3, "n"] = np.nan
+    table.loc[4, "position_bp"] = 0.5
+    with pytest.raises(InputError) as caught:
+        AssociationResults.from_tables({"t": table}, build="GRCh37", provenance={})
+    message = str(caught.value)
+    for fault in ("no column beta", "n has 1 missing", "position_bp holds values"):
+        assert fault in message
+
+
+def test_wrong_arguments_are_named(results: AssociationResults, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="'weight' is not in these results: bmd, height"):
+        results.table("weight")
+    with pytest.raises(UsageError, match="GRCh37, GRCh38, got 'hg19'"):
+        AssociationResults.from_tables({"t": scan()}, build="hg19", provenance={})
+    with pytest.raises(UsageError, match="at least one trait"):
+        AssociationResults.from_tables({}, build="GRCh37", provenance={})
+    with pytest.raises(UsageError, match="twice"):
+        AssociationResults.from_tables(
+            [("t", scan()), ("t", scan())], build="GRCh37", provenance={}
+        )
+    with pytest.raises(UsageError, match="got 'vcf'"):
+        results.write(tmp_path / "x", ["vcf"])
+    with pytest.raises(InputError, match=r"results\.json"):
+        AssociationResults.open(tmp_path / "nowhere")
+
+
+def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path) -> None:
+    written = results.write(tmp_path / "out", ("ssf", "parquet"))
+    assert set(written) == set(tmp_path.glob("out.*"))
+    assert sorted(path.name for path in written) == [
+        "out.bmd.tsv.gz",
+        "out.bmd.tsv.gz-meta.yaml",
+        "out.bmd.untested.tsv.gz",
+        "out.height.tsv.gz",
+        "out.height.tsv.gz-meta.yaml",
+        "out.height.untested.tsv.gz",
+        "out.parquet",
+    ]
+    assert len(read_ssf(tmp_path / "out.height.tsv.gz")) == 499
+    wide = pd.read_parquet(tmp_path / "out.parquet")
+    assert len(wide) == 500
+    for trait in results.traits:
+        expected = results.table(trait)
+        for column in ("beta", "n", "status", "neg_log10_p"):
+            pd.testing.assert_series_equal(
+                wide[f"{trait}.{column}"], expected[column], check_names=False
+            )
+
+
+def test_wide_parquet_over_several_row_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gwasbone.association.results._ROWS_PER_GROUP", 64)
+    tables = {"a": scan(seed=1), "b": scan(seed=2)}
+    results = AssociationResults.from_tables(tables, build="GRCh37", provenance={})
+    results.write(tmp_path / "out", ("parquet",))
+    wide = pd.read_parquet(tmp_path / "out.parquet")
+    np.testing.assert_array_equal(wide["b.beta"], tables["b"]["beta"])
+
+
+def test_wide_parquet_of_traits_with_different_variants(tmp_path: Path) -> None:
+    a, b = scan(seed=1).iloc[:300], scan(seed=2).iloc[200:]
+    results = AssociationResults.from_tables({"a": a, "b": b}, build="GRCh37", provenance={})
+    results.write(tmp_path / "out", ("parquet",))
+    wide = pd.read_parquet(tmp_path / "out.parquet")
+    assert len(wide) == 500
+    assert (wide["chromosome"].diff().dropna() >= 0).all()
+    assert (wide.loc[:199, "b.status"] == "not_in_scan").all()
+    assert wide.loc[:199, "b.beta"].isna().all()
+    np.testing.assert_array_equal(wide.loc[200:, "b.beta"], b["beta"])
+    np.testing.assert_array_equal(wide.loc[:299, "a.n"], a["n"])
+    assert wide["a.n"].dtype == np.int32
+    assert (wide.loc[:199, "b.n"] == 0).all()
+
+
+def test_a_failure_on_the_second_trait_leaves_nothing(
+    results: AssociationResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gwasbone.association import results as module
+
+    stage = module.stage_ssf
+
+    def fail_on_height(*args: Any, trait: str, **options: Any) -> Any:
+        if trait == "height":
+            raise OSError(28, "No space left on device")
+        return stage(*args, trait=trait, **options)
+
+    monkeypatch.setattr(module, "stage_ssf", fail_on_height)
+    folder = tmp_path / "out"
+    with pytest.raises(OSError, match="No space"):
+        results.write(folder / "x", ("ssf", "parquet"))
+    assert list(folder.iterdir()) == []
+
+
+def test_file_names() -> None:
+    assert trait_stem("o", "f.3148.0.0") == "o.f.3148.0.0"
+    assert trait_stem("o", "a/b c") == "o.a_b_c"
+    with pytest.raises(UsageError, match="rename one"):
+        output_paths("o", ["a/b", "a b"])
+
+
+@pytest.mark.hail
+def test_hail_table_of_one_trait(results: AssociationResults, hail_session: Any) -> None:
+    hl = hail_session
+    ht = results.to_hail("bmd")
+    assert list(ht.key) == ["locus", "alleles"]
+    assert ht.locus.dtype == hl.tlocus("GRCh37")
+    rows = ht.to_pandas()
+    expected = results.table("bmd")
+    assert rows["alleles"].map(list).tolist() == [["A", "C"]] * 500
+    np.testing.assert_array_equal(rows["beta"], expected["beta"])
+    np.testing.assert_array_equal(rows["dof"], expected["dof"])
+    assert rows["status"].tolist() == expected["status"].tolist()
+    locus = [
+        f"{'X' if c == 23 else c}:{p}"
+        for c, p in expected[["chromosome", "position_bp"]].to_numpy()
+    ]
+    assert rows["locus"].map(str).tolist() == locus
+    assert json.loads(hl.eval(ht.provenance)) == PROVENANCE
+    assert set(ht.row_value) == set(COLUMNS) - {"chromosome", "position_bp"}
+
+
+@pytest.mark.hail
+def test_hail_table_of_all_traits_outlives_the_results(hail_session: Any) -> None:
+    tables = {"bmd spine": scan(seed=1), "height": scan(seed=2)}
+    results = AssociationResults.from_tables(tables, build="GRCh38", provenance={})
+    ht = results.to_hail()
+    del results
+    assert ht.locus.dtype.reference_genome.name == "GRCh38"
+    assert ht["bmd spine"].beta.collect()[:5] == tables["bmd spine"]["beta"].tolist()[:5]
+    assert ht.aggregate(hail_session.agg.max(ht.height.neg_log10_p)) == pytest.approx(
+        tables["height"]["neg_log10_p"].max()
+    )

@@ -1,0 +1,106 @@
+"""A page is one file that asks nothing of the network and appears whole or not at all."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.plots import page, theme
+from gwasbone.plots.manhattan import manhattan
+from gwasbone.plots.page import describe, save_page
+
+
+def _figure(**options):
+    plot = theme.new_figure(x_label="x", y_label="y", title="A figure", **options)
+    plot.scatter([1, 2], [3, 4])
+    return plot
+
+
+def test_nothing_is_loaded_from_elsewhere(tmp_path):
+    text = save_page(_figure(), tmp_path / "page.html", title="T").read_text()
+    sources = re.findall(r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=[^>]*>", text)
+    assert sources == []
+    assert "@import" not in text.split("<script>")[0]
+    assert "default-src 'none'" in text
+
+
+def test_only_the_bundles_in_use_are_inside(tmp_path):
+    text = save_page(_figure(), tmp_path / "page.html", title="T").read_text()
+    assert "BEGIN bokeh.min.js" in text
+    for bundle in ("gl", "widgets", "tables", "mathjax", "api"):
+        assert f"BEGIN bokeh-{bundle}.min.js" not in text
+
+
+def test_words_are_on_the_page_and_escaped(tmp_path):
+    plot = describe(_figure(), "Shows <that> & this", notes=["3 rows are left out"])
+    text = save_page(
+        plot, tmp_path / "p.html", title="A < B", subtitle="why", notes=["of the page"]
+    ).read_text()
+    assert '<html lang="en">' in text
+    assert "<title>A &lt; B</title>" in text
+    assert "<h1>A &lt; B</h1>" in text
+    assert 'aria-label="Shows &lt;that&gt; &amp; this"' in text
+    assert "<li>3 rows are left out</li>" in text
+    assert "<li>of the page</li>" in text
+
+
+def test_data_cannot_end_the_script(tmp_path):
+    table = pd.DataFrame(
+        {
+            "chromosome": [1, 1],
+            "position_bp": [1, 2],
+            "neg_log10_p": [9.0, 1.0],
+            "source_id": ["</script><script>alert(1)</script>", "b"],
+        }
+    )
+    plot = manhattan(table, title="t", leads=table.iloc[:1])
+    text = save_page(plot, tmp_path / "p.html", title="T").read_text()
+    assert "<script>alert" not in text
+
+
+def test_sections_keep_their_order_and_headings(tmp_path):
+    text = save_page(
+        [("First", _figure()), ("Second", _figure())], tmp_path / "p.html", title="T"
+    ).read_text()
+    assert text.index("<h2>First</h2>") < text.index("<h2>Second</h2>")
+    assert text.count("<figure ") == 2
+    assert text.count("BEGIN bokeh.min.js") == 1
+
+
+def test_an_old_page_is_replaced_and_no_part_stays(tmp_path):
+    path = tmp_path / "p.html"
+    path.write_text("old")
+    assert save_page(_figure(), path, title="New") == path
+    assert "New" in path.read_text()
+    assert [one.name for one in tmp_path.iterdir()] == ["p.html"]
+
+
+def test_a_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
+    path = tmp_path / "p.html"
+    path.write_text("old")
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(page.os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        save_page(_figure(), path, title="New")
+    assert path.read_text() == "old"
+    assert [one.name for one in tmp_path.iterdir()] == ["p.html"]
+
+
+def test_a_page_of_many_variants_stays_below_ten_megabytes(tmp_path):
+    # The worst case for the size: every spot of the figure taken, and all foreground used up.
+    rng = np.random.default_rng(1)
+    m = 1_500_000
+    table = pd.DataFrame(
+        {
+            "chromosome": np.sort(rng.integers(1, 24, m)).astype(np.int16),
+            "position_bp": rng.integers(1, 200_000_000, m).astype(np.int32),
+            "neg_log10_p": rng.uniform(0, 5, m),
+            "source_id": "rs123456789",
+        }
+    )
+    path = save_page(manhattan(table, title="t"), tmp_path / "p.html", title="T")
+    assert path.stat().st_size < 10e6

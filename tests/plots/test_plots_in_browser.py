@@ -1,0 +1,119 @@
+"""Every figure draws in a real browser, offline, without a word on the console."""
+
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.plots import (
+    KeptRegion,
+    Threshold,
+    ancestry_pairs,
+    funnel,
+    manhattan,
+    qc_histogram,
+    qc_scatter,
+    qq,
+    save_page,
+    scree,
+)
+from gwasbone.stats.quantile_plot import quantile_plot_points
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
+]
+
+
+def _open(page, profile):
+    """The document after it has drawn, and what the browser logged."""
+    options = (
+        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+        " --disable-background-networking --disable-component-update --disable-sync"
+        " --window-size=1400,900 --virtual-time-budget=20000 --enable-logging=stderr --dump-dom"
+    )
+    return subprocess.run(
+        [CHROMIUM, *options.split(), f"--user-data-dir={profile}", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=True,
+    )
+
+
+def _results(rng, m=30_000):
+    return pd.DataFrame(
+        {
+            "chromosome": np.sort(rng.integers(1, 24, m)).astype(np.int16),
+            "position_bp": rng.integers(1, 200_000_000, m).astype(np.int32),
+            "neg_log10_p": np.append(rng.exponential(1 / np.log(10), m - 1), 350.0),
+            "source_id": "rs1",
+        }
+    )
+
+
+def _every_figure():
+    rng = np.random.default_rng(1)
+    results = _results(rng)
+    leads = results.nlargest(3, "neg_log10_p").assign(gene=["WNT16", "LRP5", "SOST"])
+    people = pd.DataFrame(rng.normal(size=(200, 6)), columns=[f"PC{j}" for j in range(1, 7)])
+    groups = pd.Series(rng.choice(["British", "Irish", "Other"], 200))
+    steps = pd.DataFrame(
+        [["All", "", 0, 10], ["Quality", "missingness", 2, 8]],
+        columns=["step", "reason", "removed", "remaining"],
+    )
+    limit = Threshold("limit", 0.5, "above")
+    return [
+        ("Manhattan", manhattan(results, title="t", leads=leads)),
+        ("Manhattan, cut", manhattan(results, title="t", leads=leads, y_max=10)),
+        ("QQ", qq(quantile_plot_points(results["neg_log10_p"]), title="t", lambda_gc=1.0)),
+        (
+            "Ancestry",
+            ancestry_pairs(
+                people,
+                groups,
+                kept=people["PC1"] < 1,
+                region=KeptRegion(np.zeros(6), np.ones(6), 2.0),
+                deviation=(people**2).sum(axis=1),
+                threshold=9.0,
+            ),
+        ),
+        ("Scree", scree([3.0, 2.0, 1.0])),
+        ("Histogram", qc_histogram(rng.random(500), title="t", x_label="x", thresholds=[limit])),
+        (
+            "Scatter",
+            qc_scatter(
+                rng.random(99),
+                rng.random(99),
+                title="t",
+                x_label="x",
+                y_label="y",
+                x_thresholds=[limit],
+                y_thresholds=[limit],
+            ),
+        ),
+        ("Funnel", funnel(steps, title="t")),
+    ]
+
+
+def test_every_figure_draws_without_a_word_on_the_console(tmp_path):
+    page = save_page(_every_figure(), tmp_path / "page.html", title="All figures")
+    seen = _open(page, tmp_path / "profile")
+    assert re.search(r'<html [^>]*data-drawn="\d+"', seen.stdout), "the page never came to rest"
+    complaints = [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
+    # BokehJS greets with its version and says when its roots are drawn.
+    complaints = [line for line in complaints if "[bokeh" not in line or "error" in line.lower()]
+    assert complaints == []
+
+
+def test_a_broken_page_is_noticed(tmp_path):
+    page = save_page(_every_figure()[:1], tmp_path / "page.html", title="One figure")
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace('"name":"Figure"', '"name":"Nothing"'), encoding="utf-8")
+    seen = _open(page, tmp_path / "profile")
+    assert "data-drawn" not in seen.stdout.split("<head>")[0]
+    assert "CONSOLE" in seen.stderr
