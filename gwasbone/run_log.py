@@ -40,6 +40,8 @@ def run_log(path: Path, *, command: str, options: Mapping[str, Any]) -> Iterator
     to_screen.setLevel(logging.WARNING)
     to_screen.setFormatter(logging.Formatter("warning: %(message)s"))
     log.setLevel(logging.INFO)
+    # Hail gives the root logger a handler on the terminal
+    propagate, log.propagate = log.propagate, False
     logging.captureWarnings(True)
     warnings_log = logging.getLogger("py.warnings")
     for handler in (to_file, to_screen):
@@ -71,6 +73,7 @@ def run_log(path: Path, *, command: str, options: Mapping[str, Any]) -> Iterator
     finally:
         for handler in (to_file, to_screen):
             log.removeHandler(handler)
+        log.propagate = propagate
         warnings_log.removeHandler(to_file)
         logging.captureWarnings(False)
         to_file.close()

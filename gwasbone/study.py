@@ -37,10 +37,12 @@ class StageRun:
     Parameters
     ----------
     config : the study.
+    stage : its name.
     folder : where the stage writes; it takes its final name when the stage ends.
     """
 
     config: StudyConfig
+    stage: str
     folder: Path
 
     def finished(self, stage: str) -> Path:
@@ -218,7 +220,7 @@ def _run_stage(config: StudyConfig, stage: Stage, wanted: dict[str, Any], hashes
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     clock = time.monotonic()
     try:
-        summary = stage.run(StageRun(config, partial))
+        summary = stage.run(StageRun(config, stage.name, partial))
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

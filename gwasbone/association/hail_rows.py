@@ -76,7 +76,7 @@ def add_people_columns(
     hl = session.hail()
     path = session.temporary_path("people") + ".tsv"
     table = pd.DataFrame({"s": ids, **columns})
-    with hl.current_backend().fs.open(path, "w") as file:
+    with _open(path, "w") as file:
         table.to_csv(file, sep="\t", index=False, na_rep="NA")
     types = {"s": hl.tstr, **dict.fromkeys(columns, hl.tfloat64)}
     people = hl.import_table(path, types=types, missing="NA", key="s", quote='"')
@@ -172,7 +172,7 @@ def keep_variants(mt: Any, variants: pd.DataFrame, flags: npt.NDArray[np.bool_])
             "flags": ["".join("1" if flag else "0" for flag in row) for row in flags],
         }
     ).drop_duplicates(["contig", "position", "ref", "alt"])
-    with hl.current_backend().fs.open(path, "w") as file:
+    with _open(path, "w") as file:
         table.to_csv(file, sep="\t", index=False)
     kept = hl.import_table(path, types={"position": hl.tint32}, missing="")
     kept = kept.select(
@@ -180,7 +180,16 @@ def keep_variants(mt: Any, variants: pd.DataFrame, flags: npt.NDArray[np.bool_])
         alleles=[kept.ref, kept.alt],
         flags=hl.range(flags.shape[1]).map(lambda i: kept.flags[i] == "1"),
     ).key_by("locus", "alleles")
-    return mt.semi_join_rows(kept).annotate_rows(flags=kept[mt.row_key].flags)
+    mt = mt.semi_join_rows(kept)
+    return mt.annotate_rows(flags=kept[mt.row_key].flags)
+
+
+def _open(path: str, mode: str) -> Any:
+    """A file of the temporary folder; one on this machine is not sent through the JVM (slow)."""
+    local = path.removeprefix("file://")
+    if "://" in local:
+        return session.hail().current_backend().fs.open(path, mode)
+    return open(local, mode)
 
 
 def _export(ht: Any, delimiter: str, null_values: list[str], dtype: pa.DataType) -> pa.Table:
@@ -188,7 +197,7 @@ def _export(ht: Any, delimiter: str, null_values: list[str], dtype: pa.DataType)
     path = session.temporary_path("rows") + ".tsv"
     ht = ht.key_by().select(*ht.row_value)
     ht.export(path, header=False, delimiter=delimiter)
-    with hl.current_backend().fs.open(path, "r") as file:
+    with _open(path, "r") as file:
         first = file.readline()
     n_fields = first.count(delimiter) + 1
     # An array's first and last field carry a bracket and are never read.
@@ -196,7 +205,7 @@ def _export(ht: Any, delimiter: str, null_values: list[str], dtype: pa.DataType)
     names = [f"f{i}" for i in range(padding, n_fields - padding)] if first else []
     if not names:
         return pa.table({})
-    with hl.current_backend().fs.open(path, "rb") as file:
+    with _open(path, "rb") as file:
         table = pa.csv.read_csv(
             file,
             read_options=pa.csv.ReadOptions(autogenerate_column_names=True),

@@ -29,12 +29,11 @@ COMMANDS = {
 }
 
 #: Commands of the contract that later versions bring.
-NOT_BUILT = frozenset(
-    (
-        "images train predict residuals phenotypes clump compare munge meta h2 rg mr pleiotropy "
-        "coloc mediate plot report"
-    ).split()
-)
+_LATER = """
+images train predict residuals phenotypes clump compare munge meta h2 rg mr pleiotropy coloc
+mediate plot report
+"""
+NOT_BUILT = frozenset(_LATER.split())
 
 
 class LazyGroup(click.Group):

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gwasbone import session
 from gwasbone.cohort.model import Cohort
@@ -19,6 +19,9 @@ from gwasbone.files import refuse_overwrite
 from gwasbone.run_log import run_log
 
 log = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "mt")
 
@@ -78,6 +81,20 @@ class Context:
                 "study.toml"
             )
         return self._subset(cohort)
+
+    def column(self, path: str | None, name: str | None) -> pd.Series | None:
+        """A column of a table of people, or of the study's tables; None where none is named."""
+        from gwasbone.phenotypes.table import pick_columns, read_people_table
+
+        if name is None:
+            return None
+        paths = [path] if path is not None else []
+        if path is None and self.config is not None:
+            paths = [str(self.config.path(table)) for table in self.config.phenotypes.tables]
+        if not paths:
+            raise UsageError(f"no table to find column {name} in: give the file that has it")
+        tables = {p: read_people_table(p, id_rule=self.id_rule) for p in paths}
+        return pick_columns(tables, [name])[name]
 
     def _subset(self, cohort: Cohort) -> Cohort:
         from gwasbone.cohort.subsets import subset

@@ -61,6 +61,13 @@ class Cohort:
     people: MaskedTable
     variants: MaskedTable
 
+    @classmethod
+    def from_mt(cls, mt: Any) -> Cohort:
+        """A cohort of any MatrixTable; see :func:`gwasbone.cohort.matrix_source.cohort_from_mt`."""
+        from gwasbone.cohort.matrix_source import cohort_from_mt
+
+        return cohort_from_mt(mt)
+
     @property
     def mt(self) -> Any:
         """The kept people and variants as a Hail MatrixTable.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,14 +17,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.prune import prune_pairwise
-from gwasbone.cohort.model import MALE, Cohort
+from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
 from gwasbone.cohort.regions import in_long_range_ld
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import X, in_x_non_par
 
 log = logging.getLogger(__name__)
 
-_MISSING_IN_BED = -127
+BoolArray = npt.NDArray[np.bool_]
+
+_READ_TOGETHER = 1024
 
 
 def prune(
@@ -84,8 +87,8 @@ def prune(
     else:
         kept = _prune_by_blocks(cohort, candidates, width, r2, maf)
     log.info(
-        "prune (%s): %d of %d variants kept at r2 %g, window %s%s",
-        "Hail" if engine == "hail" else "blocks", len(kept), int(candidates.sum()), r2, window,
+        "prune by %s: %d of %d variants kept at r2 %g, window %s%s",
+        "hail" if engine == "hail" else "blocks", kept.sum(), candidates.sum(), r2, window,
         f" step {step}" if step else "",
     )  # fmt: skip
     return table.loc[kept]
@@ -111,11 +114,132 @@ def parse_window(window: str, step: int | None) -> dict[str, Any]:
     return {"window_variants": int(match[1]), "step": step or 1}
 
 
-class BedRows:
-    """Hard calls of chosen variants and people of .bed files, read slice by slice.
+def _prune_by_blocks(
+    cohort: Cohort, candidates: BoolArray, width: dict[str, Any], r2: float, maf: float | None
+) -> BoolArray:
+    """(variants,) True where pruned in, by PLINK's rule; X apart, where men count once."""
+    chosen = np.flatnonzero(candidates)
+    calls = hard_call_rows(cohort, chosen)
+    table = cohort.variants.table.iloc[chosen]
+    chromosome, position = (table[c].to_numpy() for c in ("chromosome", "position_bp"))
+    men = cohort.people.kept_table()["sex"].to_numpy() == MALE
+    haploid = in_x_non_par(chromosome, position, cohort.build)
+    kept = np.zeros(len(candidates), dtype=bool)
+    for part, copies in ((chromosome < X, np.full(len(men), 2)), (chromosome == X, 2 - men)):
+        rows = np.flatnonzero(part)
+        if len(rows) == 0:
+            continue
+        view = _CallsOf(calls, rows, np.flatnonzero(men), haploid)
+        if maf is not None:
+            rows = rows[_minor_frequency(view, copies) > maf]
+            view = _CallsOf(calls, rows, np.flatnonzero(men), haploid)
+        weights = None if (copies == 2).all() else copies
+        kept[chosen[rows]] = prune_pairwise(
+            view, chromosome[rows], position[rows], r2=r2, weights=weights, **width
+        )
+    return kept
 
-    ``rows[a:b]`` is (b − a, n) int8, copies of ALT with −1 for missing, so that the file never
-    needs to be in memory whole.
+
+@dataclass(frozen=True)
+class _CallsOf:
+    """Some variants of ``calls``; men's heterozygous calls are missing where men are haploid."""
+
+    calls: BedRows
+    rows: npt.NDArray[np.integer]
+    men: npt.NDArray[np.integer]
+    haploid: BoolArray
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.rows), self.calls.shape[1]
+
+    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.int8]:
+        chosen = self.rows[rows]
+        block = self.calls.read(chosen)
+        haploid = np.flatnonzero(self.haploid[chosen])
+        if len(haploid):
+            part = block[np.ix_(haploid, self.men)]
+            block[np.ix_(haploid, self.men)] = np.where(part == 1, -1, part)
+        return block
+
+
+def _minor_frequency(calls: _CallsOf, copies: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    frequency = np.full(calls.shape[0], np.nan)
+    for start in range(0, calls.shape[0], _READ_TOGETHER):
+        block = calls[start : start + _READ_TOGETHER]
+        called = (block >= 0) @ copies.astype(float)
+        alt = np.where(block > 0, block, 0) @ (copies / 2)
+        with np.errstate(invalid="ignore"):
+            frequency[start : start + _READ_TOGETHER] = alt / called
+    return np.minimum(frequency, 1 - frequency)
+
+
+def _prune_by_hail(
+    cohort: Cohort, candidates: BoolArray, width: dict[str, Any], r2: float, maf: float | None
+) -> BoolArray:
+    from gwasbone.cohort.selected import autosomal_calls, variants_of
+    from gwasbone.session import hail
+
+    if "window_kb" not in width:
+        raise UsageError("prune: hl.ld_prune knows windows in kilobases only; give such as 500kb")
+    log.warning(
+        "hl.ld_prune finds a maximal independent set, another one than PLINK's rule; it covers "
+        "autosomes only"
+    )
+    hl = hail()
+    mt = autosomal_calls(cohort, candidates)
+    if maf is not None:
+        frequency = hl.agg.call_stats(mt.GT, 2).AF
+        mt = mt.annotate_rows(minor=hl.min(frequency))
+        mt = mt.filter_rows(mt.minor > maf)
+    pruned = hl.ld_prune(mt.GT, r2=r2, bp_window_size=round(width["window_kb"] * 1000))
+    return variants_of(cohort, pruned)
+
+
+def hard_call_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> BedRows:
+    """Hard calls of the kept people at the variants in rows ``chosen`` of the variant table.
+
+    Read in place from a cohort of .bed files; other sources are exported by Hail to a temporary
+    one first.
+    """
+    from gwasbone.cohort.plink_files import BedSource
+
+    table = cohort.variants.table.iloc[chosen]
+    if isinstance(cohort.source, BedSource):
+        return BedRows(
+            [fileset.bed for fileset in cohort.source.filesets],
+            table["file"].to_numpy(),
+            table["row"].to_numpy(),
+            n_total=len(cohort.people),
+            people=np.flatnonzero(cohort.people.kept),
+        )
+    return _exported_rows(cohort, chosen)
+
+
+def _exported_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> BedRows:
+    from gwasbone.cohort.plink_files import read_bim
+    from gwasbone.cohort.selected import calls_of
+    from gwasbone.cohort.variant_table import chromosome_codes
+    from gwasbone.session import hail, temporary_path
+
+    wanted = np.zeros(len(cohort.variants), dtype=bool)
+    wanted[chosen] = True
+    prefix = temporary_path("pruning")
+    hail().export_plink(calls_of(cohort, wanted), prefix)
+    bim = read_bim(Path(f"{prefix}.bim"))
+    bim["chromosome"] = chromosome_codes(bim["chromosome"])
+    bim["row"] = np.arange(len(bim))
+    table = cohort.variants.table.iloc[chosen]
+    row = table[VARIANT_KEY].merge(bim[[*VARIANT_KEY, "row"]], on=VARIANT_KEY, how="left")["row"]
+    n = cohort.people.n_kept
+    return BedRows(
+        [Path(f"{prefix}.bed")], np.zeros(len(row), int), row.to_numpy(dtype=int),
+        n_total=n, people=np.arange(n),
+    )  # fmt: skip
+
+
+class BedRows:
+    """Hard calls of chosen variants and people of .bed files, read when asked for.
 
     Parameters
     ----------
@@ -136,10 +260,16 @@ class BedRows:
     ) -> None:
         from bed_reader import open_bed
 
-        n_variants = [(bed.stat().st_size - 3) // ((n_total + 3) // 4) for bed in beds]
+        bytes_per_variant = (n_total + 3) // 4
         self._beds = [
-            open_bed(bed, iid_count=n_total, sid_count=m, properties={})
-            for bed, m in zip(beds, n_variants, strict=True)
+            open_bed(
+                bed,
+                iid_count=n_total,
+                sid_count=(bed.stat().st_size - 3) // bytes_per_variant,
+                skip_format_check=True,
+                properties={},
+            )
+            for bed in beds
         ]
         self._file, self._row, self._people = file, row, people
 
@@ -147,14 +277,13 @@ class BedRows:
     def shape(self) -> tuple[int, int]:
         return len(self._row), len(self._people)
 
-    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.int8]:
-        file, row = self._file[rows], self._row[rows]
+    def read(self, variants: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
+        """(len(variants), n) int8 copies of ALT, −1 for missing."""
+        file, row = self._file[variants], self._row[variants]
         calls = np.empty((len(row), len(self._people)), dtype=np.int8)
         for i in np.unique(file):
             here = np.flatnonzero(file == i)
-            block = self._beds[i].read(
-                index=(self._people, row[here]), dtype="int8", order="F", num_threads=1
-            )
+            block = self._beds[i].read(index=(self._people, row[here]), dtype="int8", order="F")
             calls[here] = block.T
-        calls[calls == _MISSING_IN_BED] = -1
+        calls[calls < 0] = -1
         return calls

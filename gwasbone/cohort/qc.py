@@ -117,10 +117,27 @@ def qc(
     --------
     >>> cohort = qc(cohort, QcThresholds(maf=0.01))        # doctest: +SKIP
     """
-    from gwasbone.cohort.statistics import people_statistics, variant_statistics
+    cohort = replace(cohort, variants=_undecided(cohort.variants))
+    cohort = qc_people(cohort, thresholds, biobank=biobank, pairs=pairs, withdrawn=withdrawn)
+    if cohort.people.n_kept == 0:
+        log.warning("no person passes quality control; variants are not judged")
+        return cohort
+    return qc_variants(cohort, thresholds)
+
+
+def qc_people(
+    cohort: Cohort,
+    thresholds: QcThresholds | None = None,
+    *,
+    biobank: BiobankQcColumns | None = None,
+    pairs: pd.DataFrame | None = None,
+    withdrawn: Collection[str] = (),
+) -> Cohort:
+    """The first half of :func:`qc`: judge people."""
+    from gwasbone.cohort.statistics import people_statistics
 
     thresholds = thresholds or QcThresholds()
-    cohort = replace(cohort, people=_undecided(cohort.people), variants=_undecided(cohort.variants))
+    cohort = replace(cohort, people=_undecided(cohort.people))
     measured = people_statistics(cohort)
     measured["sex_inferred"] = infer_sex(measured, thresholds)
     cohort = cohort.annotate_people(measured)
@@ -131,10 +148,19 @@ def qc(
         third_degree=_third_degree(pairs, cohort),
         withdrawn=withdrawn,
     )
-    cohort = replace(cohort, people=_decide(cohort.people, reasons))
-    if cohort.people.n_kept == 0:
-        log.warning("no person passes quality control; variants are not judged")
-        return cohort
+    return replace(cohort, people=_decide(cohort.people, reasons))
+
+
+def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
+    """The second half of :func:`qc`: judge variants in the people who are kept.
+
+    Methods §1 wants Hardy-Weinberg in the final people, so a study calls this after ancestry and
+    relatedness.
+    """
+    from gwasbone.cohort.statistics import variant_statistics
+
+    thresholds = thresholds or QcThresholds()
+    cohort = replace(cohort, variants=_undecided(cohort.variants))
     cohort = cohort.annotate_variants(variant_statistics(cohort, midp=thresholds.hwe_midp))
     reasons = variant_reasons(cohort.variants.kept_table(), thresholds)
     return replace(cohort, variants=_decide(cohort.variants, reasons))

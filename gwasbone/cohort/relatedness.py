@@ -77,6 +77,7 @@ def relatedness(
     The work grows with the square of the number of people: ten thousand are minutes, a biobank
     needs its own released pairs.
     """
+    from gwasbone.cohort.selected import autosomal_calls
     from gwasbone.session import hail
 
     people = cohort.people.kept_table().index
@@ -86,7 +87,8 @@ def relatedness(
             f"got {method!r} and {len(people)} people"
         )
     hl = hail()
-    mt = _autosomal_calls(cohort, variants)
+    wanted = cohort.variants.table.index.isin(variants) if variants is not None else True
+    mt = autosomal_calls(cohort, cohort.variants.kept & wanted)
     if method == "king":
         # Hail's king wants one key field; its entries hold each pair twice and the diagonal
         pairs = hl.king(mt.GT).entries().key_by()
@@ -100,7 +102,10 @@ def relatedness(
         table = found.select(i=found.i.s, j=found.j.s, kinship=found.kin)
     table = table.filter((table.kinship >= min_kinship) & (table.i != table.j))
     frame = _exported_pairs(table.annotate(kinship=hl.format("%.8f", table.kinship)))
-    first, second = people.get_indexer(frame["i"]), people.get_indexer(frame["j"])
+    first, second = (
+        people.get_indexer(pd.Index(frame["i"])),
+        people.get_indexer(pd.Index(frame["j"])),
+    )
     if method == "king":
         frame, first, second = frame[first < second], first[first < second], second[first < second]
     low, high = np.minimum(first, second), np.maximum(first, second)
@@ -115,23 +120,6 @@ def relatedness(
     return result.sort_values(
         ["kinship", "id1", "id2"], ascending=[False, True, True], ignore_index=True
     )
-
-
-def _autosomal_calls(cohort: Cohort, variants: pd.Index | None) -> Any:
-    from gwasbone.cohort.statistics import hard_calls
-    from gwasbone.genome import AUTOSOMES
-    from gwasbone.session import hail
-
-    hl = hail()
-    table = cohort.variants.table
-    wanted = table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
-    if variants is not None:
-        wanted &= table.index.isin(variants)
-    mt = cohort.exclude_variants(
-        "selection", "not_used", ~wanted, description="not used for this analysis"
-    ).mt
-    calls = mt.GT if "GT" in mt.entry else hl.unphased_diploid_gt_index_call(hard_calls(mt))
-    return mt.select_entries(GT=hl.call(calls[0], calls[1])).select_cols()
 
 
 def _exported_pairs(table: Any) -> pd.DataFrame:
@@ -183,7 +171,10 @@ def maximal_unrelated(
     >>> maximal_unrelated(trio, pd.Index(["father", "mother", "child"]))
     ['child']
     """
-    first, second = people.get_indexer(pairs["id1"]), people.get_indexer(pairs["id2"])
+    first, second = (
+        people.get_indexer(pd.Index(pairs["id1"])),
+        people.get_indexer(pd.Index(pairs["id2"])),
+    )
     relatives: dict[int, set[int]] = {}
     for a, b in zip(first.tolist(), second.tolist(), strict=True):
         if a >= 0 and b >= 0 and a != b:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from gwasbone.errors import InputError
+
 if TYPE_CHECKING:
     import msprime
     import tskit
@@ -29,6 +31,8 @@ _SIZES = {
 }
 
 _CROSSOVERS_PER_BP = 1.2e-8
+#: Beyond this rate most sites mutate more than once, and more mutations make fewer usable sites.
+_MOST_MUTATIONS_PER_BP = 1e-5
 _HOTSPOT_SPACING_BP = 50_000
 _HOTSPOT_WIDTH_BP = 2_000
 _HOTSPOT_SHARE = 0.8
@@ -88,6 +92,11 @@ def haplotypes(
     -------
     offset_bp : (s,) ascending, from 0.
     H : (s, Σ counts) int8, 1 = derived.
+
+    Raises
+    ------
+    InputError
+        When the segment is too short for as many sites.
     """
     import msprime
 
@@ -114,6 +123,12 @@ def haplotypes(
         if len(common) >= n_common:
             break
         rate *= 2
+        if rate > _MOST_MUTATIONS_PER_BP:
+            raise InputError(
+                f"simulate: expected {n_common} variants with a minor-allele frequency of 0.01 or "
+                f"more in a segment of {length_bp / 1000:g} kb, got {len(common)}: lower "
+                "n_variants, or raise n_segments or segment_kb"
+            )
     rare = np.flatnonzero((maf >= maf_min) & (maf < 0.01))
     wanted = np.zeros(mutated.num_sites, dtype=bool)
     wanted[rng.choice(common, size=n_common, replace=False)] = True

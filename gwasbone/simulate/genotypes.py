@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone import genome
-from gwasbone.errors import InputError
 from gwasbone.simulate import assay, demography, families
 from gwasbone.simulate.assay import MISSING
 from gwasbone.simulate.families import Pedigree
@@ -89,7 +88,7 @@ def simulate_genotypes(
     Raises
     ------
     InputError
-        When the cohort is too small to hold as many variants as asked.
+        When a segment is too short to hold as many variants as asked.
 
     References
     ----------
@@ -142,13 +141,53 @@ def _simulate_segment(
     settings: SimulationSettings, segment: Segment, pedigree: Pedigree, plan: assay.AssayPlan
 ) -> _SegmentGenotypes:
     rng = np.random.default_rng([settings.seed, 6, segment.number])
-    is_male = pedigree.is_male[pedigree.cohort]
+    # Drift in families can lose what is common among the founders, the more the fewer people.
+    surplus = 1.1
+    while True:
+        G, position_bp = _true_genotypes(settings, segment, pedigree, plan, surplus=surplus)
+        kept = _choose_variants(G, segment, settings, rng)
+        if len(kept) == segment.n_variants:
+            break
+        surplus *= 2
+    G = G[kept]
+    alt_is_ancestral = rng.random(len(G)) < settings.alt_is_ancestral_share
+    G[alt_is_ancestral] = 2 - G[alt_is_ancestral]
+    observed, fault = assay.observe(
+        G,
+        plan,
+        settings,
+        segment=segment.number,
+        chromosome=segment.chromosome,
+        is_male=pedigree.is_male[pedigree.cohort],
+        rng=rng,
+    )
+    altered = np.flatnonzero(observed != G)
+    return _SegmentGenotypes(
+        observed=observed,
+        position_bp=position_bp[kept],
+        alt_is_ancestral=alt_is_ancestral,
+        fault=fault,
+        altered_index=altered,
+        altered_dosage=G.ravel()[altered],
+    )
+
+
+def _true_genotypes(
+    settings: SimulationSettings,
+    segment: Segment,
+    pedigree: Pedigree,
+    plan: assay.AssayPlan,
+    *,
+    surplus: float,
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+    """(s, n) Dosages of the derived allele, more rows than wanted, and their positions."""
+    rng = np.random.default_rng([settings.seed, 10, segment.number])
+    n_rare = settings.rare_share * segment.n_variants
     offset_bp, founders = demography.haplotypes(
         pedigree.haplotype_counts,
         length_bp=segment.length_bp,
-        # Some to spare: drift in families moves frequencies over the borders.
-        n_common=int(np.ceil(1.1 * segment.n_variants)) + 10,
-        n_rare=int(np.ceil(1.5 * settings.rare_share * segment.n_variants)),
+        n_common=int(np.ceil(surplus * segment.n_variants)) + 10,
+        n_rare=int(np.ceil(1.5 * n_rare)),
         maf_min=settings.maf_min,
         seed=int(rng.integers(1, 2**31)),
         is_x=segment.chromosome == genome.X,
@@ -165,29 +204,7 @@ def _simulate_segment(
     for person in np.flatnonzero(plan.fault == "inbred"):
         if rng.random() < _INBRED_SHARE:
             H[:, 1, person] = H[:, 0, person]
-    G = H[:, 0] + H[:, 1]
-    kept = _choose_variants(G, segment, settings, rng)
-    G = G[kept]
-    alt_is_ancestral = rng.random(len(G)) < settings.alt_is_ancestral_share
-    G[alt_is_ancestral] = 2 - G[alt_is_ancestral]
-    observed, fault = assay.observe(
-        G,
-        plan,
-        settings,
-        segment=segment.number,
-        chromosome=segment.chromosome,
-        is_male=is_male,
-        rng=rng,
-    )
-    altered = np.flatnonzero(observed != G)
-    return _SegmentGenotypes(
-        observed=observed,
-        position_bp=position_bp[kept],
-        alt_is_ancestral=alt_is_ancestral,
-        fault=fault,
-        altered_index=altered,
-        altered_dosage=G.ravel()[altered],
-    )
+    return H[:, 0] + H[:, 1], position_bp
 
 
 def _choose_variants(
@@ -202,13 +219,7 @@ def _choose_variants(
     rare = np.flatnonzero((maf >= settings.maf_min) & (maf < 0.01))
     common = np.flatnonzero(maf >= 0.01)
     n_rare = min(len(rare), round(settings.rare_share * segment.n_variants))
-    n_common = segment.n_variants - n_rare
-    if len(common) < n_common:
-        raise InputError(
-            f"simulate: expected {n_common} common variants in a segment of "
-            f"{segment.length_bp // 1000} kb on chromosome {segment.chromosome}, got "
-            f"{len(common)} among {G.shape[1]} people: lower n_variants or raise n_segments"
-        )
+    n_common = min(len(common), segment.n_variants - n_rare)
     chosen = [
         rng.choice(rare, size=n_rare, replace=False),
         rng.choice(common, size=n_common, replace=False),

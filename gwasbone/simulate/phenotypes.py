@@ -89,9 +89,9 @@ def simulate_phenotypes(
     causal variants, with true dosages X. Within the British-like group (relatives included) the
     residual is made orthogonal to all genetic values and both are scaled, so that there
     var(g) = h² and var(g + e) = 1 hold exactly; the same numbers then serve everyone.
-    The covariates are: age and sex (women lose more after 50), weight (saturating: 1 − exp(−w/30)),
-    height, centre and array. ``osteoporosis`` marks the ``prevalence`` of people with the highest
-    liability. ``null_trait`` is standard normal and depends on nothing.
+    The covariates are: age and sex (women lose more after 50), weight w in kg (saturating:
+    1 − exp(−(w − 40)/20)), height, centre and array. ``osteoporosis`` marks the ``prevalence`` of
+    people with the highest liability. ``null_trait`` is standard normal and depends on nothing.
 
     Raises
     ------
@@ -312,7 +312,7 @@ def _covariate_effects(covariates: pd.DataFrame, people: pd.DataFrame) -> npt.ND
     decades = (covariates["age"].to_numpy() - 55) / 10
     after_50 = np.maximum(covariates["age"].to_numpy() - 50, 0) / 10
     # Bone answers to load: the tenth kilogram matters more than the hundredth.
-    load = 1 - np.exp(-(covariates["weight"].to_numpy() - 40) / 30)
+    load = 1 - np.exp(-(covariates["weight"].to_numpy() - 40) / 20)
     height = (covariates["height"].to_numpy() - 170) / 10
     small = (
         covariates["centre"].map(_CENTRE_EFFECT)
@@ -320,8 +320,8 @@ def _covariate_effects(covariates: pd.DataFrame, people: pd.DataFrame) -> npt.ND
         + people["ancestry"].map(_GROUP_EFFECT).fillna(0.0)
     ).to_numpy(dtype=float)
     age_by_sex = np.where(man == 1, -0.1 * decades, -0.1 * decades - 0.35 * after_50)
-    density = 0.35 * man + age_by_sex + 2.2 * (load - 0.63) + 0.05 * height + small
-    liability = -0.8 * man - 1.2 * age_by_sex - 1.5 * (load - 0.63) - 0.5 * small
+    density = 0.35 * man + age_by_sex + 2.2 * (load - 0.75) + 0.05 * height + small
+    liability = -0.8 * man - 1.2 * age_by_sex - 1.5 * (load - 0.75) - 0.5 * small
     return np.column_stack([density, liability])
 
 

@@ -14,9 +14,11 @@ from gwasbone.config import StudyConfig
 from gwasbone.study import read_record
 
 #: Stages that decide about people or variants, in their order.
-DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants", "pca")
+DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants")
 
+#: Names of what stages leave for later ones.
 PEOPLE, VARIANTS, SCORES, MATRIX = "people.parquet", "variants.parquet", "pcs.tsv", "genotypes.mt"
+SCAN, RESULTS, SUMMARY, LEADS = "scan", "results", "summary.tsv", "leads.tsv"
 
 
 def genotype_files(config: StudyConfig) -> list[str]:
@@ -53,10 +55,14 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
     )
 
 
-def study_cohort(config: StudyConfig) -> Cohort:
+def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:
     """The study's genotypes with the decisions of the stages that are finished.
 
     Genotypes of a VCF come from the MatrixTable that the first stage kept.
+
+    Parameters
+    ----------
+    before : leave out this stage and later ones.
     """
     matrix = config.output / "genotypes" / MATRIX
     if config.genotypes.vcf is not None and matrix.exists():
@@ -75,11 +81,23 @@ def study_cohort(config: StudyConfig) -> Cohort:
         )
     else:
         cohort = read_study_genotypes(config)
+    decided = _finished_in_order(config, before)
+    return with_tables(cohort, config.output / decided[-1]) if decided else cohort
+
+
+def _finished_in_order(config: StudyConfig, before: str | None) -> list[str]:
+    """The deciding stages from the first on that are finished and were made from one another."""
+    finished: list[str] = []
+    outputs: dict[str, object] = {}
     for stage in DECIDING_STAGES:
-        folder = config.output / stage
-        if read_record(folder) is not None:
-            cohort = with_tables(cohort, folder)
-    return cohort
+        record = read_record(config.output / stage)
+        if stage == before or record is None:
+            break
+        if any(outputs[name] != made for name, made in record["made_from"]["stages"].items()):
+            break
+        outputs[stage] = record["outputs"]
+        finished.append(stage)
+    return finished
 
 
 def with_tables(cohort: Cohort, folder: Path) -> Cohort:

@@ -1,0 +1,43 @@
+"""``gwasbone demo``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(
+    epilog="\b\nExample:\n  gwasbone demo demo && cd demo && gwasbone assoc --pheno bmd_spine"
+)
+@click.argument("folder", type=click.Path(path_type=Path), default="demo")
+@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(folder: Path, **options: Any) -> None:
+    """Simulate a small study and run all of it.
+
+    FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
+    """
+    from gwasbone.cli.context import start_session_options
+    from gwasbone.config import load_config
+    from gwasbone.run_log import run_log
+    from gwasbone.steps.demo import write_demo_study
+    from gwasbone.steps.stages import STAGES
+    from gwasbone.study import run_study
+
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    with run_log(folder / "demo.log", command=f"gwasbone demo {folder}", options={}):
+        click.echo(f"simulating a cohort in {folder}")
+        made = write_demo_study(folder)
+        click.echo(made)
+        config = load_config(folder / "study.toml")
+        start_session_options(options, config.output / "study")
+        run_study(config, STAGES, say=click.echo)
+    click.echo(f"\ndone in {time.monotonic() - started:.0f} s; the pages:")
+    for page in sorted(config.output.glob("*/*.html")):
+        click.echo(f"  {page}")
+    click.echo(f"\nnext: cd {folder} && gwasbone assoc --pheno bmd_spine")

@@ -1,0 +1,165 @@
+"""Pruned variants, principal components, the ancestry filter, relatives: files and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.ancestry import british_ancestry
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.prune import prune
+from gwasbone.cohort.relatedness import exclude_related, relatedness
+from gwasbone.cohort.subsets import variant_names
+from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
+from gwasbone.files import atomic_path
+from gwasbone.genome import AUTOSOMES
+from gwasbone.steps.people import write_table
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.pca import PrincipalComponents
+
+
+def pruned_variants(cohort: Cohort, rule: PcaSection) -> pd.DataFrame:
+    """Autosomal variants above the frequency limit, pruned, outside long-range LD."""
+    autosomal = cohort.variants.table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
+    on_autosomes = cohort.exclude_variants(
+        "pca", "not_autosomal", ~autosomal, description="components are of the autosomes"
+    )
+    return prune(on_autosomes, window=rule.window, step=rule.step, r2=rule.r2, maf=rule.maf)
+
+
+def components_of(cohort: Cohort, rule: PcaSection) -> PrincipalComponents:
+    """Principal components of the kept people on pruned variants."""
+    from gwasbone.cohort.pca import principal_components
+
+    return principal_components(cohort, pruned_variants(cohort, rule).index, k=rule.n_components)
+
+
+def write_pruned(pruned: pd.DataFrame, prefix: Path) -> None:
+    """Write ``PREFIX.prune.in``: one variant a line, as ``--extract`` and ``--step1-extract`` take.
+
+    A variant is named by the input's own ID where that is unique, else by chr:pos:ref:alt.
+    """
+    ids = pruned["source_id"].astype(str)
+    own = (ids != ".") & ~ids.duplicated(keep=False)
+    with atomic_path(Path(f"{prefix}.prune.in")) as temporary:
+        ids.where(own, variant_names(pruned)).to_csv(temporary, index=False, header=False)
+
+
+def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> None:
+    """Write scores (IDs and PC1, ...), loadings and eigenvalues as ``PREFIX.pcs.tsv`` and so on."""
+    people = cohort.people.table.loc[pcs.scores.index, ["fid", "iid"]]
+    people.columns = pd.Index(["FID", "IID"])
+    write_table(people.join(pcs.scores), Path(f"{prefix}.pcs.tsv"))
+    write_table(pcs.loadings, Path(f"{prefix}.loadings.tsv.gz"), index=False)
+    names = [f"PC{i + 1}" for i in range(len(pcs.eigenvalues))]
+    values = pd.DataFrame({"component": names, "eigenvalue": pcs.eigenvalues})
+    write_table(values, Path(f"{prefix}.eigenvalues.tsv"), index=False)
+
+
+def components_page(
+    pcs: PrincipalComponents, path: Path, *, title: str, groups: pd.Series | None = None
+) -> None:
+    """Write the page of components, coloured by group where one is given."""
+    from gwasbone.plots.ancestry import ancestry_pairs, scree
+    from gwasbone.plots.page import save_page
+
+    colour = groups if groups is not None else pd.Series("people", index=pcs.scores.index)
+    pairs = _pairs(pcs.scores.shape[1])
+    save_page(
+        [
+            ("Components", ancestry_pairs(pcs.scores, colour, title=title, pairs=pairs)),
+            ("Eigenvalues", scree(pcs.eigenvalues)),
+        ],
+        path,
+        title=title,
+        subtitle=f"{len(pcs.scores):,} people, {len(pcs.loadings):,} variants",
+    )
+
+
+def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
+    return tuple((i, i + 1) for i in range(1, min(n_components, 6), 2))
+
+
+def ancestry_filter(
+    cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestrySection
+) -> Cohort:
+    """Keep people near the reference group; see :func:`british_ancestry`."""
+    return british_ancestry(
+        cohort,
+        scores,
+        reported,
+        reference=rule.reference,
+        n_components=rule.n_components,
+        radius=rule.radius,
+    )
+
+
+def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySection) -> None:
+    """Write the page of the filter: pairs of components, who was kept, the deviation.
+
+    Parameters
+    ----------
+    before, after : the cohort without and with the decision.
+    """
+    from gwasbone.cohort.ancestry import ancestry_deviation
+    from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs
+    from gwasbone.plots.page import save_page
+
+    judged = before.people.kept
+    table = after.people.table[judged]
+    names = [f"PC{j + 1}" for j in range(rule.n_components)]
+    kept = pd.Series(after.people.kept[judged], index=table.index)
+    is_reference = table["ancestry_group"].isin(list(rule.reference)).to_numpy()
+    centre = ancestry_deviation(
+        table[names].to_numpy(), is_reference, n_components=rule.n_components
+    )
+    save_page(
+        ancestry_pairs(
+            table[names],
+            table["ancestry_group"],
+            kept=kept,
+            region=KeptRegion(centre.centre, centre.sd, rule.radius),
+            deviation=table["ancestry_deviation"],
+            threshold=rule.radius**2,
+            pairs=_pairs(rule.n_components),
+        ),
+        path,
+        title=f"Ancestry: {' and '.join(rule.reference)}",
+        subtitle=f"{int(kept.sum()):,} of {len(kept):,} people lie below a squared deviation of "
+        f"{rule.radius**2:g} over PC1-PC{rule.n_components}",
+    )
+
+
+def related_pairs(cohort: Cohort, rule: RelatednessSection, variants: pd.Index) -> pd.DataFrame:
+    """Pairs of kept people above the kinship that counts as related."""
+    return relatedness(cohort, method=rule.method, min_kinship=rule.min_kinship, variants=variants)
+
+
+def without_relatives(
+    cohort: Cohort,
+    pairs: pd.DataFrame,
+    rule: RelatednessSection,
+    *,
+    keep_first: pd.Series | None = None,
+) -> Cohort:
+    """Keep a maximal unrelated set, cases first where ``keep_first`` marks them with 1."""
+    return exclude_related(cohort, pairs, min_kinship=rule.min_kinship, keep_first=keep_first)
+
+
+def deviation_by_group(cohort: Cohort, people: Sequence[bool] | np.ndarray) -> pd.DataFrame:
+    """Per reported group: people judged, kept, and the range of their deviation."""
+    table = cohort.people.table[people].assign(kept=cohort.people.kept[people])
+    groups = table.groupby(table["ancestry_group"].fillna("not reported"))
+    summary = groups.agg(
+        people=("kept", "size"),
+        kept=("kept", "sum"),
+        least=("ancestry_deviation", "min"),
+        median=("ancestry_deviation", "median"),
+        most=("ancestry_deviation", "max"),
+    )
+    return summary.sort_values("people", ascending=False)

@@ -1,0 +1,226 @@
+"""The stages of a study, in order; each reads, calls, writes, and fits on a screen."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from gwasbone.association.results import AssociationResults
+from gwasbone.cohort.biobank import BiobankQcColumns
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.qc import qc_people, qc_variants
+from gwasbone.config import StudyConfig
+from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
+from gwasbone.plots.page import save_page
+from gwasbone.steps import components, people
+from gwasbone.steps.cohort_files import (
+    LEADS,
+    MATRIX,
+    PEOPLE,
+    RESULTS,
+    SCAN,
+    SCORES,
+    SUMMARY,
+    VARIANTS,
+    genotype_files,
+    principal_component_table,
+    read_study_genotypes,
+    study_cohort,
+)
+from gwasbone.steps.index import write_index
+from gwasbone.steps.scan import (
+    ScanRequest,
+    expand_request,
+    phenotype_columns,
+    run_scan,
+    scan_summary,
+)
+from gwasbone.steps.select import write_leads
+from gwasbone.study import Stage, StageRun
+
+
+def _tables(config: StudyConfig) -> list[str]:
+    return [str(config.path(name)) for name in config.phenotypes.tables]
+
+
+def _read_tables(config: StudyConfig) -> dict[str, pd.DataFrame]:
+    return {name: read_people_table(name, id_rule=config.genotypes.id) for name in _tables(config)}
+
+
+def _write(run: StageRun, cohort: Cohort) -> None:
+    cohort.people.write(run.folder / PEOPLE)
+    cohort.variants.write(run.folder / VARIANTS)
+
+
+def _genotypes(run: StageRun) -> str:
+    keep_at = str(run.folder / MATRIX) if run.config.genotypes.vcf is not None else None
+    cohort = read_study_genotypes(run.config, keep_at=keep_at)
+    _write(run, cohort)
+    return f"{len(cohort.people):,} people, {len(cohort.variants):,} variants, {cohort.build}"
+
+
+def _people(run: StageRun) -> str:
+    columns = _read_tables(run.config)
+    biobank = None
+    for table in columns.values():
+        biobank = biobank or BiobankQcColumns.find(table)
+    cohort = qc_people(study_cohort(run.config, before=run.stage), run.config.qc, biobank=biobank)
+    _write(run, cohort)
+    people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
+    save_page(
+        people.people_sections(cohort, run.config.qc),
+        run.folder / "people.html",
+        title=f"{run.config.study.name}: quality control of people",
+    )
+    return people.funnel_summary(cohort.people)
+
+
+def _ancestry(run: StageRun) -> str:
+    rule = run.config.ancestry
+    cohort = study_cohort(run.config, before=run.stage)
+    if rule.column is None:
+        _write(run, cohort)
+        return "no ancestry.column in study.toml: everybody is kept"
+    tables = _read_tables(run.config)
+    reported = pick_columns(tables, [rule.column])[rule.column]
+    if rule.scores:
+        scores = pick_columns(tables, expand_names(rule.scores))
+        scores.columns = pd.Index([f"PC{i + 1}" for i in range(scores.shape[1])])
+    else:
+        n = max(rule.n_components, run.config.pca.n_components)
+        wanted = dataclasses.replace(run.config.pca, n_components=n)
+        scores = components.components_of(cohort, wanted).scores
+    before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
+    _write(run, cohort)
+    components.ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
+    by_group = components.deviation_by_group(cohort, before.people.kept)
+    people.write_table(by_group, run.folder / "groups.tsv")
+    return people.funnel_summary(cohort.people)
+
+
+def _relatedness(run: StageRun) -> str:
+    rule = run.config.relatedness
+    cohort = study_cohort(run.config, before=run.stage)
+    if not rule.remove:
+        _write(run, cohort)
+        return "relatives are kept (relatedness.remove = false)"
+    variants = components.pruned_variants(cohort, run.config.pca).index
+    pairs = components.related_pairs(cohort, rule, variants)
+    first = None
+    if rule.keep_cases_of is not None:
+        first = pick_columns(_read_tables(run.config), [rule.keep_cases_of])[rule.keep_cases_of]
+    cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
+    _write(run, cohort)
+    people.write_table(pairs, run.folder / "pairs.tsv", index=False)
+    return f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}"
+
+
+def _variants(run: StageRun) -> str:
+    cohort = qc_variants(study_cohort(run.config, before=run.stage), run.config.qc)
+    _write(run, cohort)
+    people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
+    people.write_lists(cohort, run.folder / "kept")
+    save_page(
+        people.variant_sections(cohort, run.config.qc),
+        run.folder / "variants.html",
+        title=f"{run.config.study.name}: quality control of variants",
+    )
+    return people.funnel_summary(cohort.variants)
+
+
+def _pca(run: StageRun) -> str:
+    cohort = study_cohort(run.config, before=run.stage)
+    pruned = components.pruned_variants(cohort, run.config.pca)
+    components.write_pruned(pruned, run.folder / "model")
+    from gwasbone.cohort.pca import principal_components
+
+    pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
+    components.write_components(pcs, cohort, run.folder / "study")
+    people.write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
+    groups = cohort.people.table.get("ancestry_group")
+    components.components_page(
+        pcs,
+        run.folder / "pca.html",
+        title=f"{run.config.study.name}: principal components",
+        groups=groups.reindex(pcs.scores.index) if groups is not None else None,
+    )
+    return f"{len(pcs.eigenvalues)} components from {len(pruned):,} pruned variants"
+
+
+def scan_request(config: StudyConfig) -> ScanRequest:
+    """The scans that ``study.toml`` asks for."""
+    model = config.association
+    return ScanRequest(
+        traits=expand_request(model.traits),
+        covariates=expand_request(config.covariates.quantitative),
+        categorical=expand_request(config.covariates.categorical),
+        method=model.method,
+        test=model.test,
+        engine=model.engine,
+        rint=model.rint,
+        standardize=model.standardize,
+    )
+
+
+def _scans(run: StageRun) -> str:
+    request = scan_request(run.config)
+    if not request.traits:
+        return "no association.traits in study.toml: nothing to scan"
+    phenotypes = phenotype_columns(
+        request,
+        [Path(name) for name in _tables(run.config)],
+        id_rule=run.config.genotypes.id,
+        more=principal_component_table(run.config),
+    )
+    cohort = study_cohort(run.config, before=run.stage)
+    results = run_scan(cohort, request, phenotypes, run.folder / SCAN, folder=run.folder / RESULTS)
+    summary = scan_summary(results)
+    people.write_table(summary, run.folder / SUMMARY, index=False)
+    return "; ".join(
+        f"{row.trait}: n {row.n:,}, lambda_GC {row.lambda_gc:.3f}" for row in summary.itertuples()
+    )
+
+
+def _leads(run: StageRun) -> str:
+    results = AssociationResults.open(run.finished("scans") / RESULTS)
+    leads = results.leads(**dataclasses.asdict(run.config.selection))
+    write_leads(leads, run.folder / LEADS)
+    counts = leads["trait"].value_counts()
+    return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in results.traits) + " lead blocks"
+
+
+def _pages(run: StageRun) -> str:
+    write_index(run.config, study_cohort(run.config, before=run.stage), run.folder / "index.html")
+    return str(run.config.output / "pages" / "index.html")
+
+
+_GENOTYPES = ("study", "genotypes")
+
+#: In order; a stage depends on those named in ``after``.
+STAGES = (
+    Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
+    Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
+    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), _tables, _ancestry),
+    Stage("relatedness", "relatives", ("relatedness", "pca"), ("ancestry",), _tables, _relatedness),
+    Stage(
+        "variants",
+        "quality control of variants",
+        ("qc",),
+        ("relatedness",),
+        lambda _: [],
+        _variants,
+    ),
+    Stage("pca", "principal components", ("pca",), ("variants",), lambda _: [], _pca),
+    Stage(
+        "scans",
+        "association",
+        ("association", "covariates", "phenotypes"),
+        ("variants", "pca"),
+        _tables,
+        _scans,
+    ),
+    Stage("leads", "lead variants", ("selection",), ("scans",), lambda _: [], _leads),
+    Stage("pages", "index page", ("study",), ("leads", "pca"), lambda _: [], _pages),
+)
