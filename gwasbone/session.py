@@ -20,14 +20,11 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 
 from gwasbone.errors import GwasboneError
-
-if TYPE_CHECKING:
-    import hail as hl
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +152,7 @@ def _cluster_is_configured() -> bool:
     return "MASTER" in os.environ
 
 
-def _start(hl: hl, options: SessionOptions) -> None:  # type: ignore[valid-type]
+def _start(hl: Any, options: SessionOptions) -> None:
     folder = (options.folder or Path.cwd()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     log_path = (options.log_path or folder / "gwasbone.hail.log").absolute()

@@ -133,7 +133,7 @@ class MaskedTable:
     def write(self, path: Path) -> None:
         """Write table and decisions as one Parquet file, atomically."""
         masks = {f"excluded:{i}": d.excluded for i, d in enumerate(self.decisions)}
-        index_name = self.table.index.name or "row"
+        index_name = str(self.table.index.name or "row")
         frame = self.table.rename_axis(index_name).reset_index().assign(**masks)
         about = {
             "noun": self.noun,

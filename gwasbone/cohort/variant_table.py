@@ -63,9 +63,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
 
 
 def _outside_chromosome(table: pd.DataFrame, build: str) -> np.ndarray:
-    longest = np.zeros(26, np.int64)
-    for code, length in LENGTHS_BP[build].items():
-        longest[code] = length
+    longest = np.array([0, *LENGTHS_BP[build].values()], np.int64)
     code = table["chromosome"].to_numpy()
     position = table["position_bp"].to_numpy()
     return (code > 0) & ((position < 1) | (position > longest[code]))

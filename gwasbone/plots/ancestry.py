@@ -25,7 +25,7 @@ from gwasbone.plots.tables import require_columns
 from gwasbone.plots.theme import Threshold
 from gwasbone.plots.thinning import thin_points
 
-_PANEL_PX = (430, 380)
+_PANEL_PX = (400, 360)
 _POINT_PX = 6
 #: Left and right of every panel, so that their edges line up.
 _BORDER_PX = (86, 24)

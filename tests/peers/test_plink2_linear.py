@@ -144,12 +144,14 @@ def test_firth_scan_agrees_with_plink_and_the_penalised_likelihood_ratio(
     assert len(both) == len(ours) > 500
     assert (ours["status"] == "").all()
     both = both[both["call_rate"] == 1]
-    # PLINK prints the odds ratio with six digits, so an effect near 0 has few of its own.
-    difference = (both["beta"] - both["beta_plink"]).abs().max()
+    # PLINK stops Firth's iterations early (its β is up to 1e-3 from the maximum); ours is held to
+    # the maximum itself below.
+    difference = ((both["beta"] - both["beta_plink"]).abs() / both["se_plink"]).max()
     print(
-        f"\n{len(both):,} variants, largest difference of Firth beta from PLINK 2: {difference:.2g}"
+        f"\n{len(both):,} variants, largest difference of Firth beta from PLINK 2: "
+        f"{(both['beta'] - both['beta_plink']).abs().max():.2g}, {difference:.2g} of its SE"
     )
-    assert difference < 1e-4
+    assert difference < 2e-3
 
     dosage = mt.annotate_rows(x=hail_session.agg.collect(mt.dosage)).x.collect()
     ids = mt.s.collect()

@@ -1,0 +1,162 @@
+"""Is p uniform where nothing is associated, and is power what the design promises?
+
+Genotypes come from the coalescent, so tests within a trait are dependent through linkage
+disequilibrium; standard errors are therefore taken across traits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.association.design import build_design
+from gwasbone.association.hail import scan_hail
+from gwasbone.simulate import SimulationSettings, simulate_genotypes
+from gwasbone.simulate.files import write_plink
+from gwasbone.stats.genomic_control import lambda_gc
+
+pytestmark = pytest.mark.hail
+
+N, M = 2000, 4000
+N_TRAITS = 200
+
+
+@dataclass(frozen=True)
+class Cohort:
+    mt: object
+    ids: list[str]
+    G: np.ndarray
+    covariates: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A mean over traits and its standard error."""
+
+    mean: float
+    se: float
+
+    @classmethod
+    def of(cls, values):
+        values = np.asarray(values)
+        return cls(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
+
+    def __str__(self):
+        return f"{self.mean:.5g} (SE {self.se:.2g})"
+
+
+@pytest.fixture(scope="module")
+def cohort(hail_session, tmp_path_factory):
+    """2,000 unrelated people of one ancestry, 4,000 variants, and two covariates."""
+    settings = SimulationSettings.light(
+        n_people=N, n_variants=M, n_segments=40, segment_kb=500, seed=31,
+        chromosomes=tuple(range(1, 23)), fraction_british=1.0, fraction_white_other=0.0,
+        fraction_south_asian=0.0, fraction_african=0.0, fraction_caribbean=0.0,
+        fraction_east_asian=0.0, fraction_mixed=0.0, n_parent_offspring=0, n_siblings=0,
+        n_third_degree=0, n_batch_variants=0, n_hwe_variants=0, n_low_call_variants=0,
+        n_low_call_people=0, n_sex_mismatches=0, n_heterozygosity_outliers=0,
+        maf_min=0.005, rare_share=0.5, n_causal=10, n_planted=1,
+    )  # fmt: skip
+    genotypes = simulate_genotypes(settings)
+    prefix = tmp_path_factory.mktemp("calibration") / "null"
+    write_plink(prefix, genotypes)
+    hl = hail_session
+    mt = hl.import_plink(
+        f"{prefix}.bed", f"{prefix}.bim", f"{prefix}.fam",
+        a2_reference=True, reference_genome="GRCh37", min_partitions=4,
+    )  # fmt: skip
+    mt = mt.select_entries(dosage=mt.GT.n_alt_alleles())
+    mt = mt.checkpoint(str(prefix.with_suffix(".mt")))
+    ids = mt.s.collect()
+    rng = np.random.default_rng(32)
+    covariates = pd.DataFrame(
+        {"age": rng.normal(60, 8, N), "sex": rng.integers(1, 3, N)}, index=ids
+    )
+    G = np.where(genotypes.G < 0, np.nan, genotypes.G.astype(float))
+    return Cohort(mt, ids, G, covariates)
+
+
+def scan(cohort, traits, **options):
+    table = cohort.covariates.join(traits)
+    test = options.pop("test", "score")
+    design = build_design(
+        cohort.ids, table, traits=list(traits), covariates=["age", "sex"], **options
+    )
+    return scan_hail(cohort.mt, design, test=test)
+
+
+def rejected(frames, level):
+    return Rate.of([(f["neg_log10_p"] > -np.log10(level)).mean() for f in frames])
+
+
+def within_three_se(rate, expected):
+    return abs(rate.mean - expected) <= 3 * rate.se
+
+
+def test_200_null_quantitative_traits(cohort):
+    rng = np.random.default_rng(33)
+    effect = 0.02 * cohort.covariates["age"].to_numpy()[:, None]
+    Y = effect + rng.normal(size=(N, N_TRAITS))
+    traits = pd.DataFrame(Y, index=cohort.ids, columns=[f"null{j}" for j in range(N_TRAITS)])
+    frames = [f[f["status"] == ""] for f in scan(cohort, traits).values()]
+    factor = Rate.of([lambda_gc(f["neg_log10_p"]) for f in frames])
+    at_5, at_4 = rejected(frames, 0.05), rejected(frames, 1e-4)
+    print(f"\n{N_TRAITS} null traits, {len(frames[0]):,} variants: mean lambda {factor}")
+    print(f"rejected at 0.05: {at_5}; at 1e-4: {at_4}")
+    assert 0.98 < factor.mean < 1.02
+    assert within_three_se(at_5, 0.05)
+    assert within_three_se(at_4, 1e-4)
+
+
+def test_power_is_one_plus_the_noncentrality(cohort):
+    # For t on v degrees of freedom, E[t^2] = (1 + noncentrality) v / (v - 2).
+    rng = np.random.default_rng(34)
+    called = np.where(np.isnan(cohort.G), np.nanmean(cohort.G, axis=1, keepdims=True), cohort.G)
+    X = np.column_stack([np.ones(N), cohort.covariates])
+    Q = np.linalg.qr(X)[0]
+    planted = rng.choice(len(called), N_TRAITS, replace=False)
+    own = called[planted] - (called[planted] @ Q) @ Q.T
+    wanted = rng.uniform(1, 30, N_TRAITS)
+    beta = np.sqrt(wanted / np.einsum("ij,ij->i", own, own))
+    Y = beta * called[planted].T + rng.normal(size=(N, N_TRAITS))
+    traits = pd.DataFrame(Y, index=cohort.ids, columns=[f"planted{j}" for j in range(N_TRAITS)])
+    frames = scan(cohort, traits)
+    dof = N - X.shape[1] - 1
+    t = np.array([frames[f"planted{j}"]["statistic"][i] for j, i in enumerate(planted)])
+    excess = Rate.of(t**2 - (1 + wanted) * dof / (dof - 2))
+    found = np.array([frames[f"planted{j}"]["beta"][i] for j, i in enumerate(planted)])
+    bias = Rate.of(found / beta - 1)
+    print(f"\nmean chi2 {np.mean(t**2):.2f}, expected {1 + wanted.mean():.2f}, excess {excess}")
+    print(f"relative bias of beta {bias}")
+    assert within_three_se(excess, 0)
+    assert within_three_se(bias, 0)
+
+
+@pytest.mark.parametrize("cases", [0.01, 0.2])
+def test_null_binary_traits_by_score_and_firth(cohort, cases):
+    """Rare variants and few cases: the default must not reject too often."""
+    rng = np.random.default_rng(35)
+    n_traits = 12
+    liability = 0.02 * cohort.covariates["age"].to_numpy()[:, None]
+    liability = liability + rng.normal(size=(N, n_traits))
+    Y = liability > np.quantile(liability, 1 - cases, axis=0)
+    traits = pd.DataFrame(Y * 1, index=cohort.ids, columns=[f"case{j}" for j in range(n_traits)])
+    frames = list(scan(cohort, traits, method="logistic").values())
+    mac = (
+        2
+        * N
+        * np.minimum(frames[0]["effect_allele_frequency"], 1 - frames[0]["effect_allele_frequency"])
+    )
+    for low, high in ((20, 40), (40, 200), (200, 2 * N)):
+        rows = ((mac >= low) & (mac < high)).to_numpy()
+        part = [f[rows] for f in frames]
+        failed = np.mean([(f["status"] == "no_convergence").mean() for f in part])
+        score = Rate.of([(f["test"] == "firth").mean() for f in part])
+        print(
+            f"\n{cases:.0%} cases, minor-allele count {low}-{high}, {rows.sum()} variants: rejected "
+            f"at 0.05 {rejected(part, 0.05)} (by score alone {score}), at 0.001 "
+            f"{rejected(part, 1e-3)}, at 1e-4 {rejected(part, 1e-4)}; failed {failed:.2g}"
+        )
