@@ -61,8 +61,8 @@ def test_groups_separate(made):
 
 
 @pytest.mark.hail
-def test_projection_gives_back_own_scores_and_places_others(made, tmp_path):
-    G, cohort, pcs = made
+def test_projection_gives_back_own_scores_and_places_others(made):
+    _, cohort, pcs = made
     np.testing.assert_allclose(project(cohort, pcs), pcs.scores, atol=1e-8)
     some = np.isin(np.arange(N) % 4, [1, 2, 3])
     training = cohort.exclude_people("test", "out", ~some, description="")

@@ -21,7 +21,9 @@ from gwasbone.errors import UsageError
 
 
 def pairs_of(*pairs, degree=1, kinship=0.25):
-    return pd.DataFrame(pairs, columns=["id1", "id2"]).assign(kinship=kinship, degree=degree)
+    return pd.DataFrame([tuple(p) for p in pairs], columns=["id1", "id2"]).assign(
+        kinship=kinship, degree=degree
+    )
 
 
 def test_degrees_have_kings_borders():

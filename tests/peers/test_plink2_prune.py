@@ -19,7 +19,7 @@ SPELLINGS = [
 
 def pruned_in(plink2, prefix, arguments, out):
     subprocess.run(
-        [plink2, "--bfile", prefix, "--indep-pairwise", *arguments, "--out", out,
+        [plink2, "--bfile", prefix, "--bad-ld", "--indep-pairwise", *arguments, "--out", out,
          "--threads", "1", "--memory", "1000"],
         check=True, capture_output=True,
     )  # fmt: skip
