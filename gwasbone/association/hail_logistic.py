@@ -36,13 +36,14 @@ from gwasbone.association.hail import covariate_fields, results_table, spread, s
 from gwasbone.association.hail_rows import (
     RowStatistics,
     add_people_columns,
+    collect_dosages,
     collect_numbers,
     collect_variants,
     keep_variants,
     row_statistics,
 )
 from gwasbone.errors import InputError
-from gwasbone.stats.logistic import fit_logistic
+from gwasbone.stats.logistic import FirthTest, firth_lrt, fit_logistic
 from gwasbone.stats.pvalues import neg_log10_p_normal
 
 FloatArray = npt.NDArray[np.float64]
@@ -56,6 +57,9 @@ COLUMNS_PER_PASS = 200
 
 #: Below this χ² the quotient |β|/√χ² is rounding error, and SE is the score's 1/√V.
 SMALLEST_CHI2 = 1e-6
+
+#: Dosages that a refit holds in memory at a time.
+DOSAGES_AT_ONCE = 20_000_000
 
 #: Hail's default, 1e-6, leaves β with five digits where the fit converges slowly.
 TOLERANCE = 1e-8
@@ -225,7 +229,44 @@ def _repeated(
             for j in range(len(names))
         ]
         rows = [np.flatnonzero(flags) for flags in again.T]
-    return {name: _merged(scans[name], rows[j], found[j], by) for j, name in enumerate(names)}
+    merged = {name: _merged(scans[name], rows[j], found[j], by) for j, name in enumerate(names)}
+    return _refitted(mt, design, group, variants, merged, say=say) if by == "firth" else merged
+
+
+def _refitted(
+    mt: Any,
+    design: Design,
+    group: TraitGroup,
+    variants: pd.DataFrame,
+    scans: dict[str, _Scan],
+    *,
+    say: Callable[[str], None],
+) -> dict[str, _Scan]:
+    """The scans with Firth fits that Hail gave up done here.
+
+    Hail takes Newton's steps at full length and overshoots where few cases carry a rare allele:
+    with 20 cases in 2,000 and about 30 copies it gave up 6 of 17 variants with score p < 0.1.
+    """
+    failed = np.column_stack([scan.status == "no_convergence" for scan in scans.values()])
+    failed = _with_duplicates(variants, failed)
+    rows = np.flatnonzero(failed.any(axis=1))
+    if len(rows):
+        say(f"Firth test of {len(rows):,} variants where Hail's did not converge")
+    ids = design.ids[group.people]
+    for start in range(0, len(rows), max(1, DOSAGES_AT_ONCE // len(ids))):
+        part = rows[start : start + max(1, DOSAGES_AT_ONCE // len(ids))]
+        G = collect_dosages(keep_variants(mt, variants.loc[part], failed[part]), ids)
+        for j, scan in enumerate(scans.values()):
+            for g, row in zip(G, part, strict=True):
+                if scan.status[row] == "no_convergence":
+                    _refit(scan, row, firth_lrt(group.X, g, group.Y[:, j]))
+    return scans
+
+
+def _refit(scan: _Scan, row: int, fit: FirthTest) -> None:
+    scan.status[row] = fit.status and "no_convergence"
+    scan.beta[row], scan.se[row] = fit.log_odds, fit.se
+    scan.statistic[row] = np.sign(fit.log_odds) * np.sqrt(fit.chi2)
 
 
 def _to_repeat(scan: _Scan, *, everything: bool) -> BoolArray:

@@ -184,6 +184,15 @@ def keep_variants(mt: Any, variants: pd.DataFrame, flags: npt.NDArray[np.bool_])
     return mt.annotate_rows(flags=kept[mt.row_key].flags)
 
 
+def collect_dosages(mt: Any, ids: npt.NDArray[np.str_]) -> FloatArray:
+    """(m, len(ids)) dosages of a few variants, mean-imputed over these people, in their order."""
+    position = {person: i for i, person in enumerate(mt.s.collect())}
+    ht = mt.select_cols().localize_entries("entries", "people")
+    columns = [position[person] for person in ids]
+    G = collect_numbers(ht, [ht.entries.map(lambda entry: entry.dosage)])[:, columns]
+    return np.where(np.isnan(G), np.nanmean(G, axis=1, keepdims=True), G)
+
+
 def _open(path: str, mode: str) -> Any:
     """A file of the temporary folder; one on this machine is not sent through the JVM (slow)."""
     local = path.removeprefix("file://")

@@ -6,8 +6,11 @@ Commands live in modules of their own and are imported only when asked for, so t
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
+import traceback
 
 import click
 
@@ -35,6 +38,12 @@ mediate plot report
 """
 NOT_BUILT = frozenset(_LATER.split())
 
+_EPILOG = """
+\b
+Example:
+  gwasbone demo demo && cd demo && gwasbone assoc --pheno bmd_spine
+"""
+
 
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports them on use."""
@@ -55,7 +64,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EPILOG
+)
 @click.version_option(package_name="gwasbone")
 def cli() -> None:
     """Genome-wide association of bone phenotypes on Hail.
@@ -67,41 +78,66 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: exit code 0 done, 1 the data or run failed, 2 the command line is wrong."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        cli.main(arguments, prog_name="gwasbone", standalone_mode=False)
+        cli.main(
+            join_vcf_files(arguments), prog_name="gwasbone", standalone_mode=False, obj=arguments
+        )
         return 0
-    except click.exceptions.Abort:
-        return _fail("interrupted; what was finished is kept", 1)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
-    except GwasboneError as error:
+    except BrokenPipeError:
+        # whoever read our output (head, less) has seen enough; keep Python from flushing into it
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+        return 1
+    except (Exception, KeyboardInterrupt) as error:
         if "--debug" in arguments:
-            raise
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted; what was finished is kept", 1)
-    except OSError as error:
-        if "--debug" in arguments:
-            raise
-        where = f"{error.filename}: " if error.filename else ""
-        return _fail(f"{where}{error.strerror or error}", 1)
-    except Exception as error:
-        if "--debug" in arguments:
-            raise
-        return _fail(unexpected(error), 1)
+            traceback.print_exc()
+        message, code = explain(error)
+        click.echo(f"error: {' '.join(message.split())}", err=True)
+        return code
 
 
-def unexpected(error: Exception) -> str:
-    """One line for an error nobody planned for; those of Hail carry a Java stack that is cut."""
+def join_vcf_files(arguments: list[str]) -> list[str]:
+    """``--vcf a b c``, as a shell writes a glob out, as ``--vcf a,b,c``.
+
+    >>> join_vcf_files(["assoc", "--vcf", "1.vcf", "2.vcf", "--pheno", "bmd"])
+    ['assoc', '--vcf', '1.vcf,2.vcf', '--pheno', 'bmd']
+    """
+    joined: list[str] = []
+    in_vcf = False
+    for word in arguments:
+        if in_vcf and not word.startswith("-") and joined[-1] != "--vcf":
+            joined[-1] += f",{word}"
+        else:
+            joined.append(word)
+            in_vcf = word == "--vcf" or (in_vcf and not word.startswith("-"))
+    return joined
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """One line for an error, and the exit code."""
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context is not None else "gwasbone"
+        return f"{error.format_message().rstrip('.')}: see {where} --help", 2
+    if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
+        return "interrupted; what was finished is kept", 1
+    if isinstance(error, GwasboneError) and "No space left" not in str(error):
+        return str(error), error.exit_code
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    detail = next((ln for ln in lines if "No space left" in ln), lines[0] if lines else "")
-    if "No space left" in detail:
-        return f"disk full while writing ({detail}): free some space and run it again"
-    return f"unexpected {type(error).__name__}: {detail} (give --debug for the traceback)"
+    full = next((line for line in lines if "No space left" in line), None)
+    if full is not None or getattr(error, "errno", None) == errno.ENOSPC:
+        detail = _shortened(full or lines[0])
+        return f"disk full while writing ({detail}): free some space and run it again", 1
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}", 1
+    # of a Java error of Hail only the first line is about the cause; the rest is its stack
+    detail = _shortened(lines[0]) if lines else "no message"
+    return f"unexpected {type(error).__name__}: {detail} (give --debug for the traceback)", 1
 
 
-def _fail(message: str, code: int) -> int:
-    click.echo(f"error: {message}", err=True)
-    return code
+def _shortened(text: str, width: int = 300) -> str:
+    return text if len(text) <= width else f"{text[:width]}..."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import mmap
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from gwasbone.cohort.vcf_files import unreadable
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code, hail_contig
 from gwasbone.session import hail, temporary_path
+
+_SHORT, _LONG = struct.Struct("<H"), struct.Struct("<I")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,7 @@ def read_bgen(pattern: str, *, sample: Path | None, build: str, id_rule: IdRule 
                 f"{header.path}: has {header.n_people} people, {sample} lists {len(people)}: "
                 "give the .sample file that belongs to it"
             )
+        check_whole(header)
     mt = _import(paths, people["iid"].tolist(), build)
     return cohort_from_normal_form(
         mt,
@@ -140,6 +144,40 @@ def _import(paths: list[Path], iids: list[str], build: str) -> Any:
     mt = mt.add_col_index("person")
     ids = hl.literal(iids, "array<str>")
     return normal_form(mt.key_cols_by(s=ids[hl.int32(mt.person)]))
+
+
+def check_whole(header: BgenHeader) -> None:
+    """Step over all variants of a file, without reading genotypes (BGEN specification, layout 2).
+
+    Hail's index reads headers only, so a file that ends inside the last variant would be noticed
+    in the middle of a scan. A few microseconds per variant.
+
+    Raises
+    ------
+    InputError
+        The file ends before its last variant does.
+    """
+    with (
+        open(header.path, "rb") as handle,
+        mmap.mmap(handle.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        at, size = header.first_variant_offset, len(data)
+        for variant in range(header.n_variants):
+            try:
+                for _ in range(3):  # variant ID, rs number, chromosome
+                    at += 2 + _SHORT.unpack_from(data, at)[0]
+                n_alleles = _SHORT.unpack_from(data, at + 4)[0]  # after the position
+                at += 6
+                for _ in range(n_alleles):
+                    at += 4 + _LONG.unpack_from(data, at)[0]
+                at += 4 + _LONG.unpack_from(data, at)[0]
+            except struct.error:
+                at = size + 1
+            if at > size:
+                raise InputError(
+                    f"{header.path}: the file was cut short: it ends inside variant {variant + 1} "
+                    f"of {header.n_variants}: copy it again"
+                )
 
 
 def _contig_recoding(build: str) -> dict[str, str]:

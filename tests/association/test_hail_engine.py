@@ -262,13 +262,36 @@ def test_hails_documented_example_of_firth(hail_session, tmp_path):
     assert p["linear"] == pytest.approx(0.0016, abs=5e-5)
     # Without a penalty the likelihood has no maximum. The documented 0.991 is where R's glm
     # stops climbing; Hail (0.2.139) does not converge, and the row says so.
-    assert 10 ** -fit_logistic(
-        np.column_stack([np.ones(2010), g]), table["case"]
-    ).neg_log10_p[1] == pytest.approx(0.991, abs=5e-4)
+    assert 10 ** -fit_logistic(np.column_stack([np.ones(2010), g]), table["case"]).neg_log10_p[
+        1
+    ] == pytest.approx(0.991, abs=5e-4)
     design = build_design(ids, table, traits=["case"], method="logistic")
     row = scan_hail(mt, design, test="wald")["case"].iloc[0]
     assert row["status"] == "no_convergence"
     assert np.isnan(row["neg_log10_p"])
+
+
+def test_rare_alleles_in_few_cases_get_their_firth_test(hail_session, tmp_path):
+    # Hail's own Firth gives up some of these; none may be lost.
+    rng = np.random.default_rng(3)
+    n = 1000
+    ids = [str(i) for i in range(n)]
+    case = np.zeros(n)
+    case[:12] = 1
+    G = rng.binomial(1, 0.015, (12, n)).astype(float)
+    G[:, rng.integers(0, 12, 2)] = 1
+    G[::3, 500] = np.nan
+    table = pd.DataFrame({"case": case, "age": rng.normal(size=n)}, index=ids)
+    mt = matrix_table(hail_session, G, ids).checkpoint(str(tmp_path / "rare.mt"))
+    design = build_design(ids[::-1], table, traits=["case"], covariates=["age"], method="logistic")
+    said = []
+    frame = scan_hail(mt, design, test="firth", progress=said.append)["case"]
+    assert any("did not converge" in words for words in said)
+    X = np.column_stack([np.ones(n), table["age"]])
+    own = [firth_lrt(X, g, case) for g in imputed(G)]
+    assert frame["status"].eq("").all()
+    np.testing.assert_allclose(frame["beta"], [fit.log_odds for fit in own], rtol=1e-6)
+    np.testing.assert_allclose(frame["neg_log10_p"], [fit.neg_log10_p for fit in own], rtol=1e-6)
 
 
 def test_a_covariate_that_predicts_cases_is_named(mt, table):
