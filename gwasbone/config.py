@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
+import math
 import tomllib
 import types
 import typing
@@ -18,7 +20,7 @@ from typing import Any, Literal
 
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.docstrings import parameter_docs
-from gwasbone.errors import ConfigError
+from gwasbone.errors import ConfigError, GwasboneError, UsageError
 
 FILE_NAME = "study.toml"
 
@@ -110,6 +112,9 @@ class AncestrySection:
     radius: float = 7.0
     scores: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _refuse_outside(self, n_components=(1, math.inf), radius=(0, math.inf))
+
 
 @dataclass(frozen=True, kw_only=True)
 class RelatednessSection:
@@ -122,12 +127,18 @@ class RelatednessSection:
     min_kinship : pairs above this kinship are related; 0.0442 is the third degree and closer,
         0.0884 the second, 0.177 the first.
     keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
+    r2 : the variants used are pruned until no pair within pca.window has a higher squared
+        correlation; kinship needs many variants, so this is looser than for components.
     """
 
     remove: bool = True
     method: Literal["king", "pc_relate"] = "king"
     min_kinship: float = 0.0884
     keep_cases_of: str | None = None
+    r2: float = 0.5
+
+    def __post_init__(self) -> None:
+        _refuse_outside(self, min_kinship=(0, 0.5))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +160,9 @@ class PcaSection:
     step: int | None = None
     r2: float = 0.1
 
+    def __post_init__(self) -> None:
+        _refuse_outside(self, n_components=(1, math.inf), maf=(0, 0.5), r2=(0, 1))
+
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationSection:
@@ -157,17 +171,20 @@ class AssociationSection:
     Parameters
     ----------
     traits : columns to scan.
-    method : linear or logistic.
+    method : linear or logistic (wgr is not built yet).
     test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, wald, lrt.
-    engine : auto, blocks or hail.
+    engine : auto or hail (blocks is not built yet).
+    binary_coding : what 0, 1, 2 or -9 of a case-control trait mean where that is not plain: 01
+        (1 = case, -9 missing) or 12 (2 = case, 1 = control, 0 and -9 missing).
     rint : rank-inverse-normal transform of the traits.
     standardize : scale the traits to mean 0 and SD 1.
     """
 
     traits: tuple[str, ...] = ()
-    method: Literal["linear", "logistic"] = "linear"
-    test: Literal["score", "firth", "wald", "lrt"] = "score"
+    method: Literal["linear", "logistic", "wgr"] = "linear"
+    test: Literal["score", "firth", "spa", "wald", "lrt"] = "score"
     engine: Literal["auto", "blocks", "hail"] = "auto"
+    binary_coding: Literal["01", "12"] | None = None
     rint: bool = False
     standardize: bool = False
 
@@ -186,6 +203,20 @@ class SelectionSection:
     p_threshold: float = 1e-5
     block_bp: int = 1_000_000
     max_blocks: int = 12
+
+    def __post_init__(self) -> None:
+        _refuse_outside(self, p_threshold=(0, 1), block_bp=(1, math.inf), max_blocks=(1, math.inf))
+
+
+def _refuse_outside(section: Any, **ranges: tuple[float, float]) -> None:
+    """Raise, with all faults, where a number lies outside its range."""
+    faults = [
+        f"{name} = {value} (expected {least:g} to {most:g})"
+        for name, (least, most) in ranges.items()
+        if not least <= (value := getattr(section, name)) <= most
+    ]
+    if faults:
+        raise UsageError(f"out of range: {', '.join(faults)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,10 +287,12 @@ def load_config(path: Path) -> StudyConfig:
             faults.append(f"{name} must be a section, [{name}]")
         else:
             values[name] = _section(known[name], name, content, faults)
-    given = [k for k in ("bfile", "bgen", "vcf", "mt") if raw.get("genotypes", {}).get(k)]
-    if len(given) != 1:
+    genotypes = values.get("genotypes", GenotypesSection())
+    given = [k for k in ("bfile", "bgen", "vcf", "mt") if getattr(genotypes, k) is not None]
+    if len(given) != 1 and not any(fault.startswith("genotypes") for fault in faults):
         faults.append(
-            f"[genotypes] needs exactly one of bfile, bgen, vcf and mt, has {given or 'none'}"
+            "[genotypes] needs exactly one of bfile, bgen, vcf and mt, has "
+            f"{' and '.join(given) or 'none'}"
         )
     if faults:
         raise ConfigError(f"{path}: " + "; ".join(faults))
@@ -279,7 +312,7 @@ def _section(kind: type, name: str, content: dict[str, Any], faults: list[str]) 
             faults.append(f"{name}.{key}: expected {error}, got {value!r}")
     try:
         return kind(**good)
-    except (ConfigError, ValueError) as error:
+    except (GwasboneError, ValueError) as error:
         faults.append(f"[{name}] {error}")
         return kind()
 
@@ -302,7 +335,7 @@ def _coerce(value: Any, kind: Any) -> Any:
     if origin is tuple:
         if isinstance(value, list) and all(isinstance(v, arguments[0]) for v in value):
             return tuple(value)
-        raise ValueError(f"a list of {arguments[0].__name__}")
+        raise ValueError("a list of text")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
@@ -339,5 +372,6 @@ def toml_value(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(v) for v in value) + "]"
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        # JSON escapes what TOML does, but for the delete character
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from gwasbone import session
@@ -31,20 +31,46 @@ def hail_progress(what: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(what: str) -> Iterator[None]:
+def counted_progress() -> Iterator[Callable[[str, int, int], None] | None]:
+    """A bar for work that counts itself: call it with the step, how much is done, and of what.
+
+    None where there is no terminal to show it on.
+    """
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with _progress() as progress:
+        tasks: dict[str, Any] = {}
+
+        def show(step: str, done: int, total: int) -> None:
+            if step not in tasks:
+                tasks[step] = progress.add_task(step)
+            progress.update(tasks[step], completed=done, total=total)
+
+        yield show
+
+
+def _progress() -> Any:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
+@contextlib.contextmanager
+def _bar(what: str) -> Iterator[None]:
     ended = threading.Event()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with _progress() as progress:
         task = progress.add_task(what, total=None)
 
         def watch() -> None:
             while not ended.wait(_POLL_SECONDS):
-                done, total = _spark_tasks()
-                if total:
-                    progress.update(task, completed=done, total=total)
+                # Spark may be starting, or gone: then there is nothing to show
+                with contextlib.suppress(Exception):
+                    done, total = _spark_tasks()
+                    if total:
+                        progress.update(task, completed=done, total=total)
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()

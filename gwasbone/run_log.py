@@ -7,10 +7,13 @@ import logging
 import platform
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
+
+from gwasbone.errors import GwasboneWarning
 
 log = logging.getLogger("gwasbone")
 
@@ -27,53 +30,89 @@ def versions() -> dict[str, str]:
     return found
 
 
+class _LogFile(logging.FileHandler):
+    """A log file that a full disk cuts short, instead of stopping the run or filling the screen."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing: the run itself will say that the disk is full, if it needs to write."""
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            super().close()
+
+
 @contextlib.contextmanager
 def run_log(path: Path, *, command: str, options: Mapping[str, Any]) -> Iterator[None]:
     """Write what gwasbone logs to ``path`` while the block runs; warnings go to stderr as well.
 
-    The log stays when the run fails, with the error as its last line but one.
+    Warnings of other packages go to the log only. The log stays when the run fails, with the
+    error as its last line but one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    to_file = logging.FileHandler(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    to_file = _LogFile(path, mode="w", encoding="utf-8")
+    to_file.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.setLevel(logging.WARNING)
-    to_screen.setFormatter(logging.Formatter("warning: %(message)s"))
+    to_screen.addFilter(lambda record: not getattr(record, "only_in_file", False))
+    to_screen.setFormatter(_OneLine("warning: %(message)s"))
+    level = log.level
     log.setLevel(logging.INFO)
     # Hail gives the root logger a handler on the terminal
     propagate, log.propagate = log.propagate, False
-    logging.captureWarnings(True)
-    warnings_log = logging.getLogger("py.warnings")
     for handler in (to_file, to_screen):
         log.addHandler(handler)
-    warnings_log.addHandler(to_file)
     started = time.monotonic()
     try:
-        log.info("gwasbone %s: %s", versions().get("gwasbone", "?"), command)
-        log.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
-        log.info("started %s on %s", time.strftime("%Y-%m-%d %H:%M:%S"), platform.node())
-        for name, value in options.items():
-            log.info("option %s = %s", name, value)
-        yield
+        with _warnings_logged():
+            log.info("gwasbone %s: %s", versions().get("gwasbone", "?"), command)
+            log.info("versions: %s", ", ".join(f"{k} {v}" for k, v in versions().items()))
+            log.info("started %s on %s", time.strftime("%Y-%m-%d %H:%M:%S"), platform.node())
+            for name, value in options.items():
+                log.info("option %s = %s", name, _plain(value))
+            yield
         log.info("done in %.1f s", time.monotonic() - started)
     except BaseException as error:
-        to_file.handle(
-            logging.LogRecord(
-                "gwasbone",
-                logging.ERROR,
-                "",
-                0,
-                f"failed: {error or type(error).__name__}",
-                (),
-                None,
-            )
-        )
+        what = str(error) or type(error).__name__
+        log.error("failed: %s", what.splitlines()[0], extra={"only_in_file": True})
         log.info("stopped after %.1f s", time.monotonic() - started)
         raise
     finally:
         for handler in (to_file, to_screen):
             log.removeHandler(handler)
+            handler.close()
         log.propagate = propagate
-        warnings_log.removeHandler(to_file)
-        logging.captureWarnings(False)
-        to_file.close()
+        log.setLevel(level)
+
+
+class _OneLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(super().format(record).splitlines())
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+@contextlib.contextmanager
+def _warnings_logged() -> Iterator[None]:
+    """Python warnings as log lines; every one of gwasbone's own, not only the first of its kind."""
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, GwasboneWarning):
+            log.warning("%s", message)
+        else:
+            text = "%s: %s (%s line %d)"
+            extra = {"only_in_file": True}
+            log.warning(text, category.__name__, message, filename, lineno, extra=extra)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", GwasboneWarning)
+        warnings.showwarning = show
+        yield

@@ -9,12 +9,15 @@ file is read once.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import hashlib
 import json
 import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +30,7 @@ from gwasbone.run_log import versions
 log = logging.getLogger(__name__)
 
 RECORD = "stage.json"
-_HASHES = ".hashes.json"
+_HASHES, _LOCK = ".hashes.json", ".lock"
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,17 @@ class Hashes:
             return cls(path)
 
     def of(self, name: str) -> str:
-        """The hash of a local file; of a remote one, its name (it cannot be read cheaply)."""
+        """The hash of a local file, or of a folder's files and their names.
+
+        Of a remote one, its name (it cannot be read cheaply).
+        """
         path = Path(name)
         if "://" in name:
             return name
         if path.is_dir():
-            return "folder " + " ".join(sorted(p.name for p in path.iterdir()))
+            files = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".")
+            parts = [f"{p.relative_to(path)} {self.of(str(p))}" for p in files]
+            return _digest(parts)
         state = path.stat()
         entry = self.known.get(name)
         if entry is None or entry[:2] != (state.st_size, state.st_mtime_ns):
@@ -102,8 +110,10 @@ class Hashes:
 
     def renamed(self, old: Path, new: Path) -> None:
         """Keep what is known of the files of a folder that has another name now."""
-        for name in [n for n in self.known if Path(n).parent == old]:
-            self.known[str(new / Path(name).name)] = self.known.pop(name)
+        for name in [n for n in self.known if Path(n).is_relative_to(new)]:
+            del self.known[name]
+        for name in [n for n in self.known if Path(n).is_relative_to(old)]:
+            self.known[str(new / Path(name).relative_to(old))] = self.known.pop(name)
 
     def save(self) -> None:
         with atomic_path(self.path) as temporary:
@@ -130,14 +140,23 @@ def run_study(
     ------
     UsageError
         ``until`` is no stage.
+    GwasboneError
+        Another run works in the same output folder.
     """
     names = [stage.name for stage in stages]
     if until is not None and until not in names:
         raise UsageError(f"--until {until}: expected one of {', '.join(names)}")
     last = names.index(until) if until is not None else len(names) - 1
+    with _alone_in(config.output):
+        _clear_partial(config.output)
+        _run_stages(config, stages[: last + 1], force=force, say=say)
+
+
+def _run_stages(
+    config: StudyConfig, stages: Sequence[Stage], *, force: bool, say: Callable[[str], None]
+) -> None:
     hashes = Hashes.load(config.output / _HASHES)
-    _clear_partial(config.output)
-    for stage in stages[: last + 1]:
+    for stage in stages:
         wanted = _made_from(config, stage, hashes)
         why = "forced" if force else _why_stale(config.output / stage.name, wanted, hashes)
         hashes.save()
@@ -171,6 +190,19 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     return record
 
 
+def fingerprint(record: dict[str, Any]) -> str:
+    """What a stage is to the stages after it: all it was made from, and what came out.
+
+    Not the output alone: a stage may leave equal tables of changed genotypes, which later stages
+    read themselves.
+    """
+    return _digest([record["made_from"], record["outputs"]])
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def _made_from(config: StudyConfig, stage: Stage, hashes: Hashes) -> dict[str, Any]:
     options = {name: config.section_values(name) for name in stage.sections}
     inputs = {}
@@ -184,7 +216,7 @@ def _made_from(config: StudyConfig, stage: Stage, hashes: Hashes) -> dict[str, A
     before = {}
     for name in stage.after:
         record = read_record(config.output / name)
-        before[name] = record["outputs"] if record else None
+        before[name] = fingerprint(record) if record else None
     made_from = {
         "gwasbone": versions().get("gwasbone"),
         "options": options,
@@ -250,6 +282,20 @@ def _replace_folder(new: Path, final: Path) -> None:
         os.replace(final, old)
     os.replace(new, final)
     shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone_in(output: Path) -> Iterator[None]:
+    """Hold the lock of an output folder; the kernel drops the one of a killed run."""
+    output.mkdir(parents=True, exist_ok=True)
+    with open(output / _LOCK, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise GwasboneError(
+                f"another run works in {output}: wait for it, or give another study.output"
+            ) from None
+        yield
 
 
 def _clear_partial(output: Path) -> None:

@@ -219,7 +219,7 @@ def _repeated(
         found = _regress(mt, by, list(y), list(columns))
         rows = [np.arange(len(variants))] * len(names)
     else:
-        chosen = again.any(axis=1)
+        chosen = np.flatnonzero(again.any(axis=1))
         kept = keep_variants(mt, variants.loc[chosen], again[chosen])
         kept = kept.checkpoint(session.temporary_path("again") + ".mt")
         found = [

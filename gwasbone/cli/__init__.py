@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 import traceback
 
@@ -78,15 +79,18 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: exit code 0 done, 1 the data or run failed, 2 the command line is wrong."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        # so that `kill` lets temporary folders be removed, as Ctrl-C does
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         cli.main(
-            join_vcf_files(arguments), prog_name="gwasbone", standalone_mode=False, obj=arguments
+            join_vcf_files(arguments) or ["--help"],
+            prog_name="gwasbone",
+            standalone_mode=False,
+            obj=arguments,
         )
         return 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return 2
     except BrokenPipeError:
         # whoever read our output (head, less) has seen enough; keep Python from flushing into it
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115

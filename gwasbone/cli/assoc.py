@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,10 +76,15 @@ def command(**options: Any) -> None:
     request = _request(options, config)
     refuse_not_built(method=request.method, test=request.test, engine=request.engine)
     paths = output_paths(request, Path(options["out"]))
-    with command_context(options, config, outputs=paths) as context:
+    model = dataclasses.asdict(request)
+    with (
+        command_context(options, config, outputs=paths, in_effect=model) as context,
+        # beside the output, since the results of many traits may not fit where /tmp is
+        tempfile.TemporaryDirectory(prefix=".gwasbone-scan-", dir=context.out.parent) as folder,
+    ):
         phenotypes = _phenotypes(options, config, request, context.id_rule)
         cohort = filtered(context.cohort(), options)
-        results = run_scan(cohort, request, phenotypes, context.out)
+        results = run_scan(cohort, request, phenotypes, context.out, folder=Path(folder))
         summary = scan_summary(results).round({"lambda_gc": 4, "top_neg_log10_p": 2})
         click.echo(summary.to_string(index=False))
         more = f" and {len(paths) - 2} more files" if len(paths) > 2 else ""
@@ -109,7 +116,7 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
         method=chosen("method", model.method),
         test=chosen("test", model.test),
         engine=chosen("engine", model.engine),
-        binary_coding=options["binary_coding"],
+        binary_coding=chosen("binary_coding", model.binary_coding),
         rint=chosen("rint", model.rint),
         standardize=chosen("standardize", model.standardize),
         formats=formats,
@@ -122,16 +129,23 @@ def _phenotypes(
 ) -> pd.DataFrame:
     from gwasbone.steps.scan import phenotype_columns
 
-    files = [*options["pheno_file"], *options["covar_file"]]
+    given = [Path(name) for name in options["pheno_file"]]
+    ours: list[Path] = []
     more = {}
-    if not options["pheno_file"] and config is not None:
+    if config is not None:
         from gwasbone.steps.cohort_files import principal_component_table
 
-        files += [str(config.path(name)) for name in config.phenotypes.tables]
+        ours = [Path(str(config.path(name))) for name in config.phenotypes.tables]
         more = principal_component_table(config)
-    if not files:
+    if not given and not ours:
         raise UsageError(
             "no phenotype table: give --pheno-file FILE, or phenotypes.tables in study.toml"
         )
-    tables = [Path(name) for name in dict.fromkeys(files)]
-    return phenotype_columns(request, tables, id_rule=id_rule, more=more)
+    return phenotype_columns(
+        request,
+        given or ours,
+        covariate_tables=[Path(name) for name in options["covar_file"]],
+        otherwise=ours if given else (),
+        id_rule=id_rule,
+        more=more,
+    )

@@ -7,14 +7,21 @@ from pathlib import Path
 import click
 
 
-@click.group(epilog="\b\nExample:\n  gwasbone config show > study.toml")
+_DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+
+
+@click.group(
+    epilog="\b\nExample:\n  gwasbone config show > study.toml\n  gwasbone config check",
+    no_args_is_help=False,
+)
 def command() -> None:
     """Show or check a study.toml."""
 
 
-@command.command()
+@command.command(epilog="\b\nExample:\n  gwasbone config show > study.toml")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-def show(path: Path | None) -> None:
+@_DEBUG
+def show(path: Path | None, debug: bool) -> None:
     """Print all keys with their values in effect and their meaning.
 
     Of the given study.toml, else of the current folder's, else the defaults.
@@ -25,9 +32,10 @@ def show(path: Path | None) -> None:
     click.echo(show_config(load_config(found) if found is not None else StudyConfig()))
 
 
-@command.command()
+@command.command(epilog="\b\nExample:\n  gwasbone config check study.toml")
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-def check(path: Path | None) -> None:
+@_DEBUG
+def check(path: Path | None, debug: bool) -> None:
     """Say whether a study.toml is right, and which stages would run."""
     from gwasbone.config import FILE_NAME, load_config
     from gwasbone.steps.stages import STAGES

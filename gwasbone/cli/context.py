@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import shlex
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from gwasbone import session
 from gwasbone.cohort.model import Cohort
@@ -80,7 +81,10 @@ class Context:
                 "no genotypes: give --bfile, --bgen, --vcf or --mt, or run inside a folder with a "
                 "study.toml"
             )
-        return self._subset(cohort)
+        log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
+        cohort = self._subset(cohort)
+        log.info("kept: %s", _size(cohort))
+        return cohort
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""
@@ -119,6 +123,7 @@ def command_context(
     config: StudyConfig | None,
     *,
     outputs: Sequence[str | Path] = (),
+    in_effect: Mapping[str, Any] | None = None,
 ) -> Iterator[Context]:
     """Run the body of a command: output refused if it exists, session prepared, log written.
 
@@ -127,6 +132,7 @@ def command_context(
     options : the command's flags, as click gives them.
     config : the study of the current folder; see :func:`current_study`.
     outputs : files the command will write: suffixes of ``--out`` such as ``.qc.html``, or paths.
+    in_effect : options as flags, study and defaults make them together, for the log.
     """
     out = Path(options["out"])
     refuse_overwrite(
@@ -134,10 +140,19 @@ def command_context(
         force=bool(options.get("force")),
     )
     start_session_options(options, out)
-    shown = {k: v for k, v in options.items() if v is not None and v is not False}
-    line = shlex.join(["gwasbone", *sys.argv[1:]])
-    with run_log(Path(f"{out}.log"), command=line, options=shown):
+    given = {k: v for k, v in options.items() if v not in (None, False, ())}
+    shown = given | dict(in_effect or {})
+    with run_log(Path(f"{out}.log"), command=command_line(), options=shown):
         yield Context(options, config, out)
+
+
+def command_line() -> str:
+    """What the user typed, as a shell takes it."""
+    return shlex.join(["gwasbone", *click.get_current_context().find_root().obj])
+
+
+def _size(cohort: Cohort) -> str:
+    return f"{cohort.people.n_kept:,} people, {cohort.variants.n_kept:,} variants"
 
 
 def start_session_options(options: dict[str, Any], out: Path) -> None:
@@ -165,4 +180,5 @@ def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
         for row in table.funnel().itertuples():
             if row.step == STAGE:
                 log.info("%s removes %d %s", row.description, row.removed, table.noun)
+    log.info("kept: %s", _size(cohort))
     return cohort

@@ -21,8 +21,9 @@ def command(folder: Path, **options: Any) -> None:
 
     FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
     """
-    from gwasbone.cli.context import start_session_options
+    from gwasbone.cli.context import command_line, start_session_options
     from gwasbone.config import load_config
+    from gwasbone.progress import counted_progress
     from gwasbone.run_log import run_log
     from gwasbone.steps.demo import write_demo_study
     from gwasbone.steps.stages import STAGES
@@ -30,9 +31,10 @@ def command(folder: Path, **options: Any) -> None:
 
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    with run_log(folder / "demo.log", command=f"gwasbone demo {folder}", options={}):
+    with run_log(folder / "demo.log", command=command_line(), options={}):
         click.echo(f"simulating a cohort in {folder}")
-        made = write_demo_study(folder)
+        with counted_progress() as progress:
+            made = write_demo_study(folder, progress=progress)
         click.echo(made)
         config = load_config(folder / "study.toml")
         start_session_options(options, config.output / "study")

@@ -9,6 +9,9 @@ import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SHARE, _MAF = click.FloatRange(0, 1), click.FloatRange(0, 0.5)
+_MEMORY = click.FloatRange(0, min_open=True)
+
 
 def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(function: F) -> F:
@@ -41,17 +44,17 @@ subset_options = _stack(
 )
 
 filter_options = _stack(
-    click.option("--maf", type=float, help="Least minor-allele frequency."),
-    click.option("--mac", type=float, help="Least minor-allele count."),
-    click.option("--geno", type=float, help="Highest share of missing calls per variant."),
-    click.option("--mind", type=float, help="Highest share of missing calls per person."),
-    click.option("--hwe", type=float, help="Least Hardy-Weinberg p-value (exact test)."),
-    click.option("--info", type=float, help="Least imputation information score."),
+    click.option("--maf", type=_MAF, help="Least minor-allele frequency."),
+    click.option("--mac", type=click.FloatRange(0), help="Least minor-allele count."),
+    click.option("--geno", type=_SHARE, help="Highest share of missing calls per variant."),
+    click.option("--mind", type=_SHARE, help="Highest share of missing calls per person."),
+    click.option("--hwe", type=_SHARE, help="Least Hardy-Weinberg p-value (exact test)."),
+    click.option("--info", type=_SHARE, help="Least imputation information score."),
 )
 
 run_options = _stack(
     click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default."),
-    click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB."),
+    click.option("--memory", "memory_gb", type=_MEMORY, help="Memory of the JVM in GB."),
     click.option("--master", help="Spark master, for a cluster that Spark is not configured for."),
     click.option("--force", is_flag=True, help="Overwrite existing output."),
     click.option("--debug", is_flag=True, help="Show the traceback of an error."),

@@ -38,8 +38,7 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=[".pairs.tsv", ".keep.txt"]) as context:
         cohort = context.cohort()
         pca = config.pca if config is not None else PcaSection()
-        variants = components.pruned_variants(cohort, pca).index
-        pairs = components.related_pairs(cohort, rule, variants)
+        pairs = components.related_pairs(cohort, rule, pca)
         first = context.column(options["pheno_file"], rule.keep_cases_of)
         cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
         people.write_table(pairs, Path(f"{context.out}.pairs.tsv"), index=False)

@@ -21,16 +21,19 @@ def command(path: Path, until: str | None, **options: Any) -> None:
 
     A stage that was killed starts again; what was finished is kept and skipped.
     """
-    from gwasbone.cli.context import start_session_options
+    from gwasbone.association.associate import refuse_not_built
+    from gwasbone.cli.context import command_line, start_session_options
     from gwasbone.config import load_config
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
     from gwasbone.study import run_study
 
     config = load_config(path)
+    model = config.association
+    refuse_not_built(method=model.method, test=model.test, engine=model.engine)
     config.output.mkdir(parents=True, exist_ok=True)
     out = config.output / "study"
     start_session_options(options, out)
     shown = {k: v for k, v in options.items() if v}
-    with run_log(Path(f"{out}.log"), command=f"gwasbone run {path}", options=shown):
+    with run_log(Path(f"{out}.log"), command=command_line(), options=shown):
         run_study(config, STAGES, until=until, force=options["force"], say=click.echo)

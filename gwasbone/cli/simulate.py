@@ -32,9 +32,13 @@ def command(**options: Any) -> None:
     """
     from pathlib import Path
 
+    from gwasbone.cli.context import command_line
     from gwasbone.docstrings import parameter_docs
+    from gwasbone.files import refuse_overwrite
+    from gwasbone.progress import counted_progress
     from gwasbone.run_log import run_log
     from gwasbone.simulate import SimulationSettings, simulate_cohort
+    from gwasbone.simulate.files import output_names
 
     chosen = _settings(options, SimulationSettings)
     if options["settings"]:
@@ -44,11 +48,14 @@ def command(**options: Any) -> None:
             click.echo("    " + docs[field.name].replace("\n", "\n    "))
         return
     out = Path(options["out"])
+    formats = tuple(options["formats"].split(","))
+    refuse_overwrite([out / name for name in output_names(formats)], force=options["force"])
     shown = dataclasses.asdict(chosen)
-    with run_log(out / "simulate.log", command=f"gwasbone simulate --out {out}", options=shown):
-        made = simulate_cohort(
-            chosen, out, formats=tuple(options["formats"].split(",")), force=options["force"]
-        )
+    with run_log(out / "simulate.log", command=command_line(), options=shown):
+        with counted_progress() as progress:
+            made = simulate_cohort(
+                chosen, out, formats=formats, force=options["force"], progress=progress
+            )
     click.echo(
         f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} pairs of "
         f"relatives, {made.n_causal} causal variants: {made.folder}"

@@ -277,6 +277,9 @@ class BedRows:
     def shape(self) -> tuple[int, int]:
         return len(self._row), len(self._people)
 
+    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.int8]:
+        return self.read(np.arange(len(self._row))[rows])
+
     def read(self, variants: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
         """(len(variants), n) int8 copies of ALT, −1 for missing."""
         file, row = self._file[variants], self._row[variants]

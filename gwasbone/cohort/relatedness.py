@@ -1,4 +1,4 @@
-"""Relatives: kinship by Hail, and which people to leave out so that no two are related.
+"""Relatives: kinship of all pairs, and which people to leave out so that no two are related.
 
 Kinship is half the expected proportion of alleles shared: 0.5 for identical twins, 0.25 for
 parents, children and full sibs. Degrees are told apart at KING's borders 2^(-(2d + 3)/2)
@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import UsageError
+from gwasbone.genome import AUTOSOMES
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGE = "relatedness"
+
+BoolArray = npt.NDArray[np.bool_]
+_Pairs = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.float64]]
+
+# Two tables of all pairs in float64 take 16 bytes a pair, 6 GB here.
+_MOST_PEOPLE_IN_MEMORY = 20_000
 
 #: Least kinship of degree 0 (identical), 1, 2 and 3.
 DEGREE_BORDERS = tuple(2.0 ** -((2 * d + 3) / 2) for d in range(4))
@@ -49,6 +56,7 @@ def relatedness(
     variants: pd.Index | None = None,
     k: int = 10,
     maf: float = 0.01,
+    engine: Literal["auto", "blocks", "hail"] = "auto",
 ) -> pd.DataFrame:
     """Pairs of kept people who are related.
 
@@ -61,6 +69,9 @@ def relatedness(
     variants : rows of the variant table to use, such as those :func:`~gwasbone.cohort.prune.prune`
         keeps; all kept autosomal variants by default.
     maf : of a person's own allele frequency, for ``pc_relate``.
+    engine : for ``king``: ``blocks`` (:func:`gwasbone.blocks.kinship.king_kinship`) or ``hail``
+        (``hl.king``), which agree; ``auto`` is ``blocks`` up to 20,000 people, whose table of all
+        pairs fits in memory. ``pc_relate`` is Hail's.
 
     Returns
     -------
@@ -77,49 +88,77 @@ def relatedness(
     The work grows with the square of the number of people: ten thousand are minutes, a biobank
     needs its own released pairs.
     """
+    people = cohort.people.kept_table().index
+    if method not in ("king", "pc_relate") or engine not in ("auto", "blocks", "hail"):
+        raise UsageError(
+            f"relatedness: expected method king or pc_relate and engine auto, blocks or hail, "
+            f"got {method!r} and {engine!r}"
+        )
+    wanted = cohort.variants.table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
+    wanted &= cohort.variants.kept
+    if variants is not None:
+        wanted &= cohort.variants.table.index.isin(variants)
+    if len(people) < 2 or not wanted.any():
+        raise UsageError(
+            "relatedness: expected two people or more and autosomal variants, "
+            f"got {len(people)} people and {int(wanted.sum())} variants"
+        )
+    by_blocks = engine == "blocks" or (engine == "auto" and len(people) <= _MOST_PEOPLE_IN_MEMORY)
+    if method == "king" and by_blocks:
+        first, second, kinship = _king_by_blocks(cohort, wanted, min_kinship)
+    else:
+        first, second, kinship = _by_hail(
+            cohort, wanted, method, min_kinship, k=min(k, len(people) - 1), maf=maf
+        )
+    result = pd.DataFrame(
+        {
+            "id1": people.to_numpy()[np.minimum(first, second)],
+            "id2": people.to_numpy()[np.maximum(first, second)],
+            "kinship": kinship,
+            "degree": degree_of_kinship(kinship),
+        }
+    )
+    log.info("relatedness (%s): %d pairs with kinship >= %.4g", method, len(result), min_kinship)
+    return result.sort_values(
+        ["kinship", "id1", "id2"], ascending=[False, True, True], ignore_index=True
+    )
+
+
+def _king_by_blocks(cohort: Cohort, wanted: BoolArray, min_kinship: float) -> _Pairs:
+    from gwasbone.blocks.kinship import king_kinship
+    from gwasbone.cohort.prune import hard_call_rows
+
+    kinship = king_kinship(hard_call_rows(cohort, np.flatnonzero(wanted)))
+    first, second = np.nonzero(np.triu(kinship >= min_kinship, k=1))
+    return first, second, kinship[first, second]
+
+
+def _by_hail(
+    cohort: Cohort, wanted: BoolArray, method: str, min_kinship: float, *, k: int, maf: float
+) -> _Pairs:
     from gwasbone.cohort.selected import autosomal_calls
     from gwasbone.session import hail
 
-    people = cohort.people.kept_table().index
-    if method not in ("king", "pc_relate") or len(people) < 2:
-        raise UsageError(
-            f"relatedness: expected method king or pc_relate and two people or more, "
-            f"got {method!r} and {len(people)} people"
-        )
     hl = hail()
-    wanted = cohort.variants.table.index.isin(variants) if variants is not None else True
-    mt = autosomal_calls(cohort, cohort.variants.kept & wanted)
+    mt = autosomal_calls(cohort, wanted)
     if method == "king":
-        # Hail's king wants one key field; its entries hold each pair twice and the diagonal
+        # every pair twice, and the diagonal
         pairs = hl.king(mt.GT).entries().key_by()
-        fields = dict(zip(("i", "j"), ("s_1", "s"), strict=True))
-        table = pairs.select(i=pairs[fields["i"]], j=pairs[fields["j"]], kinship=pairs.phi)
+        table = pairs.select(i=pairs.s_1, j=pairs.s, kinship=pairs.phi)
     else:
-        k = min(k, len(people) - 1)
         found = hl.pc_relate(
             mt.GT, maf, k=k, min_kinship=min_kinship, statistics="kin", block_size=512
         ).key_by()
         table = found.select(i=found.i.s, j=found.j.s, kinship=found.kin)
     table = table.filter((table.kinship >= min_kinship) & (table.i != table.j))
-    frame = _exported_pairs(table.annotate(kinship=hl.format("%.8f", table.kinship)))
+    frame = _exported_pairs(table.annotate(kinship=hl.format("%.14e", table.kinship)))
+    people = cohort.people.kept_table().index
     first, second = (
         people.get_indexer(pd.Index(frame["i"])),
         people.get_indexer(pd.Index(frame["j"])),
     )
-    if method == "king":
-        frame, first, second = frame[first < second], first[first < second], second[first < second]
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    result = pd.DataFrame(
-        {
-            "id1": people.to_numpy()[low],
-            "id2": people.to_numpy()[high],
-            "kinship": frame["kinship"].to_numpy(dtype=float),
-        }
-    ).assign(degree=lambda t: degree_of_kinship(t["kinship"]))
-    log.info("relatedness (%s): %d pairs with kinship >= %.4g", method, len(result), min_kinship)
-    return result.sort_values(
-        ["kinship", "id1", "id2"], ascending=[False, True, True], ignore_index=True
-    )
+    once = first < second if method == "king" else first >= 0
+    return first[once], second[once], frame["kinship"].to_numpy(dtype=float)[once]
 
 
 def _exported_pairs(table: Any) -> pd.DataFrame:

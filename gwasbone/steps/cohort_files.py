@@ -11,7 +11,7 @@ from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.config import StudyConfig
-from gwasbone.study import read_record
+from gwasbone.study import fingerprint, read_record
 
 #: Stages that decide about people or variants, in their order.
 DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants")
@@ -88,14 +88,15 @@ def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:
 def _finished_in_order(config: StudyConfig, before: str | None) -> list[str]:
     """The deciding stages from the first on that are finished and were made from one another."""
     finished: list[str] = []
-    outputs: dict[str, object] = {}
+    fingerprints: dict[str, str] = {}
     for stage in DECIDING_STAGES:
         record = read_record(config.output / stage)
         if stage == before or record is None:
             break
-        if any(outputs[name] != made for name, made in record["made_from"]["stages"].items()):
+        before_it = record["made_from"]["stages"]
+        if any(fingerprints[name] != made for name, made in before_it.items()):
             break
-        outputs[stage] = record["outputs"]
+        fingerprints[stage] = fingerprint(record)
         finished.append(stage)
     return finished
 

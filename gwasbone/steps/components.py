@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +23,11 @@ from gwasbone.steps.people import write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.pca import PrincipalComponents
+
+log = logging.getLogger(__name__)
+
+#: Below so many variants the sampling error of kinship reaches the borders between degrees.
+FEW_VARIANTS = 5_000
 
 
 def pruned_variants(cohort: Cohort, rule: PcaSection) -> pd.DataFrame:
@@ -135,8 +142,16 @@ def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySecti
     )
 
 
-def related_pairs(cohort: Cohort, rule: RelatednessSection, variants: pd.Index) -> pd.DataFrame:
+def related_pairs(cohort: Cohort, rule: RelatednessSection, pca: PcaSection) -> pd.DataFrame:
     """Pairs of kept people above the kinship that counts as related."""
+    variants = pruned_variants(cohort, dataclasses.replace(pca, r2=rule.r2)).index
+    if len(variants) < FEW_VARIANTS:
+        log.warning(
+            "kinship from %d variants is unreliable, %d or more are usual: unrelated people can "
+            "come out as relatives",
+            len(variants),
+            FEW_VARIANTS,
+        )
     return relatedness(cohort, method=rule.method, min_kinship=rule.min_kinship, variants=variants)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from gwasbone.files import atomic_path
@@ -33,7 +34,9 @@ traits = ["bmd_spine", "bmd_hip", "bmd_femur", "null_trait"]
 """
 
 
-def write_demo_study(folder: Path) -> str:
+def write_demo_study(
+    folder: Path, *, progress: Callable[[str, int, int], None] | None = None
+) -> str:
     """Simulate into ``folder/data`` (once) and write ``folder/study.toml``; says what is there."""
     from gwasbone.simulate import SimulationSettings, simulate_cohort
 
@@ -42,7 +45,9 @@ def write_demo_study(folder: Path) -> str:
     if complete.exists():
         said = f"{data}: simulated before, kept"
     else:
-        made = simulate_cohort(SimulationSettings(), data, formats=("plink",), force=True)
+        made = simulate_cohort(
+            SimulationSettings(), data, formats=("plink",), force=True, progress=progress
+        )
         said = (
             f"{made.n_people:,} people of {len(made.group_counts)} ancestries, "
             f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives"

@@ -67,6 +67,8 @@ def phenotype_columns(
     request: ScanRequest,
     tables: Sequence[Path],
     *,
+    covariate_tables: Sequence[Path] = (),
+    otherwise: Sequence[Path] = (),
     id_rule: IdRule = "iid",
     more: dict[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
@@ -75,15 +77,36 @@ def phenotype_columns(
     Parameters
     ----------
     tables : files searched for a column by name.
-    more : further tables by name, indexed by person, such as principal components.
+    covariate_tables : files where covariates are looked for before ``tables``.
+    otherwise : files where covariates are looked for that are in neither.
+    more : further tables by name, indexed by person, such as principal components; searched
+        with the last of the files.
 
     Raises
     ------
     InputError
-        A column is in no table (the nearest names are shown) or in two.
+        A column is in no table (the nearest names are shown) or in two that rank alike.
     """
-    found = {str(path): read_people_table(path, id_rule=id_rule) for path in tables} | (more or {})
-    return pick_columns(found, (*request.traits, *request.covariates, *request.categorical))
+    paths = dict.fromkeys([*tables, *covariate_tables, *otherwise])
+    read = {str(path): read_people_table(path, id_rule=id_rule) for path in paths}
+    ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables, otherwise)]
+    ranks[2 if otherwise else 1] |= more or {}
+    traits = pick_columns(ranks[1], request.traits)
+    names = {*request.covariates, *request.categorical} - set(request.traits)
+    return traits.join(pick_columns(_in_first_rank(ranks, names), sorted(names)), how="outer")
+
+
+def _in_first_rank(
+    ranks: Sequence[dict[str, pd.DataFrame]], names: set[str]
+) -> dict[str, pd.DataFrame]:
+    """All tables, without those of the named columns that a rank before has."""
+    tables: dict[str, pd.DataFrame] = {}
+    for rank in ranks:
+        had = {name for name in names for table in tables.values() if name in table}
+        for path, table in rank.items():
+            if path not in tables:
+                tables[path] = table.drop(columns=[name for name in had if name in table])
+    return tables
 
 
 def expand_request(names: str | Sequence[str] | None) -> tuple[str, ...]:

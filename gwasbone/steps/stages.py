@@ -106,8 +106,7 @@ def _relatedness(run: StageRun) -> str:
     if not rule.remove:
         _write(run, cohort)
         return "relatives are kept (relatedness.remove = false)"
-    variants = components.pruned_variants(cohort, run.config.pca).index
-    pairs = components.related_pairs(cohort, rule, variants)
+    pairs = components.related_pairs(cohort, rule, run.config.pca)
     first = None
     if rule.keep_cases_of is not None:
         first = pick_columns(_read_tables(run.config), [rule.keep_cases_of])[rule.keep_cases_of]
@@ -159,6 +158,7 @@ def scan_request(config: StudyConfig) -> ScanRequest:
         method=model.method,
         test=model.test,
         engine=model.engine,
+        binary_coding=model.binary_coding,
         rint=model.rint,
         standardize=model.standardize,
     )

@@ -93,14 +93,13 @@ def child(rng, mother, father):
 
 
 @pytest.fixture(scope="module")
-def family(hail_session, tmp_path_factory):
+def family(tmp_path_factory):
     """p0, p1 parents of p2 and p3; p4 a copy of p5; p6 half-sib of p2 (mother p0); 34 others."""
     rng = np.random.default_rng(21)
     G = genotypes(rng, rng.uniform(0.1, 0.9, 3000), 40)
     G[:, 2], G[:, 3] = child(rng, G[:, 0], G[:, 1]), child(rng, G[:, 0], G[:, 1])
     G[:, 4] = G[:, 5]
     G[:, 6] = child(rng, G[:, 0], G[:, 39])
-    position = np.arange(3000) * 50_000 % 100_000_000 + 1
     chromosome = 1 + np.arange(3000) // 1500
     position = np.tile(np.arange(1500) * 60_000 + 1, 2)
     return bed_cohort(
@@ -112,28 +111,48 @@ FIRST = {("p0", "p2"), ("p0", "p3"), ("p1", "p2"), ("p1", "p3"), ("p2", "p3"), (
          ("p6", "p39")}  # fmt: skip
 
 
-@pytest.mark.hail
-def test_king_finds_the_family(family):
-    pairs = relatedness(family, min_kinship=0.06)
+@pytest.mark.parametrize("engine", ["blocks", pytest.param("hail", marks=pytest.mark.hail)])
+def test_king_finds_the_family(family, engine):
+    pairs = relatedness(family, min_kinship=0.06, engine=engine)
     found = {d: set(zip(t["id1"], t["id2"], strict=True)) for d, t in pairs.groupby("degree")}
-    assert found[0] == {("p4", "p5")}
-    assert found[1] == FIRST
-    assert found[2] == {("p2", "p6"), ("p3", "p6")}
-    assert set(found) == {0, 1, 2}
-    copies = pairs.iloc[0]
-    assert copies["kinship"] == pytest.approx(0.5, abs=1e-6)
-    again = relatedness(family, min_kinship=0.06, variants=family.variants.table.index[:1000])
-    assert again.iloc[0]["kinship"] == pytest.approx(0.5, abs=1e-6)
-    assert not np.isclose(again["kinship"].iloc[1], pairs["kinship"].iloc[1])
+    assert found == {
+        0: {("p4", "p5")},
+        1: FIRST,
+        2: {("p2", "p6"), ("p3", "p6")},
+    }
+    assert pairs["kinship"].iloc[0] == pytest.approx(0.5)
+    assert relatedness(family, min_kinship=0.06)["kinship"].tolist() == pytest.approx(
+        pairs["kinship"].tolist(), abs=1e-12
+    )
+
+
+def test_only_kept_people_and_chosen_variants_count(family):
+    gone = family.people.table.index == "p4"
+    fewer = family.exclude_people("test", "out", gone, description="")
+    some = family.variants.table.index[:1000]
+    pairs = relatedness(fewer, min_kinship=0.15, variants=some)
+    assert "p4" not in set(pairs["id1"]) | set(pairs["id2"])
+    everything = relatedness(fewer, min_kinship=0.15)
+    assert not np.isclose(pairs["kinship"].iloc[0], everything["kinship"].iloc[0])
 
 
 @pytest.mark.hail
-def test_pc_relate_finds_the_close_ones(family):
-    pairs = relatedness(family, method="pc_relate", min_kinship=0.15, k=1, maf=0.05)
+def test_pc_relate_sees_through_ancestry(hail_session, tmp_path):
+    """Two populations far apart: frequencies by person, or everyone would seem related."""
+    rng = np.random.default_rng(22)
+    p = rng.uniform(0.15, 0.85, 1500)
+    G = np.hstack(
+        [genotypes(rng, np.clip(p + shift * rng.normal(0, 0.2, 1500), 0.05, 0.95), 50)
+         for shift in (-1, 1)]
+    )  # fmt: skip
+    G[:, 1] = G[:, 0]
+    G[:, 60] = child(rng, G[:, 61], G[:, 62])
+    position = np.arange(1500) * 60_000 + 1
+    cohort = bed_cohort(tmp_path, G, chromosome=np.ones(1500, int), position=position)
+    pairs = relatedness(cohort, method="pc_relate", min_kinship=0.12, k=1, maf=0.05)
     found = set(zip(pairs["id1"], pairs["id2"], strict=True))
-    assert FIRST | {("p4", "p5")} <= found
-    assert len(found) <= len(FIRST) + 3
-    assert (pairs["kinship"] >= 0.15).all()
+    assert found == {("p0", "p1"), ("p60", "p61"), ("p60", "p62")}
+    assert pairs["kinship"].iloc[0] == pytest.approx(0.5, abs=0.05)
 
 
 def test_excluding_relatives_is_a_decision(tmp_path):
