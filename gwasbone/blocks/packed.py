@@ -1,0 +1,190 @@
+"""Hard calls as PLINK 1 packs them: four people to a byte, read in place, counted without decoding.
+
+A pair of bits is a call: 00 two copies of A1 (= ALT), 10 one, 11 none, 01 missing. Rows of m
+variants are held as (m, w) uint64 words of 32 people each, so that counts are a few operations on
+words (popcount) and only the products with covariates and traits need numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Words = npt.NDArray[np.uint64]
+
+PEOPLE_PER_WORD = 32
+_LOW = np.uint64(0x5555555555555555)
+_ONE, _THREE = np.uint64(1), np.uint64(3)
+_HEADER_BYTES = 3
+
+
+@dataclass(frozen=True)
+class PackedBed:
+    """A SNP-major .bed file.
+
+    Parameters
+    ----------
+    path : the file, checked before (magic number, size).
+    n_people : people in it.
+    """
+
+    path: Path
+    n_people: int
+
+    def rows(self, rows: npt.NDArray[np.integer], columns: PeopleColumns) -> Words:
+        """(len(rows), w) packed calls of some variants, only the bytes that ``columns`` needs."""
+        width = (self.n_people + 3) // 4
+        data = np.memmap(self.path, mode="r", dtype=np.uint8, offset=_HEADER_BYTES)
+        packed = data.reshape(-1, width)
+        first, last = int(rows[0]), int(rows[-1])
+        contiguous = last - first + 1 == len(rows) and bool((np.diff(rows) == 1).all())
+        taken = packed[first : last + 1] if contiguous else packed[rows]
+        if columns.bytes_used is not None:
+            taken = taken[:, columns.bytes_used]
+        words = np.zeros((len(rows), columns.n_words), dtype=np.uint64)
+        words.view(np.uint8)[:, : taken.shape[1]] = taken
+        return words
+
+
+@dataclass(frozen=True)
+class PeopleColumns:
+    """Where the people of an analysis are within packed rows.
+
+    Parameters
+    ----------
+    bytes_used : indices of the bytes of a row that hold somebody; None for all of them.
+    slots : (n,) for each person the place among the people that words hold.
+    n_words : words per row.
+    """
+
+    bytes_used: npt.NDArray[np.intp] | None
+    slots: npt.NDArray[np.intp]
+    n_words: int
+
+    @classmethod
+    def of(cls, positions: npt.NDArray[np.integer], *, n_people: int) -> PeopleColumns:
+        """For people at these positions (rising) of a file of ``n_people``.
+
+        Where few people are wanted, bytes without any of them are left out on reading.
+        """
+        width = (n_people + 3) // 4
+        needed = np.unique(np.asarray(positions) // 4)
+        if 2 * len(needed) > width:
+            return cls(None, np.asarray(positions, dtype=np.intp), -(-width // 8))
+        place = np.zeros(width, dtype=np.intp)
+        place[needed] = np.arange(len(needed))
+        slots = 4 * place[positions // 4] + positions % 4
+        return cls(needed.astype(np.intp), slots.astype(np.intp), -(-len(needed) // 8))
+
+    def mask(self, people: npt.NDArray[np.bool_]) -> Words:
+        """(w,) a word mask with the low bit of each pair set for the people that are True."""
+        bits = np.zeros(self.n_words * PEOPLE_PER_WORD, dtype=np.uint64)
+        bits[self.slots[people]] = 1
+        shifts = np.arange(PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
+        mask: Words = np.bitwise_or.reduce(bits.reshape(-1, PEOPLE_PER_WORD) << shifts, axis=1)
+        return mask
+
+
+@dataclass(frozen=True)
+class CallCounts:
+    """Calls of m variants among some people: (m,) each."""
+
+    het: npt.NDArray[np.int64]
+    hom_alt: npt.NDArray[np.int64]
+    hom_ref: npt.NDArray[np.int64]
+
+    @property
+    def called(self) -> npt.NDArray[np.int64]:
+        return self.het + self.hom_alt + self.hom_ref
+
+    @property
+    def alt(self) -> npt.NDArray[np.int64]:
+        """Copies of ALT."""
+        return self.het + 2 * self.hom_alt
+
+
+def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
+    """Count genotypes among the people of a mask (see :meth:`PeopleColumns.mask`)."""
+    low = words & mask
+    high = (words >> _ONE) & mask
+    both = np.bitwise_count(low & high).sum(axis=1, dtype=np.int64)  # 11: no copy of ALT
+    n_low = np.bitwise_count(low).sum(axis=1, dtype=np.int64)
+    n_high = np.bitwise_count(high).sum(axis=1, dtype=np.int64)
+    missing = n_low - both
+    het = n_high - both
+    return CallCounts(het=het, hom_alt=n_people - both - missing - het, hom_ref=both)
+
+
+def without_het(words: Words, mask: Words) -> Words:
+    """Heterozygous calls of the people of a mask become missing (men on X)."""
+    low, high = words & _LOW, (words >> _ONE) & _LOW
+    het = high & ~low & mask
+    return words ^ (het * _THREE)
+
+
+def swap_alleles(words: Words, rows: npt.NDArray[np.bool_]) -> Words:
+    """Count the other allele in some rows: 00 and 11 change places, 10 and 01 stay."""
+    if not rows.any():
+        return words
+    swapped = words.copy()
+    part = words[rows]
+    homozygous = ~(part ^ (part >> _ONE)) & _LOW
+    swapped[rows] = part ^ (homozygous * _THREE)
+    return swapped
+
+
+#: For each byte, the ALT copies of its four people, missing as 0; as one 16-byte element, so that
+#: decoding is a gather of elements.
+_COPIES = np.array([2, 0, 1, 0], dtype=np.float32)
+_DECODED = np.ascontiguousarray(
+    np.stack([_COPIES[(np.arange(256) >> (2 * i)) & 3] for i in range(4)], axis=1)
+)
+_GATHER = _DECODED.view(np.complex128).ravel()
+
+
+def decode(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """(m, b) bytes -> (m, 4b) copies of ALT, missing as 0."""
+    return _GATHER[packed].view(np.float32)
+
+
+def multiply(
+    words: Words,
+    W: npt.NDArray[np.float32],
+    *,
+    tile_rows: int = 64,
+    tile_bytes: int = 1250,
+) -> npt.NDArray[np.float64]:
+    """G @ W for packed calls G (m, slots), missing as 0, and W (slots, c).
+
+    Tiles are decoded within the processor's cache and multiplied in float32; sums over tiles of
+    people are float64, so the error does not grow with the number of people.
+    """
+    packed = words.view(np.uint8)
+    result = np.zeros((len(words), W.shape[1]))
+    for top in range(0, len(words), tile_rows):
+        rows = slice(top, top + tile_rows)
+        for left in range(0, packed.shape[1], tile_bytes):
+            G = decode(packed[rows, left : left + tile_bytes])
+            result[rows] += G @ W[4 * left : 4 * left + G.shape[1]]
+    return result
+
+
+def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
+    """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
+    low, high = words & mask, (words >> _ONE) & mask
+    missing = low & ~high
+    row, word = np.nonzero(missing)
+    if len(row) == 0:
+        return None
+    shifts = np.arange(PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
+    bits = (missing[row, word][:, None] >> shifts) & _ONE
+    hit, slot = np.nonzero(bits)
+    columns = word[hit] * PEOPLE_PER_WORD + slot
+    counts = np.bincount(row[hit], minlength=len(words))
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    shape = (len(words), words.shape[1] * PEOPLE_PER_WORD)
+    return sparse.csr_array((np.ones(len(hit), dtype=np.float32), columns, indptr), shape=shape)

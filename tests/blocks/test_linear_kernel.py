@@ -1,0 +1,90 @@
+"""The linear kernel against ordinary least squares, variant by variant."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from bed_reader import to_bed
+
+from gwasbone.blocks.linear import linear_block, linear_design
+from gwasbone.blocks.packed import PackedBed, PeopleColumns
+
+N, M = 301, 40
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    rng = np.random.default_rng(11)
+    frequency = rng.uniform(0.02, 0.98, M)
+    G = rng.binomial(2, frequency, (N, M)).astype(np.float32)
+    G[rng.random((N, M)) < 0.03] = np.nan
+    X = np.column_stack([np.ones(N), rng.standard_normal((N, 3))])
+    Y = rng.standard_normal((N, 2)) + 0.3 * np.nan_to_num(G[:, :1])
+    G[:, 5], G[:, 6], G[:, 7] = 2, np.nan, 0
+    G[:, 8] = (X[:, 1] > 0) * 2
+    X = np.column_stack([X, X[:, 1] > 0])
+    path = tmp_path_factory.mktemp("linear") / "a.bed"
+    to_bed(path, G)
+    return PackedBed(path, N), G.T.astype(float), X, Y
+
+
+def run(data, groups, positions=None):
+    file, _, _, _ = data
+    positions = np.arange(N) if positions is None else positions
+    columns = PeopleColumns.of(positions, n_people=N)
+    return linear_block(file.rows(np.arange(M), columns), linear_design(columns, groups))
+
+
+def ols(g, X, y):
+    g = np.where(np.isnan(g), np.nanmean(g), g)
+    fit = sm.OLS(y, np.column_stack([g, X])).fit()
+    return fit.params[0], fit.bse[0], fit.tvalues[0], fit.df_resid
+
+
+def test_equals_least_squares_in_groups_of_their_own_people(data):
+    _, G, X, Y = data
+    rng = np.random.default_rng(2)
+    inside = [rng.random(N) < 0.9, rng.random(N) < 0.5]
+    groups = [(p, X[p], Y[p]) for p in inside]
+    for people, result in zip(inside, run(data, groups), strict=True):
+        for j in range(M):
+            g = G[j, people]
+            if j in (5, 6, 7):
+                assert np.isnan(result.beta[j]).all()
+                continue
+            if j == 8:
+                assert result.unexplained[j] < 1e-9
+                continue
+            for q in range(2):
+                beta, se, t, dof = ols(g, X[people], Y[people, q])
+                got = result.beta[j, q], result.se[j, q], result.t[j, q]
+                np.testing.assert_allclose(got, (beta, se, t), rtol=2e-5, atol=1e-6)
+            assert dof == people.sum() - X.shape[1] - 1
+        np.testing.assert_array_equal(result.counts.het, (G[:, people] == 1).sum(axis=1))
+        np.testing.assert_array_equal(result.counts.hom_alt, (G[:, people] == 2).sum(axis=1))
+
+
+def test_people_left_out_change_nothing_else(data):
+    """Reading only the people of a group equals masking the others."""
+    _, _, X, Y = data
+    few = np.flatnonzero(np.random.default_rng(5).random(N) < 0.3)
+    inside = np.zeros(N, bool)
+    inside[few] = True
+    whole = run(data, [(inside, X[few], Y[few])])[0]
+    alone = run(data, [(np.ones(len(few), bool), X[few], Y[few])], positions=few)[0]
+    np.testing.assert_allclose(alone.t, whole.t, rtol=1e-6)
+    np.testing.assert_array_equal(alone.counts.alt, whole.counts.alt)
+
+
+def test_nearly_collinear_genotypes_are_exact(data, tmp_path):
+    """A covariate that is the genotype of all but two people: float32 would lose the rest."""
+    rng = np.random.default_rng(8)
+    g = rng.binomial(2, 0.4, N).astype(float)
+    almost = g.copy()
+    almost[:2] += 1e-3
+    X, y = np.column_stack([np.ones(N), almost]), rng.standard_normal(N)
+    to_bed(tmp_path / "b.bed", g[:, None].astype(np.float32))
+    columns = PeopleColumns.of(np.arange(N), n_people=N)
+    words = PackedBed(tmp_path / "b.bed", N).rows(np.array([0]), columns)
+    design = linear_design(columns, [(np.ones(N, bool), X, y[:, None])])
+    result = linear_block(words, design)[0]
+    assert 0 < result.unexplained[0] < 1e-5
