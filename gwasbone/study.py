@@ -173,12 +173,13 @@ def _run_stages(
 def stage_status(config: StudyConfig, stages: Sequence[Stage]) -> dict[str, str | None]:
     """Stage -> why it would run, None where it is up to date."""
     hashes = Hashes.load(config.output / _HASHES)
-    return {
-        stage.name: _why_stale(
-            config.output / stage.name, _made_from(config, stage, hashes), hashes
-        )
-        for stage in stages
-    }
+    status: dict[str, str | None] = {}
+    for stage in stages:
+        first = next((name for name in stage.after if status.get(name) is not None), None)
+        wanted = _made_from(config, stage, hashes)
+        why = _why_stale(config.output / stage.name, wanted, hashes)
+        status[stage.name] = f"after {first}" if why is None and first is not None else why
+    return status
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

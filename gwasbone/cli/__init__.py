@@ -6,7 +6,6 @@ Commands live in modules of their own and are imported only when asked for, so t
 
 from __future__ import annotations
 
-import errno
 import importlib
 import os
 import signal
@@ -128,20 +127,12 @@ def explain(error: BaseException) -> tuple[str, int]:
         return f"{error.format_message().rstrip('.')}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
         return "interrupted; what was finished is kept", 1
-    if isinstance(error, GwasboneError) and "No space left" not in str(error):
+    if isinstance(error, GwasboneError):
         return str(error), error.exit_code
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    full = next((line for line in lines if "No space left" in line), None)
-    if full is not None or getattr(error, "errno", None) == errno.ENOSPC:
-        detail = _shortened(full or lines[0])
-        return f"disk full while writing ({detail}): free some space and run it again", 1
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}", 1
     # of a Java error of Hail only the first line is about the cause; the rest is its stack
-    detail = _shortened(lines[0]) if lines else "no message"
+    detail = lines[0][:300] if lines else "no message"
     return f"unexpected {type(error).__name__}: {detail} (give --debug for the traceback)", 1
-
-
-def _shortened(text: str, width: int = 300) -> str:
-    return text if len(text) <= width else f"{text[:width]}..."

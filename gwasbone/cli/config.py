@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-
 _DEBUG = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 
 

@@ -15,7 +15,7 @@ import click
 from gwasbone import session
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import StudyConfig, find_study, load_config
-from gwasbone.errors import UsageError
+from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.files import refuse_overwrite
 from gwasbone.run_log import run_log
 
@@ -75,6 +75,7 @@ class Context:
         elif self.config is not None:
             from gwasbone.steps.cohort_files import study_cohort
 
+            _warn_of_stale_stages(self.config)
             cohort = study_cohort(self.config)
         else:
             raise UsageError(
@@ -142,13 +143,47 @@ def command_context(
     start_session_options(options, out)
     given = {k: v for k, v in options.items() if v not in (None, False, ())}
     shown = given | dict(in_effect or {})
-    with run_log(Path(f"{out}.log"), command=command_line(), options=shown):
+    with (
+        run_log(Path(f"{out}.log"), command=command_line(), options=shown),
+        full_disk_named(out.parent),
+    ):
         yield Context(options, config, out)
+
+
+@contextlib.contextmanager
+def full_disk_named(folder: Path) -> Iterator[None]:
+    """Turn a full disk, seen by Python or by the JVM, into an error that names the folder."""
+    try:
+        yield
+    except Exception as error:
+        lines = str(error).splitlines()
+        detail = next((line.strip() for line in lines if "No space left" in line), None)
+        if detail is None:
+            raise
+        raise GwasboneError(
+            f"disk full while writing to {folder.absolute()} ({detail[:200]}): free some space "
+            "and run it again"
+        ) from error
 
 
 def command_line() -> str:
     """What the user typed, as a shell takes it."""
     return shlex.join(["gwasbone", *click.get_current_context().find_root().obj])
+
+
+def _warn_of_stale_stages(config: StudyConfig) -> None:
+    from gwasbone.steps.cohort_files import DECIDING_STAGES
+    from gwasbone.steps.stages import STAGES
+    from gwasbone.study import stage_status
+
+    relevant = {*DECIDING_STAGES, "pca"}
+    stale = [name for name, why in stage_status(config, STAGES).items() if why and name in relevant]
+    if stale:
+        log.warning(
+            "stages of the study that are not up to date: %s; the cohort and its components are "
+            "as the finished ones left them: `gwasbone run` brings all up to date",
+            ", ".join(stale),
+        )
 
 
 def _size(cohort: Cohort) -> str:

@@ -20,7 +20,9 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 @click.option("--r2", type=float, help="Highest squared correlation of a pair kept (0.1).")
 @click.option("--maf", type=float, help="Only variants above this minor-allele frequency.")
 @click.option("--keep-long-range-ld", is_flag=True, help="Do not leave out long-range-LD regions.")
-@click.option("--engine", type=click.Choice(["auto", "blocks", "hail"]), default="auto")
+@click.option(
+    "--engine", type=click.Choice(["auto", "blocks", "hail"]), default="auto", help="What computes."
+)
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:

@@ -22,7 +22,7 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     A stage that was killed starts again; what was finished is kept and skipped.
     """
     from gwasbone.association.associate import refuse_not_built
-    from gwasbone.cli.context import command_line, start_session_options
+    from gwasbone.cli.context import command_line, full_disk_named, start_session_options
     from gwasbone.config import load_config
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
@@ -35,5 +35,8 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     out = config.output / "study"
     start_session_options(options, out)
     shown = {k: v for k, v in options.items() if v}
-    with run_log(Path(f"{out}.log"), command=command_line(), options=shown):
+    with (
+        run_log(Path(f"{out}.log"), command=command_line(), options=shown),
+        full_disk_named(config.output),
+    ):
         run_study(config, STAGES, until=until, force=options["force"], say=click.echo)

@@ -19,7 +19,7 @@ import click
 @click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Where segments lie.")
 @click.option("--light", is_flag=True, help="One population, no relatives, no planted faults.")
 @click.option("--set", "others", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
-@click.option("--format", "formats", default="plink,vcf", show_default=True)
+@click.option("--format", "formats", default="plink,vcf", show_default=True, help="One or both.")
 @click.option("--settings", is_flag=True, help="Print all settings with their meaning, and stop.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -51,11 +51,13 @@ def command(**options: Any) -> None:
     formats = tuple(options["formats"].split(","))
     refuse_overwrite([out / name for name in output_names(formats)], force=options["force"])
     shown = dataclasses.asdict(chosen)
-    with run_log(out / "simulate.log", command=command_line(), options=shown):
-        with counted_progress() as progress:
-            made = simulate_cohort(
-                chosen, out, formats=formats, force=options["force"], progress=progress
-            )
+    with (
+        run_log(out / "simulate.log", command=command_line(), options=shown),
+        counted_progress() as progress,
+    ):
+        made = simulate_cohort(
+            chosen, out, formats=formats, force=options["force"], progress=progress
+        )
     click.echo(
         f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} pairs of "
         f"relatives, {made.n_causal} causal variants: {made.folder}"

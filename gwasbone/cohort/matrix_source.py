@@ -44,7 +44,7 @@ def cohort_from_normal_form(
     description: str,
 ) -> Cohort:
     """A cohort from a MatrixTable whose fields are already those of a genotype source."""
-    iid = pd.Series(mt.s.collect(), dtype=str)
+    iid = pd.Series(mt.key_cols_by().s.collect(), dtype=str)
     build = mt.locus.dtype.reference_genome.name
     people = build_people_table(fid, iid, sex, id_rule=id_rule, where=description)
     variants = build_variant_table(export_rows(mt), build=build, where=description)
@@ -98,7 +98,8 @@ def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid", description: str = "Matr
             f"{description}: expected two alleles per variant, found {n_multi} variants with "
             "another number: split them first, with hl.split_multi_hts"
         )
-    columns = mt.cols().key_by()
+    # with a key, cols() would sort people by it
+    columns = mt.key_cols_by().cols()
     sex = _reported_sex(hl, columns)
     key = next(iter(mt.col_key))
     fam = columns.fam_id if "fam_id" in columns.row else columns[key]
@@ -146,7 +147,7 @@ def normal_form(mt: Any) -> Any:
 def column_values(mt: Any, expressions: dict[str, Any]) -> pd.DataFrame:
     """Values of column expressions, one row per column of ``mt``, booleans as 0 and 1."""
     hl = hail()
-    rows = mt.select_cols(**expressions).cols().key_by().select(*expressions).collect()
+    rows = mt.select_cols(**expressions).key_cols_by().cols().select(*expressions).collect()
     frame = pd.DataFrame(
         [[row[name] for name in expressions] for row in rows], columns=list(expressions)
     )

@@ -247,28 +247,36 @@ def test_firth_equals_the_independent_penalised_likelihood_ratio(mt, table, G, t
 
 
 def test_hails_documented_example_of_firth(hail_session, tmp_path):
-    # Cases AA/Aa/aa 1000/10/0, controls 1000/0/0.
+    """Cases AA/Aa/aa 1000/10/0, controls 1000/0/0, then with one het moved to the controls.
+
+    Hail's documentation gives R's p-values: Firth 0.00085 and 0.0111, linear 0.0016 and 0.0116,
+    Wald 0.991 and 0.0373. The first Wald fit has no maximum; its 0.991 is where R's glm stops
+    climbing (with the two variables exchanged). Hail does not converge, and the row says so.
+    """
     ids = [str(i) for i in range(2010)]
     g = np.r_[np.zeros(1000), np.ones(10), np.zeros(1000)]
     mt = matrix_table(hail_session, g[None, :], ids).checkpoint(str(tmp_path / "example.mt"))
-    table = pd.DataFrame({"case": np.r_[np.ones(1010), np.zeros(1000)]}, index=ids)
-    p = {}
-    for test in ("firth", "linear"):
+    case = np.r_[np.ones(1010), np.zeros(1000)]
+    moved = case.copy()
+    moved[1000] = 0
+    table = pd.DataFrame({"case": case, "moved": moved}, index=ids)
+    rows = {}
+    for test in ("wald", "firth", "linear"):
         method = "linear" if test == "linear" else "logistic"
-        design = build_design(ids, table, traits=["case"], method=method)
-        frame = scan_hail(mt, design, test="score" if test == "linear" else test)["case"]
-        p[test] = 10 ** -frame["neg_log10_p"].iloc[0]
-    assert p["firth"] == pytest.approx(0.00085, abs=5e-6)
-    assert p["linear"] == pytest.approx(0.0016, abs=5e-5)
-    # Without a penalty the likelihood has no maximum. The documented 0.991 is where R's glm
-    # stops climbing; Hail (0.2.139) does not converge, and the row says so.
-    assert 10 ** -fit_logistic(np.column_stack([np.ones(2010), g]), table["case"]).neg_log10_p[
-        1
-    ] == pytest.approx(0.991, abs=5e-4)
-    design = build_design(ids, table, traits=["case"], method="logistic")
-    row = scan_hail(mt, design, test="wald")["case"].iloc[0]
-    assert row["status"] == "no_convergence"
-    assert np.isnan(row["neg_log10_p"])
+        design = build_design(ids, table, traits=["case", "moved"], method=method)
+        frames = scan_hail(mt, design, test="score" if test == "linear" else test)
+        rows |= {(test, name): frame.iloc[0] for name, frame in frames.items()}
+    p = {key: 10 ** -row["neg_log10_p"] for key, row in rows.items()}
+    assert p["firth", "case"] == pytest.approx(0.00085, abs=5e-6)
+    assert p["linear", "case"] == pytest.approx(0.0016, abs=5e-5)
+    assert p["wald", "moved"] == pytest.approx(0.0373, abs=5e-5)
+    assert p["firth", "moved"] == pytest.approx(0.0111, abs=5e-5)
+    assert p["linear", "moved"] == pytest.approx(0.0116, abs=5e-5)
+    assert rows["wald", "case"]["status"] == "no_convergence"
+    assert np.isnan(p["wald", "case"])
+    fit = fit_logistic(np.column_stack([np.ones(2010), case]), g)
+    assert fit.status == "separation"
+    assert 10 ** -fit.neg_log10_p[1] == pytest.approx(0.991, abs=0.003)
 
 
 def test_rare_alleles_in_few_cases_get_their_firth_test(hail_session, tmp_path):

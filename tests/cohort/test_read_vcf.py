@@ -17,7 +17,7 @@ HEADER = (
     "##fileformat=VCFv4.2\n"
     "##contig=<ID=1,length=249250621>\n"
     '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">\n'
-    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tann\tben\n"
+    "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tzoe\tben\n"
 )
 LINES = (
     "1\t100\t.\tA\tG\t.\t.\t.\tGT\t0/1\t1/1\n"

@@ -56,6 +56,14 @@ def test_cases_are_kept_where_they_can_be():
     assert maximal_unrelated(pairs_of("ab"), people, keep_first=pd.Series({"a": 0.0})) == ["b"]
 
 
+def test_a_case_comes_back_before_a_control():
+    """c goes first; then the hubs D, E, F go too, and c could stay as well as its relative k."""
+    people = pd.Index(list("DEFuvwxyzkc"))
+    pairs = pairs_of("cD", "cE", "cF", "Du", "Dv", "Ew", "Ex", "Fy", "Fz", "kc")
+    cases = pd.Series({person: float(person != "k") for person in people})
+    assert maximal_unrelated(pairs, people, keep_first=cases) == ["D", "E", "F", "k"]
+
+
 def test_pairs_with_strangers_do_not_count():
     assert maximal_unrelated(pairs_of("ax", "ab"), pd.Index(list("ab"))) == ["b"]
     assert maximal_unrelated(pairs_of("ax"), pd.Index(list("ab"))) == []

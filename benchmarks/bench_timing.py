@@ -1,0 +1,167 @@
+"""Timing of whole commands with the memory they take, and of calls in a running Hail session."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+from bench_data import Size
+
+#: Cores that gwasbone and its peers may use, so that tables of several machines compare.
+THREADS = 2
+
+GWASBONE, SESSION, PLINK2 = "gwasbone", "gwasbone in session", "plink2"
+
+# Short commands are looked at sooner; long ones seldom, so that looking costs them nothing.
+_FIRST_SAMPLE_S, _SAMPLING_INTERVAL_S = 0.01, 0.2
+
+
+@dataclass(frozen=True)
+class Record:
+    """One job of one program at one size.
+
+    Parameters
+    ----------
+    seconds : (rounds,) wall times.
+    peak_rss_bytes : largest resident memory of the command and its children together over all
+        rounds, sampled at least every 0.2 s; None for calls in a session, and for commands over
+        before the first sample.
+    """
+
+    job: str
+    tool: str
+    size: Size
+    seconds: tuple[float, ...]
+    peak_rss_bytes: int | None
+
+
+@dataclass
+class Stopwatch:
+    """Times the one job of a test by pytest-benchmark and records the result.
+
+    Parameters
+    ----------
+    benchmark : the fixture of pytest-benchmark.
+    records : where results are appended.
+    folder : an empty folder for output.
+    """
+
+    benchmark: Any
+    records: list[Record]
+    folder: Path
+    _peak_rss_bytes: int = field(default=0, init=False)
+
+    def shell(
+        self, job: str, tool: str, size: Size, commands: Sequence[Sequence[str]], *, makes: str
+    ) -> None:
+        """Time commands run one after the other, each round in a new folder.
+
+        Parameters
+        ----------
+        makes : a file that the last command must leave there.
+        """
+        rounds = iter(range(size.rounds))
+
+        def setup() -> tuple[tuple[Path], dict[str, Any]]:
+            folder = self.folder / f"round_{next(rounds)}"
+            folder.mkdir()
+            return (folder,), {}
+
+        def work(folder: Path) -> None:
+            for command in commands:
+                self._peak_rss_bytes = max(self._peak_rss_bytes, run_command(command, folder))
+
+        self._time(job, tool, size, work, setup=setup)
+        assert (self.folder / "round_0" / makes).stat().st_size > 0
+
+    def session(self, job: str, size: Size, work: Callable[[], Any]) -> Any:
+        """Time a call and give its last result."""
+        return self._time(job, SESSION, size, work)
+
+    def _time(self, job: str, tool: str, size: Size, work: Callable[..., Any], **how: Any) -> Any:
+        self.benchmark.group = f"{job}, {size}"
+        self.benchmark.extra_info.update(job=job, tool=tool, size=str(size))
+        result = self.benchmark.pedantic(work, rounds=size.rounds, iterations=1, **how)
+        if self.benchmark.stats is not None:
+            seconds = tuple(self.benchmark.stats.stats.data)
+            self.records.append(Record(job, tool, size, seconds, self._peak_rss_bytes or None))
+        return result
+
+
+def gwasbone(*arguments: str | Path) -> list[str]:
+    """A gwasbone command, as the shell runs it."""
+    return [sys.executable, "-m", "gwasbone.cli", *map(str, arguments), *_common_flags()]
+
+
+def plink2(*arguments: str | Path) -> list[str]:
+    """A PLINK 2 command."""
+    return [PLINK2, *map(str, arguments), *_common_flags()]
+
+
+def _common_flags() -> list[str]:
+    return ["--threads", str(THREADS), "--out", "out"]
+
+
+def run_command(command: Sequence[str], folder: Path) -> int:
+    """Run a command in a folder and give the peak resident memory of its processes in bytes.
+
+    Raises
+    ------
+    RuntimeError
+        The command failed; with the end of its output.
+    """
+    output = folder / "output.txt"
+    with output.open("a") as sink:
+        process = subprocess.Popen(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
+    sampler = _MemorySampler(process.pid)
+    sampler.start()
+    process.wait()
+    sampler.stop()
+    if process.returncode:
+        tail = "\n".join(output.read_text().splitlines()[-10:])
+        raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{tail}")
+    return sampler.peak_bytes
+
+
+class _MemorySampler(threading.Thread):
+    """Looks at the resident memory of a process and its descendants until stopped.
+
+    What the kernel counts for a finished child would not do: it starts from the memory of the
+    process that forked it, and leaves out the JVM, a grandchild that nobody waits for.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self._pid, self._finished = pid, threading.Event()
+        self.peak_bytes = 0
+
+    def run(self) -> None:
+        interval_s = _FIRST_SAMPLE_S
+        while not self._finished.wait(interval_s):
+            self.peak_bytes = max(self.peak_bytes, _resident_bytes(self._pid))
+            interval_s = min(2 * interval_s, _SAMPLING_INTERVAL_S)
+
+    def stop(self) -> None:
+        self._finished.set()
+        self.join()
+
+
+def _resident_bytes(pid: int) -> int:
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return total

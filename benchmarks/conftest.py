@@ -1,0 +1,116 @@
+"""Fixtures of the benchmarks, and the hook that writes their results.
+
+``python -m pytest benchmarks --benchmark-only`` runs them (``make bench``); without that flag
+they are skipped. Environment: ``GWASBONE_BENCH_DATA`` (where cohorts are kept),
+``GWASBONE_BENCH_RESULTS`` (where results go, ``benchmarks/results`` by default; name another
+folder when running only some of them), ``GWASBONE_BENCH_LARGE=1`` (also 10,000 people × 100,000
+variants).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bench_data import BenchData, Size, bench_data
+from bench_report import Run, write_results
+from bench_timing import GWASBONE, PLINK2, Record, Stopwatch
+
+_RECORDS = pytest.StashKey[list[Record]]()
+_START = pytest.StashKey[tuple[datetime, float]]()
+
+#: Share of the machine's memory for the JVM of this process; commands start their own beside it.
+_SESSION_MEMORY_SHARE = 0.25
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_RECORDS] = []
+    config.stash[_START] = (datetime.now().astimezone(), os.getloadavg()[0])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Commands from the shell first: later the JVM of this process holds memory."""
+    items.sort(key=lambda item: "hail_session" in getattr(item, "fixturenames", ()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    records = session.config.stash[_RECORDS]
+    if not records:
+        return
+    started, load_before = session.config.stash[_START]
+    run = Run(
+        started=started,
+        ended=datetime.now().astimezone(),
+        load_before=load_before,
+        load_after=os.getloadavg()[0],
+        n_failed=session.testsfailed,
+        records=records,
+    )
+    given = os.environ.get("GWASBONE_BENCH_RESULTS")
+    path = write_results(run, Path(given) if given else Path(__file__).parent / "results")
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None:
+        reporter.write_line(f"\nresults: {path}")
+
+
+@pytest.fixture(params=[GWASBONE, PLINK2])
+def tool(request: pytest.FixtureRequest) -> str:
+    """Each of the programs that a job is timed with."""
+    if request.param == PLINK2:
+        _need_plink2()
+    return request.param
+
+
+@pytest.fixture
+def plink2_only() -> str:
+    """For the peers of jobs that only a Hail session does."""
+    _need_plink2()
+    return PLINK2
+
+
+def _need_plink2() -> None:
+    if shutil.which(PLINK2) is None:
+        pytest.skip("plink2 is not installed (apt-get install plink2)")
+
+
+@pytest.fixture(scope="session")
+def data() -> Callable[[Size], BenchData]:
+    """The cohort of a size, simulated on first use."""
+    made: dict[Size, BenchData] = {}
+
+    def of_size(size: Size) -> BenchData:
+        if size not in made:
+            made[size] = bench_data(size)
+        return made[size]
+
+    return of_size
+
+
+@pytest.fixture
+def stopwatch(
+    benchmark: Any, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Stopwatch]:
+    yield Stopwatch(benchmark, request.config.stash[_RECORDS], tmp_path)
+    shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def hail_session(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The hail module, started."""
+    import psutil
+    from bench_timing import THREADS
+
+    from gwasbone import session
+
+    memory_gb = max(3.0, psutil.virtual_memory().total / 2**30 * _SESSION_MEMORY_SHARE)
+    session.configure(
+        session.SessionOptions(
+            folder=tmp_path_factory.mktemp("hail"), memory_gb=memory_gb, threads=THREADS
+        )
+    )
+    return session.hail()
