@@ -39,7 +39,7 @@ class Size:
         return f"{self.n_people}x{self.n_variants}"
 
 
-SMALL = Size(1_000, 10_000, rounds=3)
+SMALL = Size(1_000, 10_000, rounds=int(os.environ.get("GWASBONE_BENCH_ROUNDS", "3")))
 MEDIUM = Size(4_000, 20_000, rounds=1)
 LARGE = Size(10_000, 100_000, rounds=1)
 

@@ -21,7 +21,7 @@ from bench_timing import GWASBONE, PLINK2, SESSION, THREADS, Record
 from gwasbone.files import atomic_path
 from gwasbone.run_log import versions
 
-_GIB = 2**30
+_MIB, _GIB = 2**20, 2**30
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def markdown(run: Run, machine: Machine, found: dict[str, str]) -> str:
         "its JVM.",
         "",
         "| Job | People × variants | Rounds | Shell s | In session s | PLINK 2 s | Ratio, shell "
-        "| Ratio, session | Shell GiB | PLINK 2 GiB |",
+        "| Ratio, session | Shell MiB | PLINK 2 MiB |",
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     return "\n".join([*heading, *_rows(run.records), ""])
@@ -157,7 +157,7 @@ def _row(job: str, size: Size, by_tool: dict[str, Record]) -> str:
         *(_figure(median.get(tool)) for tool in (GWASBONE, SESSION, PLINK2)),
         ratio(GWASBONE),
         ratio(SESSION),
-        *(_figure(peak[tool] / _GIB if peak.get(tool) else None) for tool in (GWASBONE, PLINK2)),
+        *(f"{b / _MIB:,.0f}" if (b := peak.get(tool)) else "–" for tool in (GWASBONE, PLINK2)),
     ]
     return f"| {' | '.join(cells)} |"
 

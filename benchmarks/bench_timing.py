@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +22,7 @@ GWASBONE, SESSION, PLINK2 = "gwasbone", "gwasbone in session", "plink2"
 
 # Short commands are looked at sooner; long ones seldom, so that looking costs them nothing.
 _FIRST_SAMPLE_S, _SAMPLING_INTERVAL_S = 0.01, 0.2
+_LEAST_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Record:
     ----------
     seconds : (rounds,) wall times.
     peak_rss_bytes : largest resident memory of the command and its children together over all
-        rounds, sampled at least every 0.2 s; None for calls in a session, and for commands over
-        before the first sample.
+        rounds, sampled at least every 0.2 s; None for calls in a session, and for commands too
+        short to sample (below 0.15 s).
     """
 
     job: str
@@ -111,6 +114,8 @@ def _common_flags() -> list[str]:
 def run_command(command: Sequence[str], folder: Path) -> int:
     """Run a command in a folder and give the peak resident memory of its processes in bytes.
 
+    0 where the command was too short to tell.
+
     Raises
     ------
     RuntimeError
@@ -118,11 +123,20 @@ def run_command(command: Sequence[str], folder: Path) -> int:
     """
     output = folder / "output.txt"
     with output.open("a") as sink:
-        process = subprocess.Popen(command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=sink, stderr=subprocess.STDOUT, start_new_session=True
+        )
     sampler = _MemorySampler(process.pid)
     sampler.start()
-    process.wait()
-    sampler.stop()
+    try:
+        process.wait()
+    except BaseException:
+        # an interrupted benchmark leaves no JVM behind
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
+    finally:
+        sampler.stop()
     if process.returncode:
         tail = "\n".join(output.read_text().splitlines()[-10:])
         raise RuntimeError(f"{' '.join(command)}: exit {process.returncode}\n{tail}")
@@ -139,17 +153,23 @@ class _MemorySampler(threading.Thread):
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._pid, self._finished = pid, threading.Event()
-        self.peak_bytes = 0
+        self._samples_bytes: list[int] = []
 
     def run(self) -> None:
         interval_s = _FIRST_SAMPLE_S
         while not self._finished.wait(interval_s):
-            self.peak_bytes = max(self.peak_bytes, _resident_bytes(self._pid))
+            self._samples_bytes.append(_resident_bytes(self._pid))
             interval_s = min(2 * interval_s, _SAMPLING_INTERVAL_S)
 
     def stop(self) -> None:
         self._finished.set()
         self.join()
+
+    @property
+    def peak_bytes(self) -> int:
+        """The largest sample; 0 where there are too few to call one of them a peak."""
+        enough = len(self._samples_bytes) >= _LEAST_SAMPLES
+        return max(self._samples_bytes) if enough else 0
 
 
 def _resident_bytes(pid: int) -> int:

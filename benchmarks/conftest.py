@@ -3,8 +3,8 @@
 ``python -m pytest benchmarks --benchmark-only`` runs them (``make bench``); without that flag
 they are skipped. Environment: ``GWASBONE_BENCH_DATA`` (where cohorts are kept),
 ``GWASBONE_BENCH_RESULTS`` (where results go, ``benchmarks/results`` by default; name another
-folder when running only some of them), ``GWASBONE_BENCH_LARGE=1`` (also 10,000 people × 100,000
-variants).
+folder when running only some of them), ``GWASBONE_BENCH_ROUNDS`` (of the small cohort, 3 by
+default), ``GWASBONE_BENCH_LARGE=1`` (also 10,000 people × 100,000 variants).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "hail_session" in getattr(item, "fixturenames", ()))
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     records = session.config.stash[_RECORDS]
-    if not records:
+    if not records or exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     started, load_before = session.config.stash[_START]
     run = Run(

@@ -20,7 +20,11 @@ ONE, MANY = TRAITS[:1], TRAITS
 only_if_large = pytest.mark.skipif(
     os.environ.get("GWASBONE_BENCH_LARGE") != "1", reason="set GWASBONE_BENCH_LARGE=1"
 )
-LARGE_ONLY = pytest.param(LARGE, marks=only_if_large)
+LARGE_IF_WANTED = pytest.param(LARGE, marks=only_if_large)
+
+# On the small cohort the start of the JVM is most of any command: one kind of scan shows it.
+ALL_SIZES = pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_IF_WANTED], ids=str)
+WITHOUT_SMALL = pytest.mark.parametrize("size", [MEDIUM, LARGE_IF_WANTED], ids=str)
 
 JOB_BED = "linear, 1 trait, 6 covariates, bed"
 JOB_VCF = "linear, 1 trait, 6 covariates, VCF"
@@ -52,7 +56,7 @@ def scan_output(tool: str, trait: str, model: str = "linear") -> str:
     return f"out.{trait}.tsv.gz" if tool == GWASBONE else f"out.{trait}.glm.{model}"
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@ALL_SIZES
 def test_linear_one_trait_bed(size, tool, data, stopwatch):
     """``gwasbone assoc --bfile``. Peer: ``plink2 --bfile --glm``."""
     files = data(size)
@@ -60,7 +64,7 @@ def test_linear_one_trait_bed(size, tool, data, stopwatch):
     stopwatch.shell(JOB_BED, tool, size, commands, makes=scan_output(tool, ONE[0]))
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@WITHOUT_SMALL
 def test_linear_one_trait_vcf(size, tool, data, stopwatch):
     """``gwasbone assoc --vcf``. Peer: ``plink2 --vcf --glm``, which converts first."""
     files = data(size)
@@ -69,7 +73,7 @@ def test_linear_one_trait_vcf(size, tool, data, stopwatch):
     stopwatch.shell(JOB_VCF, tool, size, commands, makes=scan_output(tool, ONE[0]))
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@WITHOUT_SMALL
 def test_linear_twenty_traits_bed(size, tool, data, stopwatch):
     """``gwasbone assoc --bfile`` with 20 traits. Peer: ``plink2 --bfile --glm``, one command."""
     files = data(size)
@@ -89,21 +93,21 @@ def test_logistic_bed(size, tool, data, stopwatch):
     stopwatch.shell(JOB_LOGISTIC, tool, size, commands, makes=makes)
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@ALL_SIZES
 def test_linear_one_trait_bed_in_session(size, data, stopwatch, hail_session):
     """``read_genotypes`` and ``associate``. Peer: that of the command."""
     files = data(size)
     scan_in_session(JOB_BED, files, stopwatch, ONE, bfile=str(files.bfile), build=BUILD)
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@WITHOUT_SMALL
 def test_linear_one_trait_vcf_in_session(size, data, stopwatch, hail_session):
     """``read_genotypes`` and ``associate``. Peer: that of the command."""
     files = data(size)
     scan_in_session(JOB_VCF, files, stopwatch, ONE, vcf=str(files.vcf), build=BUILD)
 
 
-@pytest.mark.parametrize("size", [SMALL, MEDIUM, LARGE_ONLY], ids=str)
+@WITHOUT_SMALL
 def test_linear_twenty_traits_bed_in_session(size, data, stopwatch, hail_session):
     """``read_genotypes`` and ``associate`` with 20 traits. Peer: that of the command."""
     files = data(size)

@@ -10,10 +10,11 @@ JOB_QC = "QC of people and variants"
 JOB_PRUNE = "LD pruning, 500 kb, r² 0.1"
 JOB_PCA = "pruning and PCA, 10 components"
 
-SIZES = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=str)
+BOTH_SIZES = pytest.mark.parametrize("size", [SMALL, MEDIUM], ids=str)
+MEDIUM_ONLY = pytest.mark.parametrize("size", [MEDIUM], ids=str)
 
 
-@SIZES
+@MEDIUM_ONLY
 def test_qc(size, tool, data, stopwatch):
     """``gwasbone qc``, with its page. Peer: ``plink2 --missing --freq --hardy --het``."""
     bfile = data(size).bfile
@@ -25,7 +26,7 @@ def test_qc(size, tool, data, stopwatch):
     stopwatch.shell(JOB_QC, tool, size, [command], makes=makes)
 
 
-@SIZES
+@BOTH_SIZES
 def test_prune(size, tool, data, stopwatch):
     """``gwasbone prune``. Peer: ``plink2 --indep-pairwise 500kb 0.1``, the same variants."""
     bfile = data(size).bfile
@@ -37,7 +38,7 @@ def test_prune(size, tool, data, stopwatch):
     stopwatch.shell(JOB_PRUNE, tool, size, [command], makes="out.prune.in")
 
 
-@SIZES
+@MEDIUM_ONLY
 def test_pca(size, tool, data, stopwatch):
     """``gwasbone pca``, outside regions of long-range LD. Peer: ``plink2 --maf 0.05
     --indep-pairwise 500kb 0.1``, then ``plink2 --extract --pca 10``, everywhere."""
@@ -53,7 +54,7 @@ def test_pca(size, tool, data, stopwatch):
     stopwatch.shell(JOB_PCA, tool, size, commands, makes=makes)
 
 
-@SIZES
+@MEDIUM_ONLY
 def test_qc_in_session(size, data, stopwatch, hail_session):
     """``read_genotypes`` and ``qc``. Peer: that of the command."""
     import gwasbone as gb
@@ -65,7 +66,7 @@ def test_qc_in_session(size, data, stopwatch, hail_session):
     assert cohort.people.table["call_rate"].notna().all()
 
 
-@SIZES
+@MEDIUM_ONLY
 def test_pca_in_session(size, data, stopwatch, hail_session):
     """``read_genotypes`` and ``principal_components``. Peer: that of the command."""
     import gwasbone as gb

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
 import re
 import subprocess
 from pathlib import Path
@@ -12,17 +11,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from bed_reader import open_bed
+from scipy.stats import chi2
 from small_cohort import SmallCohort, left_by, make_small_cohort
 
-from gwasbone.association.ssf import read_ssf
 from gwasbone.cli import join_vcf_files, main
+from gwasbone.cohort.model import Cohort
+from gwasbone.errors import GwasboneError
+from gwasbone.steps.scan import ScanRequest, output_paths
 
 pytestmark = pytest.mark.hail
 
-SSF_HEADER = (
-    "chromosome base_pair_location effect_allele other_allele beta standard_error "
-    "effect_allele_frequency neg_log_10_p_value variant_id n call_rate test rsid source_id"
-).split()
+SSF_HEADER = [
+    "chromosome", "base_pair_location", "effect_allele", "other_allele", "beta", "standard_error",
+    "effect_allele_frequency", "neg_log_10_p_value", "variant_id", "n", "call_rate", "test",
+    "rsid", "source_id",
+]  # fmt: skip
+TRAITS = ("bmd_spine", "bmd_hip", "null_trait")
 
 
 @pytest.fixture(scope="module")
@@ -58,12 +63,20 @@ class Scan:
         return Path(f"{self.out}.log").read_text()
 
 
+@pytest.fixture(scope="module")
+def base(cohort: SmallCohort, tmp_path_factory: pytest.TempPathFactory) -> Scan:
+    """One scan of three traits with everything written, which most tests look at."""
+    out = tmp_path_factory.mktemp("base") / "results" / "scan"
+    more = ["--covar-file", cohort.covariates, "--covar", "sex,age,PC1-PC2", "--cat-covar", "array"]
+    assert main(cohort.assoc(out, *more, "--format", "ssf,parquet", pheno=",".join(TRAITS))) == 0
+    return Scan(out, "", "")
+
+
 @pytest.fixture
 def scan(cohort: SmallCohort, tmp_path: Path, capfd):
-    def run(*more: str, pheno: str = "bmd_spine", plots: bool = False) -> Scan:
+    def run(*more: str, pheno: str = "bmd_spine") -> Scan:
         out = tmp_path / f"run{len(list(tmp_path.iterdir()))}" / "scan"
-        arguments = cohort.assoc(out, *more, *(() if plots else ("--no-plots",)), pheno=pheno)
-        code = main(arguments)
+        code = main(cohort.assoc(out, *more, "--no-plots", pheno=pheno))
         captured = capfd.readouterr()
         assert code == 0, captured.err
         return Scan(out, captured.out, captured.err)
@@ -71,17 +84,42 @@ def scan(cohort: SmallCohort, tmp_path: Path, capfd):
     return run
 
 
-def test_the_files_of_the_contract_and_nothing_else(scan, cohort):
-    more = ["--covar-file", cohort.covariates, "--covar", "sex,age,PC1-PC2", "--cat-covar", "array"]
-    done = scan(*more, pheno="bmd_spine,null_trait", plots=True)
-    assert left_by(done.out) == sorted(
-        f"scan.{trait}.{end}"
-        for trait in ("bmd_spine", "null_trait")
-        for end in (
-            "tsv.gz", "tsv.gz-meta.yaml", "untested.tsv.gz", "manhattan.html", "qq.html",
-        )
-    )  # fmt: skip
-    tested, untested = done.tested(), done.untested()
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """What a scan would have been given."""
+
+    cohort: Cohort
+    request: ScanRequest
+    phenotypes: pd.DataFrame
+
+
+@pytest.fixture
+def planned(tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch):
+    """Runs a command up to the scan itself, which is what takes long."""
+
+    class EnoughError(GwasboneError):
+        """Stops the command."""
+
+    plans: list[Planned] = []
+
+    def stop(cohort, request, phenotypes, prefix, *, folder):
+        plans.append(Planned(cohort, request, phenotypes))
+        raise EnoughError("enough")
+
+    def plan(arguments: list[str]) -> Planned:
+        monkeypatch.setattr("gwasbone.steps.scan.run_scan", stop)
+        assert main(arguments) == 1
+        assert capfd.readouterr().err.splitlines()[-1] == "error: enough"
+        return plans.pop()
+
+    return plan
+
+
+def test_the_files_of_the_contract_and_nothing_else(base):
+    endings = ("tsv.gz", "tsv.gz-meta.yaml", "untested.tsv.gz", "manhattan.html", "qq.html")
+    expected = [f"scan.{trait}.{end}" for trait in TRAITS for end in endings]
+    assert left_by(base.out) == sorted([*expected, "scan.parquet"])
+    tested, untested = base.tested(), base.untested()
     assert list(tested.columns) == SSF_HEADER
     assert untested.columns[-1] == "status"
     assert len(tested) + len(untested) == 300
@@ -93,62 +131,58 @@ def test_the_files_of_the_contract_and_nothing_else(scan, cohort):
     parts = ("chromosome", "base_pair_location", "other_allele", "effect_allele")
     assert first["variant_id"] == "_".join(str(first[name]) for name in parts)
     assert tested["rsid"].str.match(r"rs\d+$").all()
-    sidecar = yaml.safe_load(Path(f"{done.out}.bmd_spine.tsv.gz-meta.yaml").read_text())
+    sidecar = yaml.safe_load(Path(f"{base.out}.bmd_spine.tsv.gz-meta.yaml").read_text())
     assert sidecar["data_file_name"] == "scan.bmd_spine.tsv.gz"
-    for page in done.out.parent.glob("*.html"):
+    for page in base.out.parent.glob("*.html"):
         assert page.stat().st_size > 10_000
 
 
 def test_what_the_log_and_the_screen_say(scan, cohort):
-    more = ["--covar-file", cohort.covariates, "--covar", "PC1-PC2", "--maf", "0.05", "--chr", "1"]
+    more = ["--covar-file", cohort.covariates, "--covar", "PC1-PC2", "--maf", "0.06", "--chr", "1"]
     done = scan(*more)
     log = done.log
     assert "gwasbone 0.1.0: gwasbone assoc --bfile" in log
     assert "hail 0.2.139" in log
-    for option in ("covariates = PC1, PC2", "maf = 0.05", "chromosomes = 1", "method = linear"):
+    for option in ("covariates = PC1, PC2", "maf = 0.06", "chromosomes = 1", "method = linear"):
         assert f"option {option}" in log
-    assert "genotypes: " in log
-    assert "200 people, 300 variants" in log
+    assert re.search(r"genotypes: \S+genotypes.bed, 200 people, 300 variants", log)
     assert re.search(r"--chr 1 removes \d+ variants", log)
-    assert re.search(r"frequency .*0\.05.* removes \d+ variants", log)
+    assert re.search(r"minor-allele frequency .*0\.06 removes \d+ variants", log)
     kept = int(re.findall(r"kept: 200 people, (\d+) variants", log)[-1])
     assert kept == len(done.tested()) + len(done.untested())
     assert re.search(r"bmd_spine: n = \d+, 2 covariates", log)
-    shown = float(re.search(r"bmd_spine: lambda_GC = (\S+)", log)[1])  # type: ignore[index]
-    p = done.tested()["neg_log_10_p_value"]
-    from scipy.stats import chi2
-
-    assert shown == pytest.approx(chi2.isf(10 ** -p.median(), 1) / chi2.median(1), abs=2e-4)
+    shown = float(re.findall(r"bmd_spine: lambda_GC = (\S+)", log)[0])
+    p = 10 ** -done.tested()["neg_log_10_p_value"]
+    assert shown == pytest.approx(np.median(chi2.isf(p, 1)) / chi2.median(1), abs=2e-4)
     assert re.search(r"done in \S+ s", log.splitlines()[-1])
     assert "bmd_spine" in done.stdout
     assert done.stderr == ""
 
 
-def test_the_effect_is_that_of_least_squares(scan, cohort):
+def test_the_effect_is_that_of_least_squares(base, cohort):
     """An oracle that shares nothing with the scan but the input files."""
-    more = ["--covar-file", cohort.covariates, "--covar", "sex,age,PC1-PC2"]
-    tested = scan(*more).tested().set_index("source_id")
-    from bed_reader import open_bed
-
+    tested = base.tested().set_index("source_id")
     bed = open_bed(f"{cohort.bfile}.bed", count_A1=True)
-    people = pd.Index(bed.iid)
     read = {"sep": "\t", "dtype": {"IID": str}, "index_col": "IID"}
-    y = pd.read_csv(cohort.phenotypes, **read).loc[people, "bmd_spine"].to_numpy()
-    X = pd.read_csv(cohort.covariates, **read).loc[people, ["sex", "age", "PC1", "PC2"]]
+    y = pd.read_csv(cohort.phenotypes, **read).loc[bed.iid, "bmd_spine"].to_numpy()
+    covariates = pd.read_csv(cohort.covariates, **read).loc[bed.iid]
+    X = covariates[["sex", "age", "PC1", "PC2"]].assign(
+        array=covariates["array"] == covariates["array"].iloc[0]
+    )
     on = ~np.isnan(y)
-    G = bed.read()[on]
+    X, y, G = X[on].to_numpy(float), y[on], bed.read()[on]
     autosomal = np.flatnonzero((bed.chromosome != "23") & (np.nanstd(G, axis=0) > 0))
     for column in autosomal[:: len(autosomal) // 8]:
         g = np.where(np.isnan(G[:, column]), np.nanmean(G[:, column]), G[:, column])
-        design = np.column_stack([g, np.ones(on.sum()), X[on]])
-        beta = np.linalg.lstsq(design, y[on], rcond=None)[0]
-        residual = y[on] - design @ beta
-        variance = residual @ residual / (on.sum() - design.shape[1])
+        design = np.column_stack([g, np.ones(len(y)), X])
+        beta = np.linalg.lstsq(design, y, rcond=None)[0]
+        residual = y - design @ beta
+        variance = residual @ residual / (len(y) - design.shape[1])
         row = tested.loc[bed.sid[column]]
         assert row["beta"] == pytest.approx(beta[0], rel=1e-5)
         se = np.sqrt(variance * np.linalg.inv(design.T @ design)[0, 0])
         assert row["standard_error"] == pytest.approx(se, rel=1e-5)
-        assert row["n"] == on.sum()
+        assert row["n"] == len(y)
         assert row["effect_allele"] == bed.allele_1[column]
 
 
@@ -173,7 +207,7 @@ def lists(cohort: SmallCohort, tmp_path_factory: pytest.TempPathFactory) -> dict
     bim = [line.split()[1] for line in Path(f"{cohort.bfile}.bim").read_text().splitlines()]
     content = {
         "keep": "\n".join(" ".join(pair) for pair in fam[:120]),
-        "remove": "\n".join(pair[1] for pair in fam[100:140]),
+        "remove": "\n".join(" ".join(pair) for pair in fam[100:140]),
         "extract": "\n".join(bim[::2][:90]),
         "exclude": "\n".join(bim[10:40]),
     }
@@ -189,62 +223,70 @@ def lists(cohort: SmallCohort, tmp_path_factory: pytest.TempPathFactory) -> dict
         ["--keep", "@keep", "--exclude", "@exclude"],
         ["--remove", "@remove", "--extract", "@extract"],
         ["--keep", "@keep", "--remove", "@remove", "--chr", "2,X"],
-        ["--maf", "0.05", "--geno", "0.02"],
-        ["--mac", "8", "--chr", "1-2"],
-        ["--hwe", "0.01", "--chr", "1,2"],
+        ["--maf", "0.051", "--geno", "0.021"],
+        ["--mac", "8", "--hwe", "0.011", "--chr", "1-2"],
+        ["--mind", "0.031", "--chr", "1,2"],
+    ],
+    ids=" ".join,
+)
+def test_filters_keep_what_plink2_keeps(planned, cohort, lists, plink2, tmp_path, flags):
+    flags = [lists[flag[1:]] if flag.startswith("@") else flag for flag in flags]
+    plan = planned(cohort.assoc(tmp_path / "scan", *flags))
+    theirs = _plink_counts(plink2, cohort, tmp_path, *flags)
+    assert theirs != (200, 300)
+    assert (plan.cohort.people.n_kept, plan.cohort.variants.n_kept) == theirs
+    log = (tmp_path / "scan.log").read_text()
+    assert f"kept: {theirs[0]} people, {theirs[1]} variants" in log
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--maf", "0.05", "--chr", "1-2"],
+        ["--geno", "0.02", "--chr", "1-2"],
         ["--mind", "0.03", "--chr", "1-2"],
     ],
-    ids=lambda flags: " ".join(flags),
+    ids=" ".join,
 )
-def test_filters_keep_what_plink2_keeps(scan, cohort, lists, plink2, tmp_path, flags):
-    flags = [lists[flag[1:]] if flag.startswith("@") else flag for flag in flags]
-    done = scan(*flags)
-    kept = re.findall(r"kept: ([\d,]+) people, ([\d,]+) variants", done.log)[-1]
-    n, m = _plink_counts(plink2, cohort, tmp_path, *flags)
-    assert (n, m) != (200, 300)
-    assert (int(kept[0]), int(kept[1])) == (n, m)
-    assert len(done.tested()) + len(done.untested()) == m
-    assert done.tested()["n"].max() <= n
+def test_filters_keep_what_lies_on_the_threshold(planned, cohort, plink2, tmp_path, flags):
+    """20 of 400 alleles are 0.05, 4 of 200 people 0.02, 6 of 200 variants 0.03."""
+    plan = planned(cohort.assoc(tmp_path / "scan", *flags))
+    theirs = _plink_counts(plink2, cohort, tmp_path, *flags)
+    assert (plan.cohort.people.n_kept, plan.cohort.variants.n_kept) == theirs
 
 
-def test_wide_parquet(scan):
-    done = scan("--format", "parquet", pheno="bmd_spine,bmd_hip")
-    assert left_by(done.out) == ["scan.parquet"]
-    wide = pd.read_parquet(f"{done.out}.parquet")
+def test_wide_parquet_holds_the_same(base):
+    wide = pd.read_parquet(f"{base.out}.parquet")
     assert len(wide) == 300
-    assert {"bmd_spine.beta", "bmd_hip.neg_log10_p", "bmd_hip.status"} <= set(wide.columns)
+    for trait in TRAITS:
+        beta = wide.loc[wide[f"{trait}.status"] == "", f"{trait}.beta"]
+        np.testing.assert_allclose(beta, base.tested(trait)["beta"], rtol=1e-6)
 
 
-def test_both_formats_hold_the_same(scan):
-    done = scan("--format", "ssf,parquet")
-    wide = pd.read_parquet(f"{done.out}.parquet")
-    beta = next(name for name in wide.columns if name.endswith("beta"))
-    tested = done.tested()
-    np.testing.assert_allclose(wide[beta].dropna(), tested["beta"], rtol=1e-6)
+def test_only_what_is_asked_for_is_written(cohort, tmp_path):
+    request = ScanRequest(traits=("a", "b"), formats=("parquet",), plots=False)
+    assert output_paths(request, tmp_path / "scan") == [tmp_path / "scan.parquet"]
 
 
-def test_each_trait_keeps_its_own_people(scan, cohort):
-    done = scan(pheno="bmd_spine,bmd_hip,null_trait")
-    table = pd.read_csv(cohort.phenotypes, sep="\t")
-    for trait in ("bmd_spine", "bmd_hip", "null_trait"):
-        assert set(done.tested(trait)["n"]) == {table[trait].notna().sum()}
-    assert (
-        table[["bmd_spine", "bmd_hip", "null_trait"]].notna().all(axis=1).sum()
-        < table["bmd_spine"].notna().sum()
-    )
+def test_each_trait_keeps_its_own_people(base, cohort):
+    table = pd.read_csv(cohort.phenotypes, sep="\t")[list(TRAITS)].notna()
+    for trait in TRAITS:
+        assert set(base.tested(trait)["n"]) == {table[trait].sum()}
+    assert table.all(axis=1).sum() < table["bmd_spine"].sum()
 
 
-def test_rint_sees_only_ranks(scan, cohort, tmp_path):
+def test_rint_sees_only_ranks(scan, base, cohort, tmp_path):
     table = pd.read_csv(cohort.phenotypes, sep="\t", dtype={"FID": str, "IID": str})
-    cubed = tmp_path / "cubed.tsv"
-    table.assign(cubed=np.exp(3 * table["bmd_spine"])).drop(columns=["bmd_spine"]).to_csv(
-        cubed, sep="\t", index=False, na_rep="NA"
-    )
-    plain = scan("--rint", "--chr", "1").tested()
-    other = scan("--rint", "--chr", "1", "--pheno-file", str(cubed), "--pheno", "cubed")
-    np.testing.assert_allclose(other.tested("cubed")["beta"], plain["beta"], rtol=1e-5)
-    raw = scan("--chr", "1").tested()
-    assert not np.allclose(raw["beta"], plain["beta"], rtol=1e-2)
+    path = tmp_path / "cubed.tsv"
+    cubed = table[["IID"]].assign(cubed=np.exp(3 * table["bmd_spine"]))
+    cubed.to_csv(path, sep="\t", index=False, na_rep="NA")
+    more = ["--rint", "--chr", "1", "--pheno-file", str(path)]
+    done = scan(*more, pheno="bmd_spine,cubed")
+    plain = done.tested("bmd_spine")
+    np.testing.assert_allclose(done.tested("cubed")["beta"], plain["beta"], rtol=1e-5)
+    raw = base.tested().set_index("variant_id").loc[plain["variant_id"], "beta"]
+    assert not np.allclose(raw, plain["beta"], rtol=1e-2)
 
 
 def test_logistic_reports_log_odds_and_its_test(scan, cohort, tmp_path):
@@ -253,15 +295,17 @@ def test_logistic_reports_log_odds_and_its_test(scan, cohort, tmp_path):
     coded = np.where(table["bmd_spine"].isna(), -9, case)
     path = tmp_path / "cases.tsv"
     pd.DataFrame({"IID": table["IID"], "low": coded}).to_csv(path, sep="\t", index=False)
-    more = ["--method", "logistic", "--pheno", "low", "--pheno-file", str(path), "--chr", "1"]
-    done = scan(*more, "--binary-coding", "12")
-    tested = done.tested("low")
-    assert set(tested["test"]) <= {"score", "firth"}
+    more = ["--method", "logistic", "--pheno-file", str(path), "--chr", "1"]
+    tested = scan(*more, "--binary-coding", "12", pheno="low").tested("low")
+    assert set(tested["test"]) == {"score", "firth"}
+    firth = tested["test"] == "firth"
+    # which test a variant gets is decided by its score p
+    assert (tested.loc[~firth, "neg_log_10_p_value"] <= -np.log10(0.05) + 1e-9).all()
     assert set(tested["n"]) == {table["bmd_spine"].notna().sum()}
-    assert "not built" not in done.stderr
+    assert tested["beta"].abs().max() > 0.5
 
 
-def test_fid_iid_tells_people_of_one_iid_apart(cohort, tmp_path, capfd):
+def test_fid_iid_tells_people_of_one_iid_apart(planned, cohort, tmp_path, capfd):
     copy = cohort.copy(tmp_path / "copy")
     for path in (f"{copy.bfile}.fam", copy.phenotypes):
         lines = Path(path).read_text().splitlines(keepends=True)
@@ -272,25 +316,22 @@ def test_fid_iid_tells_people_of_one_iid_apart(cohort, tmp_path, capfd):
             fields[0], fields[2] = family, "1"
             lines[row] = "".join(fields)
         Path(path).write_text("".join(lines))
-    out = tmp_path / "out" / "scan"
-    arguments = copy.assoc(out, "--no-plots", "--chr", "1")
+    arguments = copy.assoc(tmp_path / "scan")
     assert main(arguments) == 1
-    assert "--id fid_iid" in capfd.readouterr().err
-    assert main([*arguments, "--id", "fid_iid"]) == 0
-    n = pd.read_csv(copy.phenotypes, sep="\t")["bmd_spine"].notna().sum()
-    assert set(_table(Path(f"{out}.bmd_spine.tsv.gz"))["n"]) == {n}
+    assert "name people by FID_IID" in capfd.readouterr().err
+    plan = planned([*arguments, "--id", "fid_iid"])
+    assert {"a_1", "b_1"} <= set(plan.cohort.people.table.index) & set(plan.phenotypes.index)
 
 
-def test_a_scan_of_the_vcf_gives_the_same(scan, cohort, tmp_path, capfd):
+def test_a_scan_of_the_vcf_gives_the_same(cohort, base, tmp_path, capfd):
     out = tmp_path / "vcf" / "scan"
     arguments = ["assoc", "--vcf", cohort.vcf, "--pheno", "bmd_spine", "--no-plots"]
-    arguments += ["--pheno-file", cohort.phenotypes, "--out", str(out), "--build", "GRCh37"]
-    assert main(arguments) == 0, capfd.readouterr().err
-    from_vcf, from_bed = _table(Path(f"{out}.bmd_spine.tsv.gz")), scan().tested()
-    on = from_bed["chromosome"] < 23
-    pd.testing.assert_frame_equal(
-        from_vcf[from_vcf["chromosome"] < 23], from_bed[on], check_exact=False, rtol=1e-6
-    )
+    arguments += ["--pheno-file", cohort.phenotypes, "--out", str(out), "--chr", "1,2"]
+    arguments += ["--covar-file", cohort.covariates, "--covar", "sex,age,PC1-PC2"]
+    assert main([*arguments, "--cat-covar", "array"]) == 0, capfd.readouterr().err
+    from_vcf, from_bed = _table(Path(f"{out}.bmd_spine.tsv.gz")), base.tested()
+    autosomal = from_bed[from_bed["chromosome"] < 23]
+    pd.testing.assert_frame_equal(from_vcf, autosomal, check_exact=False, rtol=1e-5)
 
 
 def test_a_glob_that_the_shell_wrote_out():
@@ -302,15 +343,18 @@ def test_a_glob_that_the_shell_wrote_out():
     assert join_vcf_files(["assoc", "--vcf"]) == ["assoc", "--vcf"]
 
 
-def test_force_replaces_what_an_earlier_scan_left(scan, cohort, capfd):
-    done = scan("--chr", "1", plots=True)
-    before = done.tested()
-    arguments = cohort.assoc(done.out, "--chr", "2", "--no-plots")
+def test_force_replaces_what_an_earlier_scan_left(cohort, tmp_path, capfd):
+    out = tmp_path / "scan"
+    theirs = [Path(f"{out}.bmd_spine.{end}") for end in ("tsv.gz", "untested.tsv.gz")]
+    for path in theirs:
+        path.write_text("theirs")
+    arguments = cohort.assoc(out, "--chr", "2", "--no-plots")
     assert main(arguments) == 1
     assert "exists" in capfd.readouterr().err
-    pd.testing.assert_frame_equal(done.tested(), before)
+    assert [path.read_text() for path in theirs] == ["theirs"] * 2
     assert main([*arguments, "--force"]) == 0
-    assert set(done.tested()["chromosome"]) == {2}
+    assert set(_table(theirs[0])["chromosome"]) == {2}
+    assert left_by(out) == sorted([*(p.name for p in theirs), "scan.bmd_spine.tsv.gz-meta.yaml"])
 
 
 STUDY = """
@@ -321,7 +365,8 @@ bfile = "data/genotypes"
 [phenotypes]
 tables = ["data/phenotypes.tsv", "data/covariates.tsv"]
 [covariates]
-quantitative = ["sex", "age"]
+quantitative = ["sex", "age", "PC1-PC2"]
+categorical = ["array"]
 """
 
 
@@ -335,30 +380,38 @@ def study(cohort: SmallCohort, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return folder
 
 
-def test_inside_a_study_a_trait_is_enough(study, scan, cohort, capfd):
+def test_inside_a_study_a_trait_is_enough(study, base, capfd):
     assert main(["assoc", "--pheno", "bmd_spine"]) == 0
-    err = capfd.readouterr().err
-    assert "not up to date: genotypes" in err
-    assert [line for line in err.splitlines() if not line.startswith("warning: ")] == []
+    captured = capfd.readouterr()
+    # nothing of this study was run, so nobody is filtered out, and that is said
+    assert "not up to date: genotypes, people" in captured.err
+    assert len(captured.err.splitlines()) == 1
+    assert "gwasbone.bmd_spine.tsv.gz" in captured.out
     ours = _table(study / "gwasbone.bmd_spine.tsv.gz")
-    flags = scan("--covar-file", cohort.covariates, "--covar", "sex,age").tested()
-    pd.testing.assert_frame_equal(ours, flags)
+    pd.testing.assert_frame_equal(ours, base.tested())
 
 
-def test_flags_win_over_the_study(study, cohort, capfd):
-    """A trait's own table; covariates that are not in it still come from the study."""
-    table = pd.read_csv(cohort.phenotypes, sep="\t", dtype={"FID": str, "IID": str})
-    age = pd.read_csv(cohort.covariates, sep="\t")["age"]
-    own = table[["IID"]].assign(bmd_spine=-table["bmd_spine"], age=age[::-1].to_numpy())
-    own.to_csv("own.tsv", sep="\t", index=False, na_rep="NA")
-    common = ["assoc", "--pheno", "bmd_spine", "--chr", "1", "--no-plots"]
-    assert main([*common, "--out", "a", "--pheno-file", "own.tsv"]) == 0, capfd.readouterr().err
-    assert main([*common, "--out", "b", "--covar-file", "own.tsv"]) == 0, capfd.readouterr().err
-    a, b = _table(Path("a.bmd_spine.tsv.gz")), _table(Path("b.bmd_spine.tsv.gz"))
-    # the same reversed ages and the study's sex in both, the trait's sign reversed in one
-    np.testing.assert_allclose(a["beta"], -b["beta"], rtol=1e-5)
-    assert main([*common, "--out", "c", "--covar", "weight"]) == 0
-    assert "option covariates = weight" in Path("c.log").read_text()
+def test_flags_win_over_the_study(study, planned):
+    """Traits only from their own table; covariates that are not in it still from the study's."""
+    study_ages = pd.read_csv("data/covariates.tsv", sep="\t", dtype={"IID": str})
+    own = study_ages[["IID"]].assign(bmd_spine=range(200), age=study_ages["age"] + 100)
+    own.to_csv("own.tsv", sep="\t", index=False)
+    assoc = ["assoc", "--pheno", "bmd_spine"]
+    ages = study_ages.set_index("IID")["age"]
+
+    plan = planned([*assoc, "--pheno-file", "own.tsv"])
+    assert plan.request.covariates == ("sex", "age", "PC1", "PC2")
+    table = plan.phenotypes.loc[study_ages["IID"]]
+    assert table["bmd_spine"].tolist() == list(range(200))
+    np.testing.assert_allclose(table["age"], ages + 100)
+    np.testing.assert_allclose(table["sex"], study_ages["sex"])
+
+    plan = planned([*assoc, "--covar-file", "own.tsv"])
+    assert plan.phenotypes["bmd_spine"].max() < 10
+    np.testing.assert_allclose(plan.phenotypes.loc[ages.index, "age"], ages + 100)
+
+    plan = planned([*assoc, "--covar", "weight", "--cat-covar", ""])
+    assert (plan.request.covariates, plan.request.categorical) == (("weight",), ())
 
 
 def test_a_name_in_two_tables_of_a_study_names_both(study, capfd):
@@ -372,20 +425,11 @@ def test_a_name_in_two_tables_of_a_study_names_both(study, capfd):
     assert "again.tsv" in err
 
 
-def test_select_takes_what_assoc_wrote(scan, capfd, tmp_path):
-    done = scan(pheno="bmd_spine,bmd_hip")
-    files = sorted(str(p) for p in done.out.parent.glob("scan.bmd_*.tsv.gz"))
-    files = [name for name in files if "untested" not in name]
+def test_select_takes_what_assoc_wrote(base, tmp_path):
+    files = [f"{base.out}.{trait}.tsv.gz" for trait in ("bmd_spine", "bmd_hip")]
     out = tmp_path / "leads"
     assert main(["select", *files, "--p", "0.01", "--out", str(out)]) == 0
     leads = pd.read_csv(f"{out}.leads.tsv", sep="\t")
     assert set(leads["trait"]) == {"bmd_spine", "bmd_hip"}
-    best = read_ssf(f"{done.out}.bmd_hip.tsv.gz").nlargest(1, "neg_log10_p").iloc[0]
-    assert best["source_id"] in set(leads.loc[leads["trait"] == "bmd_hip", "source_id"])
-
-
-def test_the_files_are_gzip_without_a_time(scan):
-    done = scan("--chr", "1")
-    raw = Path(f"{done.out}.bmd_spine.tsv.gz").read_bytes()
-    assert raw[4:8] == b"\0\0\0\0"
-    assert gzip.decompress(raw).startswith(b"chromosome\t")
+    best = base.tested("bmd_hip").nlargest(1, "neg_log_10_p_value")["source_id"].item()
+    assert best in set(leads.loc[leads["trait"] == "bmd_hip", "source_id"])
