@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.design import Design, build_design
 from gwasbone.association.results import AssociationResults
-from gwasbone.association.results_table import canonical_table
+from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.variant_table import READ_STAGE
 from gwasbone.errors import NotBuiltError, UsageError
@@ -40,6 +42,7 @@ def associate(
     binary_coding: BinaryCoding | None = None,
     rint: bool = False,
     standardize: bool = False,
+    threads: int | None = None,
     folder: Path | None = None,
 ) -> AssociationResults:
     """Test every kept variant of a cohort against traits, one variant at a time.
@@ -60,7 +63,9 @@ def associate(
     method : ``linear`` or ``logistic``.
     test : of ``logistic``: ``score`` (Firth's test where its p is below 0.05), ``firth``,
         ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods; ``auto`` takes the fastest that is built.
+    engine : ``hail`` runs Hail's own methods; ``blocks`` reads .bed files directly and starts no
+        JVM (linear scans so far); ``auto`` takes blocks where it can, and the log says which.
+    threads : cores of the block engine; all by default.
     folder : where the result tables are kept; a temporary folder by default.
 
     Returns
@@ -99,29 +104,81 @@ def associate(
         standardize=standardize,
     )
     _say_about_x(genotypes, design)
-    tables = _scan(genotypes, design, test=test)
-    left = _untestable(genotypes, design)
-    return AssociationResults.from_tables(
-        {name: canonical_table(pd.concat([table, left[name]])) for name, table in tables.items()}
-        if left
-        else tables,
-        build=genotypes.build,
-        provenance={
-            "method": method,
-            "test": test if method == "logistic" else "t",
-            "engine": "hail",
-            "covariates": list(design.covariates),
-            "rint": rint,
-            "genotypes": genotypes.source.describe(),
-            "versions": versions(),
-            "traits": {
-                trait.name: {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
-                for trait in design.traits
-                if trait.n_cases is not None
-            },
+    chosen = choose_engine(engine, genotypes, design)
+    n, m, q = len(design.ids), genotypes.variants.n_kept, len(design.traits)
+    log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
+    provenance = {
+        "method": method,
+        "test": test if method == "logistic" else "t",
+        "engine": chosen,
+        "covariates": list(design.covariates),
+        "rint": rint,
+        "genotypes": genotypes.source.describe(),
+        "versions": versions(),
+        "traits": {
+            trait.name: {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
+            for trait in design.traits
+            if trait.n_cases is not None
         },
-        folder=folder,
-    )
+    }
+    told = {"build": genotypes.build, "provenance": provenance, "folder": folder}
+    untestable = _untestable(genotypes)
+    if chosen == "blocks":
+        from gwasbone.association.blocks import scan_blocks
+
+        return AssociationResults.from_chunks(
+            with_untestable(scan_blocks(genotypes, design, threads=threads), untestable), **told
+        )
+    from gwasbone.association.hail import scan_hail
+
+    with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
+        tables = scan_hail(genotypes.mt, design, test=test)
+    return AssociationResults.from_chunks(with_untestable([tables], untestable), **told)
+
+
+def choose_engine(engine: Engine, cohort: Cohort, design: Design) -> str:
+    """``blocks`` or ``hail``: what was asked for, or the faster that can do it.
+
+    Raises
+    ------
+    NotBuiltError
+        Blocks were asked for and cannot do this scan.
+    """
+    from gwasbone.association.blocks import can_scan_blocks
+
+    possible = can_scan_blocks(cohort, design)
+    if engine == "blocks" and not possible:
+        raise NotBuiltError(
+            "engine blocks: built for linear scans of .bed files only; use engine auto or hail"
+        )
+    return "blocks" if possible and engine != "hail" else "hail"
+
+
+def with_untestable(
+    chunks: Iterable[dict[str, pd.DataFrame]], rows: pd.DataFrame
+) -> Iterator[dict[str, pd.DataFrame]]:
+    """Chunks of results with the variants that were set aside on reading among them, in order."""
+    ahead = iter(chunks)
+    chunk = next(ahead, None)
+    while chunk is not None:
+        following = next(ahead, None)
+        if len(rows):
+            before = np.ones(len(rows), dtype=bool)
+            if following is not None:
+                before = _locus(rows) < _locus(next(iter(following.values())))[0]
+            taken, rows = rows[before], rows[~before]
+            chunk = {
+                trait: canonical_table(pd.concat([table, taken.assign(n=table["n"].iloc[0])]))
+                for trait, table in chunk.items()
+            }
+        yield chunk
+        chunk = following
+
+
+def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Chromosome and position as one rising number."""
+    chromosome = table["chromosome"].to_numpy().astype(np.int64)
+    return (chromosome << 32) + table["position_bp"].to_numpy()
 
 
 def refuse_not_built(*, method: str, test: str, engine: str) -> None:
@@ -135,17 +192,8 @@ def refuse_not_built(*, method: str, test: str, engine: str) -> None:
         raise NotBuiltError("--method wgr: not built yet; use linear or logistic")
     if test == "spa":
         raise NotBuiltError("--test spa: not built yet; use score, firth, wald or lrt")
-    if engine == "blocks":
-        raise NotBuiltError("--engine blocks: not built yet; use auto or hail")
-
-
-def _scan(cohort: Cohort, design: Design, *, test: str) -> dict[str, pd.DataFrame]:
-    from gwasbone.association.hail import scan_hail
-
-    n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
-    log.info("engine hail: %d people x %d variants x %d traits", n, m, q)
-    with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
-        return scan_hail(cohort.mt, design, test=test)
+    if engine == "blocks" and method != "linear":
+        raise NotBuiltError("--engine blocks: built for linear scans only; use auto or hail")
 
 
 def _say_about_x(cohort: Cohort, design: Design) -> None:
@@ -156,40 +204,26 @@ def _say_about_x(cohort: Cohort, design: Design) -> None:
         )
 
 
-def _untestable(cohort: Cohort, design: Design) -> dict[str, pd.DataFrame]:
-    """Variants set aside on reading, as rows with their reason in ``status``."""
-    reasons = [d for d in cohort.variants.decisions if d.stage == READ_STAGE and d.excluded.any()]
-    if not reasons:
-        return {}
-    status = pd.Series("", index=cohort.variants.table.index)
-    for decision in reversed(reasons):
-        status[decision.excluded] = decision.reason
-    rows = cohort.variants.table[status.ne("").to_numpy()]
-    blank = pd.DataFrame(
+def _untestable(cohort: Cohort) -> pd.DataFrame:
+    """Variants set aside on reading, as rows of results with their reason in ``status``."""
+    table = cohort.variants.table
+    status = pd.Series("", index=table.index)
+    for decision in reversed(cohort.variants.decisions):
+        if decision.stage == READ_STAGE:
+            status[decision.excluded] = decision.reason
+    rows = table[status.ne("").to_numpy()]
+    numbers = [name for name, dtype in COLUMNS.items() if dtype == "float64"]
+    return pd.DataFrame(
         {
             "chromosome": rows["chromosome"],
             "position_bp": rows["position_bp"],
             "other_allele": rows["ref"],
             "effect_allele": rows["alt"],
             "source_id": rows["source_id"],
+            "test": "",
             "status": status[rows.index],
         }
-    ).assign(
-        **dict.fromkeys(
-            (
-                "effect_allele_frequency",
-                "call_rate",
-                "beta",
-                "se",
-                "statistic",
-                "dof",
-                "neg_log10_p",
-            ),
-            float("nan"),
-        ),
-        test="",
-    )
-    return {trait.name: blank.assign(n=trait.n) for trait in design.traits}
+    ).assign(**dict.fromkeys(numbers, np.nan))
 
 
 def _from_matrix_table(

@@ -29,6 +29,8 @@ CALLS_PER_BLOCK = 4_000_000
 #: Variants whose results are kept in memory before they are handed on.
 VARIANTS_PER_CHUNK = 65_536
 
+_GENOTYPES = ("het", "hom_alt", "hom_ref")
+
 
 def can_scan_blocks(cohort: Cohort, design: Design) -> bool:
     """Whether this engine has what a scan needs: hard calls in .bed files, a linear model."""
@@ -134,5 +136,5 @@ def _row_statistics(parts: list[GroupResult]) -> RowStatistics:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = alt / called
         about_mean = squares - called * mean**2
-    most = np.maximum.reduce([joined(lambda c: getattr(c, n)) for n in ("het", "hom_alt", "hom_ref")])
+    most = np.maximum.reduce([joined(lambda c, n=n: getattr(c, n)) for n in _GENOTYPES])
     return RowStatistics(called, mean, np.nan_to_num(about_mean), (called > 0) & (most == called))

@@ -27,13 +27,12 @@ import pandas as pd
 from gwasbone import session
 from gwasbone.association.design import Design, TraitGroup
 from gwasbone.association.hail_rows import (
-    RowStatistics,
     add_people_columns,
     collect_numbers,
     collect_variants,
     row_statistics,
 )
-from gwasbone.association.results_table import canonical_table
+from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.errors import NotBuiltError, UsageError
 from gwasbone.stats.pvalues import neg_log10_p_t
 
@@ -42,9 +41,6 @@ log = logging.getLogger(__name__)
 FloatArray = npt.NDArray[np.float64]
 Test = Literal["score", "firth", "wald", "lrt"]
 Progress = Callable[[str], None]
-
-#: A genotype of which covariates leave less than this share of the variance is not tested.
-UNEXPLAINED_SHARE = 1e-6
 
 #: A chained pass costs about 0.2 passes per trait more; from here on a pass of its own is faster.
 OWN_PASS_FROM_TRAITS = 5
@@ -109,57 +105,6 @@ def spread(group: TraitGroup, values: FloatArray) -> FloatArray:
     everyone = np.full(len(group.people), np.nan)
     everyone[group.people] = values
     return everyone
-
-
-def status_of(statistics: RowStatistics, unexplained: FloatArray) -> npt.NDArray[np.object_]:
-    """(m,) why a variant cannot be tested, or ''.
-
-    Parameters
-    ----------
-    unexplained : (m,) share of the genotype's variance that covariates leave; NaN = none.
-    """
-    return np.select(
-        [
-            statistics.n_called == 0,
-            statistics.constant,
-            ~(unexplained > UNEXPLAINED_SHARE),
-        ],
-        ["all_missing", "monomorphic", "collinear_genotype"],
-        default="",
-    ).astype(object)
-
-
-def results_table(
-    variants: pd.DataFrame,
-    statistics: RowStatistics,
-    *,
-    n: int,
-    beta: FloatArray,
-    se: FloatArray,
-    statistic: FloatArray,
-    dof: float,
-    neg_log10_p: FloatArray,
-    test: Any,
-    status: npt.NDArray[np.object_],
-) -> pd.DataFrame:
-    """The canonical table of one trait; numbers are NaN where ``status`` is set."""
-    fine = status == ""
-    with np.errstate(invalid="ignore"):
-        frequency = np.where(statistics.n_called > 0, statistics.mean / 2, np.nan)
-    return canonical_table(
-        variants.assign(
-            n=n,
-            effect_allele_frequency=frequency,
-            call_rate=statistics.n_called / n,
-            beta=np.where(fine, beta, np.nan),
-            se=np.where(fine, se, np.nan),
-            statistic=np.where(fine, statistic, np.nan),
-            dof=np.where(fine, dof, np.nan),
-            neg_log10_p=np.where(fine, neg_log10_p, np.nan),
-            test=test,
-            status=status,
-        )
-    )
 
 
 def _scan_linear(mt: Any, design: Design, *, say: Progress) -> dict[str, pd.DataFrame]:

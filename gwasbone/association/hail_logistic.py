@@ -32,9 +32,8 @@ import pandas as pd
 
 from gwasbone import session
 from gwasbone.association.design import Design, Trait, TraitGroup
-from gwasbone.association.hail import covariate_fields, results_table, spread, status_of
+from gwasbone.association.hail import covariate_fields, spread
 from gwasbone.association.hail_rows import (
-    RowStatistics,
     add_people_columns,
     collect_dosages,
     collect_numbers,
@@ -42,6 +41,7 @@ from gwasbone.association.hail_rows import (
     keep_variants,
     row_statistics,
 )
+from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.errors import InputError
 from gwasbone.stats.logistic import FirthTest, firth_lrt, fit_logistic
 from gwasbone.stats.pvalues import neg_log10_p_normal

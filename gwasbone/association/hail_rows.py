@@ -9,7 +9,6 @@ inside an array in full, so numbers leave as one array per row.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,38 +22,6 @@ from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code
 
 FloatArray = npt.NDArray[np.float64]
-
-#: Dosages of one variant differ by less than this where everybody has the same genotype.
-SAME_DOSAGE = 1e-9
-
-
-@dataclass(frozen=True)
-class RowStatistics:
-    """What the people of one group of traits have at each of m variants.
-
-    Parameters
-    ----------
-    n_called : (m,) people with a dosage. mean : (m,) of their ALT dosages, NaN without any.
-    sum_of_squares : (m,) Σ(x − mean)² over them; the mean-imputed others add nothing.
-    constant : (m,) whether all of them have the same dosage.
-    """
-
-    n_called: FloatArray
-    mean: FloatArray
-    sum_of_squares: FloatArray
-    constant: npt.NDArray[np.bool_]
-
-    #: Numbers per group in the arrays of `row_statistics`.
-    WIDTH = 5
-
-    @classmethod
-    def from_numbers(cls, numbers: FloatArray) -> RowStatistics:
-        """Of the (m, WIDTH) numbers collected from `row_statistics`."""
-        n_called, mean, sd, smallest, largest = numbers.T
-        n_called = np.nan_to_num(n_called)
-        with np.errstate(invalid="ignore"):
-            constant = (n_called > 0) & (largest - smallest < SAME_DOSAGE)
-        return cls(n_called, mean, np.nan_to_num(sd**2 * n_called), constant)
 
 
 def add_people_columns(

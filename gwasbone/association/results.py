@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gwasbone.association.results_table import canonical_table
@@ -86,11 +87,7 @@ class AssociationResults:
         InputError
             A table lacks canonical columns.
         """
-        if build not in BUILDS:
-            raise UsageError(f"build: expected one of {', '.join(BUILDS)}, got {build!r}")
-        temporary = tempfile.TemporaryDirectory(prefix="gwasbone.") if folder is None else None
-        path = Path(temporary.name if temporary else folder or "")
-        path.mkdir(parents=True, exist_ok=True)
+        temporary, path = cls._folder(build, folder)
         files: dict[str, str] = {}
         for trait, table in tables.items() if isinstance(tables, Mapping) else tables:
             if trait in files:
@@ -100,6 +97,63 @@ class AssociationResults:
                 canonical_table(table).to_parquet(
                     partial, index=False, compression="snappy", row_group_size=_ROWS_PER_GROUP
                 )
+        return cls._finished(files, build, provenance, path, temporary)
+
+    @classmethod
+    def from_chunks(
+        cls,
+        chunks: Iterable[Mapping[str, pd.DataFrame]],
+        *,
+        build: str,
+        provenance: Mapping[str, Any],
+        folder: str | Path | None = None,
+    ) -> AssociationResults:
+        """Keep results that come a chunk of variants at a time, all traits together.
+
+        So that a scan of many traits and variants never has to fit in memory.
+
+        Parameters
+        ----------
+        chunks : for each chunk, trait -> results table; the same traits in each, variants rising
+            from chunk to chunk.
+        build, provenance, folder : as in ``from_tables``.
+        """
+        temporary, path = cls._folder(build, folder)
+        files: dict[str, str] = {}
+        with contextlib.ExitStack() as stack:
+            writers: dict[str, pq.ParquetWriter] = {}
+            for chunk in chunks:
+                for trait, table in chunk.items():
+                    rows = pa.Table.from_pandas(canonical_table(table), preserve_index=False)
+                    if trait not in writers:
+                        files[trait] = f"{len(files):05d}.parquet"
+                        partial = stack.enter_context(atomic_path(path / files[trait]))
+                        writers[trait] = stack.enter_context(
+                            pq.ParquetWriter(partial, rows.schema, compression="snappy")
+                        )
+                    writers[trait].write_table(rows)
+        return cls._finished(files, build, provenance, path, temporary)
+
+    @classmethod
+    def _folder(
+        cls, build: str, folder: str | Path | None
+    ) -> tuple[tempfile.TemporaryDirectory[str] | None, Path]:
+        if build not in BUILDS:
+            raise UsageError(f"build: expected one of {', '.join(BUILDS)}, got {build!r}")
+        temporary = tempfile.TemporaryDirectory(prefix="gwasbone.") if folder is None else None
+        path = Path(temporary.name if temporary else folder or "")
+        path.mkdir(parents=True, exist_ok=True)
+        return temporary, path
+
+    @classmethod
+    def _finished(
+        cls,
+        files: dict[str, str],
+        build: str,
+        provenance: Mapping[str, Any],
+        path: Path,
+        temporary: tempfile.TemporaryDirectory[str] | None,
+    ) -> AssociationResults:
         if not files:
             raise UsageError("association results: expected at least one trait, got none")
         record = {"build": build, "provenance": dict(provenance), "files": files}

@@ -120,6 +120,7 @@ def run_scan(
     phenotypes: pd.DataFrame,
     prefix: Path,
     *,
+    threads: int | None = None,
     folder: Path | None = None,
 ) -> AssociationResults:
     """Scan a cohort with :func:`phenotype_columns`, and write the files of ``output_paths``."""
@@ -135,6 +136,7 @@ def run_scan(
         binary_coding=request.binary_coding,
         rint=request.rint,
         standardize=request.standardize,
+        threads=threads,
         folder=folder,
     )
     results.write(prefix, formats=request.formats)

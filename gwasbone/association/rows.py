@@ -1,0 +1,100 @@
+"""What every engine knows of a variant, and the rows of results it makes of that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.association.results_table import canonical_table
+
+FloatArray = npt.NDArray[np.float64]
+
+#: A genotype of which covariates leave less than this share of the variance is not tested.
+UNEXPLAINED_SHARE = 1e-6
+
+#: Dosages of one variant differ by less than this where everybody has the same genotype.
+SAME_DOSAGE = 1e-9
+
+
+@dataclass(frozen=True)
+class RowStatistics:
+    """What the people of one group of traits have at each of m variants.
+
+    Parameters
+    ----------
+    n_called : (m,) people with a dosage. mean : (m,) of their ALT dosages, NaN without any.
+    sum_of_squares : (m,) Σ(x − mean)² over them; the mean-imputed others add nothing.
+    constant : (m,) whether all of them have the same dosage.
+    """
+
+    n_called: FloatArray
+    mean: FloatArray
+    sum_of_squares: FloatArray
+    constant: npt.NDArray[np.bool_]
+
+    #: Numbers per group in the arrays of `row_statistics`.
+    WIDTH = 5
+
+    @classmethod
+    def from_numbers(cls, numbers: FloatArray) -> RowStatistics:
+        """Of the (m, WIDTH) numbers collected from `row_statistics`."""
+        n_called, mean, sd, smallest, largest = numbers.T
+        n_called = np.nan_to_num(n_called)
+        with np.errstate(invalid="ignore"):
+            constant = (n_called > 0) & (largest - smallest < SAME_DOSAGE)
+        return cls(n_called, mean, np.nan_to_num(sd**2 * n_called), constant)
+
+
+def status_of(statistics: RowStatistics, unexplained: FloatArray) -> npt.NDArray[np.object_]:
+    """(m,) why a variant cannot be tested, or ''.
+
+    Parameters
+    ----------
+    unexplained : (m,) share of the genotype's variance that covariates leave; NaN = none.
+    """
+    return np.select(
+        [
+            statistics.n_called == 0,
+            statistics.constant,
+            ~(unexplained > UNEXPLAINED_SHARE),
+        ],
+        ["all_missing", "monomorphic", "collinear_genotype"],
+        default="",
+    ).astype(object)
+
+
+def results_table(
+    variants: pd.DataFrame,
+    statistics: RowStatistics,
+    *,
+    n: int,
+    beta: FloatArray,
+    se: FloatArray,
+    statistic: FloatArray,
+    dof: float,
+    neg_log10_p: FloatArray,
+    test: Any,
+    status: npt.NDArray[np.object_],
+) -> pd.DataFrame:
+    """The canonical table of one trait; numbers are NaN where ``status`` is set."""
+    fine = status == ""
+    with np.errstate(invalid="ignore"):
+        frequency = np.where(statistics.n_called > 0, statistics.mean / 2, np.nan)
+    return canonical_table(
+        variants.assign(
+            n=n,
+            effect_allele_frequency=frequency,
+            call_rate=statistics.n_called / n,
+            beta=np.where(fine, beta, np.nan),
+            se=np.where(fine, se, np.nan),
+            statistic=np.where(fine, statistic, np.nan),
+            dof=np.where(fine, dof, np.nan),
+            neg_log10_p=np.where(fine, neg_log10_p, np.nan),
+            test=test,
+            status=status,
+        )
+    )
