@@ -15,17 +15,13 @@ import pandas as pd
 
 from gwasbone.association.design import Design
 from gwasbone.association.rows import RowStatistics, results_table, status_of
-from gwasbone.blocks import packed
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
 from gwasbone.blocks.mapping import map_blocks
-from gwasbone.blocks.packed import PackedBed, PeopleColumns
-from gwasbone.cohort.model import MALE, Cohort
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.packed_calls import PackedCalls
 from gwasbone.cohort.plink_files import BedSource
-from gwasbone.genome import in_x_non_par
 from gwasbone.stats.pvalues import neg_log10_p_t
 
-#: Calls decoded together; a block of results is some megabytes per trait.
-CALLS_PER_BLOCK = 4_000_000
 #: Variants whose results are kept in memory before they are handed on.
 VARIANTS_PER_CHUNK = 65_536
 
@@ -50,50 +46,18 @@ def scan_blocks(
     -------
     For each chunk of variants, trait -> canonical results table.
     """
-    reader = _Reader.of(cohort)
+    calls = PackedCalls.of(cohort)
     groups = [(group.people, group.X, group.Y) for group in design.groups]
-    prepared = linear_design(reader.columns, groups)
+    prepared = linear_design(calls.columns, groups)
     variants = cohort.variants.kept_table()
-    per_block = max(1, CALLS_PER_BLOCK // max(1, len(cohort.people)))
     for top in range(0, len(variants), VARIANTS_PER_CHUNK):
         chunk = variants.iloc[top : top + VARIANTS_PER_CHUNK]
-        blocks = [chunk.iloc[i : i + per_block] for i in range(0, len(chunk), per_block)]
-        results = list(
-            map_blocks(lambda b: linear_block(reader.words(b), prepared), blocks, threads=threads)
+        results = map_blocks(
+            lambda block: linear_block(calls.words(block), prepared),
+            calls.blocks(chunk),
+            threads=threads,
         )
-        yield _tables(chunk, design, results)
-
-
-class _Reader:
-    """Packed calls of rows of a variant table, men's heterozygous calls on X missing."""
-
-    def __init__(self, cohort: Cohort, columns: PeopleColumns, men: npt.NDArray[np.bool_]) -> None:
-        assert isinstance(cohort.source, BedSource)
-        n = len(cohort.people)
-        self._beds = [PackedBed(fileset.bed, n) for fileset in cohort.source.filesets]
-        self._build = cohort.build
-        self._men = columns.mask(men)
-        self.columns = columns
-
-    @classmethod
-    def of(cls, cohort: Cohort) -> _Reader:
-        people = np.flatnonzero(cohort.people.kept)
-        columns = PeopleColumns.of(people, n_people=len(cohort.people))
-        men = cohort.people.kept_table()["sex"].to_numpy() == MALE
-        return cls(cohort, columns, men)
-
-    def words(self, variants: pd.DataFrame) -> packed.Words:
-        file, row = variants["file"].to_numpy(), variants["row"].to_numpy()
-        words = np.empty((len(variants), self.columns.n_words), dtype=np.uint64)
-        for i in np.unique(file):
-            here = file == i
-            words[here] = self._beds[i].rows(row[here], self.columns)
-        x = in_x_non_par(
-            variants["chromosome"].to_numpy(), variants["position_bp"].to_numpy(), self._build
-        )
-        if x.any():
-            words[x] = packed.without_het(words[x], self._men)
-        return words
+        yield _tables(chunk, design, list(results))
 
 
 def _tables(

@@ -155,9 +155,7 @@ def _solve(
         beta = xy / d
         rss = np.maximum(group.y_norm**2 - beta * xy, 0)
         se = np.sqrt(rss / group.dof / d)
-        return GroupResult(
-            counts, sign[:, None] * beta, se, sign[:, None] * beta / se, unexplained
-        )
+        return GroupResult(counts, sign[:, None] * beta, se, sign[:, None] * beta / se, unexplained)
 
 
 def _exact_products(

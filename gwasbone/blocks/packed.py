@@ -137,13 +137,19 @@ def swap_alleles(words: Words, rows: npt.NDArray[np.bool_]) -> Words:
     return swapped
 
 
-#: For each byte, the ALT copies of its four people, missing as 0; as one 16-byte element, so that
-#: decoding is a gather of elements.
+# A byte holds four calls: decoding is a gather of 16-byte elements, four float32 at a time.
 _COPIES = np.array([2, 0, 1, 0], dtype=np.float32)
-_DECODED = np.ascontiguousarray(
-    np.stack([_COPIES[(np.arange(256) >> (2 * i)) & 3] for i in range(4)], axis=1)
-)
-_GATHER = _DECODED.view(np.complex128).ravel()
+_CALLED = np.array([1, 0, 1, 1], dtype=np.float32)
+_HET = np.array([0, 0, 1, 0], dtype=np.float32)
+
+
+def _gather_table(values: npt.NDArray[np.float32]) -> npt.NDArray[np.complex128]:
+    """For each byte, ``values`` of its four calls as one 16-byte element."""
+    table = np.stack([values[(np.arange(256) >> (2 * i)) & 3] for i in range(4)], axis=1)
+    return np.ascontiguousarray(table).view(np.complex128).ravel()
+
+
+_GATHER, _GATHER_CALLED, _GATHER_HET = map(_gather_table, (_COPIES, _CALLED, _HET))
 
 
 def decode(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -188,3 +194,24 @@ def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
     indptr = np.concatenate([[0], np.cumsum(counts)])
     shape = (len(words), words.shape[1] * PEOPLE_PER_WORD)
     return sparse.csr_array((np.ones(len(hit), dtype=np.float32), columns, indptr), shape=shape)
+
+
+def sum_over_variants(
+    words: Words, weights: npt.NDArray[np.float64], *, tile_rows: int = 64, tile_bytes: int = 1250
+) -> npt.NDArray[np.float64]:
+    """(6, slots) sums over variants: calls times each of three weights, then heterozygous ones.
+
+    Parameters
+    ----------
+    weights : (3, m).
+    """
+    packed = words.view(np.uint8)
+    sums = np.zeros((6, 4 * packed.shape[1]))
+    for top in range(0, len(words), tile_rows):
+        rows = slice(top, top + tile_rows)
+        for left in range(0, packed.shape[1], tile_bytes):
+            tile = packed[rows, left : left + tile_bytes]
+            people = slice(4 * left, 4 * (left + tile.shape[1]))
+            for part, table in ((slice(0, 3), _GATHER_CALLED), (slice(3, 6), _GATHER_HET)):
+                sums[part, people] += weights[:, rows] @ table[tile].view(np.float32).astype(float)
+    return sums

@@ -60,7 +60,12 @@ def _filter_variants(cohort: Cohort, given: dict[str, float], mac: float | None)
     off = {"maf": 0.0, "hwe": 0.0, "info": 0.0, "variant_call_rate": 0.0}
     kept = cohort.variants.kept
     rules = variant_reasons(cohort.variants.kept_table(), QcThresholds(**(off | given)))  # type: ignore[arg-type]
-    asked = {"maf": "low_maf", "hwe": "hwe", "info": "low_info", "variant_call_rate": "low_call_rate"}
+    asked = {
+        "maf": "low_maf",
+        "hwe": "hwe",
+        "info": "low_info",
+        "variant_call_rate": "low_call_rate",
+    }
     for rule in rules:
         # what cannot be tested stays in: the scan reports it as untested, with its status
         if rule.name in {asked[name] for name in given}:

@@ -117,8 +117,6 @@ def left_align_matrix(mt: Any, fasta: Fasta) -> Any:
     here = hl.is_missing(to)
     genome = mt.locus.dtype.reference_genome
     return mt.key_rows_by(
-        locus=hl.if_else(
-            here, mt.locus, hl.locus(mt.locus.contig, to[0], reference_genome=genome)
-        ),
+        locus=hl.if_else(here, mt.locus, hl.locus(mt.locus.contig, to[0], reference_genome=genome)),
         alleles=hl.if_else(here, mt.alleles, [to[1], to[2]]),
     )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.cohort.model import VARIANT_KEY, Cohort
-from gwasbone.cohort.statistics import hard_calls
+from gwasbone.cohort.statistics_hail import hard_calls
 from gwasbone.cohort.variant_table import chromosome_codes
 from gwasbone.genome import AUTOSOMES
 from gwasbone.session import hail, temporary_path

@@ -1,4 +1,4 @@
-"""Statistics of people and of variants, each in one pass of Hail over the genotypes.
+"""Statistics of people and of variants from counts of their calls, in one pass for each.
 
 Chromosome X outside the pseudo-autosomal regions: men count once in allele frequencies, only
 women count for Hardy-Weinberg proportions, and sex is judged on calls as the file has them.
@@ -6,34 +6,28 @@ women count for Hardy-Weinberg proportions, and sex is judged on calls as the fi
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.variant_table import chromosome_codes
+from gwasbone.cohort.model import MALE, Cohort
+from gwasbone.cohort.plink_files import BedSource
+from gwasbone.errors import UsageError
 from gwasbone.genome import MT, Y, in_x_non_par
-from gwasbone.session import hail, temporary_path
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
 
-#: Dosages further than this from a whole number are no hard call (PLINK 2's default).
-HARD_CALL_DISTANCE = 0.1
+Engine = Literal["auto", "blocks", "hail"]
 
 
-def hard_calls(mt: Any) -> Any:
-    """Copies of ALT as an int32 expression: from ``GT``, else from dosages near a whole number."""
-    hl = hail()
-    if "GT" in mt.entry:
-        return mt.GT.n_alt_alleles()
-    nearest = hl.floor(mt.dosage + 0.5)
-    return hl.or_missing(hl.abs(mt.dosage - nearest) <= HARD_CALL_DISTANCE, hl.int32(nearest))
-
-
-def people_statistics(cohort: Cohort) -> pd.DataFrame:
+def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFrame:
     """What the genotypes say of each kept person, over the kept variants.
+
+    Parameters
+    ----------
+    engine : ``blocks`` counts packed calls of .bed files, ``hail`` any source; ``auto`` takes
+        blocks where it can. Both give the same numbers.
 
     Returns
     -------
@@ -50,44 +44,7 @@ def people_statistics(cohort: Cohort) -> pd.DataFrame:
     A variant with allele frequency p among the N alleles called is expected to be homozygous
     with probability 1 − 2p(1 − p)·N/(N − 1), as in PLINK's ``--het``.
     """
-    hl = hail()
-    sex = cohort.people.table["sex"]
-    # With sex unknown, calls on X come as the file has them; otherwise a man's heterozygous
-    # calls, which tell that he is none, would already be missing.
-    columns = pd.DataFrame({"sex": np.zeros(len(sex), np.int8), "reported_sex": sex})
-    mt = replace(cohort, people=cohort.people.annotate(columns)).mt
-    mt = mt.annotate_rows(x=mt.locus.in_x_nonpar(), autosomal=mt.locus.in_autosome())
-    mt = mt.filter_rows(mt.x | mt.autosomal)
-    mt = mt.select_entries(n_alt=hard_calls(mt))
-    copies = hl.if_else(mt.x & (mt.reported_sex == MALE), 1, 2)
-    called = hl.is_defined(mt.n_alt)
-    mt = mt.annotate_rows(
-        alleles_called=hl.agg.sum(hl.if_else(called, copies, 0)),
-        alt=hl.agg.sum(mt.n_alt * copies) / 2,
-    )
-    p = mt.alt / mt.alleles_called
-    mt = mt.annotate_rows(
-        varies=(p > 0) & (p < 1),
-        hom_probability=1 - 2 * p * (1 - p) * mt.alleles_called / (mt.alleles_called - 1),
-    )
-    agg = hl.agg
-    called, het = hl.is_defined(mt.n_alt), mt.n_alt == 1
-    wrong = (mt.reported_sex == MALE) & het
-    judged = called & mt.varies
-    counts = {
-        "n_variants": agg.count_where(mt.autosomal),
-        "n_called": agg.count_where(mt.autosomal & called),
-        "n_het": agg.count_where(mt.autosomal & het),
-        "n_judged": agg.count_where(mt.autosomal & judged),
-        "observed_hom": agg.count_where(mt.autosomal & judged & ~het),
-        "expected_hom": _exact(hl, agg.filter(mt.autosomal & judged, agg.sum(mt.hom_probability))),
-        "n_variants_x": agg.count_where(mt.x),
-        "n_right_x": agg.count_where(mt.x & called & ~wrong),
-        "n_called_x": agg.count_where(mt.x & judged),
-        "observed_hom_x": agg.count_where(mt.x & judged & ~het),
-        "expected_hom_x": _exact(hl, agg.filter(mt.x & judged, agg.sum(mt.hom_probability))),
-    }
-    raw = _exported(mt.select_cols(**counts).cols(), text=("s",)).set_index("s")
+    raw = _counter(cohort, engine).count_people(cohort)
     raw = raw.reindex(cohort.people.kept_table().index)
     return pd.DataFrame(
         {
@@ -104,12 +61,15 @@ def people_statistics(cohort: Cohort) -> pd.DataFrame:
     )
 
 
-def variant_statistics(cohort: Cohort, *, midp: bool = False) -> pd.DataFrame:
+def variant_statistics(
+    cohort: Cohort, *, midp: bool = False, engine: Engine = "auto"
+) -> pd.DataFrame:
     """What the genotypes of the kept people say of each kept variant.
 
     Parameters
     ----------
     midp : Hardy-Weinberg mid-p (as Hail) instead of the plain exact p (as PLINK).
+    engine : as in :func:`people_statistics`.
 
     Returns
     -------
@@ -120,44 +80,27 @@ def variant_statistics(cohort: Cohort, *, midp: bool = False) -> pd.DataFrame:
     regions women), ``hwe_neg_log10_p`` (NaN on Y and mitochondria); ``info``: the file's own
     where it has one, else, for dosages, their variance over 2p(1 − p) (the MACH ratio).
     """
-    hl = hail()
-    agg = hl.agg
-    source = cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist())
-    has_dosage = "dosage" in source.entry
-    mt = cohort.mt
-    x = mt.locus.in_x_nonpar()
-    mt = mt.annotate_entries(n_alt=hard_calls(mt), counts=~x | (mt.sex == FEMALE))
-    male, called = mt.sex == MALE, hl.is_defined(mt.dosage)
-    fields = {
-        "n": agg.count_where(called),
-        "n_men": agg.count_where(called & male),
-        "alt": _exact(hl, agg.sum(mt.dosage)),
-        "alt_men": _exact(hl, agg.filter(male, agg.sum(mt.dosage))),
-        "hom_ref": agg.count_where(mt.counts & (mt.n_alt == 0)),
-        "het": agg.count_where(mt.counts & (mt.n_alt == 1)),
-        "hom_alt": agg.count_where(mt.counts & (mt.n_alt == 2)),
-    }
-    if has_dosage:
-        fields |= {
-            "n_info": agg.count_where(mt.counts & called),
-            "sum_info": _exact(hl, agg.filter(mt.counts, agg.sum(mt.dosage))),
-            "squares_info": _exact(hl, agg.filter(mt.counts, agg.sum(mt.dosage**2))),
-        }
-    rows = mt.select_rows(**fields).rows().key_by()
-    rows = rows.transmute(
-        chromosome=rows.locus.contig,
-        position_bp=rows.locus.position,
-        ref=rows.alleles[0],
-        alt_allele=rows.alleles[1],
-    )
-    raw = _exported(rows, text=("chromosome", "ref", "alt_allele"))
-    raw = raw.rename(columns={"alt": "alt_copies", "alt_allele": "alt"})
-    raw["chromosome"] = chromosome_codes(raw["chromosome"])
-    table = cohort.variants.table
-    raw = table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+    raw = _counter(cohort, engine).count_variants(cohort)
     n_people = cohort.people.n_kept
     n_men = int((cohort.people.kept_table()["sex"] == MALE).sum())
     return _variant_columns(raw, cohort, n_people=n_people, n_men=n_men, midp=midp)
+
+
+def _counter(cohort: Cohort, engine: Engine) -> ModuleType:
+    """The module that counts; imported late, since Hail takes seconds."""
+    packed = isinstance(cohort.source, BedSource)
+    if engine == "blocks" and not packed:
+        raise UsageError(
+            f"engine blocks counts calls of .bed files, the cohort is {cohort.source.describe()}: "
+            "use engine auto or hail"
+        )
+    if packed and engine != "hail":
+        from gwasbone.cohort import statistics_blocks
+
+        return statistics_blocks
+    from gwasbone.cohort import statistics_hail
+
+    return statistics_hail
 
 
 def _variant_columns(
@@ -197,28 +140,6 @@ def _variant_columns(
         variance = _ratio(raw["squares_info"], raw["n_info"]) - (2 * p) ** 2
         columns["info"] = _ratio(variance, 2 * p * (1 - p))
     return pd.DataFrame(columns, index=raw.index)
-
-
-def _exact(hl: Any, number: Any) -> Any:
-    """A float as text: Hail writes floats to TSV with five significant digits."""
-    return hl.format("%.14e", hl.float64(number))
-
-
-def _exported(table: Any, *, text: tuple[str, ...]) -> pd.DataFrame:
-    """A Hail Table through a TSV file, which is several times faster than ``to_pandas``."""
-    import pyarrow.csv as pacsv
-
-    path = Path(temporary_path("statistics") + ".tsv")
-    table.export(str(path))
-    data = pacsv.read_csv(
-        path,
-        parse_options=pacsv.ParseOptions(delimiter="\t", quote_char=False),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(text, "string"), null_values=["NA", "null"]
-        ),
-    )
-    path.unlink()
-    return data.to_pandas()
 
 
 def _ratio(numerator: pd.Series, denominator: pd.Series) -> pd.Series:

@@ -11,6 +11,7 @@ from bed_reader import to_bed
 import gwasbone as gb
 from gwasbone.association import blocks
 from gwasbone.association.associate import associate
+from gwasbone.cohort import packed_calls
 from gwasbone.errors import NotBuiltError
 
 N, M = 230, 120
@@ -88,7 +89,7 @@ def test_equals_the_hail_engine(fileset, hail_session):
 
 def test_blocks_and_chunks_change_nothing(fileset, monkeypatch):
     whole = scan(fileset, "auto").table("b")
-    monkeypatch.setattr(blocks, "CALLS_PER_BLOCK", 7 * N)
+    monkeypatch.setattr(packed_calls, "CALLS_PER_BLOCK", 7 * N)
     monkeypatch.setattr(blocks, "VARIANTS_PER_CHUNK", 31)
     pieces = scan(fileset, "auto", threads=1).table("b")
     pd.testing.assert_frame_equal(whole, pieces, rtol=1e-6, atol=1e-9)

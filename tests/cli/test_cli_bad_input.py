@@ -258,7 +258,7 @@ def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, s
     [
         ["assoc", "--pheno", "x", "--method", "wgr"],
         ["assoc", "--pheno", "x", "--method", "logistic", "--test", "spa"],
-        ["assoc", "--pheno", "x", "--engine", "blocks"],
+        ["assoc", "--pheno", "x", "--method", "logistic", "--engine", "blocks"],
         *([name] for name in sorted(NOT_BUILT)),
         ["mr", "--exposure", "bmd.tsv.gz"],
     ],
@@ -353,7 +353,7 @@ def test_a_full_disk_while_results_are_written(hail_session, cohort, small_disk,
 @pytest.mark.hail
 def test_a_full_disk_under_hail(cohort, small_disk):
     out = small_disk / "scan"
-    more = ["--memory", "2", "--chr", "1,2"]
+    more = ["--engine", "hail", "--memory", "2", "--chr", "1,2"]
     done = gwasbone(*cohort.assoc(out, *more))
     assert done.returncode == 1
     assert done.stdout == ""

@@ -228,11 +228,12 @@ def inbreeding(G, alleles, alt):
 
 
 @pytest.mark.hail
-def test_people_statistics_equal_numpy(made):
+@pytest.mark.parametrize("engine", ["blocks", "hail"])
+def test_people_statistics_equal_numpy(made, engine):
     from gwasbone.cohort.statistics import people_statistics
 
     G, sex, cohort = made
-    got = people_statistics(cohort)
+    got = people_statistics(cohort, engine=engine)
     assert got.index.tolist() == [f"p{i}" for i in range(60)]
     A, Gx = G[:N_AUTOSOMAL], G[N_AUTOSOMAL : N_AUTOSOMAL + N_X]
     np.testing.assert_allclose(got["call_rate"], (A >= 0).mean(axis=0))
@@ -251,7 +252,8 @@ def test_people_statistics_equal_numpy(made):
 
 
 @pytest.mark.hail
-def test_variant_statistics_equal_numpy(made):
+@pytest.mark.parametrize("engine", ["blocks", "hail"])
+def test_variant_statistics_equal_numpy(made, engine):
     from gwasbone.cohort.statistics import variant_statistics
 
     G, sex, cohort = made
@@ -259,7 +261,7 @@ def test_variant_statistics_equal_numpy(made):
     fewer = cohort.exclude_people("test", "out", out, description="").exclude_variants(
         "test", "out", np.arange(len(G)) == 5, description=""
     )
-    got = variant_statistics(fewer)
+    got = variant_statistics(fewer, engine=engine)
     assert got.index.equals(cohort.variants.table.index)
     assert got.loc[5].isna().all()
     H, s = G[:, ~out].copy(), sex[~out]

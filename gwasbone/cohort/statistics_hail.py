@@ -1,0 +1,129 @@
+"""Counts of calls per person and per variant, each in one pass of Hail, for any source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
+from gwasbone.cohort.variant_table import chromosome_codes
+from gwasbone.session import hail, temporary_path
+
+#: Dosages further than this from a whole number are no hard call (PLINK 2's default).
+HARD_CALL_DISTANCE = 0.1
+
+
+def hard_calls(mt: Any) -> Any:
+    """Copies of ALT as an int32 expression: from ``GT``, else from dosages near a whole number."""
+    hl = hail()
+    if "GT" in mt.entry:
+        return mt.GT.n_alt_alleles()
+    nearest = hl.floor(mt.dosage + 0.5)
+    return hl.or_missing(hl.abs(mt.dosage - nearest) <= HARD_CALL_DISTANCE, hl.int32(nearest))
+
+
+def count_people(cohort: Cohort) -> pd.DataFrame:
+    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`."""
+    hl = hail()
+    sex = cohort.people.table["sex"]
+    # With sex unknown, calls on X come as the file has them; otherwise a man's heterozygous
+    # calls, which tell that he is none, would already be missing.
+    columns = pd.DataFrame({"sex": np.zeros(len(sex), np.int8), "reported_sex": sex})
+    mt = replace(cohort, people=cohort.people.annotate(columns)).mt
+    mt = mt.annotate_rows(x=mt.locus.in_x_nonpar(), autosomal=mt.locus.in_autosome())
+    mt = mt.filter_rows(mt.x | mt.autosomal)
+    mt = mt.select_entries(n_alt=hard_calls(mt))
+    copies = hl.if_else(mt.x & (mt.reported_sex == MALE), 1, 2)
+    called = hl.is_defined(mt.n_alt)
+    mt = mt.annotate_rows(
+        alleles_called=hl.agg.sum(hl.if_else(called, copies, 0)),
+        alt=hl.agg.sum(mt.n_alt * copies) / 2,
+    )
+    p = mt.alt / mt.alleles_called
+    mt = mt.annotate_rows(
+        varies=(p > 0) & (p < 1),
+        hom_probability=1 - 2 * p * (1 - p) * mt.alleles_called / (mt.alleles_called - 1),
+    )
+    agg = hl.agg
+    called, het = hl.is_defined(mt.n_alt), mt.n_alt == 1
+    wrong = (mt.reported_sex == MALE) & het
+    judged = called & mt.varies
+    counts = {
+        "n_variants": agg.count_where(mt.autosomal),
+        "n_called": agg.count_where(mt.autosomal & called),
+        "n_het": agg.count_where(mt.autosomal & het),
+        "n_judged": agg.count_where(mt.autosomal & judged),
+        "observed_hom": agg.count_where(mt.autosomal & judged & ~het),
+        "expected_hom": _exact(hl, agg.filter(mt.autosomal & judged, agg.sum(mt.hom_probability))),
+        "n_variants_x": agg.count_where(mt.x),
+        "n_right_x": agg.count_where(mt.x & called & ~wrong),
+        "n_called_x": agg.count_where(mt.x & judged),
+        "observed_hom_x": agg.count_where(mt.x & judged & ~het),
+        "expected_hom_x": _exact(hl, agg.filter(mt.x & judged, agg.sum(mt.hom_probability))),
+    }
+    return _exported(mt.select_cols(**counts).cols(), text=("s",)).set_index("s")
+
+
+def count_variants(cohort: Cohort) -> pd.DataFrame:
+    """Counts per variant; see :func:`gwasbone.cohort.statistics.variant_statistics`."""
+    hl = hail()
+    agg = hl.agg
+    source = cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist())
+    has_dosage = "dosage" in source.entry
+    mt = cohort.mt
+    x = mt.locus.in_x_nonpar()
+    mt = mt.annotate_entries(n_alt=hard_calls(mt), counts=~x | (mt.sex == FEMALE))
+    male, called = mt.sex == MALE, hl.is_defined(mt.dosage)
+    fields = {
+        "n": agg.count_where(called),
+        "n_men": agg.count_where(called & male),
+        "alt": _exact(hl, agg.sum(mt.dosage)),
+        "alt_men": _exact(hl, agg.filter(male, agg.sum(mt.dosage))),
+        "hom_ref": agg.count_where(mt.counts & (mt.n_alt == 0)),
+        "het": agg.count_where(mt.counts & (mt.n_alt == 1)),
+        "hom_alt": agg.count_where(mt.counts & (mt.n_alt == 2)),
+    }
+    if has_dosage:
+        fields |= {
+            "n_info": agg.count_where(mt.counts & called),
+            "sum_info": _exact(hl, agg.filter(mt.counts, agg.sum(mt.dosage))),
+            "squares_info": _exact(hl, agg.filter(mt.counts, agg.sum(mt.dosage**2))),
+        }
+    rows = mt.select_rows(**fields).rows().key_by()
+    rows = rows.transmute(
+        chromosome=rows.locus.contig,
+        position_bp=rows.locus.position,
+        ref=rows.alleles[0],
+        alt_allele=rows.alleles[1],
+    )
+    raw = _exported(rows, text=("chromosome", "ref", "alt_allele"))
+    raw = raw.rename(columns={"alt": "alt_copies", "alt_allele": "alt"})
+    raw["chromosome"] = chromosome_codes(raw["chromosome"])
+    table = cohort.variants.table
+    return table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+
+
+def _exact(hl: Any, number: Any) -> Any:
+    """A float as text: Hail writes floats to TSV with five significant digits."""
+    return hl.format("%.14e", hl.float64(number))
+
+
+def _exported(table: Any, *, text: tuple[str, ...]) -> pd.DataFrame:
+    """A Hail Table through a TSV file, which is several times faster than ``to_pandas``."""
+    import pyarrow.csv as pacsv
+
+    path = Path(temporary_path("statistics") + ".tsv")
+    table.export(str(path))
+    data = pacsv.read_csv(
+        path,
+        parse_options=pacsv.ParseOptions(delimiter="\t", quote_char=False),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(text, "string"), null_values=["NA", "null"]
+        ),
+    )
+    path.unlink()
+    return data.to_pandas()
