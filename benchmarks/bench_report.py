@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
@@ -18,6 +19,7 @@ import psutil
 from bench_data import Size
 from bench_timing import GWASBONE, PLINK2, SESSION, THREADS, Record
 
+import gwasbone
 from gwasbone.files import atomic_path
 from gwasbone.run_log import versions
 
@@ -54,6 +56,15 @@ def this_machine() -> Machine:
     )
 
 
+def source_hash() -> str:
+    """Eight digits that change with any of gwasbone's Python files."""
+    folder = Path(gwasbone.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(str(path.relative_to(folder)).encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
 def all_versions() -> dict[str, str]:
     """Versions of what computes, PLINK 2 included where it is installed."""
     found = versions()
@@ -72,6 +83,8 @@ class Run:
     load_before, load_after : the machine's load over one minute; above 1 before the start means
         that something else was running.
     n_failed : benchmarks that did not finish.
+    source, source_changed : short hash of gwasbone's own files when the run started, and whether
+        they had changed when it ended (somebody was editing: the rows are of several versions).
     """
 
     started: datetime
@@ -79,6 +92,8 @@ class Run:
     load_before: float
     load_after: float
     n_failed: int
+    source: str
+    source_changed: bool
     records: Sequence[Record]
 
 
@@ -91,6 +106,8 @@ def write_results(run: Run, folder: Path) -> Path:
         "load_before": run.load_before,
         "load_after": run.load_after,
         "n_failed": run.n_failed,
+        "source": run.source,
+        "source_changed": run.source_changed,
         "threads": THREADS,
         "machine": asdict(machine),
         "versions": found,
@@ -111,6 +128,7 @@ def write_results(run: Run, folder: Path) -> Path:
 def markdown(run: Run, machine: Machine, found: dict[str, str]) -> str:
     """The run as a table of jobs, with what a reader must know to judge it."""
     failed = f" {run.n_failed} benchmarks failed." if run.n_failed else ""
+    changed = " **The source changed during the run: measure again.**" if run.source_changed else ""
     heading = [
         "# Benchmarks",
         "",
@@ -122,44 +140,73 @@ def markdown(run: Run, machine: Machine, found: dict[str, str]) -> str:
         f"- {machine.cpu}, {machine.cores} cores ({THREADS} used by every program), "
         f"{machine.memory_gib:g} GiB, {machine.system}",
         "- " + ", ".join(f"{name} {version}" for name, version in found.items()),
+        f"- gwasbone's source: {run.source}.{changed}",
         "",
-        "Wall time in seconds, median of the rounds. *Shell* is the whole command with the start",
-        "of Python and the JVM, *in session* the Python call with Hail already running. Ratios are",
+        "Wall time in seconds, median of the rounds. Scans have six covariates. *Shell* is the",
+        "whole command with the start of Python and, where it needs one, the JVM; *in session* the",
+        "Python call with Hail already running, which writes no files of results. Ratios are",
         "gwasbone / PLINK 2: below 1 gwasbone is faster. Memory is the peak of the command with",
         "its JVM.",
         "",
-        "| Job | People × variants | Rounds | Shell s | In session s | PLINK 2 s | Ratio, shell "
-        "| Ratio, session | Shell MiB | PLINK 2 MiB |",
-        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| Job | People × variants | Engine | Rounds | Shell s | In session s | PLINK 2 s "
+        "| Ratio, shell | Ratio, session | Shell MiB | PLINK 2 MiB |",
+        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     return "\n".join([*heading, *_rows(run.records), ""])
 
 
 def _rows(records: Sequence[Record]) -> list[str]:
-    jobs: dict[tuple[str, Size], dict[str, Record]] = {}
+    """A row for each job, size and engine; the engines share the peer's time."""
+    jobs = list(dict.fromkeys(record.job for record in records))
+    peers = {(r.job, r.size): r for r in records if r.tool == PLINK2}
+    own: dict[tuple[str, Size, str], dict[str, Record]] = {}
     for record in records:
-        jobs.setdefault((record.job, record.size), {})[record.tool] = record
-    return [_row(job, size, by_tool) for (job, size), by_tool in jobs.items()]
+        if record.tool != PLINK2:
+            by_tool = own.setdefault((record.job, record.size, record.engine), {})
+            by_tool[record.tool] = record
+    return [
+        _row(*key, by_tool.get(GWASBONE), by_tool.get(SESSION), peers.get(key[:2]))
+        for key, by_tool in sorted(own.items(), key=lambda item: _order(jobs, *item[0]))
+    ]
 
 
-def _row(job: str, size: Size, by_tool: dict[str, Record]) -> str:
-    median = {tool: statistics.median(record.seconds) for tool, record in by_tool.items()}
-    peak = {tool: record.peak_rss_bytes for tool, record in by_tool.items()}
-    peer = median.get(PLINK2)
+def _order(jobs: list[str], job: str, size: Size, engine: str) -> tuple[int, int, str]:
+    return jobs.index(job), size.n_people, engine
 
-    def ratio(tool: str) -> str:
-        return _figure(median[tool] / peer) if tool in median and peer else "–"
 
+def _row(
+    job: str,
+    size: Size,
+    engine: str,
+    shell: Record | None,
+    session: Record | None,
+    peer: Record | None,
+) -> str:
     cells = [
         job,
         f"{size.n_people:,} × {size.n_variants:,}",
+        engine,
         str(size.rounds),
-        *(_figure(median.get(tool)) for tool in (GWASBONE, SESSION, PLINK2)),
-        ratio(GWASBONE),
-        ratio(SESSION),
-        *(f"{b / _MIB:,.0f}" if (b := peak.get(tool)) else "–" for tool in (GWASBONE, PLINK2)),
+        *(_figure(_median_s(record)) for record in (shell, session, peer)),
+        _ratio(shell, peer),
+        _ratio(session, peer),
+        *(_mebibytes(record) for record in (shell, peer)),
     ]
     return f"| {' | '.join(cells)} |"
+
+
+def _median_s(record: Record | None) -> float | None:
+    return None if record is None else statistics.median(record.seconds)
+
+
+def _ratio(own: Record | None, peer: Record | None) -> str:
+    seconds, peer_seconds = _median_s(own), _median_s(peer)
+    return _figure(seconds / peer_seconds if seconds and peer_seconds else None)
+
+
+def _mebibytes(record: Record | None) -> str:
+    peak = record.peak_rss_bytes if record is not None else None
+    return "–" if peak is None else f"{peak / _MIB:,.0f}"
 
 
 def _figure(value: float | None) -> str:

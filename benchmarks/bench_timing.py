@@ -31,6 +31,7 @@ class Record:
 
     Parameters
     ----------
+    engine : of gwasbone: ``blocks``, ``hail`` or ``auto``; empty for a peer.
     seconds : (rounds,) wall times.
     peak_rss_bytes : largest resident memory of the command and its children together over all
         rounds, sampled at least every 0.2 s; None for calls in a session, and for commands too
@@ -39,6 +40,7 @@ class Record:
 
     job: str
     tool: str
+    engine: str
     size: Size
     seconds: tuple[float, ...]
     peak_rss_bytes: int | None
@@ -61,7 +63,14 @@ class Stopwatch:
     _peak_rss_bytes: int = field(default=0, init=False)
 
     def shell(
-        self, job: str, tool: str, size: Size, commands: Sequence[Sequence[str]], *, makes: str
+        self,
+        job: str,
+        tool: str,
+        size: Size,
+        commands: Sequence[Sequence[str]],
+        *,
+        makes: str,
+        engine: str = "auto",
     ) -> None:
         """Time commands run one after the other, each round in a new folder.
 
@@ -80,20 +89,26 @@ class Stopwatch:
             for command in commands:
                 self._peak_rss_bytes = max(self._peak_rss_bytes, run_command(command, folder))
 
-        self._time(job, tool, size, work, setup=setup)
+        engine = engine if tool == GWASBONE else ""
+        self._time(job, tool, engine, size, work, setup=setup)
         assert (self.folder / "round_0" / makes).stat().st_size > 0
 
-    def session(self, job: str, size: Size, work: Callable[[], Any]) -> Any:
+    def session(
+        self, job: str, size: Size, work: Callable[[], Any], *, engine: str = "auto"
+    ) -> Any:
         """Time a call and give its last result."""
-        return self._time(job, SESSION, size, work)
+        return self._time(job, SESSION, engine, size, work)
 
-    def _time(self, job: str, tool: str, size: Size, work: Callable[..., Any], **how: Any) -> Any:
+    def _time(
+        self, job: str, tool: str, engine: str, size: Size, work: Callable[..., Any], **how: Any
+    ) -> Any:
         self.benchmark.group = f"{job}, {size}"
-        self.benchmark.extra_info.update(job=job, tool=tool, size=str(size))
+        self.benchmark.extra_info.update(job=job, tool=tool, engine=engine, size=str(size))
         result = self.benchmark.pedantic(work, rounds=size.rounds, iterations=1, **how)
         if self.benchmark.stats is not None:
             seconds = tuple(self.benchmark.stats.stats.data)
-            self.records.append(Record(job, tool, size, seconds, self._peak_rss_bytes or None))
+            peak = self._peak_rss_bytes or None
+            self.records.append(Record(job, tool, engine, size, seconds, peak))
         return result
 
 

@@ -18,11 +18,11 @@ from typing import Any
 
 import pytest
 from bench_data import BenchData, Size, bench_data
-from bench_report import Run, write_results
+from bench_report import Run, source_hash, write_results
 from bench_timing import GWASBONE, PLINK2, Record, Stopwatch
 
 _RECORDS = pytest.StashKey[list[Record]]()
-_START = pytest.StashKey[tuple[datetime, float]]()
+_START = pytest.StashKey[tuple[datetime, float, str]]()
 
 #: Share of the machine's memory for the JVM of this process; commands start their own beside it.
 _SESSION_MEMORY_SHARE = 0.25
@@ -30,7 +30,7 @@ _SESSION_MEMORY_SHARE = 0.25
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RECORDS] = []
-    config.stash[_START] = (datetime.now().astimezone(), os.getloadavg()[0])
+    config.stash[_START] = (datetime.now().astimezone(), os.getloadavg()[0], source_hash())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,13 +42,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     records = session.config.stash[_RECORDS]
     if not records or exitstatus == pytest.ExitCode.INTERRUPTED:
         return
-    started, load_before = session.config.stash[_START]
+    started, load_before, source = session.config.stash[_START]
     run = Run(
         started=started,
         ended=datetime.now().astimezone(),
         load_before=load_before,
         load_after=os.getloadavg()[0],
         n_failed=session.testsfailed,
+        source=source,
+        source_changed=source_hash() != source,
         records=records,
     )
     given = os.environ.get("GWASBONE_BENCH_RESULTS")

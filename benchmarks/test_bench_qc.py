@@ -31,11 +31,11 @@ def test_prune(size, tool, data, stopwatch):
     """``gwasbone prune``. Peer: ``plink2 --indep-pairwise 500kb 0.1``, the same variants."""
     bfile = data(size).bfile
     if tool == GWASBONE:
-        rule = ["--window", "500kb", "--r2", "0.1", "--keep-long-range-ld"]
+        rule = ["--window", "500kb", "--r2", "0.1", "--keep-long-range-ld", "--engine", "blocks"]
         command = gwasbone("prune", "--bfile", bfile, "--build", BUILD, *rule)
     else:
         command = plink2("--bfile", bfile, "--indep-pairwise", "500kb", "0.1")
-    stopwatch.shell(JOB_PRUNE, tool, size, [command], makes="out.prune.in")
+    stopwatch.shell(JOB_PRUNE, tool, size, [command], makes="out.prune.in", engine="blocks")
 
 
 @MEDIUM_ONLY

@@ -42,11 +42,13 @@ class StageRun:
     config : the study.
     stage : its name.
     folder : where the stage writes; it takes its final name when the stage ends.
+    threads : cores that it may use; all where None.
     """
 
     config: StudyConfig
     stage: str
     folder: Path
+    threads: int | None = None
 
     def finished(self, stage: str) -> Path:
         """The folder of an earlier stage."""
@@ -126,6 +128,7 @@ def run_study(
     *,
     until: str | None = None,
     force: bool = False,
+    threads: int | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> None:
     """Run the stages that are not up to date, in order.
@@ -134,6 +137,7 @@ def run_study(
     ----------
     until : the last stage to run.
     force : run all, up to date or not.
+    threads : cores that a stage may use; all by default.
     say : told one line per stage.
 
     Raises
@@ -149,11 +153,16 @@ def run_study(
     last = names.index(until) if until is not None else len(names) - 1
     with _alone_in(config.output):
         _clear_partial(config.output)
-        _run_stages(config, stages[: last + 1], force=force, say=say)
+        _run_stages(config, stages[: last + 1], force=force, threads=threads, say=say)
 
 
 def _run_stages(
-    config: StudyConfig, stages: Sequence[Stage], *, force: bool, say: Callable[[str], None]
+    config: StudyConfig,
+    stages: Sequence[Stage],
+    *,
+    force: bool,
+    threads: int | None,
+    say: Callable[[str], None],
 ) -> None:
     hashes = Hashes.load(config.output / _HASHES)
     for stage in stages:
@@ -165,7 +174,7 @@ def _run_stages(
             continue
         log.info("stage %s runs: %s", stage.name, why)
         started = time.monotonic()
-        summary = _run_stage(config, stage, wanted, hashes)
+        summary = _run_stage(config, stage, wanted, hashes, threads=threads)
         hashes.save()
         say(f"{stage.name:<12} {time.monotonic() - started:6.1f} s  {summary}")
 
@@ -245,7 +254,14 @@ def _why_stale(folder: Path, wanted: dict[str, Any], hashes: Hashes) -> str | No
     return None
 
 
-def _run_stage(config: StudyConfig, stage: Stage, wanted: dict[str, Any], hashes: Hashes) -> str:
+def _run_stage(
+    config: StudyConfig,
+    stage: Stage,
+    wanted: dict[str, Any],
+    hashes: Hashes,
+    *,
+    threads: int | None,
+) -> str:
     final = config.output / stage.name
     partial = config.output / f".{stage.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
@@ -253,7 +269,7 @@ def _run_stage(config: StudyConfig, stage: Stage, wanted: dict[str, Any], hashes
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     clock = time.monotonic()
     try:
-        summary = stage.run(StageRun(config, stage.name, partial))
+        summary = stage.run(StageRun(config, stage.name, partial, threads))
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

@@ -88,7 +88,12 @@ def command(**options: Any) -> None:
         phenotypes = _phenotypes(options, config, request, context.id_rule)
         cohort = filtered(context.cohort(), options)
         results = run_scan(
-            cohort, request, phenotypes, folder / context.out.name, folder=folder / "tables"
+            cohort,
+            request,
+            phenotypes,
+            folder / context.out.name,
+            threads=options["threads"],
+            folder=folder / "tables",
         )
         _publish(folder, paths)
         summary = scan_summary(results).round({"lambda_gc": 4, "top_neg_log10_p": 2})

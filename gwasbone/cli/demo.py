@@ -38,7 +38,7 @@ def command(folder: Path, **options: Any) -> None:
         click.echo(made)
         config = load_config(folder / "study.toml")
         start_session_options(options, config.output / "study")
-        run_study(config, STAGES, say=click.echo)
+        run_study(config, STAGES, threads=options["threads"], say=click.echo)
     click.echo(f"\ndone in {time.monotonic() - started:.0f} s; the pages:")
     for page in sorted(config.output.glob("*/*.html")):
         click.echo(f"  {page}")

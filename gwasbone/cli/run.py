@@ -39,4 +39,11 @@ def command(path: Path, until: str | None, **options: Any) -> None:
         run_log(Path(f"{out}.log"), command=command_line(), options=shown),
         full_disk_named(config.output),
     ):
-        run_study(config, STAGES, until=until, force=options["force"], say=click.echo)
+        run_study(
+            config,
+            STAGES,
+            until=until,
+            force=options["force"],
+            threads=options["threads"],
+            say=click.echo,
+        )

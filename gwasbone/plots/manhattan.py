@@ -80,7 +80,7 @@ def manhattan(
     suggestive: float | None = 1e-5,
     y_max: float | None = None,
     max_labels: int = 25,
-    width_px: int = 1040,
+    width_px: int = 980,
     height_px: int = 400,
 ) -> figure:
     """Draw −log₁₀ p along the genome, with lead variants named.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
-from bokeh.models import Div
+from bokeh.models import Div, InlineStyleSheet
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import StudyConfig
@@ -42,7 +42,7 @@ def write_index(config: StudyConfig, cohort: Cohort, path: Path) -> None:
     )
     sections = [
         ("People", funnel(cohort.people.funnel(), noun="people", title="From all to kept people")),
-        ("Pages", Div(text=f"<ul>{items}</ul>")),
+        ("Pages", Div(text=f"<ul>{items}</ul>", stylesheets=[_STYLE])),
         ("Scans", _table(output / "scans" / SUMMARY)),
         ("Lead variants", _table(output / "leads" / LEADS)),
     ]
@@ -60,10 +60,21 @@ def page_name(path: Path) -> str:
     return f"{trait}: {'QQ' if kind == 'qq' else 'Manhattan'} plot"
 
 
+#: Bokeh puts a Div into a tree of its own, which the page's style does not reach.
+_STYLE = InlineStyleSheet(
+    css="""
+    table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+    th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid #e6e9ec; }
+    th:first-child, td:first-child { text-align: left; }
+    ul { padding-left: 18px; line-height: 1.6; font-size: 14px; }
+    """
+)
+
+
 def _table(path: Path) -> Div:
     if not path.exists():
         return Div(text="<p>none</p>")
-    table = pd.read_csv(path, sep="\t")
+    table = pd.read_csv(path, sep="\t", dtype={"chromosome": str})
     shown = [name for name in _COLUMNS if name in table]
     text = table[shown].to_html(index=False, border=0, float_format=lambda v: f"{v:.4g}")
-    return Div(text=text)
+    return Div(text=text, stylesheets=[_STYLE])

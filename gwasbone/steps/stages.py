@@ -175,7 +175,14 @@ def _scans(run: StageRun) -> str:
         more=principal_component_table(run.config),
     )
     cohort = study_cohort(run.config, before=run.stage)
-    results = run_scan(cohort, request, phenotypes, run.folder / SCAN, folder=run.folder / RESULTS)
+    results = run_scan(
+        cohort,
+        request,
+        phenotypes,
+        run.folder / SCAN,
+        threads=run.threads,
+        folder=run.folder / RESULTS,
+    )
     summary = scan_summary(results)
     people.write_table(summary, run.folder / SUMMARY, index=False)
     return "; ".join(

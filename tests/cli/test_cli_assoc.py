@@ -102,7 +102,7 @@ def planned(tmp_path: Path, capfd, monkeypatch: pytest.MonkeyPatch):
 
     plans: list[Planned] = []
 
-    def stop(cohort, request, phenotypes, prefix, *, folder):
+    def stop(cohort, request, phenotypes, prefix, *, threads, folder):
         plans.append(Planned(cohort, request, phenotypes))
         raise EnoughError("enough")
 
@@ -147,7 +147,7 @@ def test_what_the_log_and_the_screen_say(scan, cohort):
         assert f"option {option}" in log
     assert re.search(r"genotypes: \S+genotypes.bed, 200 people, 300 variants", log)
     assert re.search(r"--chr 1 removes \d+ variants", log)
-    assert re.search(r"minor-allele frequency .*0\.06 removes \d+ variants", log)
+    assert re.search(r"minor-allele frequency .*0\.06.* removes \d+ variants", log)
     kept = int(re.findall(r"kept: 200 people, (\d+) variants", log)[-1])
     assert kept == len(done.tested()) + len(done.untested())
     assert re.search(r"bmd_spine: n = \d+, 2 covariates", log)
@@ -331,7 +331,8 @@ def test_a_scan_of_the_vcf_gives_the_same(cohort, base, tmp_path, capfd):
     assert main([*arguments, "--cat-covar", "array"]) == 0, capfd.readouterr().err
     from_vcf, from_bed = _table(Path(f"{out}.bmd_spine.tsv.gz")), base.tested()
     autosomal = from_bed[from_bed["chromosome"] < 23]
-    pd.testing.assert_frame_equal(from_vcf, autosomal, check_exact=False, rtol=1e-5)
+    # the engines differ: of .bed files blocks are multiplied in float32
+    pd.testing.assert_frame_equal(from_vcf, autosomal, check_exact=False, rtol=1e-4, atol=1e-6)
 
 
 def test_a_glob_that_the_shell_wrote_out():

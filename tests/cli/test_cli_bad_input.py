@@ -14,6 +14,7 @@ import pytest
 from small_cohort import SmallCohort, gwasbone, left_by, make_small_cohort, one_line_error
 
 from gwasbone.cli import COMMANDS, NOT_BUILT, main
+from gwasbone.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -266,7 +267,8 @@ def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, s
 )
 def test_what_is_not_built_says_so(tmp_path, monkeypatch, capfd, arguments):
     monkeypatch.chdir(tmp_path)
-    assert "not built yet" in one_line_error(arguments, capfd, code=2)
+    line = one_line_error(arguments, capfd, code=2)
+    assert "not built yet" in line or "built for linear scans only" in line
     assert list(tmp_path.iterdir()) == []
 
 
@@ -318,6 +320,14 @@ def test_an_error_nobody_planned_for_is_one_line(cohort, out, capfd, monkeypatch
     monkeypatch.setattr("gwasbone.steps.scan.associate", fail)
     line = _refused(cohort.assoc(out), out, capfd)
     assert line == "error: unexpected RuntimeError: Java stack (give --debug for the traceback)"
+
+
+def test_a_message_of_several_lines_becomes_one(cohort, out, capfd, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise InputError("line 3:\n  expected a number")
+
+    monkeypatch.setattr("gwasbone.steps.scan.associate", fail)
+    assert _refused(cohort.assoc(out), out, capfd) == "error: line 3: expected a number"
 
 
 def test_the_log_of_a_failed_run_stays_and_ends_with_the_error(cohort, out, capfd):

@@ -235,6 +235,9 @@ def test_a_killed_run_leaves_the_old_or_the_new_and_goes_on(config, pause):
         assert (config.output / "page" / "page").read_text() == "first 10 one"
     else:
         assert {".page.old", ".page.partial"} <= left
+        # a run that does not get as far as the page puts the old one back
+        assert ran(config, until="count") == []
+        assert (config.output / "page" / "page").read_text() == "first 10 one"
     assert (config.output / "read" / "text").read_text() == "other"
     assert ran(config) == ["page"]
     assert (config.output / "page" / "page").read_text() == "other 10 one"
