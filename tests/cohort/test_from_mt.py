@@ -56,7 +56,5 @@ def test_association_of_a_plain_matrix_table(hail_session):
     )
     results = gb.associate(mt, y=mt.bmd, covariates=[mt.age])
     table = results.table("bmd")
-    ht = hl.linear_regression_rows(
-        y=mt.bmd, x=mt.GT.n_alt_alleles(), covariates=[1.0, mt.age]
-    )
+    ht = hl.linear_regression_rows(y=mt.bmd, x=mt.GT.n_alt_alleles(), covariates=[1.0, mt.age])
     assert table["beta"].tolist() == pytest.approx(ht.beta.collect(), rel=1e-6, nan_ok=True)

@@ -60,7 +60,9 @@ def test_the_ancestry_filter_on_all_populations(vcf_cohort, components, panel, t
     cohort = gb.british_ancestry(vcf_cohort, components.scores, group, reference=("EUR",))
     kept = cohort.people.kept
     european = (group == "EUR").to_numpy()
-    print(f"\nkept {kept[european].sum()} of 19 EUR; removed {(~kept[~european]).sum()} of 81 others")
+    print(
+        f"\nkept {kept[european].sum()} of 19 EUR; removed {(~kept[~european]).sum()} of 81 others"
+    )
     assert kept[european].sum() == 19
     assert (~kept[~european]).sum() >= 80
     page = Path(tmp_path / "pca.html")
