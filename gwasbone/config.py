@@ -240,10 +240,14 @@ class StudyConfig:
         return self.folder / self.study.output
 
     def path(self, name: str | None) -> str | None:
-        """A path of the file, resolved against its folder; remote ones (``gs://``) as they are."""
-        if name is None or "://" in name or Path(name).is_absolute():
-            return name
-        return str(self.folder / name)
+        """Paths of the file, separated by commas, resolved against its folder.
+
+        Remote ones (``gs://``) stay as they are.
+        """
+        if name is None:
+            return None
+        parts = [part.strip() for part in name.split(",")]
+        return ",".join(p if "://" in p else str(self.folder / p) for p in parts)
 
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""

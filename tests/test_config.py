@@ -211,3 +211,9 @@ def test_any_text_survives_toml(text):
 @pytest.mark.parametrize("value", [1, -3, 0.1, 1e-300, 5e-8, True, False, ["a", "b"], []])
 def test_any_value_survives_toml(value):
     assert tomllib.loads(f"x = {toml_value(value)}") == {"x": value}
+
+
+def test_a_list_of_paths_resolves_each_against_the_file(tmp_path):
+    config = StudyConfig(folder=tmp_path)
+    assert config.path("a,/b, gs://c/d") == f"{tmp_path}/a,/b,gs://c/d"
+    assert config.path(None) is None

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pandas as pd
-from bokeh.models import Div, InlineStyleSheet
+from bokeh.models import Div
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import StudyConfig
@@ -60,15 +60,14 @@ def page_name(path: Path) -> str:
     return f"{trait}: {'QQ' if kind == 'qq' else 'Manhattan'} plot"
 
 
-#: Bokeh puts a Div into a tree of its own, which the page's style does not reach.
-_STYLE = InlineStyleSheet(
-    css="""
-    table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
-    th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid #e6e9ec; }
-    th:first-child, td:first-child { text-align: left; }
-    ul { padding-left: 18px; line-height: 1.6; font-size: 14px; }
-    """
-)
+#: Bokeh puts a Div into a tree of its own, which the page's style does not reach. Text, since a
+#: style sheet model could belong to one page only.
+_STYLE = """
+table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; }
+th, td { padding: 3px 12px 3px 0; text-align: right; border-bottom: 1px solid #e6e9ec; }
+th:first-child, td:first-child { text-align: left; }
+ul { padding-left: 18px; line-height: 1.6; font-size: 14px; }
+"""
 
 
 def _table(path: Path) -> Div:
