@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special, stats
+from scipy import special
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.table import numbers
@@ -124,7 +124,8 @@ def rank_inverse_normal(y: npt.ArrayLike) -> FloatArray:
     array([-0.8694,  0.8694,  0.    ])
     """
     y = np.asarray(y, dtype=np.float64)
-    ranks = stats.rankdata(y, method="average")
+    # pandas ranks as scipy.stats does, whose import would cost every scan 0.3 s
+    ranks = pd.Series(y).rank(method="average").to_numpy()
     return np.asarray(special.ndtri((ranks - BLOM_OFFSET) / (len(y) + 1 - 2 * BLOM_OFFSET)))
 
 

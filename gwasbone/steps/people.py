@@ -156,13 +156,19 @@ def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str
     return sections
 
 
-def qc_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
-    """Write the page of people and variants."""
+def write_page(
+    sections: list[tuple[str, object]], path: Path, *, title: str, subtitle: str = ""
+) -> None:
+    """Write sections as one page; see :func:`gwasbone.plots.page.save_page`."""
     from gwasbone.plots.page import save_page
 
-    sections = people_sections(cohort, thresholds) + variant_sections(cohort, thresholds)
-    save_page(
-        sections,
+    save_page(sections, path, title=title, subtitle=subtitle)
+
+
+def qc_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
+    """Write the page of people and variants."""
+    write_page(
+        people_sections(cohort, thresholds) + variant_sections(cohort, thresholds),
         path,
         title=title,
         subtitle=f"{funnel_summary(cohort.people)}. {funnel_summary(cohort.variants)}.",

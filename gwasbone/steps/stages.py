@@ -1,4 +1,8 @@
-"""The stages of a study, in order; each reads, calls, writes, and fits on a screen."""
+"""The stages of a study, in order; each reads, calls, writes, and fits on a screen.
+
+Bokeh is imported where a page is drawn: every command in a study folder reads this module, to say
+whether stages are up to date.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,6 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import qc_people, qc_variants
 from gwasbone.config import StudyConfig
 from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
-from gwasbone.plots.page import save_page
 from gwasbone.steps import components, people
 from gwasbone.steps.cohort_files import (
     LEADS,
@@ -29,7 +32,6 @@ from gwasbone.steps.cohort_files import (
     read_study_genotypes,
     study_cohort,
 )
-from gwasbone.steps.index import write_index
 from gwasbone.steps.scan import (
     ScanRequest,
     expand_request,
@@ -69,7 +71,7 @@ def _people(run: StageRun) -> str:
     cohort = qc_people(study_cohort(run.config, before=run.stage), run.config.qc, biobank=biobank)
     _write(run, cohort)
     people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
-    save_page(
+    people.write_page(
         people.people_sections(cohort, run.config.qc),
         run.folder / "people.html",
         title=f"{run.config.study.name}: quality control of people",
@@ -121,7 +123,7 @@ def _variants(run: StageRun) -> str:
     _write(run, cohort)
     people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
     people.write_lists(cohort, run.folder / "kept")
-    save_page(
+    people.write_page(
         people.variant_sections(cohort, run.config.qc),
         run.folder / "variants.html",
         title=f"{run.config.study.name}: quality control of variants",
@@ -199,6 +201,8 @@ def _leads(run: StageRun) -> str:
 
 
 def _pages(run: StageRun) -> str:
+    from gwasbone.steps.index import write_index
+
     write_index(run.config, study_cohort(run.config, before=run.stage), run.folder / "index.html")
     return str(run.config.output / "pages" / "index.html")
 
