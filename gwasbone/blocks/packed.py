@@ -106,6 +106,14 @@ class CallCounts:
         """Copies of ALT."""
         return self.het + 2 * self.hom_alt
 
+    def exchanged(self, rows: npt.NDArray[np.bool_]) -> CallCounts:
+        """Counts with the other allele counted in some rows, (m,) bool."""
+        return CallCounts(
+            het=self.het,
+            hom_alt=np.where(rows, self.hom_ref, self.hom_alt),
+            hom_ref=np.where(rows, self.hom_alt, self.hom_ref),
+        )
+
 
 def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
     """Count genotypes among the people of a mask (see :meth:`PeopleColumns.mask`)."""
@@ -150,50 +158,77 @@ def _gather_table(values: npt.NDArray[np.float32]) -> npt.NDArray[np.complex128]
 
 
 _GATHER, _GATHER_CALLED, _GATHER_HET = map(_gather_table, (_COPIES, _CALLED, _HET))
+_GATHER_SQUARES = _gather_table(_COPIES**2)
 
 
-def decode(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """(m, b) bytes -> (m, 4b) copies of ALT, missing as 0."""
-    return _GATHER[packed].view(np.float32)
+def decode(packed: npt.NDArray[np.uint8], *, squares: bool = False) -> npt.NDArray[np.float32]:
+    """(m, b) bytes -> (m, 4b) copies of ALT, or their squares, missing as 0."""
+    return (_GATHER_SQUARES if squares else _GATHER)[packed].view(np.float32)
 
 
 def multiply(
     words: Words,
-    W: npt.NDArray[np.float32],
+    W: npt.NDArray[np.floating],
     *,
+    squares: bool = False,
     tile_rows: int = 64,
     tile_bytes: int = 1250,
 ) -> npt.NDArray[np.float64]:
-    """G @ W for packed calls G (m, slots), missing as 0, and W (slots, c).
+    """G @ W for packed calls G (m, slots), or their squares, missing as 0, and W (slots, c).
 
-    Tiles are decoded within the processor's cache and multiplied in float32; sums over tiles of
-    people are float64, so the error does not grow with the number of people.
+    Tiles are decoded within the processor's cache and multiplied in the precision of W (float32,
+    where float64 is not needed); sums over tiles of people are float64, so the error does not
+    grow with the number of people.
     """
     packed = words.view(np.uint8)
     result = np.zeros((len(words), W.shape[1]))
     for top in range(0, len(words), tile_rows):
         rows = slice(top, top + tile_rows)
         for left in range(0, packed.shape[1], tile_bytes):
-            G = decode(packed[rows, left : left + tile_bytes])
+            G = decode(packed[rows, left : left + tile_bytes], squares=squares)
             result[rows] += G @ W[4 * left : 4 * left + G.shape[1]]
+    return result
+
+
+def multiply_transposed(
+    words: Words,
+    S: npt.NDArray[np.floating],
+    *,
+    tile_rows: int = 512,
+    tile_bytes: int = 128,
+) -> npt.NDArray[np.float64]:
+    """(slots, c) G' @ S for packed calls G (m, slots), missing as 0, and S (m, c).
+
+    As :func:`multiply`: in the precision of S within tiles, float64 over tiles of variants.
+    """
+    packed = words.view(np.uint8)
+    result = np.zeros((4 * packed.shape[1], S.shape[1]))
+    for left in range(0, packed.shape[1], tile_bytes):
+        for top in range(0, len(words), tile_rows):
+            G = decode(packed[top : top + tile_rows, left : left + tile_bytes])
+            G = G.astype(S.dtype, copy=False)
+            result[4 * left : 4 * left + G.shape[1]] += G.T @ S[top : top + tile_rows]
     return result
 
 
 def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
     """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
-    low, high = words & mask, (words >> _ONE) & mask
-    missing = low & ~high
-    row, word = np.nonzero(missing)
-    if len(row) == 0:
+    missing = (words & mask & ~(words >> _ONE)).ravel()
+    word = np.flatnonzero(missing)
+    if len(word) == 0:
         return None
-    shifts = np.arange(PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
-    bits = (missing[row, word][:, None] >> shifts) & _ONE
-    hit, slot = np.nonzero(bits)
-    columns = word[hit] * PEOPLE_PER_WORD + slot
-    counts = np.bincount(row[hit], minlength=len(words))
-    indptr = np.concatenate([[0], np.cumsum(counts)])
+    left, places = missing[word], []
+    while len(word):
+        # missing calls are few: one is taken off each word that has any, until none has
+        lowest = left & (~left + _ONE)
+        places.append(word * PEOPLE_PER_WORD + np.bitwise_count(lowest - _ONE) // 2)
+        left = left ^ lowest
+        word, left = word[left != 0], left[left != 0]
+    place = np.sort(np.concatenate(places))
     shape = (len(words), words.shape[1] * PEOPLE_PER_WORD)
-    return sparse.csr_array((np.ones(len(hit), dtype=np.float32), columns, indptr), shape=shape)
+    indptr = np.searchsorted(place, np.arange(len(words) + 1) * shape[1])
+    ones = np.ones(len(place), dtype=np.float32)
+    return sparse.csr_array((ones, place % shape[1], indptr), shape=shape)
 
 
 def sum_over_variants(

@@ -2,21 +2,28 @@
 
 Each variant with allele frequency p is centred at 2p and divided by √(2p(1 − p)·m), m variants in
 all, missing calls at the mean; components are the singular vectors of that matrix, so eigenvalues
-are those of the genetic relationship matrix (Price et al. 2006, Nat Genet 38:904).
+are those of the genetic relationship matrix (Price et al. 2006, Nat Genet 38:904). Variants that do
+not vary are left out and not counted in m.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.blocks import packed
+from gwasbone.blocks.mapping import map_blocks
+from gwasbone.blocks.packed import Words
+from gwasbone.blocks.pca import leading_components
 from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY, Cohort
+from gwasbone.cohort.packed_calls import CALLS_PER_BLOCK, PackedCalls
+from gwasbone.cohort.plink_files import BedSource
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES
 
@@ -25,7 +32,7 @@ log = logging.getLogger(__name__)
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
 _READ_TOGETHER = 1024
-_CALLS_PER_PARTITION = 5_000_000
+_LEAST_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -53,9 +60,14 @@ class PrincipalComponents:
 
 
 def principal_components(
-    cohort: Cohort, variants: pd.Index | npt.ArrayLike | None = None, *, k: int = 10
+    cohort: Cohort,
+    variants: pd.Index | npt.ArrayLike | None = None,
+    *,
+    k: int = 10,
+    engine: Literal["auto", "blocks", "hail"] = "auto",
+    seed: int = 0,
 ) -> PrincipalComponents:
-    """Principal components of the kept people by Hail's ``hwe_normalized_pca``.
+    """Principal components of the kept people.
 
     Leave out relatives first (:func:`gwasbone.cohort.relatedness.exclude_related`), or families
     become components; :func:`project` gives them scores afterwards.
@@ -66,57 +78,110 @@ def principal_components(
         :func:`gwasbone.cohort.prune.prune` returns) or a mask over it; by default those pruned at
         r² 0.1 in 500 kb with MAF above 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
+    engine : ``blocks`` reads packed calls of .bed files
+        (:func:`gwasbone.blocks.pca.leading_components`), ``hail`` is ``hl.hwe_normalized_pca`` on
+        any source; ``auto`` takes blocks where it can. Both give the same components.
+    seed : of the random vectors that ``blocks`` starts from in large cohorts.
 
     Raises
     ------
     UsageError
-        Fewer people or variants than components ask for.
+        Fewer people or variants than components ask for, or ``blocks`` for another source.
+
+    Notes
+    -----
+    With missing calls ``plink2 --pca approx`` has the same eigenvalues. PLINK's exact way divides
+    the sum of a pair of people by the variants called in both, so its are larger by about twice
+    the share of calls missing.
 
     Examples
     --------
     >>> pcs = principal_components(cohort, prune(cohort, maf=0.05).index)   # doctest: +SKIP
     """
-    from gwasbone.cohort.selected import autosomal_calls
-    from gwasbone.session import hail, temporary_path
-
+    by_blocks = _by_blocks(cohort, engine)
+    table = cohort.variants.table
     mask = cohort.variants.kept & _mask(cohort, variants)
-    autosomal = cohort.variants.table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
-    n, m = cohort.people.n_kept, int((mask & autosomal).sum())
+    mask &= table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
+    n, m = cohort.people.n_kept, int(mask.sum())
     if k < 1 or min(n, m) <= k:
         raise UsageError(
             f"principal components: expected more people and variants than the {k} components, "
             f"got {n} people and {m} autosomal variants"
         )
-    hl = hail()
-    # Read once for each Lanczos step: what is selected is a small part of the file, and every
-    # partition is a task each time.
-    mt = autosomal_calls(cohort, mask).checkpoint(temporary_path("components") + ".mt")
-    mt = mt.naive_coalesce(1 + n * m // _CALLS_PER_PARTITION)
-    mt = mt.annotate_rows(frequency=hl.agg.mean(mt.GT.n_alt_alleles()) / 2)
-    log.info("principal components: %d people, %d variants", n, m)
-    eigenvalues, scores, loadings = hl.hwe_normalized_pca(mt.GT, k=k, compute_loadings=True)
-    names = [f"PC{j + 1}" for j in range(k)]
-    scores = scores.key_by()
-    score_table = _numbers(scores, scores.scores, names, {"s": scores.s}).set_index("s")
-    loadings = loadings.annotate(frequency=mt.index_rows(loadings.key).frequency).key_by()
-    loading_table = _numbers(
-        loadings,
-        loadings.loadings,
-        names,
-        {
-            "chromosome": loadings.locus.contig,
-            "position_bp": loadings.locus.position,
-            "ref": loadings.alleles[0],
-            "alt": loadings.alleles[1],
-            "frequency": hl.format("%.14e", loadings.frequency),
-        },
-    )
-    signs = _signs(loading_table[names].to_numpy())
-    score_table = (score_table[names] * signs).reindex(cohort.people.kept_table().index)
-    loading_table[names] *= signs
-    return PrincipalComponents(
-        score_table, _placed(loading_table, cohort, names), np.array(eigenvalues, dtype=float)
-    )
+    log.info(
+        "principal components by %s: %d people, %d variants",
+        "blocks" if by_blocks else "hail", n, m,
+    )  # fmt: skip
+    if by_blocks:
+        eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed)
+    else:
+        from gwasbone.cohort.pca_hail import hail_components
+
+        eigenvalues, scores, loadings = hail_components(cohort, mask, k)
+    names = list(scores.columns)
+    signs = _signs(loadings[names].to_numpy())
+    loadings[names] *= signs
+    return PrincipalComponents(scores * signs, loadings, eigenvalues)
+
+
+_Components = tuple[npt.NDArray[np.float64], pd.DataFrame, pd.DataFrame]
+
+
+def _by_blocks(cohort: Cohort, engine: str) -> bool:
+    if engine not in ("auto", "blocks", "hail"):
+        raise UsageError(
+            f"principal components: expected engine auto, blocks or hail, got {engine!r}"
+        )
+    is_packed = isinstance(cohort.source, BedSource)
+    if engine == "blocks" and not is_packed:
+        raise UsageError(
+            f"principal components: engine blocks reads .bed files, the cohort is "
+            f"{cohort.source.describe()}: use engine auto or hail"
+        )
+    return is_packed and engine != "hail"
+
+
+@dataclass(frozen=True)
+class _BlocksOf(Sequence[Words]):
+    """Packed calls of rows of the variant table, read when a block is asked for."""
+
+    calls: PackedCalls
+    variants: pd.DataFrame
+    n_people: int
+
+    @property
+    def _rows(self) -> int:
+        # a sum over variants is kept for each person: blocks of few variants would be all sums
+        return max(_LEAST_ROWS, CALLS_PER_BLOCK // self.n_people)
+
+    def __len__(self) -> int:
+        return -(-len(self.variants) // self._rows)
+
+    def rows(self, i: int) -> slice:
+        return slice(i * self._rows, (i + 1) * self._rows)
+
+    def __getitem__(self, i: Any) -> Words:
+        return self.calls.words(self.variants.iloc[self.rows(i)])
+
+
+def _components_by_blocks(
+    cohort: Cohort, mask: npt.NDArray[np.bool_], k: int, seed: int
+) -> _Components:
+    calls = PackedCalls.of(cohort)
+    table = cohort.variants.table.loc[mask]
+    blocks = _BlocksOf(calls, table, cohort.people.n_kept)
+    found = leading_components(blocks, calls.columns, k=k, seed=seed)
+    names = _names(k)
+    people = cohort.people.kept_table().index
+    scores = pd.DataFrame(found.people * np.sqrt(found.eigenvalues), index=people, columns=names)
+    numbers = pd.DataFrame(found.loadings, index=table.index, columns=names)
+    numbers.insert(0, "frequency", found.frequency)
+    loadings = table[list(VARIANT_COLUMNS)].rename_axis("variant").join(numbers)
+    return found.eigenvalues, scores, loadings.dropna(subset=names)
+
+
+def _names(k: int) -> list[str]:
+    return [f"PC{j + 1}" for j in range(k)]
 
 
 def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
@@ -144,8 +209,6 @@ def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
     eigenvalue: compare projected people with projected people (Lee et al. 2010, Ann Statist
     38:3605). Missing calls, and variants that are not in the cohort, count as the mean.
     """
-    from gwasbone.cohort.prune import hard_call_rows
-
     found = _matched(cohort, components.loadings)
     n_found, m = len(found), len(components.loadings)
     if n_found < 0.9 * m:
@@ -154,18 +217,58 @@ def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
             f"{n_found} by position and alleles: is it the same build?"
         )
     everything = replace(cohort, variants=replace(cohort.variants, decisions=()))
-    calls = hard_call_rows(everything, found["position"].to_numpy())
     p = found["frequency"].to_numpy()
-    weight = found[components.names].to_numpy() / np.sqrt(2 * p * (1 - p) * m)[:, None]
+    weights = found[components.names].to_numpy() / np.sqrt(2 * p * (1 - p) * m)[:, None]
+    # counts of the other allele are 2 − g: the weight changes sign and the mean the allele
     swapped = found["swapped"].to_numpy()
-    scores = np.zeros((calls.shape[1], len(components.names)))
-    for start in range(0, n_found, _READ_TOGETHER):
-        part = slice(start, start + _READ_TOGETHER)
-        block = calls.read(np.arange(n_found)[part])
-        copies = np.where(swapped[part, None], 2 - block, block).astype(float)
-        centred = np.where(block < 0, 0.0, copies - 2 * p[part, None])
-        scores += centred.T @ weight[part]
+    mean = 2 * np.where(swapped, 1 - p, p)
+    weights = np.where(swapped[:, None], -weights, weights)
+    scores_of = _scores_by_blocks if isinstance(cohort.source, BedSource) else _scores_by_rows
+    scores = scores_of(everything, found["position"].to_numpy(), mean, weights)
     return pd.DataFrame(scores, index=cohort.people.kept_table().index, columns=components.names)
+
+
+def _scores_by_blocks(
+    cohort: Cohort,
+    rows: npt.NDArray[np.integer],
+    mean: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """(n, k) sums over variants of (g − mean) times a weight, 0 for missing calls."""
+    calls = PackedCalls.of(cohort)
+    blocks = _BlocksOf(calls, cohort.variants.table.iloc[rows], max(1, cohort.people.n_kept))
+
+    def of_block(i: int) -> npt.NDArray[np.float64]:
+        words, w = blocks[i], weights[blocks.rows(i)]
+        at_mean = mean[blocks.rows(i), None] * w
+        scores = packed.multiply_transposed(words, w) - at_mean.sum(axis=0)
+        missing = packed.missing_calls(words, calls.everyone)
+        if missing is not None:
+            scores += missing.T @ at_mean
+        return scores[calls.columns.slots]
+
+    scores = np.zeros((cohort.people.n_kept, weights.shape[1]))
+    for part in map_blocks(of_block, range(len(blocks))):
+        scores += part
+    return scores
+
+
+def _scores_by_rows(
+    cohort: Cohort,
+    rows: npt.NDArray[np.integer],
+    mean: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """As :func:`_scores_by_blocks`, for sources that are first exported to a .bed."""
+    from gwasbone.cohort.prune import hard_call_rows
+
+    calls = hard_call_rows(cohort, rows)
+    scores = np.zeros((calls.shape[1], weights.shape[1]))
+    for start in range(0, len(rows), _READ_TOGETHER):
+        part = slice(start, start + _READ_TOGETHER)
+        block = calls[part]
+        scores += np.where(block < 0, 0.0, block - mean[part, None]).T @ weights[part]
+    return scores
 
 
 def _mask(cohort: Cohort, variants: pd.Index | npt.ArrayLike | None) -> npt.NDArray[np.bool_]:
@@ -193,30 +296,6 @@ def _mask(cohort: Cohort, variants: pd.Index | npt.ArrayLike | None) -> npt.NDAr
 def _signs(loadings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     largest = np.abs(loadings).argmax(axis=0)
     return np.where(loadings[largest, np.arange(loadings.shape[1])] < 0, -1.0, 1.0)
-
-
-def _numbers(table: Any, array: Any, names: list[str], others: dict[str, Any]) -> pd.DataFrame:
-    """An array field of a Hail Table as columns; written in full, as Hail's export rounds."""
-    from gwasbone.session import hail, temporary_path
-
-    hl = hail()
-    path = Path(temporary_path("components") + ".tsv")
-    numbers = {name: hl.format("%.14e", array[j]) for j, name in enumerate(names)}
-    table.select(**others, **numbers).export(str(path))
-    text = {"s": str, "chromosome": str, "ref": str, "alt": str}
-    frame = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False)
-    path.unlink()
-    return frame
-
-
-def _placed(loadings: pd.DataFrame, cohort: Cohort, names: list[str]) -> pd.DataFrame:
-    """Loadings in the order, and with the index, of the variant table."""
-    from gwasbone.cohort.variant_table import chromosome_codes
-
-    loadings["chromosome"] = chromosome_codes(loadings["chromosome"])
-    table = cohort.variants.table[list(VARIANT_COLUMNS)].rename_axis("variant").reset_index()
-    both = table.merge(loadings, on=VARIANT_KEY, how="inner").set_index("variant")
-    return both[[*VARIANT_COLUMNS, "frequency", *names]]
 
 
 def _matched(cohort: Cohort, loadings: pd.DataFrame) -> pd.DataFrame:

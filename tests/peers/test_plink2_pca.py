@@ -1,4 +1,4 @@
-"""Principal components agree with ``plink2 --pca``."""
+"""Principal components of both engines agree with ``plink2 --pca``."""
 
 import subprocess
 
@@ -13,7 +13,9 @@ N_COMPONENTS = 6
 @pytest.mark.peer
 @pytest.mark.real
 @pytest.mark.hail
-def test_components_of_1000_genomes_europeans(plink2, hail_session, shared_data, tmp_path):
+def test_components_of_1000_genomes_europeans(
+    plink2, hail_session, shared_data, tmp_path, monkeypatch
+):
     """The same pruned variants; PLINK's exact algorithm (not ``approx``), from a .bed."""
     from gwasbone.cohort.pca import principal_components
     from gwasbone.cohort.prune import prune
@@ -31,11 +33,25 @@ def test_components_of_1000_genomes_europeans(plink2, hail_session, shared_data,
     theirs = pd.read_csv(tmp_path / "pca.eigenvec", sep="\t")
     theirs.index = theirs["#FID"] + "_" + theirs["IID"]
     values = np.loadtxt(tmp_path / "pca.eigenval")
-    ours = principal_components(cohort, pruned.index, k=N_COMPONENTS)
-    theirs = theirs.reindex(ours.scores.index)[ours.names]
-    r = [abs(np.corrcoef(theirs[c], ours.scores[c])[0, 1]) for c in ours.names]
-    angle = np.degrees(subspace_angles(theirs.to_numpy(), ours.scores.to_numpy()).max())
-    print(f"|r| of PC1-PC{N_COMPONENTS}: {np.round(r, 6)}; largest angle {angle:.4f} degrees")
-    assert min(r) > 0.999
-    assert angle < 1
-    np.testing.assert_allclose(ours.eigenvalues, values, rtol=1e-3)
+    by_blocks, by_hail = (
+        principal_components(cohort, pruned.index, k=N_COMPONENTS, engine=engine)
+        for engine in ("blocks", "hail")
+    )
+    monkeypatch.setattr("gwasbone.blocks.pca.MOST_EXACT", 0)
+    iterative = principal_components(cohort, pruned.index, k=N_COMPONENTS)
+    for way, ours in (("blocks", by_blocks), ("hail", by_hail), ("iterative", iterative)):
+        of_plink = theirs.reindex(ours.scores.index)[ours.names]
+        r = correlations(of_plink, ours.scores)
+        angle = np.degrees(subspace_angles(of_plink.to_numpy(), ours.scores.to_numpy()).max())
+        print(f"{way}: |r| of PC1-PC{N_COMPONENTS}: {np.round(r, 6)}; angle {angle:.4f} degrees")
+        assert min(r) > 0.999
+        assert angle < 1
+        np.testing.assert_allclose(ours.eigenvalues, values, rtol=1e-3)
+        # among ourselves far closer, signs and all
+        np.testing.assert_allclose(ours.eigenvalues, by_hail.eigenvalues, rtol=1e-5)
+        assert min(correlations(by_hail.scores, ours.scores)) > 1 - 1e-8
+        np.testing.assert_allclose(ours.scores, by_hail.scores, atol=1e-3)
+
+
+def correlations(a, b):
+    return [abs(np.corrcoef(a[c], b[c])[0, 1]) for c in a]
