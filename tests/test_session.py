@@ -152,7 +152,9 @@ def test_a_session_lives_beside_the_output_and_goes(tmp_path):
 
 
 def test_folders_of_killed_processes_are_cleared(tmp_path):
-    done = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
+    )
     dead, alive = int(done.stdout), os.getpid()
     for pid in (dead, alive):
         (tmp_path / f".gwasbone-tmp-{pid}-x").mkdir()

@@ -62,9 +62,10 @@ def associate(
     phenotypes : table indexed by person with the columns, instead of the cohort's people table.
     method : ``linear`` or ``logistic``.
     test : of ``logistic``: ``score`` (Firth's test where its p is below 0.05), ``firth``,
-        ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods; ``blocks`` reads .bed files directly and starts no
-        JVM (linear scans so far); ``auto`` takes blocks where it can, and the log says which.
+        ``spa`` (score tests with saddlepoint p where p is below 0.05), ``wald`` or ``lrt``.
+    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed files
+        directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes blocks
+        where it can, and the log says which.
     threads : cores of the block engine; all by default.
     folder : where the result tables are kept; a temporary folder by default.
 
@@ -104,7 +105,7 @@ def associate(
         standardize=standardize,
     )
     _say_about_x(genotypes, design)
-    chosen = choose_engine(engine, genotypes, design)
+    chosen = choose_engine(engine, genotypes, design, test=test)
     n, m, q = len(design.ids), genotypes.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
     provenance = {
@@ -121,35 +122,41 @@ def associate(
             if trait.n_cases is not None
         },
     }
-    told = {"build": genotypes.build, "provenance": provenance, "folder": folder}
     untestable = _untestable(genotypes)
-    if chosen == "blocks":
-        from gwasbone.association.blocks import scan_blocks
-
-        return AssociationResults.from_chunks(
-            with_untestable(scan_blocks(genotypes, design, threads=threads), untestable), **told
-        )
-    from gwasbone.association.hail import scan_hail
-
     with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
-        tables = scan_hail(genotypes.mt, design, test=test)
-    return AssociationResults.from_chunks(with_untestable([tables], untestable), **told)
+        if chosen == "blocks":
+            from gwasbone.association.blocks import scan_blocks
+
+            chunks = scan_blocks(genotypes, design, test=test, threads=threads)
+        else:
+            from gwasbone.association.hail import scan_hail
+
+            chunks = iter([scan_hail(genotypes.mt, design, test=test)])
+        return AssociationResults.from_chunks(
+            with_untestable(chunks, untestable),
+            build=genotypes.build,
+            provenance=provenance,
+            folder=folder,
+        )
 
 
-def choose_engine(engine: Engine, cohort: Cohort, design: Design) -> str:
+def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str = "score") -> str:
     """``blocks`` or ``hail``: what was asked for, or the faster that can do it.
 
     Raises
     ------
     NotBuiltError
-        Blocks were asked for and cannot do this scan.
+        Blocks were asked for, or the test is only built on them, and they cannot do this scan.
     """
     from gwasbone.association.blocks import can_scan_blocks
 
-    possible = can_scan_blocks(cohort, design)
+    possible = can_scan_blocks(cohort, design, test=test)
+    if not possible and design.method == "logistic" and test == "spa":
+        raise NotBuiltError("test spa: built for .bed files only; use score, firth, wald or lrt")
     if engine == "blocks" and not possible:
         raise NotBuiltError(
-            "engine blocks: built for linear scans of .bed files only; use engine auto or hail"
+            "engine blocks: built for linear, score, firth and spa scans of .bed files only; "
+            "use engine auto or hail"
         )
     return "blocks" if possible and engine != "hail" else "hail"
 
@@ -190,10 +197,10 @@ def refuse_not_built(*, method: str, test: str, engine: str) -> None:
     """
     if method == "wgr":
         raise NotBuiltError("--method wgr: not built yet; use linear or logistic")
-    if test == "spa":
-        raise NotBuiltError("--test spa: not built yet; use score, firth, wald or lrt")
-    if engine == "blocks" and method != "linear":
-        raise NotBuiltError("--engine blocks: built for linear scans only; use auto or hail")
+    if method == "logistic" and test == "spa" and engine == "hail":
+        raise NotBuiltError("--test spa: not built yet for --engine hail; use blocks or auto")
+    if method == "logistic" and test in ("wald", "lrt") and engine == "blocks":
+        raise NotBuiltError(f"--test {test}: not built yet for --engine blocks; use auto or hail")
 
 
 def _say_about_x(cohort: Cohort, design: Design) -> None:

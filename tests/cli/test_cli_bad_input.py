@@ -258,8 +258,8 @@ def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, s
     "arguments",
     [
         ["assoc", "--pheno", "x", "--method", "wgr"],
-        ["assoc", "--pheno", "x", "--method", "logistic", "--test", "spa"],
-        ["assoc", "--pheno", "x", "--method", "logistic", "--engine", "blocks"],
+        ["assoc", "--pheno", "x", "--method", "logistic", "--test", "spa", "--engine", "hail"],
+        ["assoc", "--pheno", "x", "--method", "logistic", "--engine", "blocks", "--test", "wald"],
         *([name] for name in sorted(NOT_BUILT)),
         ["mr", "--exposure", "bmd.tsv.gz"],
     ],

@@ -40,8 +40,7 @@ def test_genotypes_stay_with_their_people(mt):
     assert ours == [[float(call.n_alt_alleles()) for call in row] for row in theirs]
 
 
-def test_multiallelic_variants_are_refused(mt, hail_session):
-    hl = hail_session
+def test_multiallelic_variants_are_refused(mt):
     mt = mt.key_rows_by(locus=mt.locus, alleles=mt.alleles.append("T"))
     with pytest.raises(InputError, match="split them first"):
         gb.cohort_from_mt(mt)

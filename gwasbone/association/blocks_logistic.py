@@ -1,0 +1,165 @@
+"""Logistic scans of the block engine: score tests, then Firth's or the saddlepoint test.
+
+Firth's test is the full penalised likelihood-ratio test, with all covariates refitted for each
+variant, as the Hail engine's is. Saddlepoint rows have β = U/V of the score test and the SE that
+agrees with their p, abs(β)/z.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.association.blocks_rows import counted, variant_columns
+from gwasbone.association.design import Design, TraitGroup
+from gwasbone.association.rows import results_table, status_of
+from gwasbone.blocks.logistic import (
+    LogisticGroup,
+    NullModel,
+    ScoreResult,
+    dosages,
+    firth_tests,
+    logistic_design,
+    score_block,
+    spa_tests,
+)
+from gwasbone.blocks.packed import CallCounts, PeopleColumns, Words
+from gwasbone.errors import InputError
+from gwasbone.stats.firth import SMALLEST_CHI2
+from gwasbone.stats.logistic import fit_logistic
+from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p, neg_log10_p_normal
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Score p-value below which a variant is tested again, as in the Hail engine.
+REPEAT_BELOW_P = 0.05
+
+
+@dataclass(frozen=True)
+class GroupTests:
+    """One group's results of a block, (m, q) each; ``test`` says how a number was found."""
+
+    counts: CallCounts
+    beta: FloatArray
+    se: FloatArray
+    statistic: FloatArray
+    test: npt.NDArray[np.object_]
+    status: npt.NDArray[np.object_]
+
+
+class LogisticScan:
+    """Logistic regression of every trait of a design.
+
+    Parameters
+    ----------
+    test : ``score`` (Firth's test where its p is below 0.05), ``firth`` or ``spa``.
+
+    Raises
+    ------
+    InputError
+        A trait whose model of covariates alone has no maximum.
+    """
+
+    def __init__(self, design: Design, columns: PeopleColumns, *, test: str) -> None:
+        self._design, self._test = design, test
+        groups = [
+            (group.people, group.X, [null_model(group, j) for j in range(len(group.traits))])
+            for group in design.groups
+        ]
+        self._prepared = logistic_design(columns, groups)
+
+    def block(self, words: Words) -> list[GroupTests]:
+        """Results of each group of traits."""
+        scores = score_block(words, self._prepared)
+        return [
+            self._group(words, group, result)
+            for group, result in zip(self._prepared.groups, scores, strict=True)
+        ]
+
+    def _group(self, words: Words, group: LogisticGroup, scores: ScoreResult) -> GroupTests:
+        statistics = counted([scores.counts])
+        status = np.column_stack([status_of(statistics, share) for share in scores.unexplained.T])
+        label = "firth" if self._test == "firth" else "score"
+        tests = GroupTests(
+            scores.counts, scores.beta, scores.se, scores.z,
+            np.full(status.shape, label, dtype=object), status,
+        )  # fmt: skip
+        again = status == ""
+        if self._test != "firth":
+            again &= neg_log10_p_normal(scores.z) > -np.log10(REPEAT_BELOW_P)
+        chosen = np.flatnonzero(again.any(axis=1))
+        if chosen.size:
+            G = dosages(words[chosen], self._prepared, group)
+            for j, null in enumerate(group.nulls):
+                wanted = again[chosen, j]
+                if wanted.any():
+                    self._repeat(tests, chosen[wanted], j, G[wanted], group, null)
+        return tests
+
+    def _repeat(
+        self,
+        tests: GroupTests,
+        rows: npt.NDArray[np.intp],
+        j: int,
+        G: FloatArray,
+        group: LogisticGroup,
+        null: NullModel,
+    ) -> None:
+        """Put another test of some variants in the place of trait j's score test."""
+        if self._test == "spa":
+            spa = spa_tests(G, null)
+            chi2 = chi2_1_from_neg_log10_p(spa.neg_log10_p)
+            size = np.abs(tests.beta[rows, j])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                agreeing = size / np.sqrt(chi2)
+            tests.statistic[rows, j] = np.sign(tests.beta[rows, j]) * np.sqrt(chi2)
+            tests.se[rows, j] = np.where(chi2 > SMALLEST_CHI2, agreeing, tests.se[rows, j])
+            tests.test[rows, j], solved = "spa", spa.solved
+        else:
+            firth = firth_tests(G, group, null)
+            tests.beta[rows, j], tests.se[rows, j] = firth.log_odds, firth.se
+            tests.statistic[rows, j] = np.sign(firth.log_odds) * np.sqrt(firth.chi2)
+            tests.test[rows, j], solved = "firth", firth.converged
+        tests.status[rows[~solved], j] = "no_convergence"
+
+    def tables(
+        self, variants: pd.DataFrame, results: list[list[GroupTests]]
+    ) -> dict[str, pd.DataFrame]:
+        """Trait -> canonical results table."""
+        named = variant_columns(variants)
+        tables: dict[str, pd.DataFrame] = {}
+        for g, group in enumerate(self._design.groups):
+            parts = [block[g] for block in results]
+            statistics = counted([part.counts for part in parts])
+            for j, trait in enumerate(group.traits):
+                beta, se, z, test, status = (
+                    np.concatenate([getattr(part, name)[:, j] for part in parts])
+                    for name in ("beta", "se", "statistic", "test", "status")
+                )
+                tables[trait.name] = results_table(
+                    named, statistics, n=trait.n, beta=beta, se=se, statistic=z, dof=np.inf,
+                    neg_log10_p=neg_log10_p_normal(z), test=test, status=status,
+                )  # fmt: skip
+        return {trait.name: tables[trait.name] for trait in self._design.traits}
+
+
+def null_model(group: TraitGroup, j: int) -> NullModel:
+    """The model of trait j of a group on its covariates.
+
+    Raises
+    ------
+    InputError
+        It has no maximum.
+    """
+    fit = fit_logistic(group.X, group.Y[:, j])
+    if not fit.converged:
+        name, cases = group.names[j], group.traits[j].n_cases
+        raise InputError(
+            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
+            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
+            "predicts cases perfectly; leave it out or merge levels"
+        )
+    return NullModel.of(group.X, group.Y[:, j], fit)
