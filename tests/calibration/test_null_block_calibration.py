@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import hypergeom
 
 import gwasbone as gb
 from gwasbone.association import blocks_logistic
 from gwasbone.association.associate import associate
 from gwasbone.simulate import SimulationSettings, simulate_genotypes
 from gwasbone.simulate.files import write_plink
+from gwasbone.stats.logistic import firth_lrt
+from gwasbone.stats.pvalues import neg_log10_p_normal
 
 N, M = 2000, 3000
 N_TRAITS = 60
@@ -98,3 +101,38 @@ def test_the_score_test_alone_rejects_too_often(cohort, monkeypatch):
     rates = rejections(tables(cohort, "score"), "score alone")
     mean, se = rates["few", 20, 1e-3]
     assert mean - 3 * se > 3e-3
+
+
+def attainable_size(copies: int, n_cases: int, level: float) -> float:
+    """Exact probability that the default test rejects a null variant, without covariates.
+
+    With ``copies`` heterozygous carriers, their number of cases is hypergeometric; each number
+    has one p. No test of these few values can reject at exactly ``level``.
+    """
+    X, size = np.ones((N, 1)), 0.0
+    for k in range(9):
+        g, y = np.zeros(N), np.zeros(N)
+        g[:copies], y[:k], y[copies : copies + n_cases - k] = 1, 1, 1
+        mu = y.mean()
+        z = g @ (y - mu) / np.sqrt(mu * (1 - mu) * (g @ g - g.sum() ** 2 / N))
+        p = float(neg_log10_p_normal(z))
+        if p > -np.log10(0.05):
+            p = float(firth_lrt(X, g, y).neg_log10_p)
+        if p > -np.log10(level):
+            size += float(hypergeom(N, n_cases, copies).pmf(k))
+    return size
+
+
+def test_few_cases_and_copies_reject_as_often_as_discreteness_allows(cohort):
+    """20 cases, 20-40 copies: the measured rate is the exact size of the test, not the level."""
+    found = tables(cohort, "score")
+    rates = rejections(found, "score")
+    frequency = found["few0"]["effect_allele_frequency"].to_numpy()
+    copies = np.rint(2 * N * np.minimum(frequency, 1 - frequency)).astype(int)
+    there, how_many = np.unique(copies[(copies >= 20) & (copies <= 40)], return_counts=True)
+    for level in LEVELS:
+        sizes = [attainable_size(int(c), round(0.01 * N), level) for c in there]
+        size = float(np.average(sizes, weights=how_many))
+        mean, se = rates["few", 20, level]
+        print(f"at {level:g}: measured {mean:.5f} (SE {se:.5f}), exact size {size:.5f}")
+        assert abs(mean - size) < 3 * se
