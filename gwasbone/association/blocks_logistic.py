@@ -14,7 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.blocks_rows import counted, variant_columns
-from gwasbone.association.design import Design, TraitGroup
+from gwasbone.association.design import Design
+from gwasbone.association.null_model import fit_null_model
 from gwasbone.association.rows import results_table, status_of
 from gwasbone.blocks.logistic import (
     LogisticGroup,
@@ -27,9 +28,7 @@ from gwasbone.blocks.logistic import (
     spa_tests,
 )
 from gwasbone.blocks.packed import CallCounts, PeopleColumns, Words
-from gwasbone.errors import InputError
 from gwasbone.stats.firth import SMALLEST_CHI2
-from gwasbone.stats.logistic import fit_logistic
 from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p, neg_log10_p_normal
 
 FloatArray = npt.NDArray[np.float64]
@@ -66,7 +65,14 @@ class LogisticScan:
     def __init__(self, design: Design, columns: PeopleColumns, *, test: str) -> None:
         self._design, self._test = design, test
         groups = [
-            (group.people, group.X, [null_model(group, j) for j in range(len(group.traits))])
+            (
+                group.people,
+                group.X,
+                [
+                    NullModel.of(group.X, group.Y[:, j], fit_null_model(group, j))
+                    for j in range(len(group.traits))
+                ],
+            )
             for group in design.groups
         ]
         self._prepared = logistic_design(columns, groups)
@@ -144,22 +150,3 @@ class LogisticScan:
                     neg_log10_p=neg_log10_p_normal(z), test=test, status=status,
                 )  # fmt: skip
         return {trait.name: tables[trait.name] for trait in self._design.traits}
-
-
-def null_model(group: TraitGroup, j: int) -> NullModel:
-    """The model of trait j of a group on its covariates.
-
-    Raises
-    ------
-    InputError
-        It has no maximum.
-    """
-    fit = fit_logistic(group.X, group.Y[:, j])
-    if not fit.converged:
-        name, cases = group.names[j], group.traits[j].n_cases
-        raise InputError(
-            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
-            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
-            "predicts cases perfectly; leave it out or merge levels"
-        )
-    return NullModel.of(group.X, group.Y[:, j], fit)

@@ -41,9 +41,9 @@ from gwasbone.association.hail_rows import (
     keep_variants,
     row_statistics,
 )
+from gwasbone.association.null_model import fit_null_model
 from gwasbone.association.rows import RowStatistics, results_table, status_of
-from gwasbone.errors import InputError
-from gwasbone.stats.logistic import FirthTest, firth_lrt, fit_logistic
+from gwasbone.stats.logistic import FirthTest, firth_lrt
 from gwasbone.stats.pvalues import neg_log10_p_normal
 
 FloatArray = npt.NDArray[np.float64]
@@ -118,14 +118,7 @@ def scan_logistic(
 
 
 def _null_model(group: TraitGroup, j: int) -> _Null:
-    fit = fit_logistic(group.X, group.Y[:, j])
-    if not fit.converged:
-        name, cases = group.names[j], group.traits[j].n_cases
-        raise InputError(
-            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
-            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
-            "predicts cases perfectly; leave it out or merge levels"
-        )
+    fit = fit_null_model(group, j)
     w = fit.fitted * (1 - fit.fitted)
     return _Null(group.Y[:, j] - fit.fitted, w, (group.X * w[:, None]).T @ group.X)
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.options import out_option
+from gwasbone.errors import UsageError
 
 
 @click.command(epilog="\b\nExample:\n  gwasbone select results/scans/*.tsv.gz --out leads")
@@ -28,6 +29,10 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.config import SelectionSection
     from gwasbone.steps.select import select_from_files, write_leads
 
+    # a glob of a scan's output also matches its tables of untested variants
+    scans = tuple(path for path in scans if not path.name.endswith(".untested.tsv.gz"))
+    if not scans:
+        raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
     rule = config.selection if config is not None else SelectionSection()
     names = ("p_threshold", "block_bp", "max_blocks")

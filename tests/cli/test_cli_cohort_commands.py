@@ -93,7 +93,10 @@ def test_prune_writes_what_extract_takes(run, folder):
 def test_scan_and_select(run, folder):
     tables = ("--pheno-file", "data/phenotypes.tsv", "--covar-file", "data/covariates.tsv")
     run("assoc", "--pheno", "bmd_hip", *tables, "--covar", "age,sex", "--no-plots", "--out", "scan")
-    assert main(["select", "scan.bmd_hip.tsv.gz", "--p", "0.01", "--max-blocks", "5"]) == 0
+    # as a shell expands scan.*.tsv.gz
+    scans = sorted(path.name for path in folder.glob("scan.*.tsv.gz"))
+    assert scans == ["scan.bmd_hip.tsv.gz", "scan.bmd_hip.untested.tsv.gz"]
+    assert main(["select", *scans, "--p", "0.01", "--max-blocks", "5"]) == 0
     leads = pd.read_csv(folder / "gwasbone.leads.tsv", sep="\t", dtype={"chromosome": str})
     assert leads["trait"].tolist() == ["bmd_hip"] * len(leads)
     assert 0 < len(leads) <= 5
