@@ -53,12 +53,11 @@ def cohort_from_normal_form(
 
 def read_mt(path: str, *, build: str | None, id_rule: IdRule = "iid") -> Cohort:
     """A cohort from a MatrixTable on disk (``gs://`` and the like included)."""
-    hl = hail()
     if "://" not in path and not (Path(path) / "metadata.json.gz").exists():
         raise InputError(
             f"{path}: expected a Hail MatrixTable folder, found none; give --mt FOLDER.mt"
         )
-    cohort = cohort_from_mt(hl.read_matrix_table(path), id_rule=id_rule, description=path)
+    cohort = cohort_from_mt(hail().read_matrix_table(path), id_rule=id_rule, description=path)
     if build is not None and build != cohort.build:
         raise InputError(
             f"{path}: build {build} was given, but the table's loci are on {cohort.build}: "
