@@ -148,7 +148,7 @@ def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str =
     NotBuiltError
         Blocks were asked for, or the test is only built on them, and they cannot do this scan.
     """
-    from gwasbone.association.blocks import can_scan_blocks
+    from gwasbone.association.block_scans import can_scan_blocks
 
     possible = can_scan_blocks(cohort, design, test=test)
     if not possible and design.method == "logistic" and test == "spa":

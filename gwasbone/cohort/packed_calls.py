@@ -54,7 +54,7 @@ class PackedCalls:
         for top in range(0, len(variants), per_block):
             yield variants.iloc[top : top + per_block]
 
-    def words(self, variants: pd.DataFrame) -> Words:
+    def read(self, variants: pd.DataFrame) -> Words:
         """(m, w) packed calls of rows of the variant table."""
         file, row = variants["file"].to_numpy(), variants["row"].to_numpy()
         words = np.empty((len(variants), self.columns.n_words), dtype=np.uint64)

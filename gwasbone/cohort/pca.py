@@ -161,7 +161,7 @@ class _BlocksOf(Sequence[Words]):
         return slice(i * self._rows, (i + 1) * self._rows)
 
     def __getitem__(self, i: Any) -> Words:
-        return self.calls.words(self.variants.iloc[self.rows(i)])
+        return self.calls.read(self.variants.iloc[self.rows(i)])
 
 
 def _components_by_blocks(

@@ -22,7 +22,7 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     table = cohort.variants.kept_table()
 
     def count(block: pd.DataFrame) -> npt.NDArray[np.int64]:
-        words, x = calls.words(block), calls.on_x(block)
+        words, x = calls.read(block), calls.on_x(block)
         everyone = count_calls(words, calls.everyone, n)
         men = count_calls(words, calls.men, n_men)
         tested = count_calls(words, women, n_women)
@@ -51,7 +51,7 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
     x = calls.on_x(table)
 
     def over(block: pd.DataFrame) -> npt.NDArray[np.float64]:
-        words, on_x = calls.words(block), calls.on_x(block)
+        words, on_x = calls.read(block), calls.on_x(block)
         varies, hom = _expected_homozygosity(words, calls, len(people), n_men, on_x)
         weights = np.stack([np.ones(len(block)), varies, varies * hom])
         return sum_over_variants(words, weights)
