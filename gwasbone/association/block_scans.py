@@ -1,0 +1,58 @@
+"""Which scans the block engine has, and everything about people laid out for one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pandas as pd
+
+from gwasbone.association.blocks_linear import LinearScan
+from gwasbone.association.blocks_logistic import LogisticScan
+from gwasbone.association.design import Design
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.packed_calls import PackedCalls
+from gwasbone.cohort.plink_files import BedSource
+
+#: Tests of a logistic scan that this engine has.
+LOGISTIC_TESTS = ("score", "firth", "spa")
+
+
+class BlockReader(Protocol):
+    """Genotypes of a cohort's kept people, read a block of variants at a time."""
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Rows of a variant table in pieces of a size that a core handles at a time."""
+
+    def read(self, variants: pd.DataFrame) -> Any:
+        """The genotypes of such a piece, as the scans' kernels take them."""
+
+
+class Scan(Protocol):
+    """A kind of scan with everything about its people laid out."""
+
+    def block(self, genotypes: Any) -> Any:
+        """Results of a block of genotypes; called in several threads or processes."""
+
+    def tables(self, variants: pd.DataFrame, results: list[Any]) -> dict[str, pd.DataFrame]:
+        """Trait -> canonical results table of consecutive blocks."""
+
+
+def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
+    """Whether this engine has what a scan needs: hard calls in .bed files, and the test."""
+    has_test = design.method == "linear" or test in LOGISTIC_TESTS
+    return isinstance(cohort.source, BedSource) and has_test
+
+
+def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockReader, Scan]:
+    """What reads a cohort's genotypes and what tests them; both can be sent to other processes.
+
+    Raises
+    ------
+    InputError
+        A logistic model of the covariates alone that has no maximum.
+    """
+    calls = PackedCalls.of(cohort)
+    if design.method == "linear":
+        return calls, LinearScan(design, calls.columns)
+    return calls, LogisticScan(design, calls.columns, test=test)
