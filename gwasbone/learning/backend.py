@@ -1,0 +1,161 @@
+"""What gwasbone asks of a deep-learning backend: a Protocol over arrays, plain mappings and paths.
+
+A backend is an object registered as an entry point of the group ``gwasbone.dl_backends``. It
+imports nothing from gwasbone. ``dl_backend`` registers ``keras``; ``reference`` is a linear model
+on pooled pixels that needs no framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from gwasbone.errors import UsageError
+
+GROUP = "gwasbone.dl_backends"
+
+#: What is known of a training epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``,
+#: ``learning_rate``, ``seconds`` and whatever else a backend measures.
+Epoch = Mapping[str, float]
+
+
+class Rows(Protocol):
+    """Values of N people or pictures that are read a few rows at a time: an array, a memory map."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: Any, /) -> Any: ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A network, trained or not.
+
+    ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) uint8 and the
+    side inputs (N, c) for an image network, the named columns (N,) for a table network. ``rows``
+    are the ones to use; repeated rows are allowed.
+    """
+
+    def fit(
+        self,
+        inputs: Mapping[str, Rows],
+        targets: Mapping[str, npt.NDArray[np.floating]],
+        *,
+        rows: npt.NDArray[np.integer],
+        validation_rows: npt.NDArray[np.integer],
+        plan: Mapping[str, Any],
+        weights: Mapping[str, npt.NDArray[np.floating]] | None = None,
+        checkpoint: Path | None = None,
+        on_epoch: Callable[[Epoch], None] | None = None,
+    ) -> Sequence[Epoch]:
+        """Train, and keep the weights of the epoch with the lowest validation loss.
+
+        Parameters
+        ----------
+        targets : head -> (N,) or (N, size); NaN = not known, counts for nothing.
+        plan : a :class:`gwasbone.learning.networks.TrainingPlan` as a mapping.
+        weights : head -> (N,) what each row counts; 1 by default.
+        checkpoint : a folder. The state after each epoch is kept there, whole or not at all, and
+            a fit that finds one of the same network, plan and rows goes on from it to the same
+            end; one of others is refused with ValueError.
+        on_epoch : called after each epoch, also with those of an earlier, interrupted fit.
+
+        Returns
+        -------
+        All epochs.
+        """
+
+    def predict(
+        self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Head -> (len(rows), size): probability of 1, of each class, or the numbers."""
+
+    def embed(
+        self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
+    ) -> npt.NDArray[np.float32]:
+        """(len(rows), d) the features below the heads."""
+
+    def saliency(
+        self,
+        inputs: Mapping[str, Rows],
+        *,
+        rows: npt.NDArray[np.integer],
+        head: str,
+        index: int = 0,
+    ) -> npt.NDArray[np.float32]:
+        """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
+
+        Gradient-weighted class activation maps averaged over several convolutional layers.
+        """
+
+    def save(self, path: Path) -> None:
+        """Write network and weights to one file, whole or not at all."""
+
+    def describe(self) -> dict[str, Any]:
+        """``backend``, ``engine``, ``device``, ``n_parameters``, ``versions``, ``suffix``."""
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Builds and loads models."""
+
+    #: Ending of the files that its models are saved to.
+    suffix: str
+
+    def build(self, network: Mapping[str, Any], *, seed: int) -> Model:
+        """A network with fresh (or the given file's) weights.
+
+        Parameters
+        ----------
+        network : an :class:`~gwasbone.learning.networks.ImageNetwork` or
+            :class:`~gwasbone.learning.networks.TableNetwork` as a mapping.
+
+        Raises
+        ------
+        ValueError
+            An architecture it does not know, or a weights file of another one.
+        """
+
+    def load(self, path: Path) -> Model:
+        """A model that was saved.
+
+        Raises
+        ------
+        ValueError
+            The file is not one of its models.
+        """
+
+
+def backend_names() -> list[str]:
+    """Names of the installed backends, sorted."""
+    return sorted({point.name for point in entry_points(group=GROUP)})
+
+
+def load_backend(name: str) -> Backend:
+    """An installed backend by name.
+
+    Raises
+    ------
+    UsageError
+        No backend of that name, or what it needs is not installed.
+    """
+    found = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not found:
+        raise UsageError(
+            f"backend {name}: expected one of {', '.join(backend_names()) or 'none installed'}; "
+            "install the package that registers it"
+        )
+    try:
+        backend: Backend = found[0].load()()
+    except ImportError as error:
+        raise UsageError(
+            f"backend {name}: cannot be loaded ({error}): install what it needs, "
+            "for keras `pip install 'gwasbone[dl]'`"
+        ) from error
+    return backend
