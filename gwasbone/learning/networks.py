@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 from gwasbone.errors import UsageError
@@ -62,6 +61,8 @@ class ImageNetwork:
         model this backend saved, whose layers below the heads are taken).
     mixed_precision : compute in 16 bits where the device gains by it.
     dropout : before the heads.
+    augment : in training, largest ``shift`` and ``zoom`` (shares of the side) and ``rotate``
+        (degrees) of a picture; empty for none.
     """
 
     heads: tuple[Head, ...]
@@ -74,6 +75,7 @@ class ImageNetwork:
     weights: str = "random"
     mixed_precision: bool = False
     dropout: float = 0.2
+    augment: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,7 @@ class TrainingPlan:
     patience : epochs without improvement of the validation loss after which training stops and
         the best weights are taken.
     weight_decay : of AdamW; 0 is Adam.
-    augment : largest shift (share of the side), rotation (degrees) and zoom (share) of pictures;
-        empty for none.
-    seed : of weights, order and augmentation.
+    seed : of the order of batches and of augmentation.
     """
 
     epochs: int = 50
@@ -127,7 +127,6 @@ class TrainingPlan:
     schedule: Schedule = "constant"
     patience: int = 8
     weight_decay: float = 0.0
-    augment: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     seed: int = 1
 
 

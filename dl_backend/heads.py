@@ -1,0 +1,105 @@
+"""Outputs of networks: layers, losses that pass over unknown targets, and what is predicted.
+
+Networks give logits; probabilities are made of them after prediction, so that losses do not lose
+what a saturated probability has rounded away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+from keras import ops
+from scipy.special import expit, softmax
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@keras.saving.register_keras_serializable(package="dl_backend")
+class OrderedThresholds(keras.layers.Layer):
+    """Cumulative logits of an ordered outcome: log odds of y > k are score − threshold_k."""
+
+    def __init__(self, classes: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.classes = classes
+
+    def build(self, shape: Any) -> None:
+        self.first = self.add_weight(
+            name="first", shape=(1,), initializer=keras.initializers.Constant(-1.0)
+        )
+        self.steps = self.add_weight(name="steps", shape=(self.classes - 2,), initializer="zeros")
+
+    def call(self, score: Any) -> Any:
+        """(n, 1) -> (n, classes − 1), falling from left to right."""
+        rising = ops.concatenate([self.first, ops.softplus(self.steps)])
+        return score - ops.cumsum(rising)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "classes": self.classes}
+
+
+def output_layer(head: Mapping[str, Any], features: Any) -> Any:
+    """The output of a head in float32: logits, cumulative logits or numbers."""
+    name, kind, size = head["name"], head["kind"], head["size"]
+    if kind == "ordinal":
+        score = keras.layers.Dense(1, use_bias=False, dtype="float32", name=f"{name}_score")
+        return OrderedThresholds(size, dtype="float32", name=name)(score(features))
+    return keras.layers.Dense(size, dtype="float32", name=name)(features)
+
+
+def loss(head: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
+    """The loss of a row, as a function of (targets, outputs); targets that are NaN count 0."""
+    kind = head["kind"]
+
+    def by_row(y: Any, output: Any) -> Any:
+        known = ops.logical_not(ops.isnan(y))
+        y = ops.where(known, y, ops.zeros_like(y))
+        known = ops.cast(known, output.dtype)
+        if kind == "regression":
+            return ops.mean(known * ops.square(output - y), axis=-1)
+        if kind == "binary":
+            return ops.mean(known * _binary(y, output), axis=-1)
+        if kind == "ordinal":
+            steps = ops.arange(output.shape[-1], dtype=output.dtype)
+            above = ops.cast(y > steps, output.dtype)
+            return ops.sum(known * _binary(above, output), axis=-1)
+        classes = ops.one_hot(ops.cast(y[:, 0], "int32"), output.shape[-1], dtype=output.dtype)
+        return known[:, 0] * keras.losses.categorical_crossentropy(
+            classes, output, from_logits=True
+        )
+
+    return by_row
+
+
+def _binary(y: Any, logit: Any) -> Any:
+    return ops.softplus(logit) - y * logit
+
+
+def predicted(head: Mapping[str, Any], output: FloatArray) -> FloatArray:
+    """Probabilities or numbers from a head's output, (n, size)."""
+    if head["kind"] == "binary":
+        return expit(output)
+    if head["kind"] == "categorical":
+        return softmax(output, axis=1)
+    if head["kind"] == "ordinal":
+        above = expit(output)
+        ends = np.ones((len(output), 1), dtype=output.dtype)
+        return -np.diff(np.hstack([ends, above, 0 * ends]), axis=1)
+    return output
+
+
+def score_of(head: Mapping[str, Any], index: int) -> Callable[[Any], Any]:
+    """The number of a head's output that a saliency map is of."""
+    kind = head["kind"]
+
+    def score(output: Any) -> Any:
+        if kind == "ordinal":
+            return output[:, 0]
+        if kind == "binary":
+            return output[:, 0] if index else -output[:, 0]
+        return output[:, index]
+
+    return score

@@ -1,0 +1,148 @@
+"""Convolutional bases: networks of ``keras.applications``, for pictures of any channels."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+IMAGE = "image"
+_SMALL_FILTERS = (16, 32, 64, 128)
+#: Families whose networks expect 0 to 255 although they take no ``include_preprocessing``.
+_OWN_SCALING = ("efficientnet",)
+
+
+def image_base(network: Mapping[str, Any]) -> tuple[dict[str, Any], Any, keras.Model]:
+    """Inputs, pooled features and the convolutional base of an ``ImageNetwork`` as a mapping."""
+    shape = (network["height"], network["width"], network["channels"])
+    image = keras.Input(shape, name=IMAGE, dtype="uint8")
+    x = keras.layers.Rescaling(1.0, name="as_float")(image)
+    for layer in _augmentation(network["augment"]):
+        x = layer(x)
+    base = _base(network["architecture"], shape)
+    if network["weights"] != "random":
+        _take_weights(base, network["architecture"], Path(network["weights"]))
+    features = keras.layers.GlobalAveragePooling2D(name="pooled")(base(x))
+    inputs = {IMAGE: image}
+    if network["side_inputs"]:
+        sides = {
+            name: keras.Input((size,), name=name, dtype="float32")
+            for name, size in network["side_inputs"].items()
+        }
+        inputs |= sides
+        joined = list(sides.values())
+        side = joined[0] if len(joined) == 1 else keras.layers.Concatenate()(joined)
+        side = keras.layers.Dense(network["side_nodes"], activation="relu", name="side")(side)
+        features = keras.layers.Concatenate()([features, side])
+    return inputs, keras.layers.Activation("linear", name="features")(features), base
+
+
+def _augmentation(most: Mapping[str, float]) -> list[keras.layers.Layer]:
+    """Random changes of a picture in training; what comes in from outside is its edge."""
+    unknown = set(most) - {"shift", "rotate", "zoom"}
+    if unknown:
+        raise ValueError(f"augment: expected shift, rotate and zoom, got {sorted(unknown)}")
+    made: list[keras.layers.Layer] = []
+    if most.get("shift"):
+        made.append(
+            keras.layers.RandomTranslation(most["shift"], most["shift"], fill_mode="nearest")
+        )
+    if most.get("rotate"):
+        made.append(keras.layers.RandomRotation(most["rotate"] / 360, fill_mode="nearest"))
+    if most.get("zoom"):
+        made.append(keras.layers.RandomZoom(most["zoom"], fill_mode="nearest"))
+    return made
+
+
+def _base(architecture: str, shape: tuple[int, ...]) -> keras.Model:
+    if architecture == "small":
+        return _small(shape)
+    build = _application(architecture)
+    options: dict[str, Any] = {"include_top": False, "weights": None, "input_shape": shape}
+    takes_scaling = "include_preprocessing" in inspect.signature(build).parameters
+    if takes_scaling or architecture.replace("_", "").startswith(_OWN_SCALING):
+        return build(**options)
+    inner = build(**options)
+    raw = keras.Input(shape)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(raw)
+    return keras.Model(raw, inner(scaled), name=inner.name)
+
+
+def _application(architecture: str) -> Callable[..., keras.Model]:
+    """The function of ``keras.applications`` of a name such as ``efficientnet_v2_s``."""
+    known = {
+        name.lower(): member
+        for name, member in vars(keras.applications).items()
+        if inspect.isfunction(member)
+    }
+    wanted = architecture.replace("_", "").replace("-", "").lower()
+    if wanted not in known:
+        raise ValueError(
+            f"architecture {architecture}: expected small or a network of keras.applications "
+            f"({', '.join(sorted(known))})"
+        )
+    return known[wanted]
+
+
+def _small(shape: tuple[int, ...]) -> keras.Model:
+    """Four plain convolutions with stride 2: enough for phantoms, quick without an accelerator."""
+    raw = keras.Input(shape)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(raw)
+    for i, filters in enumerate(_SMALL_FILTERS):
+        x = keras.layers.Conv2D(
+            filters, 3, strides=2, padding="same", use_bias=False, name=f"conv{i}"
+        )(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{i}")(x)
+        x = keras.layers.Activation("relu", name=f"relu{i}")(x)
+    return keras.Model(raw, x, name="small")
+
+
+def _take_weights(base: keras.Model, architecture: str, path: Path) -> None:
+    """Weights of a file for the base: of a model saved here, or of ``keras.applications``.
+
+    Files for three colours are summed over them for one grey channel, which gives what the
+    network would say of a picture whose colours are equal.
+    """
+    if not path.is_file():
+        raise ValueError(f"weights: expected a file, there is none at {path}")
+    try:
+        if path.suffix == ".keras":
+            saved = keras.saving.load_model(path, compile=False)
+            source = next((x for x in saved.layers if isinstance(x, keras.Model)), None)
+            if source is None:
+                raise ValueError("it holds no convolutional base")
+        else:
+            source = _base(architecture, (*base.input_shape[1:3], 3))
+            (source.layers[-1] if _wraps(source) else source).load_weights(path)
+    except Exception as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(
+            f"weights: expected those of {architecture} in {path}, they do not fit: {reason}"
+        ) from None
+    ours, theirs = base.get_weights(), source.get_weights()
+    if [w.shape[-1:] for w in ours] != [w.shape[-1:] for w in theirs]:
+        raise ValueError(
+            f"weights: expected those of {architecture} in {path}, "
+            f"got {len(theirs)} arrays of other shapes"
+        )
+    base.set_weights([_as_grey(new, old) for new, old in zip(theirs, ours, strict=True)])
+
+
+def _wraps(model: keras.Model) -> bool:
+    return isinstance(model.layers[-1], keras.Model)
+
+
+def _as_grey(new: np.ndarray, old: np.ndarray) -> np.ndarray:
+    """A kernel for three colours as one for one; others as they are."""
+    if new.shape == old.shape:
+        return new
+    if new.ndim == 4 and new.shape[2] == 3 and old.shape[2] == 1 and new.shape[:2] == old.shape[:2]:
+        return new.sum(axis=2, keepdims=True)
+    if new.ndim == 1 and new.shape == (3,) and old.shape == (1,):
+        # mean and variance of the colours of a normalisation layer
+        return new.mean(keepdims=True)
+    raise ValueError(f"weights: expected an array of shape {old.shape}, got {new.shape}")
