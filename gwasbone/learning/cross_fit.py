@@ -1,0 +1,208 @@
+"""Cross-fitting: a model for each fold, and predictions of people by models that never saw them.
+
+Each fold is finished for itself: its model, its predictions and its card are kept in a folder, and
+a run that finds them for the same data, network and plan takes them as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gwasbone.errors import InputError
+from gwasbone.files import atomic_path, content_hash
+from gwasbone.learning.backend import Backend, Epoch, Rows
+from gwasbone.learning.folds import Fold, PersonFolds
+from gwasbone.learning.networks import ImageNetwork, TableNetwork, TrainingPlan, as_mapping
+
+FloatArray = npt.NDArray[np.float64]
+
+_CARD, _PREDICTIONS, _CHECKPOINT = "card.json", "predictions.npz", "checkpoint"
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Predictions of N rows.
+
+    Parameters
+    ----------
+    held_out : head -> (N, size) by the model of the row's own fold, which never saw the person.
+    in_training : head -> (N, size) mean over the models that were fitted to the row; NaN where
+        none was. Only to show how far a model has learned its people by heart.
+    fold : (N,) the fold that a row is held out in.
+    histories : per fold, what was measured in each epoch.
+    models : per fold, the file of the model; model_hashes : the first 16 digits of its SHA-256.
+    """
+
+    held_out: Mapping[str, FloatArray]
+    in_training: Mapping[str, FloatArray]
+    fold: npt.NDArray[np.intp]
+    histories: tuple[tuple[Epoch, ...], ...]
+    models: tuple[Path, ...]
+    model_hashes: tuple[str, ...]
+
+
+def cross_fit(
+    backend: Backend,
+    network: ImageNetwork | TableNetwork,
+    plan: TrainingPlan,
+    inputs: Mapping[str, Rows],
+    targets: Mapping[str, FloatArray],
+    folds: PersonFolds,
+    *,
+    folder: Path,
+    data_hash: str,
+    weights: Mapping[str, FloatArray] | None = None,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> CrossFit:
+    """Fit a model per fold and predict everybody.
+
+    Parameters
+    ----------
+    inputs, targets, weights : see :class:`gwasbone.learning.backend.Model`; N rows.
+    folder : where the folds are kept, ``fold0`` and so on.
+    data_hash : of what the inputs are (the cache of pictures, the table): a kept fold of other
+        data is trained anew.
+    on_epoch : called with the fold's number and each epoch.
+
+    Raises
+    ------
+    InputError
+        The backend refused the network, the weights file or the inputs; its words are kept.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    done = [
+        _one_fold(backend, network, plan, inputs, targets, fold, folder / f"fold{fold.number}",
+                  data_hash, weights, on_epoch)
+        for fold in folds
+    ]  # fmt: skip
+    n = len(folds.fold)
+    held_out = {head.name: np.full((n, head.size), np.nan) for head in network.heads}
+    totals = {head.name: np.zeros((n, head.size)) for head in network.heads}
+    times = np.zeros(n)
+    for fold, kept in zip(folds, done, strict=True):
+        for name in held_out:
+            held_out[name][fold.held_out] = kept.held_out[name]
+            totals[name][fold.training] += kept.in_training[name]
+        times[fold.training] += 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        in_training = {name: total / times[:, None] for name, total in totals.items()}
+    return CrossFit(
+        held_out=held_out,
+        in_training=in_training,
+        fold=folds.fold,
+        histories=tuple(kept.history for kept in done),
+        models=tuple(kept.model for kept in done),
+        model_hashes=tuple(kept.model_hash for kept in done),
+    )
+
+
+@dataclass(frozen=True)
+class _KeptFold:
+    held_out: Mapping[str, FloatArray]
+    in_training: Mapping[str, FloatArray]
+    history: tuple[Epoch, ...]
+    model: Path
+    model_hash: str
+
+
+def _one_fold(
+    backend: Backend,
+    network: ImageNetwork | TableNetwork,
+    plan: TrainingPlan,
+    inputs: Mapping[str, Rows],
+    targets: Mapping[str, FloatArray],
+    fold: Fold,
+    folder: Path,
+    data_hash: str,
+    weights: Mapping[str, FloatArray] | None,
+    on_epoch: Callable[[int, Epoch], None] | None,
+) -> _KeptFold:
+    spec, training = as_mapping(network), as_mapping(plan)
+    key = _key(spec, training, data_hash, fold, targets, weights)
+    path = folder / f"model{backend.suffix}"
+    kept = _read(folder, path, key)
+    if kept is not None:
+        return kept
+    folder.mkdir(exist_ok=True)
+    said = (lambda epoch: on_epoch(fold.number, epoch)) if on_epoch is not None else None
+    checkpoint = folder / _CHECKPOINT
+    (folder / _CARD).unlink(missing_ok=True)
+    try:
+        model = backend.build(spec, seed=plan.seed + fold.number)
+        history = model.fit(
+            inputs, targets, rows=fold.training, validation_rows=fold.validation, plan=training,
+            weights=weights, checkpoint=checkpoint / key, on_epoch=said,
+        )  # fmt: skip
+        held_out = model.predict(inputs, rows=fold.held_out)
+        in_training = model.predict(inputs, rows=fold.training)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    model.save(path)
+    arrays = {f"out_{name}": value for name, value in held_out.items()}
+    arrays |= {f"in_{name}": value for name, value in in_training.items()}
+    with atomic_path(folder / _PREDICTIONS) as partial, open(partial, "wb") as handle:
+        np.savez(handle, **arrays)  # type: ignore[arg-type]
+    card = {
+        "key": key,
+        "data_hash": data_hash,
+        "network": spec,
+        "plan": training,
+        "fold": fold.number,
+        "seed": plan.seed + fold.number,
+        "n_training": len(fold.training),
+        "n_validation": len(fold.validation),
+        "n_held_out": len(fold.held_out),
+        "history": [dict(epoch) for epoch in history],
+        "model": path.name,
+        "model_hash": content_hash(path)[:16],
+        **model.describe(),
+    }
+    with atomic_path(folder / _CARD) as partial:
+        partial.write_text(json.dumps(card, indent=1) + "\n")
+    shutil.rmtree(checkpoint, ignore_errors=True)
+    again = _read(folder, path, key)
+    assert again is not None
+    return again
+
+
+def _read(folder: Path, path: Path, key: str) -> _KeptFold | None:
+    """A finished fold, or None where there is none of this key."""
+    card_path = folder / _CARD
+    if not card_path.exists() or not path.exists():
+        return None
+    card = json.loads(card_path.read_text())
+    if card["key"] != key or card["model_hash"] != content_hash(path)[:16]:
+        return None
+    with np.load(folder / _PREDICTIONS) as kept:
+        parts: dict[str, dict[str, FloatArray]] = {"out": {}, "in": {}}
+        for member in kept.files:
+            which, _, name = member.partition("_")
+            parts[which][name] = kept[member].astype(np.float64)
+    return _KeptFold(parts["out"], parts["in"], tuple(card["history"]), path, card["model_hash"])
+
+
+def _key(
+    spec: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    data_hash: str,
+    fold: Fold,
+    targets: Mapping[str, FloatArray],
+    weights: Mapping[str, FloatArray] | None,
+) -> str:
+    """A hash of everything that the fold's model depends on."""
+    digest = hashlib.sha256(
+        json.dumps([spec, plan, data_hash, fold.number], sort_keys=True, default=str).encode()
+    )
+    arrays: Sequence[npt.NDArray[Any]] = [fold.training, fold.validation, fold.held_out]
+    for array in [*arrays, *targets.values(), *(weights or {}).values()]:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:32]
