@@ -39,6 +39,8 @@ class ReferenceBackend:
         """A model with all coefficients zero; nothing in it is drawn, so ``seed`` is not used."""
         if network["input"] == "image" and network["weights"] != "random":
             raise ValueError(f"weights: the reference backend has none, got {network['weights']}")
+        if network["input"] == "image" and min(network["height"], network["width"]) < POOLED:
+            raise ValueError(f"pictures: expected sides of at least {POOLED} pixels")
         return ReferenceModel(network)
 
     def load(self, path: Path) -> ReferenceModel:
@@ -212,7 +214,7 @@ def _places(side: int) -> IntArray:
 def _pool(pictures: FloatArray) -> FloatArray:
     """(n, height, width, c) -> (n, POOLED² c) means over a grid."""
     n, height, width, channels = pictures.shape
-    down, across = (np.eye(POOLED)[_places(side)] for side in (height, width))
+    down, across = np.eye(POOLED)[_places(height)], np.eye(POOLED)[_places(width)]
     pooled = np.einsum("nhwc,hi,wj->nijc", pictures, down / down.sum(0), across / across.sum(0),
                        optimize=True)  # fmt: skip
     return np.asarray(pooled.reshape(n, POOLED * POOLED * channels), dtype=np.float64)
@@ -248,8 +250,8 @@ def _ridge(Z: FloatArray, y: FloatArray, w: FloatArray, penalty: float) -> Float
     A = Z[known] * w[known, None]
     ridge = np.full(Z.shape[1], penalty)
     ridge[0] = 0
-    solution: FloatArray = np.linalg.solve(A.T @ Z[known] + np.diag(ridge), A.T @ y[known])
-    return solution
+    solution = np.linalg.solve(A.T @ Z[known] + np.diag(ridge), A.T @ y[known])
+    return np.asarray(solution, dtype=np.float64)
 
 
 def _truth(kind: str, size: int, y: FloatArray) -> FloatArray:
