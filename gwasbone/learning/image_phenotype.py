@@ -1,0 +1,176 @@
+"""From predictions of pictures to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
+
+A person's pictures (left and right, several visits) are averaged on the log-odds scale. Models of
+different folds have different scales, so log odds are also given standardised within folds, and
+the fold itself can be a covariate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy.special import expit, logit
+
+from gwasbone.errors import InputError
+from gwasbone.learning.cross_fit import CrossFit
+from gwasbone.stats.logistic import fit_firth
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Probabilities are kept this far from 0 and 1, so that log odds are finite (float32 networks).
+CLOSEST = 1e-7
+
+
+@dataclass(frozen=True)
+class ClassWeights:
+    """Weights that make cases and controls count alike in training.
+
+    Parameters
+    ----------
+    weights : (N,) 1 on average. NaN targets weigh 0.
+    log_odds_shift : what to add to log odds of a model trained with them, to bring them back to
+        the share of cases among the rows (King & Zeng 2001, prior correction).
+    """
+
+    weights: FloatArray
+    log_odds_shift: float
+
+
+def balanced(case: npt.ArrayLike) -> ClassWeights:
+    """Equal total weight for cases and controls.
+
+    Raises
+    ------
+    InputError
+        Only one class.
+    """
+    y = np.asarray(case, dtype=float)
+    n_cases, n_controls = int((y == 1).sum()), int((y == 0).sum())
+    if not n_cases or not n_controls:
+        raise InputError(
+            f"training: expected cases and controls, got {n_cases} cases and {n_controls} controls"
+        )
+    half = (n_cases + n_controls) / 2
+    weights = np.select([y == 1, y == 0], [half / n_cases, half / n_controls], default=0.0)
+    return ClassWeights(weights, float(np.log(n_cases / n_controls)))
+
+
+def person_scores(
+    person: npt.ArrayLike, fit: CrossFit, head: str, *, log_odds_shift: float = 0.0
+) -> pd.DataFrame:
+    """A binary head's predictions of pictures as scores of people.
+
+    Parameters
+    ----------
+    person : (N,) whose picture it is.
+    fit : cross-fitted predictions; all pictures of a person are in one fold.
+    log_odds_shift : see :class:`ClassWeights`.
+
+    Returns
+    -------
+    Table indexed by person, sorted: ``cnn_logit`` (mean log odds by models that never saw the
+    person), ``cnn_prob`` (its probability), ``cnn_logit_std`` (standardised within the fold),
+    ``cnn_fold``, ``n_pictures``, and ``in_training_prob`` (by the models fitted to the person).
+    """
+    rows = pd.DataFrame(
+        {
+            "cnn_logit": _log_odds(fit.held_out[head][:, 0]) + log_odds_shift,
+            "in_training": _log_odds(fit.in_training[head][:, 0]) + log_odds_shift,
+            "cnn_fold": fit.fold,
+        }
+    )
+    by_person = rows.groupby(np.asarray(person, dtype=object))
+    if (rows["cnn_fold"] != by_person["cnn_fold"].transform("first")).any():
+        raise ValueError("expected all pictures of a person in one fold")
+    scores = by_person[["cnn_logit", "in_training"]].mean()
+    scores["cnn_fold"] = by_person["cnn_fold"].first()
+    scores["n_pictures"] = by_person.size()
+    scores["cnn_prob"] = expit(scores["cnn_logit"])
+    scores["cnn_logit_std"] = within_folds(scores["cnn_logit"], scores["cnn_fold"])
+    scores["in_training_prob"] = expit(scores.pop("in_training"))
+    columns = [
+        "cnn_prob", "cnn_logit", "cnn_logit_std", "cnn_fold", "n_pictures", "in_training_prob",
+    ]  # fmt: skip
+    return scores[columns].rename_axis("person")
+
+
+def within_folds(values: pd.Series, fold: pd.Series) -> pd.Series:
+    """Values less the mean of their fold, over its standard deviation."""
+    groups = values.groupby(fold.to_numpy())
+    return (values - groups.transform("mean")) / groups.transform("std")
+
+
+def stack_regions(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
+    """One score of several regions: a Firth logistic model of their log odds, cross-fitted.
+
+    Parameters
+    ----------
+    scores : region -> :func:`person_scores`, all from the same split of people.
+    case : (people,) 1, 0 or NaN, indexed by person.
+
+    Returns
+    -------
+    Table of everybody who is in any region, columns as :func:`person_scores`. A region that a
+    person lacks counts as its mean, with a term of its own for being absent.
+
+    Raises
+    ------
+    ValueError
+        Regions were split differently.
+    """
+    fold = pd.concat([table["cnn_fold"] for table in scores.values()])
+    if (fold != fold.groupby(level=0).transform("first")).any():
+        raise ValueError("expected one split of people for all regions")
+    fold = fold.groupby(level=0).first().rename_axis("person").sort_index()
+    held_out, in_training = (
+        pd.DataFrame({r: column(t).reindex(fold.index) for r, t in scores.items()})
+        for column in (
+            lambda t: t["cnn_logit_std"],
+            lambda t: within_folds(
+                pd.Series(_log_odds(t["in_training_prob"].to_numpy()), t.index), t["cnn_fold"]
+            ),
+        )
+    )
+    y = case.reindex(fold.index).to_numpy(float)
+    stacked = np.full(len(fold), np.nan)
+    seen = np.zeros(len(fold))
+    numbers = fold.to_numpy()
+    folds = np.unique(numbers)
+    X, X_seen = _terms(held_out), _terms(in_training)
+    for j in folds:
+        fitted = (numbers != j) & ~np.isnan(y)
+        used = _independent(X[fitted])
+        fit = fit_firth(X[fitted][:, used], y[fitted])
+        stacked[numbers == j] = X[numbers == j][:, used] @ fit.log_odds
+        seen[numbers != j] += X_seen[numbers != j][:, used] @ fit.log_odds
+    table = pd.DataFrame({"cnn_prob": expit(stacked), "cnn_logit": stacked}, index=fold.index)
+    table["cnn_logit_std"] = within_folds(table["cnn_logit"], fold)
+    table["cnn_fold"] = fold
+    counts = [t["n_pictures"].reindex(fold.index, fill_value=0) for t in scores.values()]
+    table["n_pictures"] = np.sum(counts, axis=0)
+    table["in_training_prob"] = expit(seen / (len(folds) - 1))
+    return table
+
+
+def _terms(log_odds: pd.DataFrame) -> FloatArray:
+    """(n, 1 + 2 r) intercept, log odds with 0 for absent, and 1 for absent."""
+    values = log_odds.to_numpy(float)
+    absent = np.isnan(values)
+    return np.column_stack([np.ones(len(values)), np.where(absent, 0, values), absent])
+
+
+def _independent(X: FloatArray) -> list[int]:
+    """Columns none of which is a sum of earlier ones (regions that are always absent together)."""
+    used: list[int] = []
+    for column in range(X.shape[1]):
+        if np.linalg.matrix_rank(X[:, [*used, column]]) > len(used):
+            used.append(column)
+    return used
+
+
+def _log_odds(probability: FloatArray) -> FloatArray:
+    return np.asarray(logit(np.clip(probability, CLOSEST, 1 - CLOSEST)), dtype=np.float64)
