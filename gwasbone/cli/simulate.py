@@ -10,7 +10,9 @@ import click
 
 @click.command(
     epilog="\b\nExamples:\n  gwasbone simulate --out cohort\n"
-    "  gwasbone simulate --out cohort --people 500 --set h2_bmd=0.3 --set n_planted=2"
+    "  gwasbone simulate --out cohort --people 500 --set h2_bmd=0.3 --set n_planted=2\n"
+    "  gwasbone simulate --out cohort --questionnaire parquet --set questionnaire.n_filler=20\n"
+    "  gwasbone simulate --out survey --questionnaire csv --no-genotypes --people 500000"
 )
 @click.option("--out", metavar="FOLDER", required=True, help="Folder for the files.")
 @click.option("--people", "n_people", type=int, help="How many people (2000).")
@@ -20,6 +22,13 @@ import click
 @click.option("--light", is_flag=True, help="One population, no relatives, no planted faults.")
 @click.option("--set", "others", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
 @click.option("--format", "formats", default="plink,vcf", show_default=True, help="One or both.")
+@click.option(
+    "--questionnaire",
+    "table_format",
+    type=click.Choice(["parquet", "csv"]),
+    help="Write questionnaires, DXA densities and records of the same people too.",
+)
+@click.option("--no-genotypes", is_flag=True, help="Write the questionnaire alone.")
 @click.option("--settings", is_flag=True, help="Print all settings with their meaning, and stop.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -28,35 +37,54 @@ def command(**options: Any) -> None:
 
     Coalescent genotypes of several ancestries with relatives, sex, missing calls and a second
     genotyping array; bone densities with known causal variants; covariates. Writes PLINK and VCF
-    files, phenotypes.tsv, covariates.tsv and truth/.
+    files, phenotypes.tsv, covariates.tsv and truth/. With --questionnaire also a table in UK
+    Biobank's columns: questionnaires, bone densities at one or two visits with gaps and
+    measurement error, diagnoses and medication.
     """
+    from gwasbone.errors import UsageError
+    from gwasbone.simulate import QuestionnaireSettings, SimulationSettings
+
+    asked = _questionnaire_settings(options, QuestionnaireSettings)
+    if options["no_genotypes"] and not options["settings"]:
+        if options["table_format"] is None:
+            raise UsageError("--no-genotypes leaves nothing to write: add --questionnaire")
+        _questionnaire_alone(options, asked)
+        return
+    chosen = _settings(options, SimulationSettings)
+    if options["settings"]:
+        _show(chosen, "")
+        _show(asked, _QUESTIONNAIRE)
+    else:
+        _cohort(options, chosen, asked)
+
+
+def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
     from pathlib import Path
 
     from gwasbone.cli.context import command_line
-    from gwasbone.docstrings import parameter_docs
     from gwasbone.files import refuse_overwrite
     from gwasbone.progress import counted_progress
     from gwasbone.run_log import run_log
-    from gwasbone.simulate import SimulationSettings, simulate_cohort
+    from gwasbone.simulate import simulate_cohort
     from gwasbone.simulate.files import output_names
+    from gwasbone.simulate.questionnaire_files import questionnaire_names
 
-    chosen = _settings(options, SimulationSettings)
-    if options["settings"]:
-        docs = parameter_docs(SimulationSettings)
-        for field in dataclasses.fields(SimulationSettings):
-            click.echo(f"{field.name} = {getattr(chosen, field.name)!r}")
-            click.echo("    " + docs[field.name].replace("\n", "\n    "))
-        return
-    out = Path(options["out"])
+    out, table_format = Path(options["out"]), options["table_format"]
     formats = tuple(options["formats"].split(","))
-    refuse_overwrite([out / name for name in output_names(formats)], force=options["force"])
+    names = output_names(formats)
     shown = dataclasses.asdict(chosen)
+    further: dict[str, Any] = {}
+    if table_format is not None:
+        names += questionnaire_names(table_format)
+        shown |= _prefixed(asked)
+        further = {"questionnaire": asked, "table_format": table_format}
+    refuse_overwrite([out / name for name in names], force=options["force"])
     with (
         run_log(out / "simulate.log", command=command_line(), options=shown),
         counted_progress() as progress,
     ):
         made = simulate_cohort(
-            chosen, out, formats=formats, force=options["force"], progress=progress
+            chosen, out, formats=formats, force=options["force"], progress=progress, **further
         )
     click.echo(
         f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} pairs of "
@@ -64,21 +92,74 @@ def command(**options: Any) -> None:
     )
 
 
+def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
+    from pathlib import Path
+
+    from gwasbone.cli.context import command_line
+    from gwasbone.files import refuse_overwrite
+    from gwasbone.run_log import run_log
+    from gwasbone.simulate import save_questionnaire, simulate_questionnaire
+    from gwasbone.simulate.questionnaire_files import questionnaire_names
+
+    out, table_format = Path(options["out"]), options["table_format"]
+    names = questionnaire_names(table_format)
+    refuse_overwrite([out / name for name in names], force=options["force"])
+    with run_log(out / "simulate.log", command=command_line(), options=_prefixed(asked)):
+        made = simulate_questionnaire(asked)
+        path = save_questionnaire(made, out, table_format=table_format, force=options["force"])
+    click.echo(
+        f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
+        f"{int(made.people['is_case'].sum()):,} cases: {path}"
+    )
+
+
+_QUESTIONNAIRE = "questionnaire."
+
+
+def _prefixed(asked: Any) -> dict[str, Any]:
+    return {_QUESTIONNAIRE + name: value for name, value in dataclasses.asdict(asked).items()}
+
+
+def _show(chosen: Any, prefix: str) -> None:
+    from gwasbone.docstrings import parameter_docs
+
+    docs = parameter_docs(type(chosen))
+    for field in dataclasses.fields(chosen):
+        click.echo(f"{prefix}{field.name} = {getattr(chosen, field.name)!r}")
+        click.echo("    " + docs[field.name].replace("\n", "\n    "))
+
+
 def _settings(options: dict[str, Any], kind: Any) -> Any:
-    """The settings that flags ask for."""
+    """The settings of the cohort that flags ask for."""
+    names = ("n_people", "n_variants", "seed", "build")
+    chosen = {name: options[name] for name in names if options[name] is not None}
+    chosen |= _set_by_name(options["others"], kind, "")
+    return kind.light(**chosen) if options["light"] else kind(**chosen)
+
+
+def _questionnaire_settings(options: dict[str, Any], kind: Any) -> Any:
+    """The settings of the questionnaire: those of ``--set`` whose names begin so."""
+    chosen = {name: options[name] for name in ("n_people", "seed") if options[name] is not None}
+    return kind(**(chosen | _set_by_name(options["others"], kind, _QUESTIONNAIRE)))
+
+
+def _set_by_name(texts: tuple[str, ...], kind: Any, prefix: str) -> dict[str, Any]:
+    """Values of ``--set`` for one kind of settings; those of the other kind are passed over."""
     import ast
 
     from gwasbone.errors import UsageError
 
-    names = ("n_people", "n_variants", "seed", "build")
-    chosen = {name: options[name] for name in names if options[name] is not None}
+    chosen: dict[str, Any] = {}
     known = {field.name for field in dataclasses.fields(kind)}
-    for text in options["others"]:
+    for text in texts:
         name, _, value = text.partition("=")
+        if name.startswith(_QUESTIONNAIRE) != bool(prefix):
+            continue
+        name = name.removeprefix(prefix)
         if name not in known:
             raise UsageError(f"--set {text}: no such setting; see gwasbone simulate --settings")
         try:
             chosen[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             chosen[name] = value
-    return kind.light(**chosen) if options["light"] else kind(**chosen)
+    return chosen

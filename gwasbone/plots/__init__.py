@@ -1,11 +1,14 @@
 """Tables in, Bokeh figures out: nothing here computes a statistic or knows Hail."""
 
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
+from gwasbone.plots.calibration import reliability
 from gwasbone.plots.funnel import funnel
 from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.page import save_page
+from gwasbone.plots.probabilities import predicted_probabilities
 from gwasbone.plots.qc import qc_histogram, qc_scatter
 from gwasbone.plots.qq import qq
+from gwasbone.plots.roc import precision_recall, roc
 from gwasbone.plots.theme import Threshold
 
 __all__ = [
@@ -14,9 +17,13 @@ __all__ = [
     "ancestry_pairs",
     "funnel",
     "manhattan",
+    "precision_recall",
+    "predicted_probabilities",
     "qc_histogram",
     "qc_scatter",
     "qq",
+    "reliability",
+    "roc",
     "save_page",
     "scree",
 ]

@@ -1,4 +1,4 @@
-"""A small biobank with known truth: coalescent genotypes, bone traits, and the files of both.
+"""A small biobank with known truth: coalescent genotypes, bone traits, questionnaires, and files.
 
 Names are loaded on first use, so that reading :class:`SimulationSettings` from a configuration
 does not import msprime or pandas.
@@ -18,28 +18,45 @@ if TYPE_CHECKING:
     from gwasbone.simulate.cohort import SimulatedCohort, simulate_cohort
     from gwasbone.simulate.genotypes import MISSING, SimulatedGenotypes, simulate_genotypes
     from gwasbone.simulate.phenotypes import SimulatedPhenotypes, simulate_phenotypes
+    from gwasbone.simulate.questionnaire import (
+        SimulatedQuestionnaire,
+        questionnaire_people,
+        simulate_questionnaire,
+    )
+    from gwasbone.simulate.questionnaire_files import save_questionnaire
+    from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
     from gwasbone.simulate.settings import SimulationSettings
 
 __all__ = [
     "MISSING",
+    "QuestionnaireSettings",
     "SimulatedCohort",
     "SimulatedGenotypes",
     "SimulatedPhenotypes",
+    "SimulatedQuestionnaire",
     "SimulationSettings",
+    "questionnaire_people",
+    "save_questionnaire",
     "simulate_cohort",
     "simulate_genotypes",
     "simulate_phenotypes",
+    "simulate_questionnaire",
 ]
 
 _HOME = {
     "MISSING": "genotypes",
+    "QuestionnaireSettings": "questionnaire_settings",
     "SimulatedCohort": "cohort",
     "SimulatedGenotypes": "genotypes",
     "SimulatedPhenotypes": "phenotypes",
+    "SimulatedQuestionnaire": "questionnaire",
     "SimulationSettings": "settings",
+    "questionnaire_people": "questionnaire",
+    "save_questionnaire": "questionnaire_files",
     "simulate_cohort": "cohort",
     "simulate_genotypes": "genotypes",
     "simulate_phenotypes": "phenotypes",
+    "simulate_questionnaire": "questionnaire",
 }
 
 

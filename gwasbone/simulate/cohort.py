@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from gwasbone.errors import UsageError
-from gwasbone.simulate import files
+from gwasbone.simulate import files, questionnaire_files
 from gwasbone.simulate.genotypes import Progress, simulate_genotypes
 from gwasbone.simulate.phenotypes import simulate_phenotypes
+from gwasbone.simulate.questionnaire import questionnaire_people, simulate_questionnaire
+from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
 from gwasbone.simulate.settings import SimulationSettings
 from gwasbone.simulate.vcf import write_vcf
 
@@ -27,6 +29,7 @@ class SimulatedCohort:
     bfile : PLINK prefix (without ``.bed``), None where not written.
     vcf : ``.vcf.bgz`` file, None where not written.
     phenotypes, covariates, truth : the two tables, and the folder of what is really true.
+    questionnaire : the questionnaire's table, None where not written.
     n_people, n_variants : size of the genotypes.
     group_counts : ancestry group -> people.
     n_relative_pairs, n_people_faults, n_variant_faults, n_causal, n_cases : what was planted;
@@ -38,6 +41,7 @@ class SimulatedCohort:
     vcf: Path | None
     phenotypes: Path
     covariates: Path
+    questionnaire: Path | None
     truth: Path
     n_people: int
     n_variants: int
@@ -54,6 +58,8 @@ def simulate_cohort(
     out_dir: str | os.PathLike[str],
     *,
     formats: Sequence[str] = ("plink", "vcf"),
+    questionnaire: QuestionnaireSettings | None = None,
+    table_format: questionnaire_files.TableFormat = "parquet",
     force: bool = False,
     progress: Progress | None = None,
 ) -> SimulatedCohort:
@@ -65,6 +71,10 @@ def simulate_cohort(
         ``genotypes.vcf.bgz`` (men haploid on X), ``phenotypes.tsv``, ``covariates.tsv`` and
         ``truth/``; ``truth/settings.json`` is renamed last, so it marks a complete folder.
     formats : genotype formats, some of ``plink`` and ``vcf``.
+    questionnaire : write a questionnaire of the same people too, whose bone densities and cases
+        share the genetic values of the densities here (its cases are drawn anew, they are not
+        those of ``phenotypes.tsv``); its ``n_people`` is ignored.
+    table_format : ``parquet`` or ``csv``, for the questionnaire.
     force : replace files of an earlier simulation.
     progress : called with a stage, how much of it is done, and how much there is.
 
@@ -89,6 +99,9 @@ def simulate_cohort(
     """
     folder = Path(out_dir)
     names = files.output_names(formats)
+    if questionnaire is not None:
+        # Before the genotypes' own settings, which mark a complete folder.
+        names[-1:-1] = questionnaire_files.questionnaire_names(table_format)
     there = [name for name in names if (folder / name).exists()]
     if there and not force:
         raise UsageError(
@@ -111,6 +124,10 @@ def simulate_cohort(
                 progress=progress,
             )
         files.write_tables(unfinished, genotypes, phenotypes, settings)
+        if questionnaire is not None:
+            people = questionnaire_people(phenotypes.covariates, phenotypes.genetic_values)
+            made = simulate_questionnaire(questionnaire, people)
+            questionnaire_files.write_questionnaire(unfinished, made, table_format)
 
     has_cases = "osteoporosis" in settings.traits
     return SimulatedCohort(
@@ -119,6 +136,7 @@ def simulate_cohort(
         vcf=folder / "genotypes.vcf.bgz" if "vcf" in formats else None,
         phenotypes=folder / files.PHENOTYPES,
         covariates=folder / files.COVARIATES,
+        questionnaire=None if questionnaire is None else folder / f"questionnaire.{table_format}",
         truth=folder / "truth",
         n_people=len(genotypes.people),
         n_variants=len(genotypes.variants),

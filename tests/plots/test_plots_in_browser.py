@@ -20,7 +20,13 @@ from gwasbone.plots import (
     save_page,
     scree,
 )
+from gwasbone.plots.calibration import reliability
+from gwasbone.plots.probabilities import predicted_probabilities
+from gwasbone.plots.roc import precision_recall, roc
+from gwasbone.stats.calibration import calibration
+from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.quantile_plot import quantile_plot_points
+from gwasbone.stats.roc import area_under_curve, roc_curve
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
@@ -54,6 +60,19 @@ def _results(rng, m=30_000):
             "source_id": "rs1",
         }
     )
+
+
+def _evaluation_figures(rng):
+    p = rng.random(400)
+    case = rng.random(400) < p
+    table = pd.DataFrame({"probability": p, "is_case": case, "in_training": p < 0.6})
+    areas = {"a": area_under_curve(case, p)}
+    return [
+        ("ROC", roc({"a": roc_curve(case, p)}, areas, title="t")),
+        ("Precision", precision_recall({"a": precision_recall_curve(case, p)}, title="t")),
+        ("Reliability", reliability({"a": calibration(case, p)}, title="t")),
+        ("Probabilities", predicted_probabilities(table, title="t")),
+    ]
 
 
 def _every_figure():
@@ -97,6 +116,7 @@ def _every_figure():
             ),
         ),
         ("Funnel", funnel(steps, title="t")),
+        *_evaluation_figures(rng),
     ]
 
 

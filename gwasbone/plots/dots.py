@@ -1,0 +1,88 @@
+"""One number with its interval for each of several named things, on a shared axis."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
+
+from gwasbone.errors import InputError
+from gwasbone.plots import theme
+from gwasbone.plots.page import describe
+from gwasbone.plots.tables import require_columns
+from gwasbone.plots.theme import Threshold
+
+_ROW_PX, _WRITTEN_PX = 24, 190
+
+
+def interval_dots(
+    table: pd.DataFrame,
+    *,
+    title: str,
+    x_label: str,
+    words: str,
+    guides: tuple[Threshold, ...] = (),
+    width_px: int = 480,
+) -> figure:
+    """Draw a dot and its interval per row, with the numbers written beside them.
+
+    Parameters
+    ----------
+    table : columns ``name`` (each once), ``estimate``, ``lower`` and ``upper``, and ``written``,
+        the text beside the row. First row on top; rows without an estimate keep their text.
+    words : what the interval is, for the caption, such as ``95% intervals``.
+    guides : named values to compare with.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or no row has an estimate.
+    """
+    needed = ("name", "estimate", "lower", "upper", "written")
+    require_columns(table, needed, figure="a plot of intervals")
+    drawn = table[np.isfinite(table["estimate"])]
+    if drawn.empty:
+        raise InputError(f"a plot of intervals needs an estimate; of {len(table)} rows none has")
+    ends = np.concatenate([drawn[c].to_numpy() for c in ("estimate", "lower", "upper")])
+    ends = np.concatenate([ends[np.isfinite(ends)], [guide.value for guide in guides]])
+    margin = 0.05 * (ends.max() - ends.min()) or 0.5
+    limits = (float(ends.min() - margin), float(ends.max() + margin))
+    names = [str(name) for name in table["name"]]
+    # text stands to the right of the axis' own range, in room that the frame keeps for it
+    room = (limits[1] - limits[0]) * _WRITTEN_PX / width_px
+    plot = theme.new_figure(
+        title=title,
+        x_label=x_label,
+        y_label="",
+        width_px=width_px + _WRITTEN_PX,
+        height_px=_ROW_PX * len(names) + 10,
+        x_range=(limits[0], limits[1] + room),
+        y_range=names[::-1],
+        tools="save",
+        active_drag=None,
+    )
+    plot.xaxis.bounds = limits
+    plot.ygrid.grid_line_color = theme.GRID
+    for guide in guides:
+        plot.segment(
+            guide.value, 0, guide.value, len(names), color=theme.MUTED_INK, line_dash="dashed"
+        )
+    source = ColumnDataSource({name: drawn[name].to_numpy() for name in needed})
+    plot.segment("lower", "name", "upper", "name", source=source, color=theme.MAIN, line_width=2)
+    dots = plot.scatter("estimate", "name", source=source, size=8, color=theme.MAIN)
+    plot.add_tools(HoverTool(renderers=[dots], tooltips=[("", "@name"), (x_label, "@written")]))
+    plot.text(
+        x=np.full(len(names), limits[1] + 0.06 * room),
+        y=names,
+        text=table["written"].astype(str).tolist(),
+        text_baseline="middle",
+        text_color=theme.INK,
+        text_font=value(theme.FONT),
+        text_font_size=f"{theme.TICK_PX}px",
+    )
+    ends_of = [drawn.loc[drawn["estimate"].idxmin()], drawn.loc[drawn["estimate"].idxmax()]]
+    span = " to ".join(f"{theme.format_number(row.estimate)} ({row['name']})" for row in ends_of)
+    marks = "".join(f" The dashed line is {guide.name}." for guide in guides)
+    return describe(plot, f"{x_label} of {len(drawn)} rows with {words}, from {span}.{marks}")
