@@ -1,0 +1,181 @@
+"""A questionnaire as inputs of a network, and what may not be one.
+
+Fields that are themselves measured bone (DXA, heel densitometry) would make residuals empty and
+are refused by ``resources/not_inputs.tsv``. Fields that genes influence (height, body mass index)
+are named in a warning: adjusting a trait for a heritable covariate biases the effects of variants
+that act on the covariate (collider bias; Aschard 2015).
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import GwasboneWarning, InputError
+
+#: A column of whole numbers with at most this many different ones is a category.
+MOST_LEVELS = 12
+
+_FIELD = re.compile(r"(?:p|f\.|x)?(?P<field>\d{2,6})(?:[-_.].*)?")
+
+
+class HeritableInputWarning(GwasboneWarning):
+    """An input that genes influence."""
+
+
+@dataclass(frozen=True)
+class InputRules:
+    """What a column means for residuals.
+
+    Parameters
+    ----------
+    refused, heritable : UK Biobank field or name (lower case) -> what it is.
+    """
+
+    refused: Mapping[str, str]
+    heritable: Mapping[str, str]
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> InputRules:
+        """Of a table ``field name rule meaning``; the package's own by default.
+
+        ``field`` is a number, a range ``23200-23320`` or ``NA``; ``name`` a regular expression of
+        column names or ``NA``; ``rule`` is ``refuse`` or ``heritable``.
+
+        Raises
+        ------
+        InputError
+            Another header, or a rule of another name.
+        """
+        source = path if path is not None else files("gwasbone") / "resources" / "not_inputs.tsv"
+        lines = [x for x in source.read_text().splitlines() if x and not x.startswith("#")]
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+        if not rows or set(rows[0]) != {"field", "name", "rule", "meaning"}:
+            raise InputError(f"{source}: expected columns field, name, rule, meaning")
+        found: dict[str, dict[str, str]] = {"refuse": {}, "heritable": {}}
+        for row in rows:
+            if row["rule"] not in found:
+                raise InputError(
+                    f"{source}: expected rule refuse or heritable, got {row['rule']} "
+                    f"({row['meaning']})"
+                )
+            for key in (row["field"], row["name"]):
+                if key != "NA":
+                    found[row["rule"]][key] = row["meaning"]
+        return cls(found["refuse"], found["heritable"])
+
+    def meaning(self, column: str, listed: Mapping[str, str]) -> str | None:
+        """What a listed column is, or None."""
+        match = _FIELD.fullmatch(column)
+        for key, meaning in listed.items():
+            first, _, last = key.partition("-")
+            if first.isdigit():
+                if match and int(first) <= int(match["field"]) <= int(last or first):
+                    return meaning
+            elif re.fullmatch(key, column, re.IGNORECASE):
+                return meaning
+        return None
+
+
+@dataclass(frozen=True)
+class EncodedTable:
+    """A table as a network's inputs.
+
+    Parameters
+    ----------
+    inputs : column -> (N,) standardised float64 with NaN for missing, or levels from 0 with −1.
+    numeric : the columns that are numbers; categorical : column -> number of levels.
+    dropped : columns without two different values.
+    """
+
+    inputs: Mapping[str, npt.NDArray[np.generic]]
+    numeric: tuple[str, ...]
+    categorical: Mapping[str, int]
+    dropped: tuple[str, ...]
+
+
+def encode_table(
+    table: pd.DataFrame,
+    *,
+    categorical: Sequence[str] = (),
+    rules: InputRules | None = None,
+    most_levels: int = MOST_LEVELS,
+) -> EncodedTable:
+    """Columns as inputs.
+
+    Text, and whole numbers with few different values, are categories; other numbers are
+    standardised over all rows. Columns that do not vary are dropped, and named.
+
+    Parameters
+    ----------
+    table : (N,) rows; every column is an input.
+    categorical : columns that are categories however many values they have.
+    rules : which columns are refused or warned of; the package's own by default.
+
+    Raises
+    ------
+    InputError
+        A column that is measured bone, or nothing is left.
+
+    Warns
+    -----
+    HeritableInputWarning
+        Names the inputs that genes influence.
+    """
+    rules = InputRules.read() if rules is None else rules
+    names = [str(name) for name in table.columns]
+    _refuse(names, rules)
+    inputs: dict[str, npt.NDArray[np.generic]] = {}
+    numeric, levels, dropped = [], {}, []
+    for name in names:
+        column = table[name]
+        if column.nunique() < 2:
+            dropped.append(name)
+            continue
+        if name in categorical or _is_category(column, most_levels):
+            codes, values = pd.factorize(column, sort=True)
+            inputs[name], levels[name] = codes.astype(np.int32), len(values)
+        else:
+            x = column.to_numpy(np.float64, na_value=np.nan)
+            inputs[name] = (x - np.nanmean(x)) / np.nanstd(x)
+            numeric.append(name)
+    if not inputs:
+        raise InputError(f"inputs: expected columns that vary, none of {len(names)} does")
+    return EncodedTable(inputs, tuple(numeric), levels, tuple(dropped))
+
+
+def _is_category(column: pd.Series, most_levels: int) -> bool:
+    if not pd.api.types.is_numeric_dtype(column):
+        return True
+    values = column.dropna().unique()
+    return len(values) <= most_levels and bool((values % 1 == 0).all())
+
+
+def _refuse(names: Iterable[str], rules: InputRules) -> None:
+    bone, heritable = [], []
+    for name in names:
+        if (meaning := rules.meaning(name, rules.refused)) is not None:
+            bone.append(f"{name} ({meaning})")
+        elif (meaning := rules.meaning(name, rules.heritable)) is not None:
+            heritable.append(f"{name} ({meaning})")
+    if bone:
+        raise InputError(
+            f"inputs: expected no measurement of bone among them, got {', '.join(bone)}: "
+            "leave these columns out"
+        )
+    if heritable:
+        warnings.warn(
+            f"genes influence {', '.join(heritable)}: effects on the residual can be biased for "
+            "variants that act on them (collider bias)",
+            HeritableInputWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,110 @@
+"""Predictions of many traits at once from a questionnaire, each person by a model that never saw
+them; what they leave are the residual phenotypes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.learning.backend import Backend, Epoch
+from gwasbone.learning.cross_fit import CrossFit, cross_fit
+from gwasbone.learning.folds import PersonFolds
+from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan
+from gwasbone.learning.questionnaire import EncodedTable
+
+FloatArray = npt.NDArray[np.float64]
+
+HEAD = "traits"
+
+
+@dataclass(frozen=True)
+class TraitPredictions:
+    """Predictions of N assessments in the traits' own units.
+
+    Parameters
+    ----------
+    held_out : N × traits, by the model of the person's own fold.
+    in_training : N × traits, mean over the models that were fitted to the row.
+    r2, r2_seen : per trait, share of variance explained out of fold, and of rows seen.
+    fit : the models.
+    """
+
+    held_out: pd.DataFrame
+    in_training: pd.DataFrame
+    r2: pd.Series
+    r2_seen: pd.Series
+    fit: CrossFit
+
+
+def predict_traits(
+    backend: Backend,
+    encoded: EncodedTable,
+    traits: pd.DataFrame,
+    folds: PersonFolds,
+    *,
+    folder: Path,
+    data_hash: str,
+    plan: TrainingPlan,
+    hidden: int = 128,
+    layers: int = 4,
+    attention_heads: int = 8,
+    dropout: float = 0.1,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> TraitPredictions:
+    """Fit one network of all traits per fold, and predict everybody.
+
+    Parameters
+    ----------
+    encoded : N rows of inputs. traits : N × traits, NaN where not measured.
+    folder, data_hash, on_epoch : see :func:`gwasbone.learning.cross_fit.cross_fit`.
+    hidden, layers, attention_heads, dropout : of the encoder.
+
+    Raises
+    ------
+    InputError
+        A trait without two different values.
+    """
+    Y = traits.to_numpy(np.float64)
+    centre, spread = np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
+    flat = [str(t) for t, s in zip(traits.columns, spread, strict=True) if not s > 0]
+    if flat:
+        raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
+    network = TableNetwork(
+        heads=(Head(HEAD, "regression", Y.shape[1]),),
+        numeric=encoded.numeric,
+        categorical=dict(encoded.categorical),
+        hidden=hidden,
+        layers=layers,
+        attention_heads=attention_heads,
+        dropout=dropout,
+    )
+    fit = cross_fit(
+        backend, network, plan, encoded.inputs, {HEAD: (Y - centre) / spread}, folds,
+        folder=folder, data_hash=data_hash, on_epoch=on_epoch,
+    )  # fmt: skip
+    held_out, seen = (
+        pd.DataFrame(part[HEAD] * spread + centre, index=traits.index, columns=traits.columns)
+        for part in (fit.held_out, fit.in_training)
+    )
+    return TraitPredictions(
+        held_out=held_out,
+        in_training=seen,
+        r2=explained(traits, held_out),
+        r2_seen=explained(traits, seen),
+        fit=fit,
+    )
+
+
+def explained(traits: pd.DataFrame, predictions: pd.DataFrame) -> pd.Series:
+    """1 − Σ(y − ŷ)² / Σ(y − ȳ)² per trait, over rows that have both; below 0 is possible."""
+    known = traits.notna() & predictions.notna()
+    y = traits.where(known)
+    left = ((y - predictions) ** 2).sum()
+    return 1 - left / ((y - y.mean()) ** 2).sum()

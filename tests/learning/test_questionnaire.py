@@ -1,0 +1,98 @@
+"""Questionnaires as inputs, what is refused, and predictions of many traits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.errors import InputError
+from gwasbone.learning.folds import person_folds
+from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.questionnaire import HeritableInputWarning, InputRules, encode_table
+from gwasbone.learning.reference import ReferenceBackend
+from gwasbone.learning.trait_prediction import explained, predict_traits
+
+
+def test_columns_become_numbers_or_categories():
+    table = pd.DataFrame(
+        {
+            "age": [40.0, 50.0, np.nan, 60.0, 71.5],
+            "smoker": [0, 1, 2, 1, np.nan],
+            "centre": ["Leeds", None, "Oxford", "Leeds", "Leeds"],
+            "same": [3, 3, 3, 3, 3],
+        }
+    )
+    encoded = encode_table(table)
+    assert encoded.numeric == ("age",)
+    assert encoded.categorical == {"smoker": 3, "centre": 2}
+    assert encoded.dropped == ("same",)
+    age = encoded.inputs["age"]
+    assert np.nanmean(age) == pytest.approx(0)
+    assert np.nanstd(age) == pytest.approx(1)
+    assert np.isnan(age[2])
+    assert list(encoded.inputs["smoker"]) == [0, 1, 2, 1, -1]
+    assert list(encoded.inputs["centre"]) == [0, -1, 1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    "name", ["23204-2.0", "p23299_i2", "f.78.0.0", "bmd_total", "resid_bmd_hip", "cnn_prob"]
+)
+def test_measured_bone_is_no_input(name):
+    table = pd.DataFrame({"age": [1.0, 2.5, 3.0], name: [0.9, 1.1, 1.0]})
+    with pytest.raises(InputError, match="no measurement of bone among them"):
+        encode_table(table)
+
+
+def test_heritable_inputs_are_named():
+    table = pd.DataFrame({"p50_i2": [160.5, 170.0, 181.0], "income": [1.5, 2.0, 3.0]})
+    with pytest.warns(HeritableInputWarning, match=r"p50_i2 \(standing height\)"):
+        encode_table(table)
+
+
+def test_rules_are_a_table_that_can_be_replaced(tmp_path):
+    path = tmp_path / "rules.tsv"
+    path.write_text("field\tname\trule\tmeaning\nNA\tage\trefuse\tnot wanted\n")
+    with pytest.raises(InputError, match=r"age \(not wanted\)"):
+        encode_table(pd.DataFrame({"age": [1.0, 2.0]}), rules=InputRules.read(path))
+    path.write_text("field\tname\trule\tmeaning\nNA\tage\tforbid\tnot wanted\n")
+    with pytest.raises(InputError, match="expected rule refuse or heritable, got forbid"):
+        InputRules.read(path)
+
+
+def test_every_trait_is_predicted_out_of_fold_in_its_own_units(tmp_path):
+    rng = np.random.default_rng(4)
+    n = 800
+    person = np.array([f"p{i // 2}" for i in range(n)], dtype=object)
+    x = rng.standard_normal((n, 2))
+    traits = pd.DataFrame(
+        {
+            "low": 0.9 + 0.1 * (0.6 * x[:, 0] + 0.8 * rng.standard_normal(n)),
+            "high": 1000 + 50 * (0.8 * x[:, 1] + 0.6 * rng.standard_normal(n)),
+        }
+    )
+    traits.loc[::7, "low"] = np.nan
+    encoded = encode_table(pd.DataFrame(x, columns=["a", "b"]))
+    made = predict_traits(
+        ReferenceBackend(), encoded, traits, person_folds(person, np.zeros(n), folds=4),
+        folder=tmp_path, data_hash="d", plan=TrainingPlan(),
+    )  # fmt: skip
+    assert made.r2["low"] == pytest.approx(0.36, abs=0.06)
+    assert made.r2["high"] == pytest.approx(0.64, abs=0.06)
+    assert made.held_out["high"].mean() == pytest.approx(1000, abs=5)
+    assert (made.r2_seen >= made.r2 - 0.01).all()
+
+
+def test_share_explained_by_hand():
+    y = pd.DataFrame({"t": [1.0, 2.0, 3.0, np.nan]})
+    assert explained(y, pd.DataFrame({"t": [1.0, 2.0, 4.0, 9.0]}))["t"] == pytest.approx(0.5)
+
+
+def test_a_trait_that_does_not_vary_is_named(tmp_path):
+    encoded = encode_table(pd.DataFrame({"a": np.arange(20.0) + 0.5}))
+    traits = pd.DataFrame({"flat": np.ones(20)})
+    with pytest.raises(InputError, match="flat has none"):
+        predict_traits(
+            ReferenceBackend(), encoded, traits, person_folds(np.arange(20), np.zeros(20), folds=2),
+            folder=tmp_path, data_hash="d", plan=TrainingPlan(),
+        )  # fmt: skip
