@@ -20,6 +20,11 @@ from gwasbone.errors import GwasboneError, NotBuiltError
 COMMANDS = {
     "demo": ("gwasbone.cli.demo", "Simulate a small study and run all of it."),
     "simulate": ("gwasbone.cli.simulate", "Simulate genotypes and phenotypes with known truth."),
+    "phenotypes": (
+        "gwasbone.cli.phenotypes",
+        "Cases and bone measurements from a biobank's table.",
+    ),
+    "residuals": ("gwasbone.cli.residuals", "Take sex, age and weight out of phenotypes."),
     "run": ("gwasbone.cli.run", "Run the stages of a study.toml that are not up to date."),
     "config": ("gwasbone.cli.config", "Show or check a study.toml."),
     "qc": ("gwasbone.cli.qc", "Quality control of people and variants."),
@@ -33,7 +38,7 @@ COMMANDS = {
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-images train predict residuals phenotypes clump compare munge meta h2 rg mr pleiotropy coloc
+images train predict clump compare munge meta h2 rg mr pleiotropy coloc
 mediate plot report
 """
 NOT_BUILT = frozenset(_LATER.split())

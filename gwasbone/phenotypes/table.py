@@ -33,7 +33,8 @@ MISSING = ("NA", "NaN", "nan", "")
 #: UK Biobank's genotyping batch as its extracts spell it: 22000, 22000-0.0, f.22000.0.0, p22000.
 _BATCH_FIELD = re.compile(r"(?:f\.|p|x)?22000(?:[-._]\d+[-._]\d+)?", re.IGNORECASE)
 _RANGE = re.compile(r"(?P<stem>.*?)(?P<first>\d+)-(?P=stem)(?P<last>\d+)")
-_WITHDRAWN = re.compile(r"-\d+")
+#: IDs of people who have withdrawn.
+WITHDRAWN = re.compile(r"-\d+")
 
 
 def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFrame:
@@ -64,17 +65,17 @@ def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFr
     path = Path(path)
     if not path.is_file():
         raise InputError(f"expected a table of people, there is no file {path}: check the path")
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else _read_text(path)
+    table = pd.read_parquet(path) if path.suffix == ".parquet" else read_text_table(path)
     table.columns = pd.Index([str(name).strip().removeprefix("#") for name in table.columns])
-    _refuse_repeats(table.columns, path)
+    refuse_repeats(table.columns, path)
     if "IID" not in table.columns and table.index.name in ("IID", "#IID"):
         table = table.reset_index(names="IID")
     if "IID" not in table.columns:
         raise InputError(
             f"expected a header with IID in {path}, its first line has "
-            f"{_listing(table.columns)}: name the column of people IID"
+            f"{listing(table.columns)}: name the column of people IID"
         )
-    table = _index_by_person(table, path, id_rule)
+    table = index_by_person(table, path, id_rule)
     for name in table.select_dtypes(bool).columns:
         table[name] = table[name].astype(np.float64)
     log.info("%s: %d people, %d columns", path, len(table), table.shape[1])
@@ -182,7 +183,8 @@ def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     return values
 
 
-def _read_text(path: Path) -> pd.DataFrame:
+def read_text_table(path: Path) -> pd.DataFrame:
+    """Columns of a delimited text file as they stand; see :func:`read_people_table` for faults."""
     try:
         with _open(path) as lines:
             header = next((line for line in lines if line.strip()), "")
@@ -217,7 +219,7 @@ def _check_rows(path: Path, separator: str) -> None:
     for number, fields in _rows(path, separator):
         if not header:
             header = fields
-            _refuse_repeats(header, path)
+            refuse_repeats(header, path)
         elif len(fields) != len(header):
             raise InputError(
                 f"expected {len(header)} fields in every row of {path}, got {len(fields)} in line "
@@ -238,7 +240,8 @@ def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
                 yield reader.line_num, row
 
 
-def _refuse_repeats(names: Iterable[str], path: Path) -> None:
+def refuse_repeats(names: Iterable[str], path: Path) -> None:
+    """Raise where two columns have one name."""
     counts = Counter(names)
     repeated = [name for name, count in counts.items() if count > 1]
     if repeated:
@@ -247,15 +250,18 @@ def _refuse_repeats(names: Iterable[str], path: Path) -> None:
         )
 
 
-def _index_by_person(table: pd.DataFrame, path: Path, id_rule: IdRule) -> pd.DataFrame:
+def index_by_person(table: pd.DataFrame, path: Path, id_rule: IdRule) -> pd.DataFrame:
+    """A table without FID and IID, indexed by them; withdrawn people left out, repeats refused."""
     if id_rule == "fid_iid" and "FID" not in table.columns:
         raise InputError(
             f"expected FID beside IID in {path} (people are named FID_IID), the header has "
-            f"{_listing(table.columns)}: add FID or name people by IID alone"
+            f"{listing(table.columns)}: add FID or name people by IID alone"
         )
-    parts = {part: _names(table, part, path) for part in ("IID", "FID") if part in table.columns}
+    parts = {
+        part: person_names(table, part, path) for part in ("IID", "FID") if part in table.columns
+    }
     person = parts["IID"] if id_rule == "iid" else parts["FID"] + "_" + parts["IID"]
-    withdrawn = parts["IID"].str.fullmatch(_WITHDRAWN).to_numpy(bool)
+    withdrawn = parts["IID"].str.fullmatch(WITHDRAWN).to_numpy(bool)
     table = table.drop(columns=list(parts)).set_axis(pd.Index(person, name="person"), axis=0)
     table = table[~withdrawn]
     if withdrawn.any():
@@ -265,13 +271,13 @@ def _index_by_person(table: pd.DataFrame, path: Path, id_rule: IdRule) -> pd.Dat
         hint = "" if id_rule == "fid_iid" or "FID" not in parts else " or name people by FID_IID"
         raise InputError(
             f"expected each person once in {path}, {len(repeated):,} are there twice or more "
-            f"({_listing(repeated, 3)}): keep one row of each{hint}"
+            f"({listing(repeated, 3)}): keep one row of each{hint}"
         )
     table.attrs["n_withdrawn"] = int(withdrawn.sum())
     return table
 
 
-def _names(table: pd.DataFrame, part: str, path: Path) -> pd.Series:
+def person_names(table: pd.DataFrame, part: str, path: Path) -> pd.Series:
     """FID or IID as text; whole numbers without a decimal point."""
     column = table[part]
     missing = column.isna().to_numpy()
@@ -283,7 +289,8 @@ def _names(table: pd.DataFrame, part: str, path: Path) -> pd.Series:
     return column.astype(str).where(~missing, "NA").str.strip()
 
 
-def _listing(names: Iterable[object], at_most: int = 8) -> str:
+def listing(names: Iterable[object], at_most: int = 8) -> str:
+    """The first names, and how many there are."""
     texts = [str(name) for name in names]
     more = f", ... ({len(texts)} in all)" if len(texts) > at_most else ""
     return (", ".join(texts[:at_most]) + more) or "nothing"
@@ -299,7 +306,7 @@ def _not_found(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
     if near:
         hint = "did you mean " + " or ".join(f"{known} (in {homes[known]})" for known in near)
     else:
-        hint = f"the columns are {_listing(homes)}"
+        hint = f"the columns are {listing(homes)}"
     return f"expected a column {name} in {places}, there is none: {hint}?"
 
 

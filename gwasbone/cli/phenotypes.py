@@ -1,0 +1,88 @@
+"""``gwasbone phenotypes``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gwasbone.cli.options import out_option
+
+
+def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from gwasbone.phenotypes.case_definition import osteoporosis_text
+
+        click.echo(osteoporosis_text(), nl=False)
+        ctx.exit()
+
+
+@click.command(
+    epilog="\b\nExample:\n  gwasbone phenotypes --table ukb.csv --out pheno\n"
+    "  gwasbone phenotypes --print-definition > my.toml   (then change it, and)\n"
+    "  gwasbone phenotypes --table ukb.csv --definition my.toml --out pheno\n"
+    "  gwasbone assoc ... --pheno bmd_total_std --pheno-file pheno.bmd.tsv --covar sex,age,weight"
+)
+@click.option(
+    "--table", metavar="FILE", required=True, help="Table of a biobank: CSV, TSV, Parquet."
+)
+@click.option("--definition", metavar="FILE", help="Who is a case (osteoporosis by default).")
+@click.option("--measurements", metavar="FILE", help="Fields of the BMDs (25 by default).")
+@click.option("--medication-coding", metavar="FILE", help="Data-coding 4, where drugs are numbers.")
+@click.option("--skip-absent", is_flag=True, help="Leave out what the table has no columns for.")
+@click.option("--rint", is_flag=True, help="Write rank-inverse-normal scores as well.")
+@click.option(
+    "--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), help="What identifies a person."
+)
+@click.option(
+    "--print-definition",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_definition,
+    help="Print the package's definition, to copy and change, and stop.",
+)
+@click.option("--force", is_flag=True, help="Overwrite existing output.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@out_option("gwasbone")
+def command(**options: Any) -> None:
+    """Cases and bone measurements from a biobank's table.
+
+    Columns are found by field number in any usual spelling (31-0.0, p31_i0, f.31.0.0). Writes
+    PREFIX.cases.tsv (IID, case, and the rules that made it one), PREFIX.rules.tsv and
+    PREFIX.codes.tsv (counts), PREFIX.assessments.parquet (each visit as measured),
+    PREFIX.imputed.tsv (each imputed value and its rule), PREFIX.bmd.tsv (per person, without
+    gaps: g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
+    """
+    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
+    from gwasbone.phenotypes.cases import read_coding
+    from gwasbone.phenotypes.measurements import bmd_measurements
+    from gwasbone.steps import phenotypes as step
+
+    skip = options["skip_absent"]
+    with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
+        path, coding = options["definition"], options["medication_coding"]
+        definition = read_definition(path) if path else osteoporosis_definition()
+        measurements = bmd_measurements(options["measurements"])
+        table = step.read_phenotypes(
+            options["table"], definition, measurements, id_rule=context.id_rule
+        )
+        cases = step.make_cases(
+            table,
+            definition,
+            medication_names=read_coding(coding) if coding else None,
+            skip_absent=skip,
+        )
+        bmd = step.make_bmd(table, measurements, skip_absent=skip, rint=options["rint"])
+        out = context.out
+        step.phenotypes_page(cases, bmd, Path(f"{out}.phenotypes.html"), source=table.path)
+        step.write_cases(cases, out)
+        if bmd is not None:
+            step.write_bmd(bmd, out)
+        n = len(table.people)
+        click.echo(f"{cases.n_cases:,} cases of {definition.name}, {n - cases.n_cases:,} controls")
+        if bmd is not None:
+            click.echo(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
+        click.echo(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")

@@ -1,0 +1,283 @@
+"""Sex, age and weight at each assessment: read from a table, and laid out as a model.
+
+A table of assessments has one row per person and visit; age and weight are those of the visit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.phenotypes.table import (
+    WITHDRAWN,
+    numbers,
+    person_names,
+    read_text_table,
+    refuse_repeats,
+)
+
+log = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+LinearModel = Literal["linear", "nonlinear"]
+
+#: Age and weight are measured from here, so that the intercept is a person of 40 years and 75 kg.
+AGE_ORIGIN, WEIGHT_ORIGIN = 40.0, 75.0
+
+SEX, AGE, WEIGHT = "sex", "age", "weight"
+
+#: How sources spell a sex, in lower case. UK Biobank has 0 for women, a .fam file 2; 1 is a man
+#: in both.
+_WOMEN = frozenset({"0", "2", "f", "female", "woman", "women"})
+_MEN = frozenset({"1", "m", "male", "man", "men"})
+
+
+def read_assessments(path: str | Path) -> pd.DataFrame:
+    """Read a table with one row per person and assessment.
+
+    Parameters
+    ----------
+    path : ``.parquet`` (as ``gwasbone phenotypes`` writes it), or text with a header, delimited
+        by tab, comma or blanks. The person is the column or index level ``person`` or ``IID``.
+
+    Returns
+    -------
+    Table indexed by person (text), in the file's order, a person once for each assessment; the
+    visit stays as the column ``instance`` where there is one. People with a negative IID have
+    withdrawn: they are left out, and counted in the log.
+
+    Raises
+    ------
+    InputError
+        No such file, no person, a row of another length.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a table of assessments, there is no file {path}: check it")
+    if path.suffix == ".parquet":
+        table = pd.read_parquet(path)
+        named = [name for name in table.index.names if name is not None]
+        table = table.reset_index(level=named) if named else table
+    else:
+        table = read_text_table(path)
+    table.columns = pd.Index([str(name).strip().removeprefix("#") for name in table.columns])
+    refuse_repeats(table.columns, path)
+    if "person" in table.columns:
+        table = table.drop(columns="IID", errors="ignore").rename(columns={"person": "IID"})
+    if "IID" not in table.columns:
+        shown = ", ".join(map(str, table.columns[:8]))
+        raise InputError(
+            f"expected a column person or IID in {path}, it has {shown}: name the column of "
+            "people so"
+        )
+    person = person_names(table, "IID", path)
+    withdrawn = person.str.fullmatch(WITHDRAWN).to_numpy(bool)
+    if withdrawn.any():
+        log.info("%s: %d rows of withdrawn people (negative IDs) left out", path, withdrawn.sum())
+    table = table.drop(columns=["IID", "FID"], errors="ignore")
+    table = table.set_axis(pd.Index(person, name="person"), axis=0)[~withdrawn]
+    log.info("%s: %d assessments of %d people", path, len(table), table.index.nunique())
+    return table
+
+
+@dataclass(frozen=True)
+class Confounders:
+    """What each assessment says besides its measurements.
+
+    Parameters
+    ----------
+    people : (p,) names, in the table's order.
+    person : (n,) whose assessment a row is, as a number into ``people``.
+    sex : (n,) number into ``sexes``; NaN missing.
+    sexes : spelling of each sex in the source, one or two; women before men where it is known.
+    age, weight : (n,) at the visit; NaN missing.
+    others : (n, c) further columns, NaN missing; other_names : (c,) their names.
+    """
+
+    people: npt.NDArray[np.object_]
+    person: IntArray
+    sex: FloatArray
+    sexes: tuple[str, ...]
+    age: FloatArray
+    weight: FloatArray
+    others: FloatArray
+    other_names: tuple[str, ...]
+
+    @property
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """(n,) whether a row has all of them."""
+        known = ~np.isnan(np.column_stack([self.sex, self.age, self.weight]))
+        return np.asarray(known.all(axis=1) & ~np.isnan(self.others).any(axis=1))
+
+    def person_means(self, values: FloatArray, rows: npt.NDArray[np.bool_]) -> FloatArray:
+        """Mean of the chosen rows of each person; NaN where a person has none.
+
+        Parameters
+        ----------
+        values : (n,) or (n, k). rows : (n,) whether a row counts; the others may be NaN.
+        """
+        who, p = self.person[rows], len(self.people)
+        count = np.bincount(who, minlength=p).astype(np.float64)
+        columns = np.atleast_2d(values[rows].T)
+        sums = np.stack([np.bincount(who, weights=c, minlength=p) for c in columns], axis=-1)
+        with np.errstate(invalid="ignore"):
+            means = sums / count[:, None]
+        return means[:, 0] if values.ndim == 1 else means
+
+
+def confounders_of(table: pd.DataFrame, others: Sequence[str] = ()) -> Confounders:
+    """Take sex, age and weight (and other columns) out of a table of assessments.
+
+    Parameters
+    ----------
+    table : indexed by person, or by person and instance. ``sex`` may be numbers or text.
+    others : further columns of numbers.
+
+    Raises
+    ------
+    InputError
+        A column is missing or holds text; more than two sexes; a person whose sex changes.
+    """
+    missing = [name for name in (SEX, AGE, WEIGHT, *others) if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"expected columns sex, age and weight{' and those of --covar' if others else ''} in "
+            f"the table of assessments, it has no {', '.join(missing)}: add it or rename it so"
+        )
+    flat = _flat(table)
+    person, people = pd.factorize(flat.index.to_numpy(object))
+    sex, sexes = _sexes(flat[SEX])
+    found = Confounders(
+        people=np.asarray(people, dtype=object),
+        person=person,
+        sex=sex,
+        sexes=sexes,
+        age=numbers(flat, AGE),
+        weight=numbers(flat, WEIGHT),
+        others=np.column_stack([np.empty((len(flat), 0)), *(numbers(flat, o) for o in others)]),
+        other_names=tuple(others),
+    )
+    _refuse_changed_sex(found)
+    labels = zip(found.sexes, sex_labels(found.sexes), strict=True)
+    log.info("sex: %s", ", ".join(f"{name} read as {label}" for name, label in labels))
+    return found
+
+
+@dataclass(frozen=True)
+class ModelMatrix:
+    """The fixed effects of a model, row by row.
+
+    Parameters
+    ----------
+    X : (n, k), the intercept first.
+    terms : (k,) names of the columns.
+    steps : (k,) what each column belongs to (``sex``, ``age``, ``weight``, ``weight squared``),
+        empty for the intercept: models are nested in this order.
+    formula : the model as R writes it.
+    """
+
+    X: FloatArray
+    terms: tuple[str, ...]
+    steps: tuple[str, ...]
+    formula: str
+
+
+def model_matrix(
+    model: LinearModel, confounders: Confounders, rows: npt.NDArray[np.bool_]
+) -> ModelMatrix:
+    """Fixed effects of the linear or of the non-linear model for the chosen rows.
+
+    ``linear`` is sex + age + weight. ``nonlinear`` is Eq. 1 of Eriksson & Nakamori as we read
+    it: sex, age from 40 years with a slope for each sex, and a second-degree polynomial of
+    weight from 75 kg; raw powers, which span what orthogonal polynomials do. Where all rows are
+    of one sex its terms are left out.
+
+    Parameters
+    ----------
+    rows : (n,) which rows, all of them complete.
+    """
+    sex = confounders.sex[rows]
+    age = confounders.age[rows] - AGE_ORIGIN
+    weight = confounders.weight[rows] - WEIGHT_ORIGIN
+    present = [int(code) for code in np.unique(sex)]
+    two = len(present) == 2
+    labels = [f"sex={name}" for name in confounders.sexes]
+    columns: list[tuple[str, str, FloatArray]] = [("intercept", "", np.ones(len(sex)))]
+    if two:
+        columns.append((labels[1], SEX, (sex == 1).astype(np.float64)))
+    if model == "nonlinear" and two:
+        columns += [(f"age40:{labels[code]}", AGE, age * (sex == code)) for code in present]
+    else:
+        columns.append(("age40", AGE, age))
+    columns.append(("weight75", WEIGHT, weight))
+    if model == "nonlinear":
+        columns.append(("weight75^2", "weight squared", weight**2))
+    of_sex = "C(sex) + " if two else ""
+    formula = f"{of_sex}Age40 + Weight75"
+    if model == "nonlinear":
+        formula = f"{of_sex}{'C(sex):' if two else ''}Age40 + poly(Weight75, 2)"
+    terms, steps, values = zip(*columns, strict=True)
+    return ModelMatrix(np.column_stack(values), terms, steps, formula)
+
+
+def sex_labels(sexes: Sequence[str]) -> tuple[str, ...]:
+    """What readers call the sexes of the source; as spelled where that is not plain.
+
+    >>> sex_labels(["0", "1"]), sex_labels(["2", "1"]), sex_labels(["0", "2"])
+    (('women', 'men'), ('women', 'men'), ('sex 0', 'sex 2'))
+    """
+    labels = tuple(_label(name) for name in sexes)
+    if "" in labels or len(set(labels)) < len(labels):
+        return tuple(f"sex {name}" for name in sexes)
+    return labels
+
+
+def _label(spelling: str) -> str:
+    word = spelling.lower()
+    return "women" if word in _WOMEN else "men" if word in _MEN else ""
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    """The table indexed by person alone."""
+    if table.index.nlevels == 1:
+        return table
+    return table.set_axis(table.index.get_level_values(0), axis=0)
+
+
+def _sexes(column: pd.Series) -> tuple[FloatArray, tuple[str, ...]]:
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.astype(np.float64)
+        if (column.dropna() % 1 == 0).all():
+            column = column.astype("Int64")
+    text = column.astype(str).str.strip().where(column.notna().to_numpy())
+    found = sorted(text.dropna().unique(), key=lambda name: (_label(name) != "women", name))
+    if not 1 <= len(found) <= 2:
+        shown = ", ".join(found[:5]) or "nothing"
+        raise InputError(
+            f"expected one or two values in column sex, it has {shown}: write NA where it is "
+            "not known"
+        )
+    codes = text.map({name: float(code) for code, name in enumerate(found)})
+    return codes.to_numpy(np.float64, na_value=np.nan), tuple(found)
+
+
+def _refuse_changed_sex(found: Confounders) -> None:
+    rows = ~np.isnan(found.sex)
+    mean = found.person_means(found.sex, rows)
+    changed = np.flatnonzero((mean > 0) & (mean < 1))
+    if changed.size:
+        shown = ", ".join(str(name) for name in found.people[changed[:3]])
+        raise InputError(
+            f"expected one sex for all assessments of a person, {changed.size:,} have two "
+            f"({shown}): correct them or write NA"
+        )

@@ -1,0 +1,250 @@
+"""Phenotypes with sex, age and weight taken out: marginal residuals, one number per person.
+
+The phenotype is y − Xβ̂ averaged over a person's assessments, never the conditional residual: that
+subtracts the person's own intercept too, and with it most of the genetic signal.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from gwasbone.errors import GwasboneWarning, InputError, NotBuiltError, UsageError
+from gwasbone.phenotypes.confounders import (
+    AGE,
+    SEX,
+    WEIGHT,
+    Confounders,
+    confounders_of,
+)
+from gwasbone.phenotypes.deepnull import assign_folds
+from gwasbone.phenotypes.leftover import leftover_confounding
+from gwasbone.phenotypes.table import numbers
+from gwasbone.phenotypes.trait_models import TraitModel, UnfitError, fit_boosted, fit_linear
+
+log = logging.getLogger(__name__)
+
+ResidualModel = Literal["nonlinear", "linear", "deepnull", "transformer"]
+
+#: What cannot be a trait, and what is one only where it is named.
+_NOT_TRAITS = (SEX, AGE, WEIGHT, "instance", "person", "IID", "FID")
+_NOT_MEASUREMENTS = ("height", "ethnicity")
+
+
+class ResidualWarning(GwasboneWarning):
+    """A trait without a residual, or a model with fewer terms than asked for."""
+
+
+@dataclass(frozen=True)
+class ResidualPhenotypes:
+    """Residual phenotypes and how they were made.
+
+    Parameters
+    ----------
+    residuals : people × traits, indexed by person; NaN where a person lacks the trait, or the
+        trait could not be fitted.
+    predictions : people × traits, what was subtracted, averaged in the same way: for
+        ``deepnull`` the covariate of a scan of the trait itself.
+    covariates : people × (sex, age, weight): means over the assessments with all of them.
+    models : one per trait, in the order of the columns.
+    confounding : what is left: ``trait`` and the columns of
+        :func:`gwasbone.phenotypes.leftover.leftover_confounding`.
+    sexes : spellings of sex in the source; ``covariates["sex"]`` numbers them.
+    folds : for ``deepnull``, the fold of each person; seed : of the folds and the trees.
+    """
+
+    residuals: pd.DataFrame
+    predictions: pd.DataFrame
+    covariates: pd.DataFrame
+    models: tuple[TraitModel, ...]
+    confounding: pd.DataFrame
+    sexes: tuple[str, ...]
+    folds: pd.Series | None = None
+    seed: int | None = None
+
+    @property
+    def fitted(self) -> tuple[str, ...]:
+        """Traits that have a residual."""
+        return tuple(model.trait for model in self.models if not model.status)
+
+
+def residual_phenotypes(
+    assessments: pd.DataFrame,
+    traits: Sequence[str] | None = None,
+    *,
+    model: ResidualModel = "nonlinear",
+    covariates: Sequence[str] = (),
+    n_folds: int = 5,
+    seed: int = 0,
+) -> ResidualPhenotypes:
+    """Take sex, age and weight out of traits, and see what is left of them.
+
+    Every assessment with the trait, sex, age and weight counts, trait by trait. The models:
+
+    - ``nonlinear``: y ~ C(sex) + C(sex):Age40 + poly(Weight75, 2) + (1 | person), by restricted
+      maximum likelihood; ordinary least squares where nobody has two assessments.
+    - ``linear``: y ~ C(sex) + Age40 + Weight75 by ordinary least squares on the means of each
+      person, so that the rows are independent and the standard errors right.
+    - ``deepnull``: boosted trees of sex, age, weight and ``covariates``, each person predicted
+      by a model that has not seen any of their assessments.
+
+    Parameters
+    ----------
+    assessments : one row per person and visit, indexed by person (or person and instance), with
+        columns sex, age, weight and the traits.
+    traits : columns; None for every other column of numbers but ``height``.
+    covariates : more predictors, for ``deepnull``.
+    n_folds, seed : of ``deepnull``.
+
+    Raises
+    ------
+    InputError
+        A column is missing or holds text; no trait at all could be fitted.
+    UsageError
+        An unknown model; ``covariates`` with another model than ``deepnull``.
+    NotBuiltError
+        ``transformer``.
+
+    Warns
+    -----
+    ResidualWarning
+        A trait could not be fitted (its ``status`` says why, the others are not touched); there
+        is one sex only and its terms are left out.
+
+    Examples
+    --------
+    >>> made = residual_phenotypes(table, ["bmd_total"])  # doctest: +SKIP
+    >>> made.residuals["bmd_total"], made.models[0].formula  # doctest: +SKIP
+    """
+    if model == "transformer":
+        raise NotBuiltError("--model transformer: not built yet in this version")
+    if model not in get_args(ResidualModel):
+        known = ", ".join(get_args(ResidualModel))
+        raise UsageError(f"expected a model of {known}, got {model}")
+    if covariates and model != "deepnull":
+        raise UsageError(f"--covar is for --model deepnull, not for {model}: leave it out")
+    found = confounders_of(assessments, covariates)
+    values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
+    if len(found.sexes) == 1:
+        _warn(f"everybody is of sex {found.sexes[0]}: the terms of sex are left out")
+    folds = None
+    if model == "deepnull":
+        folds = assign_folds(found.people, n_folds=n_folds, seed=seed)
+    # the matrices are tall and thin: threads would wait for each other more than they compute
+    with threadpool_limits(1, user_api="blas"):
+        fits = [_fitted(name, y, found, model, folds, seed) for name, y in values.items()]
+        if all(fit.status for fit in fits):
+            raise InputError(f"no trait could be fitted; {fits[0].trait}: {fits[0].message}")
+        return _gathered(found, fits, folds, seed)
+
+
+def _fitted(
+    name: str,
+    y: npt.NDArray[np.float64],
+    found: Confounders,
+    model: ResidualModel,
+    folds: npt.NDArray[np.intp] | None,
+    seed: int,
+) -> TraitModel:
+    """The model of one trait; without a residual, and with a warning, where it has none."""
+    try:
+        if folds is not None:
+            fit = fit_boosted(name, y, found, folds, seed=seed)
+        else:
+            assert model in ("linear", "nonlinear"), "the other models are handled before"
+            fit = fit_linear(name, y, found, model)
+    except UnfitError as fault:
+        _warn(f"trait {name} has no residual: {fault}")
+        return TraitModel(name, model, status=fault.status, message=str(fault))
+    log.info("%s", fit.describe())
+    return fit
+
+
+def confounding_left(result: ResidualPhenotypes, *, p_threshold: float = 0.05) -> pd.DataFrame:
+    """Tests whose p lies below the threshold over their number (Bonferroni), smallest p first."""
+    tests = result.confounding[result.confounding["status"] == ""]
+    limit = -np.log10(p_threshold / max(len(tests), 1))
+    left = tests[tests["neg_log10_p"] > limit]
+    return left.sort_values("neg_log10_p", ascending=False, kind="stable")
+
+
+def _trait_columns(
+    table: pd.DataFrame, traits: Sequence[str] | None, others: Sequence[str]
+) -> dict[str, npt.NDArray[np.float64]]:
+    if traits is None:
+        left_out = (*others, *_NOT_MEASUREMENTS)
+        candidates = [str(name) for name in table.columns if name not in left_out]
+        traits = [n for n in candidates if pd.api.types.is_numeric_dtype(table[n])]
+        text = [n for n in candidates if n not in traits]
+        if text:
+            log.info("columns of text, not taken as traits: %s", ", ".join(text))
+        if not traits:
+            raise InputError("expected columns of measurements in the table of assessments, none")
+    unknown = [name for name in traits if name not in table.columns]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], [str(c) for c in table.columns], 3, 0.5)
+        hint = f"did you mean {' or '.join(near)}?" if near else "check the spelling"
+        raise InputError(
+            f"expected {', '.join(unknown)} in the table of assessments, there is no such column: "
+            f"{hint}"
+        )
+    taken = [name for name in traits if name in others]
+    if taken:
+        raise UsageError(f"{', '.join(taken)} is taken out of the traits, it cannot be one")
+    # positions, since an index by person repeats, and by person and instance is a tuple
+    plain = table.reset_index(drop=True)
+    return {name: numbers(plain, name) for name in dict.fromkeys(traits)}
+
+
+def _gathered(
+    found: Confounders,
+    fits: Sequence[TraitModel],
+    folds: npt.NDArray[np.intp] | None,
+    seed: int,
+) -> ResidualPhenotypes:
+    people = pd.Index(found.people, name="person")
+    means = found.person_means(
+        np.column_stack([found.sex, found.age, found.weight]), found.complete
+    )
+    nobody = np.full(len(people), np.nan)
+    residuals, predictions, tests = {}, {}, []
+    for fit in fits:
+        per_person = fit.people
+        residuals[fit.trait] = per_person.residual if per_person else nobody
+        predictions[fit.trait] = per_person.prediction if per_person else nobody
+        if per_person is None:
+            continue
+        has = ~np.isnan(per_person.residual)
+        left = leftover_confounding(
+            per_person.residual[has],
+            per_person.X[has],
+            sex=means[has, 0],
+            sexes=found.sexes,
+            age=per_person.age[has],
+            weight=per_person.weight[has],
+        )
+        left.insert(0, "trait", fit.trait)
+        tests.append(left)
+    return ResidualPhenotypes(
+        residuals=pd.DataFrame(residuals, index=people),
+        predictions=pd.DataFrame(predictions, index=people),
+        covariates=pd.DataFrame(means, index=people, columns=[SEX, AGE, WEIGHT]),
+        models=tuple(fits),
+        confounding=pd.concat(tests, ignore_index=True),
+        sexes=found.sexes,
+        folds=None if folds is None else pd.Series(folds, index=people, name="fold"),
+        seed=seed if folds is not None else None,
+    )
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, ResidualWarning, stacklevel=3)

@@ -1,0 +1,352 @@
+"""One trait and one model of its confounders: fitted, or a named reason why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from gwasbone.errors import GwasboneError
+from gwasbone.phenotypes.confounders import Confounders, LinearModel, ModelMatrix, model_matrix
+from gwasbone.phenotypes.deepnull import predict_out_of_fold
+from gwasbone.stats.least_squares import dependent_columns, least_squares
+from gwasbone.stats.pvalues import neg_log10_p_t
+from gwasbone.stats.random_intercept import random_intercept_reml
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Boosted trees are not asked to learn from fewer people.
+_LEAST_PEOPLE = 100
+
+
+class UnfitError(GwasboneError):
+    """A trait that cannot be fitted; ``status`` names why."""
+
+    def __init__(self, status: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Coefficients:
+    """Fixed effects: (k,) each, t statistics on ``dof`` degrees of freedom (``inf``: normal)."""
+
+    terms: tuple[str, ...]
+    beta: FloatArray
+    se: FloatArray
+    dof: float
+
+    @property
+    def statistic(self) -> FloatArray:
+        return self.beta / self.se
+
+    @property
+    def neg_log10_p(self) -> FloatArray:
+        return neg_log10_p_t(self.statistic, self.dof)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """People and assessments used, and people with two assessments or more."""
+
+    people: int
+    assessments: int
+    repeated: int
+
+
+@dataclass(frozen=True)
+class PersonMeans:
+    """Means over the assessments used of each person of the table; NaN where there is none.
+
+    Parameters
+    ----------
+    residual : (p,) the phenotype. prediction : (p,) what was subtracted.
+    X : (p, k) the model's columns (for ``deepnull`` the intercept). age, weight : (p,).
+    """
+
+    residual: FloatArray
+    prediction: FloatArray
+    X: FloatArray
+    age: FloatArray
+    weight: FloatArray
+
+
+@dataclass(frozen=True)
+class TraitModel:
+    """A trait's model, and its residual per person.
+
+    Parameters
+    ----------
+    trait : its column. model : ``linear``, ``nonlinear`` or ``deepnull``.
+    people : the residual and its companions, per person; None where there is no fit.
+    status, message : empty; else why there is no fit (``all_missing``, ``constant``,
+        ``too_few``, ``rank_deficient``, ``no_convergence``) and what to do.
+    estimator : ``reml``, ``least_squares``, ``least_squares_person_means`` or
+        ``boosted_trees_out_of_fold``.
+    formula : as R writes it.
+    counts : people and assessments used.
+    coefficients : None for ``deepnull``.
+    r2_steps : share of variance that the fixed effects of nested models explain, by their last
+        step. For ``reml`` var(Xβ̂)/(var(Xβ̂) + σ²_person + σ²_residual) (Nakagawa & Schielzeth
+        2013, Methods Ecol Evol 4:133); for ``deepnull`` of rows ``seen`` in fitting, and then
+        ``out of fold``.
+    sigma2_person, sigma2_residual : variances between and within people; the first is 0 without
+        a random intercept.
+    log_likelihood : restricted, as lme4 and R's ``logLik(lm, REML = TRUE)`` give it.
+    boundary : the best variance between people is 0.
+    """
+
+    trait: str
+    model: str
+    people: PersonMeans | None = None
+    status: str = ""
+    message: str = ""
+    estimator: str = ""
+    formula: str = ""
+    counts: Counts = Counts(0, 0, 0)
+    coefficients: Coefficients | None = None
+    r2_steps: Mapping[str, float] = field(default_factory=dict)
+    sigma2_person: float = float("nan")
+    sigma2_residual: float = float("nan")
+    log_likelihood: float = float("nan")
+    boundary: bool = False
+
+    @property
+    def r2(self) -> float:
+        """Share of variance that the whole model explains (``deepnull``: out of fold)."""
+        return list(self.r2_steps.values())[-1] if self.r2_steps else float("nan")
+
+    def describe(self) -> str:
+        """The model in one line, for a log."""
+        note = "; the variance between people is 0" if self.boundary else ""
+        if self.model == "nonlinear" and self.estimator == "least_squares":
+            note = "; nobody has two assessments, so there is no intercept for each"
+        return (
+            f"{self.formula} by {self.estimator}, {self.counts.assessments:,} assessments of "
+            f"{self.counts.people:,} people ({self.counts.repeated:,} with two or more), "
+            f"R2 {self.r2:.3f}"
+            f"{note}"
+        )
+
+
+def fit_linear(
+    trait: str, y: FloatArray, confounders: Confounders, model: LinearModel
+) -> TraitModel:
+    """Fit the linear or the non-linear model to one trait.
+
+    Parameters
+    ----------
+    y : (n,) the trait in the rows of ``confounders``; NaN missing.
+
+    Raises
+    ------
+    UnfitError
+        No complete row, a constant trait, too few rows, a column that others determine, or no
+        convergence.
+    """
+    rows = _usable(y, confounders)
+    matrix = model_matrix(model, confounders, rows)
+    X_rows = np.full((len(y), matrix.X.shape[1]), np.nan)
+    X_rows[rows] = matrix.X
+    counts = _counts(confounders, rows)
+    if model == "linear":
+        estimator = "least_squares_person_means"
+        has = np.bincount(confounders.person[rows], minlength=len(confounders.people)) > 0
+        used_y = confounders.person_means(y, rows)[has]
+        used_X = confounders.person_means(X_rows, rows)[has]
+    else:
+        estimator = "reml" if counts.repeated else "least_squares"
+        used_y, used_X = y[rows], matrix.X
+    _check(used_X, matrix)
+    fit = _Estimate.of(estimator, used_y, used_X, confounders.person[rows])
+    prediction = np.full(len(y), np.nan)
+    prediction[rows] = matrix.X @ fit.coefficients
+    return TraitModel(
+        trait=trait,
+        model=model,
+        people=_person_means(y, prediction, X_rows, confounders, rows),
+        estimator=estimator,
+        formula=f"{trait} ~ {matrix.formula}{' + (1 | person)' if estimator == 'reml' else ''}",
+        counts=counts,
+        coefficients=Coefficients(matrix.terms, fit.coefficients, fit.se, fit.dof),
+        r2_steps=_nested_r2(estimator, used_y, used_X, confounders.person[rows], matrix, fit),
+        sigma2_person=fit.sigma2_person,
+        sigma2_residual=fit.sigma2_residual,
+        log_likelihood=fit.log_likelihood,
+        boundary=fit.boundary,
+    )
+
+
+def fit_boosted(
+    trait: str,
+    y: FloatArray,
+    confounders: Confounders,
+    folds: npt.NDArray[np.intp],
+    *,
+    seed: int,
+) -> TraitModel:
+    """Predict one trait by boosted trees, each person out of fold.
+
+    Parameters
+    ----------
+    y : (n,) the trait in the rows of ``confounders``; NaN missing.
+    folds : (p,) fold of each person.
+
+    Raises
+    ------
+    UnfitError
+        No complete row, a constant trait, or fewer than 100 people.
+    """
+    rows = _usable(y, confounders)
+    counts = _counts(confounders, rows)
+    if counts.people < _LEAST_PEOPLE:
+        raise UnfitError(
+            "too_few",
+            f"expected {_LEAST_PEOPLE} people or more for boosted trees, got "
+            f"{counts.people}: use --model linear",
+        )
+    predictors = np.column_stack(
+        [confounders.sex, confounders.age, confounders.weight, confounders.others]
+    )
+    found = predict_out_of_fold(
+        y[rows], predictors[rows], folds[confounders.person[rows]], seed=seed
+    )
+    prediction = np.full(len(y), np.nan)
+    prediction[rows] = found.prediction
+    names = ", ".join(["sex", "age", "weight", *confounders.other_names])
+    return TraitModel(
+        trait=trait,
+        model="deepnull",
+        people=_person_means(y, prediction, np.ones((len(y), 1)), confounders, rows),
+        estimator="boosted_trees_out_of_fold",
+        formula=f"{trait} ~ f({names})",
+        counts=counts,
+        r2_steps={"seen": found.r2_seen, "out of fold": found.r2},
+        sigma2_residual=float(np.var(y[rows] - found.prediction)),
+    )
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """What the estimators have in common."""
+
+    coefficients: FloatArray
+    se: FloatArray
+    dof: float
+    sigma2_person: float
+    sigma2_residual: float
+    log_likelihood: float
+    r2: float
+    boundary: bool = False
+
+    @classmethod
+    def of(
+        cls, estimator: str, y: FloatArray, X: FloatArray, person: npt.NDArray[np.intp]
+    ) -> _Estimate:
+        if estimator != "reml":
+            ols = least_squares(y, X)
+            return cls(
+                ols.beta, ols.se, float(ols.dof), 0.0, ols.sigma2, ols.log_likelihood, ols.r2
+            )
+        fit = random_intercept_reml(y, X, person)
+        if not fit.converged:
+            raise UnfitError(
+                "no_convergence",
+                "the mixed model has no best variance, since assessments of a person do not "
+                "differ: leave out values that were imputed from the same person, or use "
+                "--model linear",
+            )
+        explained = float(np.var(X @ fit.beta))
+        return cls(
+            fit.beta,
+            fit.se,
+            float("inf"),
+            fit.sigma2_group,
+            fit.sigma2_residual,
+            fit.log_likelihood,
+            explained / (explained + fit.sigma2_group + fit.sigma2_residual),
+            fit.boundary,
+        )
+
+
+def _usable(y: FloatArray, confounders: Confounders) -> BoolArray:
+    measured = ~np.isnan(y)
+    rows = measured & confounders.complete
+    if not rows.any():
+        raise UnfitError(
+            "all_missing",
+            "expected assessments with the trait, sex, age and weight, got none of "
+            f"{measured.sum():,} with the trait: check the columns or leave the trait out",
+        )
+    if np.ptp(y[rows]) == 0:
+        raise UnfitError(
+            "constant",
+            f"expected a trait that varies, it is {y[rows][0]:g} in all {rows.sum():,} "
+            "assessments: leave it out",
+        )
+    return rows
+
+
+def _check(X: FloatArray, matrix: ModelMatrix) -> None:
+    n, k = X.shape
+    if n <= k:
+        raise UnfitError(
+            "too_few", f"expected more than {k} people or assessments, got {n}: leave it out"
+        )
+    dependent = dependent_columns(X)
+    if dependent:
+        raise UnfitError(
+            "rank_deficient",
+            "expected terms that vary independently; constant or a combination of the terms "
+            "before in the people of the trait: "
+            f"{', '.join(matrix.terms[j] for j in dependent)}: check sex, age and weight there, "
+            "or leave the trait out",
+        )
+
+
+def _nested_r2(
+    estimator: str,
+    y: FloatArray,
+    X: FloatArray,
+    person: npt.NDArray[np.intp],
+    matrix: ModelMatrix,
+    full: _Estimate,
+) -> dict[str, float]:
+    steps: dict[str, float] = {}
+    for j, step in enumerate(matrix.steps):
+        is_last = j + 1 == len(matrix.steps) or matrix.steps[j + 1] != step
+        if j + 1 == len(matrix.steps):
+            steps[step] = full.r2
+        elif step and is_last:
+            try:
+                steps[step] = _Estimate.of(estimator, y, X[:, : j + 1], person).r2
+            except UnfitError:
+                steps[step] = float("nan")
+    return steps
+
+
+def _counts(confounders: Confounders, rows: BoolArray) -> Counts:
+    per_person = np.bincount(confounders.person[rows])
+    return Counts(int((per_person > 0).sum()), int(rows.sum()), int((per_person > 1).sum()))
+
+
+def _person_means(
+    y: FloatArray,
+    prediction: FloatArray,
+    X: FloatArray,
+    confounders: Confounders,
+    rows: BoolArray,
+) -> PersonMeans:
+    def mean(values: FloatArray) -> FloatArray:
+        return confounders.person_means(values, rows)
+
+    return PersonMeans(
+        residual=mean(y - prediction),
+        prediction=mean(prediction),
+        X=mean(X),
+        age=mean(confounders.age),
+        weight=mean(confounders.weight),
+    )
