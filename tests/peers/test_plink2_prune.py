@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from bed_reader import open_bed, to_bed
 
-from gwasbone.blocks.prune import prune_pairwise
+from gwasbone.blocks import prune
+from gwasbone.blocks.bit_planes import PackedArray
 
 SPELLINGS = [
     (["500kb", "0.1"], {"window_kb": 500, "r2": 0.1}),
@@ -15,6 +16,10 @@ SPELLINGS = [
     (["20kb", "0.5"], {"window_kb": 20, "r2": 0.5}),
     (["50", "5", "0.8"], {"window_variants": 50, "step": 5, "r2": 0.8}),
 ]
+
+
+def prune_pairwise(G, *places, **options):
+    return prune.prune_pairwise(PackedArray.of(G), *places, **options)
 
 
 def pruned_in(plink2, prefix, arguments, out):

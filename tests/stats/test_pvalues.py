@@ -63,6 +63,19 @@ def test_t_is_continuous_where_the_method_changes() -> None:
     np.testing.assert_allclose(np.diff(steps), 0, atol=1e-6)
 
 
+@pytest.mark.parametrize("dof", [30.0, 57.5, 1000.0, 9993.0, 5e5, np.inf])
+def test_many_at_once_equal_one_by_one(dof: float) -> None:
+    """Long arrays go through polynomials; short ones do not."""
+    rng = np.random.default_rng(5)
+    t = np.concatenate([rng.normal(size=20_000), rng.uniform(-60, 60, 9_995)])
+    t = np.append(t, [0.0, 1e-9, -36.0, np.inf, np.nan]).reshape(3, -1)
+    together = neg_log10_p_t(t, dof)
+    apart = np.concatenate([neg_log10_p_t(piece, dof) for piece in np.split(t.ravel(), 30)])
+    np.testing.assert_allclose(together, apart.reshape(t.shape), rtol=2e-14, atol=0)
+    if np.isinf(dof):
+        np.testing.assert_array_equal(neg_log10_p_normal(t), together)
+
+
 def test_t_edges() -> None:
     values = neg_log10_p_t([np.nan, np.inf, 0.0, 1.0, 2.0, -2.0], [3, 3, 3, -1, 7, 7])
     assert np.isnan(values[[0, 3]]).all()

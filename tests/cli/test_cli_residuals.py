@@ -1,0 +1,167 @@
+"""``gwasbone residuals``: what it writes, that ``assoc`` takes it, and how it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_cohort import left_by, make_small_cohort, one_line_error
+
+from gwasbone.cli import main
+
+FILES = ["confounding.tsv", "models.tsv", "residuals.html", "residuals.tsv"]
+
+
+def assessments(people: pd.Index, *, again: int = 60, seed: int = 3) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    who = np.r_[np.arange(len(people)), rng.choice(len(people), again, replace=False)]
+    sex = rng.integers(0, 2, len(people))[who]
+    age = rng.uniform(45, 78, len(people))[who]
+    weight = rng.normal(75, 12, len(people))[who]
+    fixed = 0.1 * sex - 0.004 * age + 0.004 * weight - 3e-4 * (weight - 75) ** 2
+    table = pd.DataFrame({"sex": sex, "age": age, "weight": weight}, index=people[who])
+    for name in ("bmd_total", "bmd_spine"):
+        own = 0.05 * rng.normal(size=len(people))[who]
+        table[name] = fixed + own + 0.02 * rng.normal(size=len(who))
+    visit = np.r_[np.full(len(people), 2), np.full(again, 3)]
+    return (
+        table.assign(height=170.0).set_index(visit, append=True).rename_axis(["person", "instance"])
+    )
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("residuals") / "made.assessments.parquet"
+    assessments(pd.Index([f"somebody{i}" for i in range(300)])).to_parquet(path)
+    return path
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "new" / "r"
+
+
+def test_the_files_of_the_nonlinear_model(table, out, capsys):
+    assert main(["residuals", "--table", str(table), "--out", str(out)]) == 0
+    summary = capsys.readouterr().out
+    assert left_by(out) == [f"r.{name}" for name in FILES]
+    residuals = pd.read_csv(f"{out}.residuals.tsv", sep="\t")
+    assert list(residuals) == ["IID", "resid_bmd_total", "resid_bmd_spine"]
+    assert len(residuals) == residuals["IID"].nunique() == 300
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t")
+    total = models[models["trait"] == "bmd_total"].set_index(["kind", "term"])
+    assert set(total["estimator"]) == {"reml"}
+    assert total.loc[("coefficient", "weight75^2"), "estimate"] == pytest.approx(-3e-4, rel=0.2)
+    assert total.loc[("variance", "person"), "estimate"] == pytest.approx(0.0025, rel=0.4)
+    assert {"sex", "age", "weight", "weight squared"} == set(total.loc["r2"].index)
+    tests = pd.read_csv(f"{out}.confounding.tsv", sep="\t")
+    assert list(tests)[:4] == ["trait", "covariate", "stratum", "form"]
+    page = Path(f"{out}.residuals.html").read_text()
+    assert "bmd_spine" in page
+    assert "somebody" not in page
+    log = Path(f"{out}.log").read_text()
+    assert "360 assessments of 300 people (60 with two or more)" in log
+    assert "0 read as women, 1 read as men" in log
+    assert "2 of 2 traits, 300 people" in summary
+
+
+def test_linear_leaves_the_curve_of_weight_and_says_so(table, out, capsys):
+    arguments = ["--table", str(table), "--model", "linear", "--traits", "bmd_total"]
+    assert main(["residuals", *arguments, "--out", str(out)]) == 0
+    assert "weight in 1 of 1 traits" in capsys.readouterr().out
+    assert list(pd.read_csv(f"{out}.residuals.tsv", sep="\t")) == ["IID", "resid_bmd_total"]
+
+
+def test_deepnull_gives_covariates_folds_and_seed(table, out):
+    arguments = ["--table", str(table), "--model", "deepnull", "--traits", "bmd_total"]
+    assert main(["residuals", *arguments, "--covar", "height", "--out", str(out)]) == 0
+    residuals = pd.read_csv(f"{out}.residuals.tsv", sep="\t")
+    assert list(residuals) == ["IID", "resid_bmd_total", "deepnull_bmd_total", "fold"]
+    assert set(residuals["fold"]) == set(range(5))
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t").set_index("term")
+    assert models.loc["seed", "estimate"] == 0
+    assert "seed = 0" in Path(f"{out}.log").read_text()
+
+
+def test_a_scan_takes_the_residual(tmp_path, out):
+    cohort = make_small_cohort(tmp_path / "cohort")
+    people = pd.read_csv(cohort.phenotypes, sep="\t", dtype=str)["IID"]
+    text = tmp_path / "a.tsv"
+    made = assessments(pd.Index(people))
+    made.reset_index().rename(columns={"person": "IID"}).to_csv(text, sep="\t", index=False)
+    assert main(["residuals", "--table", str(text), "--out", str(out)]) == 0
+    scan = tmp_path / "scan" / "s"
+    arguments = cohort.assoc(scan, "--pheno-file", f"{out}.residuals.tsv", "--no-plots")
+    arguments[arguments.index("--pheno") + 1] = "resid_bmd_total"
+    assert main(arguments) == 0
+    found = pd.read_csv(f"{scan}.resid_bmd_total.tsv.gz", sep="\t")
+    assert found["n"].max() == len(people)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--traits", "bmd_totl"], "did you mean bmd_total?"),
+        (["--traits", "site"], "expected numbers in column site"),
+        (["--traits", "nothing"], "no trait could be fitted; nothing: expected assessments"),
+        (["--table", "/nowhere.tsv"], "there is no file /nowhere.tsv"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_no_file(table, tmp_path, out, capfd, arguments, says):
+    changed = tmp_path / "changed.parquet"
+    pd.read_parquet(table).assign(site="x", nothing=np.nan).to_parquet(changed)
+    line = one_line_error(
+        ["residuals", "--table", str(changed), "--out", str(out), *arguments], capfd
+    )
+    assert says in line
+    assert left_by(out) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--model", "transformer"], "not built yet"),
+        (["--model", "cubic"], "nonlinear"),
+        ([], "give --table"),
+        (["--table", "x", "--covar", "height"], "--model deepnull"),
+        (["--table", "x", "--folds", "1"], "--folds"),
+        (["--table", "x", "--traits", "PC3-PC1"], "PC3-PC1"),
+    ],
+)
+def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, says):
+    monkeypatch.chdir(tmp_path)
+    assert says in one_line_error(["residuals", *arguments], capfd, code=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_trait_that_fails_is_a_warning_and_the_others_are_written(table, tmp_path, out, capfd):
+    changed = tmp_path / "changed.parquet"
+    made = pd.read_parquet(table)
+    copies = made.groupby(level=0).transform("first")  # second visits that repeat the first
+    made.assign(copy=np.nan).to_parquet(changed)
+    assert main(["residuals", "--table", str(changed), "--out", str(out)]) == 0
+    err = capfd.readouterr().err
+    assert "warning: trait copy has no residual" in err
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t").set_index("trait")
+    assert models.loc["copy", "status"] == "all_missing"
+    copies.to_parquet(changed)
+    line = one_line_error(
+        ["residuals", "--table", str(changed), "--out", str(out), "--force"], capfd
+    )
+    assert "no best variance" in line
+
+
+def test_existing_output_is_kept_without_force(table, out, capfd):
+    out.parent.mkdir()
+    theirs = Path(f"{out}.models.tsv")
+    theirs.write_text("theirs")
+    line = one_line_error(["residuals", "--table", "/nowhere", "--out", str(out)], capfd)
+    assert f"{theirs} exists" in line
+    assert theirs.read_text() == "theirs"
+
+
+def test_help_has_an_example(capsys):
+    assert main(["residuals", "--help"]) == 0
+    assert "gwasbone residuals --table" in capsys.readouterr().out
