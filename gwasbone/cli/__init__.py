@@ -20,6 +20,7 @@ from gwasbone.errors import GwasboneError, NotBuiltError
 COMMANDS = {
     "demo": ("gwasbone.cli.demo", "Simulate a small study and run all of it."),
     "simulate": ("gwasbone.cli.simulate", "Simulate genotypes and phenotypes with known truth."),
+    "images": ("gwasbone.cli.images", "Bring DICOM files of bone scans to a cache of arrays."),
     "phenotypes": (
         "gwasbone.cli.phenotypes",
         "Cases and bone measurements from a biobank's table.",
@@ -38,7 +39,7 @@ COMMANDS = {
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-images train predict clump compare munge meta h2 rg mr pleiotropy coloc
+train predict clump compare munge meta h2 rg mr pleiotropy coloc
 mediate plot report
 """
 NOT_BUILT = frozenset(_LATER.split())

@@ -1,0 +1,102 @@
+"""``gwasbone images``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+
+@click.command(
+    epilog="\b\nExamples:\n  gwasbone images --dicom scans --out images\n"
+    "  gwasbone images --dicom 'bulk/*_20158_*.zip' --people cohort.tsv --out images\n"
+    "  gwasbone images --dicom scans --size 224 --out images224"
+)
+@click.option(
+    "--dicom", multiple=True, required=True, metavar="PATH",
+    help="Folder, file or glob of DICOM files, or zips of them.",
+)  # fmt: skip
+@click.argument("more", nargs=-1, metavar="[PATH]...")
+@click.option("--out", metavar="FOLDER", required=True, help="Folder of the cache.")
+@click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
+@click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), default="iid",
+              help="What names a person in --people.")  # fmt: skip
+@click.option("--labels", metavar="TABLE", help="file, and person, visit, region, side or view.")
+@click.option("--size", type=click.IntRange(16, 4096), help="Pixels of a side.  [default: 672]")
+@click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
+              help="cnn: inverted squares; age: uncropped, right to left (Le Goallec 2021).",
+              )  # fmt: skip
+@click.option("--mirror", type=click.Choice(["left", "right"]), help="Flip this side's pictures.")
+@click.option("--voi", is_flag=True, help="Apply windows that the headers ask for.")
+@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--force", is_flag=True, help="Build the cache anew.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(**options: Any) -> None:
+    """Bring DICOM files of bone scans to standard arrays in a cache on disk.
+
+    Region and side come from the header, person and visit from it or from UK Biobank's file
+    names. A file that gives no picture is refused by name: refusals.tsv. Run again with more
+    files, the cache grows; nothing is decoded twice. See contact_sheet.html.
+    """
+    from pathlib import Path
+
+    from gwasbone.cli.context import command_line, full_disk_named
+    from gwasbone.progress import counted_progress
+    from gwasbone.run_log import run_log
+    from gwasbone.steps.images import PAGE, REFUSALS, REPEATED, WITHOUT_PERSON, make_images
+
+    settings = _settings(options)
+    out = Path(options["out"])
+    given = {k: v for k, v in options.items() if v not in (None, False, ())}
+    with (
+        run_log(out / "images.log", command=command_line(), options=given),
+        full_disk_named(out),
+        counted_progress() as progress,
+    ):
+        made = make_images(
+            [*options["dicom"], *options["more"]],
+            out,
+            settings,
+            labels=options["labels"],
+            people=options["people"],
+            id_rule=options["id_rule"],
+            workers=options["threads"] or _cores(),
+            force=options["force"],
+            progress=progress,
+        )
+    report, index = made.report, made.cache.index
+    click.echo(
+        f"{report.n_read:,} files read, {report.n_known:,} known; the cache has {len(index):,} "
+        f"pictures of {index['person'].nunique():,} people: {out / PAGE}"
+    )
+    remarks = {
+        f"files refused: {out / REFUSALS}": len(made.cache.refusals),
+        f"repeated pictures of a visit: {out / REPEATED}": made.n_repeated,
+        "people without a picture": made.n_without_picture,
+        f"pictures of nobody in the table: {out / WITHOUT_PERSON}": made.n_without_person,
+    }
+    for what, count in remarks.items():
+        if count:
+            click.echo(f"{count:,} {what}")
+
+
+def _settings(options: dict[str, Any]) -> Any:
+    """The settings that flags ask for."""
+    from dataclasses import replace
+
+    from gwasbone.errors import UsageError
+    from gwasbone.images.settings import ImageSettings
+
+    if options["preset"] == "age":
+        if options["size"] is not None:
+            raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
+        settings = ImageSettings.biological_age()
+    else:
+        settings = ImageSettings.sized(options["size"] or 672)
+    return replace(settings, mirror=options["mirror"] or settings.mirror, voi=options["voi"])
+
+
+def _cores() -> int:
+    import os
+
+    return len(os.sched_getaffinity(0))

@@ -1,0 +1,217 @@
+"""The cache on disk: one growing array of pictures per region, and an index.
+
+``settings.json`` says how the arrays were made, ``index.tsv`` (:mod:`gwasbone.images.journal`)
+what became of each file, ``<array>.npy`` holds the pictures (n, height, width) uint8.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.images import journal
+from gwasbone.images.array_file import mapped
+from gwasbone.images.journal import Entry
+from gwasbone.images.settings import ARRAYS, BODY_ARRAYS, ImageSettings
+
+SETTINGS = "settings.json"
+_OF_PICTURE = (
+    "person", "visit", "region", "side", "view", "mirrored", "array", "row", "study_date",
+    "instance_number", "sop_instance_uid", "height_px", "width_px", "file", "content_sha256",
+    "settings_hash",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures of one kind, read from disk a few at a time.
+
+    Parameters
+    ----------
+    table : one row per picture, sorted by person and visit: ``person``, ``visit``, ``side``,
+        ``mirrored``, ``file`` and the other columns of the index. People may have several.
+    arrays : one (all, height, width) uint8 map per channel.
+    rows : (n, channels) where each picture lies in them.
+
+    Examples
+    --------
+    >>> hips = open_cache("images").pictures("hip", side="left")       # doctest: +SKIP
+    >>> hips.shape, hips[:16].dtype                                    # doctest: +SKIP
+    ((5104, 672, 672, 1), dtype('uint8'))
+    """
+
+    table: pd.DataFrame
+    arrays: tuple[npt.NDArray[np.uint8], ...]
+    rows: npt.NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n, height, width, channels)."""
+        _, height, width = self.arrays[0].shape
+        return len(self.rows), height, width, len(self.arrays)
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        return np.dtype(np.uint8)
+
+    @property
+    def people(self) -> npt.NDArray[np.object_]:
+        """(n,) who is shown on each picture."""
+        return self.table["person"].to_numpy(object)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, which: Any, /) -> npt.NDArray[np.uint8]:
+        """(k, height, width, channels) uint8 for a slice, numbers or a mask; (height, width,
+        channels) for one number."""
+        rows = self.rows[which]
+        channels = [array[rows[..., i]] for i, array in enumerate(self.arrays)]
+        return np.stack(channels, axis=-1)
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """A folder of standard arrays.
+
+    Parameters
+    ----------
+    folder : where it lies.
+    settings : how the arrays were made.
+    index : one row per picture, sorted by array, person, visit and side; ``array`` and ``row``
+        say where it lies, ``file`` where it came from.
+    refusals : ``file``, ``reason``, ``sentence`` of the files that gave none.
+    """
+
+    folder: Path
+    settings: ImageSettings
+    index: pd.DataFrame
+    refusals: pd.DataFrame
+
+    @property
+    def names(self) -> list[str]:
+        """The arrays that have pictures."""
+        return [name for name in ARRAYS if (self.index["array"] == home_of(name)).any()]
+
+    def array(self, name: str) -> npt.NDArray[np.uint8]:
+        """(n, height, width) uint8 map of all pictures, in the order they were read.
+
+        Raises
+        ------
+        InputError
+            The cache has no such array.
+        """
+        if name not in self.names:
+            raise InputError(
+                f"expected an array of {self.folder}, got {name}: it has "
+                f"{', '.join(self.names) or 'none'}"
+            )
+        n = int(self.index.loc[self.index["array"] == home_of(name), "row"].max()) + 1
+        frame = self.settings.frame_of(name)
+        return mapped(self.folder / f"{name}.npy", n, frame.height, frame.width)
+
+    def pictures(
+        self, name: str, *, side: str | None = None, people: Iterable[str] | None = None
+    ) -> Pictures:
+        """Pictures of one array, sorted by person and visit.
+
+        Parameters
+        ----------
+        name : one of :attr:`names`.
+        side : only ``left`` or only ``right`` ones.
+        people : only these people's.
+        """
+        array = self.array(name)
+        table = self._chosen(home_of(name), side, people)
+        return Pictures(table, (array,), table[["row"]].to_numpy(np.int64))
+
+    def body_channels(self, *, people: Iterable[str] | None = None) -> Pictures:
+        """Whole bodies with channels skeleton, flesh and mixed (Le Goallec et al. 2021).
+
+        A visit needs both pictures of the scan; of repeats the first instance counts. The table
+        is that of the bone pictures.
+        """
+        arrays = tuple(self.array(n) for n in ("whole_body_skeleton", *BODY_ARRAYS[1::-1]))
+        key = ["person", "visit"]
+        bone, flesh = (
+            self._chosen(name, None, people).drop_duplicates(key) for name in BODY_ARRAYS[:2]
+        )
+        both = bone.merge(flesh[[*key, "row"]], on=key, suffixes=("", "_flesh"))
+        rows = both[["row", "row_flesh", "row"]].to_numpy(np.int64)
+        return Pictures(both.drop(columns="row_flesh"), arrays, rows)
+
+    def _chosen(self, array: str, side: str | None, people: Iterable[str] | None) -> pd.DataFrame:
+        chosen = self.index["array"] == array
+        if side is not None:
+            chosen &= self.index["side"] == side
+        if people is not None:
+            chosen &= self.index["person"].isin({str(person) for person in people})
+        return self.index[chosen].reset_index(drop=True)
+
+
+def open_cache(folder: str | Path) -> ImageCache:
+    """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
+
+    A cache that is being extended can be opened: what was finished by now is there.
+
+    Raises
+    ------
+    InputError
+        No cache in the folder, or a damaged one.
+    """
+    folder = Path(folder)
+    settings = read_settings(folder)
+    entries = journal.read_entries(folder / journal.NAME)
+    return ImageCache(folder, settings, picture_table(entries), refusal_table(entries))
+
+
+def picture_table(entries: Iterable[Entry]) -> pd.DataFrame:
+    """The index of :class:`ImageCache` from its lines."""
+    table = pd.DataFrame([vars(e) | {"file": e.name} for e in entries if not e.reason])
+    table = table.reindex(columns=list(_OF_PICTURE))
+    number = pd.to_numeric(table["instance_number"], errors="coerce")
+    keys = ["array", "person", "visit", "side", "_number", "file"]
+    return table.assign(_number=number).sort_values(keys, ignore_index=True).drop(columns="_number")
+
+
+def refusal_table(entries: Iterable[Entry]) -> pd.DataFrame:
+    """``file``, ``reason``, ``sentence`` and what is known of person and region, sorted."""
+    columns = ["file", "reason", "sentence", "person", "visit", "region", "side"]
+    rows = [vars(e) | {"file": e.name} for e in entries if e.reason]
+    return pd.DataFrame(rows).reindex(columns=columns).sort_values("file", ignore_index=True)
+
+
+def home_of(name: str) -> str:
+    """The array whose rows an array shares: a skeleton is made of each bone picture."""
+    return BODY_ARRAYS[0] if name == BODY_ARRAYS[2] else name
+
+
+def read_settings(folder: Path) -> ImageSettings:
+    """How the arrays of a cache were made.
+
+    Raises
+    ------
+    InputError
+        No cache in the folder, or settings that cannot be read.
+    """
+    path = folder / SETTINGS
+    try:
+        return ImageSettings.from_mapping(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise InputError(
+            f"expected an image cache in {folder}, there is no {SETTINGS}: make one with "
+            "`gwasbone images`"
+        ) from None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(
+            f"expected the settings of an image cache in {path} ({error}): build it anew with "
+            "--force"
+        ) from None

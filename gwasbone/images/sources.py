@@ -1,0 +1,221 @@
+"""Which files to read, and what their names say: folders, globs, and UK Biobank's bulk zips."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.images.refusal import RefusedError, refuse
+from gwasbone.images.regions import Place
+from gwasbone.images.streams import MAX_BYTES
+
+#: Bulk files and the folders they unpack to: person, field, instance (visit), array.
+_BULK = re.compile(
+    r"(?P<person>-?\w+)_(?P<field>\d{4,6})_(?P<instance>\d)_(?P<array>\d+)(?:\.zip)?"
+)
+_LABELS = ("person", "visit", "region", "side", "view")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file that may hold a picture, before it is opened.
+
+    Parameters
+    ----------
+    path : of the file, absolute; of the archive where it lies in one.
+    member : its name in the archive, empty outside one.
+    size_bytes, modified_ns : of the file at ``path``; -1 where it cannot be looked at.
+    person, visit : what the name tells; empty where it does not.
+    region, side, view : only where a table of labels gives them.
+    """
+
+    path: Path
+    member: str = ""
+    size_bytes: int = -1
+    modified_ns: int = -1
+    person: str = ""
+    visit: str = ""
+    region: str = ""
+    side: str = ""
+    view: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path, and after ``!`` the name in the archive."""
+        return f"{self.path}!{self.member}" if self.member else str(self.path)
+
+    @property
+    def told(self) -> str:
+        """What the name and the labels say, as one text."""
+        return "|".join(getattr(self, name) for name in _LABELS).strip("|")
+
+
+def find_sources(
+    places: list[str], *, labels: pd.DataFrame | None = None, leave_out: Path | None = None
+) -> list[Source]:
+    """All files at the places named, each once, sorted.
+
+    Parameters
+    ----------
+    places : files, folders (searched to the bottom, hidden files left out) and globs. Files in
+        ``.zip`` archives count one by one.
+    labels : see :func:`read_labels`.
+    leave_out : a folder whose files are not wanted: the cache, where it lies inside a place.
+
+    Raises
+    ------
+    InputError
+        A place that does not exist or holds no file, a label for a file that is not there.
+    """
+    paths: set[Path] = set()
+    for place in places:
+        there = set(_files_at(place))
+        if not there:
+            raise InputError(f"expected DICOM files at {place}, there are none: check the path")
+        paths |= there
+    if leave_out is not None:
+        folder = leave_out.absolute()
+        paths = {path for path in paths if folder not in path.parents}
+    found = [source for path in sorted(paths) for source in _sources_in(path)]
+    return _labelled(found, labels) if labels is not None else found
+
+
+def read_labels(path: str | Path) -> pd.DataFrame:
+    """Read a table that says what the headers do not.
+
+    Parameters
+    ----------
+    path : tab-delimited, with ``file`` (a path, or the last parts of one) and any of ``person``,
+        ``visit``, ``region``, ``side``, ``view``; empty or NA leaves it to the header.
+
+    Raises
+    ------
+    InputError
+        Other columns, a file named twice, a region or side that is none; all faults at once.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"expected a table of labels in {path}, it cannot be read: {error}"
+        ) from None
+    faults = [f"column {c}" for c in table.columns if c not in ("file", *_LABELS)]
+    if "file" not in table:
+        raise InputError(f"expected a column file in {path}, it has {', '.join(table.columns)}")
+    table = table.replace("NA", "").set_index("file")
+    faults += [f"{f} twice" for f in table.index[table.index.duplicated()].unique()]
+    table = table.reindex(columns=list(_LABELS), fill_value="")
+    for file, region, side, view in table[["region", "side", "view"]].itertuples(name=None):
+        try:
+            Place(region or None, side or None, view or None)
+        except InputError as error:
+            faults.append(f"{file}: {error}")
+    if faults:
+        raise InputError(f"table of labels {path}: {'; '.join(faults)}")
+    return table
+
+
+def read_bytes(source: Source) -> bytes:
+    """The bytes of a file, or of a file in an archive.
+
+    Raises
+    ------
+    RefusedError
+        It cannot be read; disks and archives fail one file at a time.
+    """
+    if any(character in source.name for character in "\t\n\r"):
+        raise refuse("odd_name", "expected a name without tabs and line breaks: rename the file")
+    try:
+        if not source.member:
+            if source.path.suffix.lower() == ".zip":
+                raise refuse("bad_archive", "expected a zip archive, it is damaged: copy it again")
+            if source.size_bytes > MAX_BYTES:
+                raise refuse(
+                    "too_large", f"expected at most {MAX_BYTES:,} bytes, got {source.size_bytes:,}"
+                )
+            return source.path.read_bytes()
+        with zipfile.ZipFile(source.path) as archive:
+            declared = archive.getinfo(source.member).file_size
+            if declared > MAX_BYTES:
+                raise refuse("too_large", f"expected at most {MAX_BYTES:,} bytes, got {declared:,}")
+            return archive.read(source.member)
+    except RefusedError:
+        raise
+    except OSError as error:
+        raise refuse("cannot_open", f"cannot be read: {error.strerror or error}") from None
+    except Exception as error:
+        raise refuse("bad_archive", f"the file in the archive cannot be read: {error}") from None
+
+
+def _files_at(place: str) -> Iterator[Path]:
+    path = Path(place).absolute()
+    if path.is_file():
+        yield path
+    elif path.is_dir():
+        for folder, folders, names in os.walk(path):
+            folders[:] = sorted(f for f in folders if not f.startswith("."))
+            yield from (Path(folder, name) for name in names if not name.startswith("."))
+    else:
+        for match in glob.glob(place, recursive=True):
+            if Path(match).is_file():
+                yield Path(match).absolute()
+
+
+def _sources_in(path: Path) -> Iterator[Source]:
+    matches = (_BULK.fullmatch(part) for part in reversed(path.parts))
+    told = next((m for m in matches if m is not None), None)
+    whole = Source(path)
+    if told is not None:
+        whole = replace(whole, person=told["person"], visit=told["instance"])
+    # what cannot be looked at is refused when it is read
+    with contextlib.suppress(OSError):
+        status = path.stat()
+        whole = replace(whole, size_bytes=status.st_size, modified_ns=status.st_mtime_ns)
+    if path.suffix.lower() != ".zip":
+        yield whole
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [one.filename for one in archive.infolist() if not one.is_dir()]
+    except (OSError, zipfile.BadZipFile):
+        # opened again as a file, it is refused with its reason
+        yield whole
+        return
+    yield from (replace(whole, member=member) for member in sorted(members))
+
+
+def _labelled(sources: list[Source], labels: pd.DataFrame) -> list[Source]:
+    """Sources with the labels of the longest matching end of their names."""
+    columns = {name: labels[name].to_list() for name in _LABELS}
+    rows: dict[tuple[str, ...], dict[str, Any]] = {
+        Path(str(file)).parts: {k: v[i] for k, v in columns.items() if v[i]}
+        for i, file in enumerate(labels.index)
+    }
+    unused = dict.fromkeys(rows)
+    done = []
+    for source in sources:
+        parts = (*source.path.parts, *Path(source.member).parts)
+        ends = (parts[start:] for start in range(len(parts)))
+        key = next((end for end in ends if end in rows), None)
+        if key is None:
+            done.append(source)
+            continue
+        unused.pop(key, None)
+        done.append(replace(source, **rows[key]))
+    if unused:
+        shown = ", ".join(os.path.join(*key) for key in list(unused)[:3])
+        raise InputError(
+            f"expected a file for each label, there is none for {len(unused)} ({shown}): "
+            "name files as they lie in the folder"
+        )
+    return done

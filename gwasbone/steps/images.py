@@ -1,0 +1,161 @@
+"""DICOM files to a cache, with the tables and the page that say what became of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.images.build import BuildReport, build_cache
+from gwasbone.images.cache import ImageCache, open_cache
+from gwasbone.images.counts import (
+    count_pictures,
+    count_refusals,
+    people_without_picture,
+    pictures_without_person,
+    repeated_pictures,
+)
+from gwasbone.images.refusal import REASONS
+from gwasbone.images.settings import ImageSettings
+from gwasbone.images.sources import find_sources, read_labels
+from gwasbone.phenotypes.table import IdRule, read_people_table
+from gwasbone.plots.contact_sheet import contact_sheet, plain_table
+from gwasbone.plots.page import Sections, describe, save_page
+from gwasbone.steps.people import write_table
+
+log = logging.getLogger(__name__)
+
+COUNTS, REFUSALS, REPEATED = "counts.tsv", "refusals.tsv", "repeated.tsv"
+WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_without_person.tsv"
+PAGE = "contact_sheet.html"
+
+#: Pictures of an array on the page, spread evenly over its people.
+_SHOWN = 24
+
+
+@dataclass(frozen=True)
+class ImagesSummary:
+    """What a run of ``gwasbone images`` found.
+
+    Parameters
+    ----------
+    report : on the files of this run.
+    cache : all that the folder holds now.
+    n_repeated : persons with more than one picture of a kind at a visit.
+    n_without_picture, n_without_person : None where no people were named.
+    """
+
+    report: BuildReport
+    cache: ImageCache
+    n_repeated: int
+    n_without_picture: int | None
+    n_without_person: int | None
+
+
+def make_images(
+    places: list[str],
+    out: Path,
+    settings: ImageSettings,
+    *,
+    labels: str | None = None,
+    people: str | None = None,
+    id_rule: IdRule = "iid",
+    workers: int = 1,
+    force: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ImagesSummary:
+    """Make or extend the cache in ``out``, and write its tables and contact sheet.
+
+    Parameters
+    ----------
+    places : folders, globs and files; see :func:`gwasbone.images.sources.find_sources`.
+    labels, people : paths of a table of labels and of a table of people.
+
+    Raises
+    ------
+    InputError
+        No files, a table that is not one, or not one picture in all the files; then the table
+        of refusals is written.
+    """
+    table = None if people is None else read_people_table(people, id_rule=id_rule)
+    told = None if labels is None else read_labels(labels)
+    sources = find_sources(places, labels=told, leave_out=out)
+    log.info("%d files", len(sources))
+    report = build_cache(sources, out, settings, workers=workers, force=force, progress=progress)
+    log.info("%d files read, %d known", report.n_read, report.n_known)
+    cache = open_cache(out)
+    write_table(cache.refusals, out / REFUSALS, index=False)
+    refused = count_refusals(cache.refusals)
+    for row in refused.itertuples():
+        log.info("refused as %s (%s): %d", row.reason, REASONS[str(row.reason)], row.files)
+    if cache.index.empty:
+        said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
+        raise InputError(
+            f"expected pictures at {', '.join(places)}, none of {len(sources)} files gives one "
+            f"({said}): see {out / REFUSALS}"
+        )
+    counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
+    for row in counts.itertuples():
+        log.info("%s: %d pictures of %d people", row.array, row.pictures, row.people)
+    write_table(counts, out / COUNTS, index=False)
+    write_table(repeated, out / REPEATED, index=False)
+    n_without = _write_unmatched(cache, None if table is None else list(table.index), out)
+    _write_page(cache, counts, refused, out / PAGE)
+    return ImagesSummary(report, cache, len(repeated), *n_without)
+
+
+def _write_unmatched(
+    cache: ImageCache, people: list[str] | None, out: Path
+) -> tuple[int | None, int | None]:
+    if people is None:
+        # those of an earlier run with a table of people would no longer be true
+        for name in (WITHOUT_PICTURE, WITHOUT_PERSON):
+            (out / name).unlink(missing_ok=True)
+        return None, None
+    absent = people_without_picture(cache.index, people)
+    unknown = pictures_without_person(cache.index, people)
+    write_table(pd.DataFrame({"person": absent}), out / WITHOUT_PICTURE, index=False)
+    write_table(unknown, out / WITHOUT_PERSON, index=False)
+    log.info("people without picture: %d of %d", len(absent), len(people))
+    log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
+    return len(absent), len(unknown)
+
+
+def _write_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, path: Path) -> None:
+    meant = refused.assign(meaning=refused["reason"].map(REASONS))[["meaning", "reason", "files"]]
+    sections: Sections = [
+        ("Pictures per array", plain_table(counts)),
+        *((name.replace("_", " "), _sheet(cache, name)) for name in cache.names),
+        ("Files refused", plain_table(meant)),
+    ]
+    n_people = cache.index["person"].nunique()
+    bones = "inverted: bone is dark" if cache.settings.invert else "as scanned: bone is bright"
+    save_page(
+        sections,
+        path,
+        title="Bone images",
+        subtitle=f"{len(cache.index):,} pictures of {n_people:,} people, {bones}; "
+        f"{len(cache.refusals):,} files refused",
+        notes=[f"Settings {cache.settings.hash}; captions: person, visit, side."],
+    )
+
+
+def _sheet(cache: ImageCache, name: str) -> Any:
+    pictures = cache.pictures(name)
+    n = len(pictures)
+    which = np.unique(np.linspace(0, n - 1, min(n, _SHOWN)).astype(int))
+    told = pictures.table.loc[which, ["person", "visit", "side", "mirrored"]]
+    captions = [
+        " ".join(filter(None, (person, visit, side, "flipped" if mirrored else "")))
+        for person, visit, side, mirrored in told.itertuples(index=False, name=None)
+    ]
+    sheet = contact_sheet(pictures[which][..., 0], captions)
+    height, width = pictures.shape[1:3]
+    shown = f"All {n:,}" if len(which) == n else f"{len(which)} of {n:,}"
+    return describe(sheet, f"{shown} of this array, {height} × {width} pixels.")

@@ -1,0 +1,145 @@
+"""Where files are found, what tables say, and what is counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_dicom import write_dicom
+
+from gwasbone.errors import InputError
+from gwasbone.images.counts import (
+    count_pictures,
+    count_refusals,
+    people_without_picture,
+    pictures_without_person,
+    repeated_pictures,
+)
+from gwasbone.images.region_map import read_region_map
+from gwasbone.images.regions import Place
+from gwasbone.images.sources import find_sources, read_labels
+from gwasbone.plots.contact_sheet import contact_sheet, plain_table
+
+
+def test_folders_globs_and_files_are_found_once_and_sorted(tmp_path, monkeypatch):
+    for name in ("b/2.dcm", "b/1", ".hidden/3", "b/.4", "a.dcm", "out/5"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"x")
+    monkeypatch.chdir(tmp_path)
+    found = find_sources([".", "b/*", "a.dcm"], leave_out=tmp_path / "out")
+    assert [s.name for s in found] == [str(tmp_path / n) for n in ("a.dcm", "b/1", "b/2.dcm")]
+    assert {s.size_bytes for s in found} == {1}
+    for place in ("nowhere", "*.none", ".hidden/x"):
+        with pytest.raises(InputError, match="expected DICOM files at"):
+            find_sources([place])
+
+
+@pytest.mark.parametrize(
+    ("path", "person", "visit"),
+    [
+        ("1000012_20158_2_0.zip/x", "", ""),
+        ("1000012_20158_2_0/x.dcm", "1000012", "2"),
+        ("1000012_20158_3_0/dicom/x.dcm", "1000012", "3"),
+        ("plain/x.dcm", "", ""),
+        ("2015_06_12/x.dcm", "", ""),
+    ],
+)
+def test_people_of_bulk_folders(tmp_path, path, person, visit):
+    write_dicom(tmp_path / path.replace(".zip", "_zip"))
+    (source,) = find_sources([str(tmp_path)])
+    assert (source.person, source.visit) == (person, visit)
+
+
+def test_labels_are_checked_with_all_faults(tmp_path):
+    path = tmp_path / "labels.tsv"
+    path.write_text("file\tside\tcolour\na\tleft\tred\na\tmiddle\t\n")
+    with pytest.raises(InputError, match="column colour; a twice; a: expected one of left, right"):
+        read_labels(path)
+    path.write_text("name\tside\na\tleft\n")
+    with pytest.raises(InputError, match="expected a column file"):
+        read_labels(path)
+    with pytest.raises(InputError, match="No such file"):
+        read_labels(tmp_path / "none")
+    path.write_text("file\tside\nx/a.dcm\tleft\n")
+    write_dicom(tmp_path / "in" / "y" / "a.dcm")
+    with pytest.raises(InputError, match=r"none for 1 \(x/a.dcm\)"):
+        find_sources([str(tmp_path / "in")], labels=read_labels(path))
+
+
+def _index(rows):
+    columns = ["array", "person", "visit", "side", "file", "region"]
+    return pd.DataFrame([(*row, row[0]) for row in rows], columns=columns)
+
+
+def test_counts_and_what_does_not_meet():
+    index = _index(
+        [
+            ("hip", "a", "2", "left", "f1"),
+            ("hip", "a", "2", "right", "f2"),
+            ("hip", "a", "3", "left", "f3"),
+            ("knee", "b", "2", "left", "f4"),
+            *(("ap_spine", "c", "2", "", f"g{i}") for i in range(5)),
+        ]
+    )
+    counts = count_pictures(index).set_index("array")
+    assert counts.loc["hip"].tolist() == [3, 1, 2, 1, 2]
+    assert counts.loc["ap_spine"].tolist() == [5, 1, 0, 0, 1]
+    (repeated,) = repeated_pictures(index).itertuples()
+    assert (repeated.array, repeated.person, repeated.pictures) == ("ap_spine", "c", 5)
+    assert repeated.files == "g0;g1;g2;g3;g4"
+    assert people_without_picture(index, ["d", "a", "e"]) == ["d", "e"]
+    assert pictures_without_person(index, ["a", "c"])["file"].tolist() == ["f4"]
+    refusals = pd.DataFrame({"reason": ["truncated", "colour", "truncated"]})
+    assert count_refusals(refusals).to_numpy().tolist() == [["truncated", 2], ["colour", 1]]
+
+
+def test_nothing_can_be_counted():
+    index = _index([])
+    assert count_pictures(index).empty
+    assert repeated_pictures(index).empty
+    assert count_refusals(pd.DataFrame({"reason": []})).empty
+
+
+def test_every_measurement_has_its_pictures():
+    regions = read_region_map()
+    from importlib.resources import files
+
+    with (files("gwasbone") / "resources" / "bmd_measurements.tsv").open() as handle:
+        measured = pd.read_csv(handle, sep="\t", comment="#")
+    assert set(regions.table["name"]) == set(measured["name"])
+    for row in measured.itertuples():
+        places = regions.images_of(row.name)
+        if "femur" in row.name:
+            assert places == [Place("hip", row.side)]
+        elif "l1_l4" in row.name:
+            assert places == [Place("ap_spine"), Place("lateral_spine")]
+        elif row.region == "leg":
+            assert {p.region for p in places} == {"knee", "whole_body"}
+            assert all(row.side in (p.side, "none") for p in places if p.region == "knee")
+        else:
+            assert places == [Place("whole_body")]
+    left = regions.measurements_of("knee", "left")
+    assert {"bmd_leg_left", "bmd_legs"} == set(left)
+    with pytest.raises(InputError, match="bmd_femur_neck_left"):
+        regions.images_of("bmd_femur_neck_lft")
+
+
+def test_another_region_map_replaces_it_and_faults_are_named(tmp_path):
+    path = tmp_path / "map.tsv"
+    path.write_text("# ours\nname\tregion\tside\nx\tforearm\tnone\n")
+    assert read_region_map(path).images_of("x") == [Place("forearm")]
+    path.write_text("name\tregion\tside\nx\telbow\tnone\nx\telbow\tnone\n")
+    with pytest.raises(InputError, match=r"x: expected one of .* got elbow; .*x twice"):
+        read_region_map(path)
+    path.write_text("name\tregion\nx\thip\n")
+    with pytest.raises(InputError, match="expected columns"):
+        read_region_map(path)
+
+
+def test_a_contact_sheet_holds_its_pictures_and_captions():
+    sheet = contact_sheet(np.zeros((3, 60, 30), np.uint8), ["a", "b <c>", "d"], height_px=40)
+    assert sheet.text.count("data:image/png;base64,") == 3
+    assert "b &lt;c&gt;" in sheet.text
+    assert 'width="20" height="40"' in sheet.text
+    assert "none" in plain_table(pd.DataFrame({"a": []})).text
