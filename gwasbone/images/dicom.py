@@ -267,7 +267,7 @@ def _decoded(header: Any) -> npt.NDArray[Any]:
         raise refuse(
             "unknown_transfer_syntax",
             f"expected a known transfer syntax, got {syntax.name or 'none'}: for JPEG "
-            "install its codec (pip install 'gwasbone[jpeg]'), or convert the file (gdcmconv --raw)",
+            "install its codec (pip install 'gwasbone[jpeg]'), or convert it (gdcmconv --raw)",
         )
     shape = (int(header.Rows), int(header.Columns))
     if syntax.is_encapsulated:
