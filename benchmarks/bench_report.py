@@ -14,16 +14,25 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import psutil
-from bench_data import Size
-from bench_timing import GWASBONE, PLINK2, SESSION, THREADS, Record
+from bench_data import FEW_VARIANTS, MANY_VARIANTS, QUICK, Size
+from bench_targets import MOST_BYTES, TARGETS, Rates, Target, bed_bytes
+from bench_timing import GWASBONE, PLINK2, THREADS, Record
 
 import gwasbone
 from gwasbone.files import atomic_path
 from gwasbone.run_log import versions
 
+JOB_GROWTH, JOB_GROWTH_TRAITS = "growth with people × variants", "growth with traits"
+MEMORY_JOBS = ("memory, linear scan", "memory, QC", "memory, LD prune")
+
 _MIB, _GIB = 2**20, 2**30
+# Above 1 by what times vary between runs.
+_MOST_GROWTH = 1.05
+_MOST_MEMORY_GROWTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,29 @@ def all_versions() -> dict[str, str]:
 
 
 @dataclass(frozen=True)
+class PlainRow:
+    """A benchmark that pytest-benchmark alone has timed.
+
+    Parameters
+    ----------
+    job : its group, else its name. program : who did it, where that was told.
+    notes : what else the benchmark told.
+    """
+
+    job: str
+    program: str
+    seconds: tuple[float, ...]
+    notes: dict[str, Any]
+
+    @classmethod
+    def of(cls, benchmark: Any) -> PlainRow:
+        """Of a finished benchmark of pytest-benchmark."""
+        told = dict(benchmark.extra_info)
+        program = str(told.pop("tool", GWASBONE))
+        return cls(benchmark.group or benchmark.name, program, tuple(benchmark.stats.data), told)
+
+
+@dataclass(frozen=True)
 class Run:
     """A finished run.
 
@@ -94,7 +126,9 @@ class Run:
     n_failed: int
     source: str
     source_changed: bool
+    rates: Rates
     records: Sequence[Record]
+    plain: Sequence[PlainRow]
 
 
 def write_results(run: Run, folder: Path) -> Path:
@@ -108,13 +142,16 @@ def write_results(run: Run, folder: Path) -> Path:
         "n_failed": run.n_failed,
         "source": run.source,
         "source_changed": run.source_changed,
+        "quick": QUICK,
         "threads": THREADS,
         "machine": asdict(machine),
+        "rates": asdict(run.rates),
         "versions": found,
         "records": [
             asdict(record) | {"median_s": statistics.median(record.seconds)}
             for record in run.records
         ],
+        "other": [asdict(row) | {"median_s": statistics.median(row.seconds)} for row in run.plain],
     }
     dated = folder / f"{run.started:%Y-%m-%d}-{machine.short}.json"
     with atomic_path(dated) as partial:
@@ -126,9 +163,11 @@ def write_results(run: Run, folder: Path) -> Path:
 
 
 def markdown(run: Run, machine: Machine, found: dict[str, str]) -> str:
-    """The run as a table of jobs, with what a reader must know to judge it."""
-    failed = f" {run.n_failed} benchmarks failed." if run.n_failed else ""
+    """The run as tables, with what a reader must know to judge them."""
+    failed = f" **{run.n_failed} benchmarks failed.**" if run.n_failed else ""
     changed = " **The source changed during the run: measure again.**" if run.source_changed else ""
+    small = " **Small cohorts, for a look only: targets are meant for full ones.**" if QUICK else ""
+    rates = run.rates
     heading = [
         "# Benchmarks",
         "",
@@ -136,72 +175,189 @@ def markdown(run: Run, machine: Machine, found: dict[str, str]) -> str:
         "docstrings of `benchmarks/test_bench_*.py`.",
         "",
         f"- {run.started:%Y-%m-%d %H:%M} to {run.ended:%H:%M}; load {run.load_before:.1f} before, "
-        f"{run.load_after:.1f} after.{failed}",
+        f"{run.load_after:.1f} after.{failed}{small}",
         f"- {machine.cpu}, {machine.cores} cores ({THREADS} used by every program), "
         f"{machine.memory_gib:g} GiB, {machine.system}",
+        f"- Measured in this run: {rates.read_bytes_s / 1e9:.1f} GB/s read of a .bed, "
+        f"{rates.float32_flops_s / 1e9:.0f} GFLOP/s float32 products, "
+        f"{rates.gzip_bytes_s / 1e6:.0f} MB/s igzip",
         "- " + ", ".join(f"{name} {version}" for name, version in found.items()),
         f"- gwasbone's source: {run.source}.{changed}",
-        "",
-        "Wall time in seconds, median of the rounds. Scans have six covariates. *Shell* is the",
-        "whole command with the start of Python and, where it needs one, the JVM; *in session* the",
-        "Python call with Hail already running, which writes no files of results. Ratios are",
-        "gwasbone / PLINK 2: below 1 gwasbone is faster. Memory is the peak of the command with",
-        "its JVM.",
-        "",
-        "| Job | People × variants | Engine | Rounds | Shell s | In session s | PLINK 2 s "
-        "| Ratio, shell | Ratio, session | Shell MiB | PLINK 2 MiB |",
-        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
-    return "\n".join([*heading, *_rows(run.records), ""])
+    records = [r for r in run.records if r.job not in _with_own_table()]
+    sections = [
+        heading,
+        _target_section(run),
+        _memory_section(run.records),
+        _growth_section(run.records),
+        _other_section(records, run.plain),
+    ]
+    return "\n".join("\n".join([*section, ""]) for section in sections if section)
 
 
-def _rows(records: Sequence[Record]) -> list[str]:
-    """A row for each job, size and engine; the engines share the peer's time."""
-    jobs = list(dict.fromkeys(record.job for record in records))
-    peers = {(r.job, r.size): r for r in records if r.tool == PLINK2}
-    own: dict[tuple[str, Size, str], dict[str, Record]] = {}
-    for record in records:
-        if record.tool != PLINK2:
-            by_tool = own.setdefault((record.job, record.size, record.engine), {})
-            by_tool[record.tool] = record
+def _with_own_table() -> set[str]:
+    jobs = {job for target in TARGETS for job in (target.job, target.peer_job)}
+    return jobs | set(MEMORY_JOBS) | {JOB_GROWTH, JOB_GROWTH_TRAITS}
+
+
+def _target_section(run: Run) -> list[str]:
+    rows = [_target_row(run, target) for target in TARGETS]
+    if not any(rows):
+        return []
     return [
-        _row(*key, by_tool.get(GWASBONE), by_tool.get(SESSION), peers.get(key[:2]))
-        for key, by_tool in sorted(own.items(), key=lambda item: _order(jobs, *item[0]))
+        "## Targets",
+        "",
+        "Wall time in seconds, median of the rounds. *Ours* is the whole command, from the shell;",
+        "so is PLINK's; Hail's time starts with Hail running. The ratio is the peer's time over",
+        "ours. Memory is the peak of the command and its children. The limit is the least work",
+        "(bytes to read, float32 products, text to compress) at the rates above.",
+        "",
+        "| Job | People × variants | Rounds | Ours s | Peer | Peer s | Times faster | Target | Met "
+        "| Peak MiB | Peer MiB | Limit s | Limit / ours |",
+        "|---|---|--:|--:|---|--:|--:|--:|---|--:|--:|--:|--:|",
+        *filter(None, rows),
     ]
 
 
-def _order(jobs: list[str], job: str, size: Size, engine: str) -> tuple[int, int, str]:
-    return jobs.index(job), size.n_people, engine
-
-
-def _row(
-    job: str,
-    size: Size,
-    engine: str,
-    shell: Record | None,
-    session: Record | None,
-    peer: Record | None,
-) -> str:
+def _target_row(run: Run, target: Target) -> str:
+    own = _record(run.records, target.job, GWASBONE)
+    peer = _record(run.records, target.peer_job, target.peer)
+    if own is None:
+        return ""
+    seconds, peer_s = _median_s(own), _median_s(peer)
+    ratio = peer_s / seconds if seconds and peer_s else None
+    too_much = (own.peak_rss_bytes or 0) > MOST_BYTES
+    met = "–" if ratio is None else "yes" if ratio >= target.least_ratio else "**no**"
+    limit_s = target.work(own.size).seconds(run.rates)
     cells = [
-        job,
-        f"{size.n_people:,} × {size.n_variants:,}",
-        engine,
-        str(size.rounds),
-        *(_figure(_median_s(record)) for record in (shell, session, peer)),
-        _ratio(shell, peer),
-        _ratio(session, peer),
-        *(_mebibytes(record) for record in (shell, peer)),
+        target.job,
+        _of(own.size),
+        f"{len(own.seconds)}/{len(peer.seconds) if peer else 0}",
+        _figure(seconds),
+        target.peer,
+        _figure(peer_s),
+        _figure(ratio),
+        f"≥ {target.least_ratio:.3g}",
+        f"{met}, **over 1.5 GB**" if too_much else met,
+        _mebibytes(own),
+        _mebibytes(peer),
+        _figure(limit_s),
+        f"{100 * limit_s / seconds:.0f} %" if seconds else "–",
     ]
     return f"| {' | '.join(cells)} |"
 
 
+def _memory_section(records: Sequence[Record]) -> list[str]:
+    """Peaks of each job at its two sizes."""
+    rows = []
+    for job in MEMORY_JOBS:
+        few, many = (
+            next((r for r in records if r.job == job and str(r.size) == str(size)), None)
+            for size in (FEW_VARIANTS, MANY_VARIANTS)
+        )
+        if few is None or many is None or not (few.peak_rss_bytes and many.peak_rss_bytes):
+            continue
+        more = many.peak_rss_bytes - few.peak_rss_bytes
+        each = more / (many.size.n_variants - few.size.n_variants)
+        flat = many.peak_rss_bytes <= _MOST_MEMORY_GROWTH * few.peak_rss_bytes
+        small = many.peak_rss_bytes <= MOST_BYTES
+        rows.append(
+            f"| {job} | {_mebibytes(few)} | {_mebibytes(many)} "
+            f"| {_figure(many.peak_rss_bytes / few.peak_rss_bytes)} | {each:,.0f} "
+            f"| {'yes' if small else '**no**'} | {'yes' if flat else '**no**'} |"
+        )
+    if not rows:
+        return []
+    return [
+        "## Memory as variants grow tenfold",
+        "",
+        f"{_of(FEW_VARIANTS)} and {_of(MANY_VARIANTS)}; genotypes grow by "
+        f"{bed_bytes(Size(MANY_VARIANTS.n_people, 1)):,.0f} bytes per variant.",
+        "Blocks of genotypes take the same memory in both; the tables of variants grow, by the",
+        f"bytes shown. *Flat* is at most {_MOST_MEMORY_GROWTH:g} times as much.",
+        "",
+        "| Job | MiB | MiB at 10 × | Times as much | More per variant, bytes | < 1.5 GB | Flat |",
+        "|---|--:|--:|--:|--:|---|---|",
+        *rows,
+    ]
+
+
+def _growth_section(records: Sequence[Record]) -> list[str]:
+    sized = [r for r in records if r.job == JOB_GROWTH]
+    traits = [r for r in records if r.job == JOB_GROWTH_TRAITS]
+    if not sized and not traits:
+        return []
+    lines = [
+        "## Growth of time",
+        "",
+        "Linear scans, whole commands; *growth* is the power of what grows, from the row before",
+        "(1: in proportion). Targets: at most 1 in people × variants, below 1 in traits.",
+        "",
+        "| People × variants | Traits | Seconds | Growth | Met |",
+        "|---|--:|--:|--:|---|",
+    ]
+    by_size = [(r, 1, float(r.size.n_people * r.size.n_variants)) for r in sized]
+    # the engine column holds the number of traits
+    by_trait = [(r, int(r.engine), float(r.engine)) for r in traits]
+    for group in (by_size, by_trait):
+        before: tuple[float, float] | None = None
+        for record, n_traits, amount in group:
+            seconds = statistics.median(record.seconds)
+            power = None
+            if before is not None:
+                power = np.log(seconds / before[1]) / np.log(amount / before[0])
+            met = "–" if power is None else "yes" if power <= _MOST_GROWTH else "**no**"
+            lines.append(
+                f"| {_of(record.size)} | {n_traits} | {_figure(seconds)} | {_figure(power)} "
+                f"| {met} |"
+            )
+            before = amount, seconds
+    return lines
+
+
+def _other_section(records: Sequence[Record], plain: Sequence[PlainRow]) -> list[str]:
+    """All else, each program of a job beside the others."""
+    rows = [
+        (f"{r.job}, {_of(r.size)}", f"{r.tool} {r.engine}".strip(), r.seconds, _memory_note(r))
+        for r in records
+    ]
+    rows += [(r.job, r.program, r.seconds, _notes(r)) for r in plain]
+    if not rows:
+        return []
+    return [
+        "## Other jobs",
+        "",
+        "| Job | Program | Rounds | Seconds | Notes |",
+        "|---|---|--:|--:|---|",
+        *(
+            f"| {job} | {program} | {len(seconds)} | {_figure(statistics.median(seconds))} "
+            f"| {notes} |"
+            for job, program, seconds, notes in sorted(rows)
+        ),
+    ]
+
+
+def _memory_note(record: Record) -> str:
+    return "" if record.peak_rss_bytes is None else f"peak {_mebibytes(record)} MiB"
+
+
+def _notes(row: PlainRow) -> str:
+    return ", ".join(
+        f"{name} {_figure(value) if isinstance(value, float) else value}"
+        for name, value in row.notes.items()
+    )
+
+
+def _record(records: Sequence[Record], job: str, tool: str) -> Record | None:
+    return next((r for r in records if r.job == job and r.tool == tool), None)
+
+
+def _of(size: Size) -> str:
+    return f"{size.n_people:,} × {size.n_variants:,}"
+
+
 def _median_s(record: Record | None) -> float | None:
     return None if record is None else statistics.median(record.seconds)
-
-
-def _ratio(own: Record | None, peer: Record | None) -> str:
-    seconds, peer_seconds = _median_s(own), _median_s(peer)
-    return _figure(seconds / peer_seconds if seconds and peer_seconds else None)
 
 
 def _mebibytes(record: Record | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from bench_data import Size
 #: Cores that gwasbone and its peers may use, so that tables of several machines compare.
 THREADS = 2
 
-GWASBONE, SESSION, PLINK2 = "gwasbone", "gwasbone in session", "plink2"
+GWASBONE, SESSION, PLINK2, HAIL = "gwasbone", "gwasbone in session", "plink2", "hail"
 
 # Short commands are looked at sooner; long ones seldom, so that looking costs them nothing.
 _FIRST_SAMPLE_S, _SAMPLING_INTERVAL_S = 0.01, 0.2
@@ -31,7 +32,8 @@ class Record:
 
     Parameters
     ----------
-    engine : of gwasbone: ``blocks``, ``hail`` or ``auto``; empty for a peer.
+    engine : of gwasbone: ``blocks``, ``hail`` or ``auto``, or the number of traits where that is
+        what varies; empty for a peer.
     seconds : (rounds,) wall times.
     peak_rss_bytes : largest resident memory of the command and its children together over all
         rounds, sampled at least every 0.2 s; None for calls in a session, and for commands too
@@ -92,6 +94,20 @@ class Stopwatch:
         engine = engine if tool == GWASBONE else ""
         self._time(job, tool, engine, size, work, setup=setup)
         assert (self.folder / "round_0" / makes).stat().st_size > 0
+
+    def hail(self, job: str, size: Size, *arguments: str | Path) -> None:
+        """Run Hail's own method once (see ``bench_hail``); it reports its seconds."""
+        script = Path(__file__).parent / "bench_hail.py"
+        command = [sys.executable, str(script), *map(str, arguments)]
+        self.benchmark.group = f"{job}, {size}"
+        self.benchmark.extra_info.update(job=job, tool=HAIL, engine="", size=str(size))
+        self.benchmark.pedantic(self._run, args=(command,), rounds=1, iterations=1)
+        seconds = json.loads((self.folder / "hail.json").read_text())["seconds"]
+        peak = self._peak_rss_bytes or None
+        self.records.append(Record(job, HAIL, "", size, (seconds,), peak))
+
+    def _run(self, command: Sequence[str]) -> None:
+        self._peak_rss_bytes = run_command(command, self.folder)
 
     def session(
         self, job: str, size: Size, work: Callable[[], Any], *, engine: str = "auto"

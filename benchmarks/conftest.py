@@ -3,22 +3,24 @@
 ``python -m pytest benchmarks --benchmark-only`` runs them (``make bench``); without that flag
 they are skipped. Environment: ``GWASBONE_BENCH_DATA`` (where cohorts are kept),
 ``GWASBONE_BENCH_RESULTS`` (where results go, ``benchmarks/results`` by default; name another
-folder when running only some of them), ``GWASBONE_BENCH_ROUNDS`` (of the small cohort, 3 by
-default), ``GWASBONE_BENCH_LARGE=1`` (also 10,000 people × 100,000 variants).
+folder when running only some of them), ``GWASBONE_BENCH_ROUNDS`` (3 by default; PLINK's and
+Hail's long jobs are always timed once), ``GWASBONE_BENCH_QUICK=1`` (small cohorts, to see that
+all works), ``GWASBONE_BENCH_LARGE=1`` (also Hail's engine, VCF and calls in a session).
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from bench_data import BenchData, Size, bench_data
-from bench_report import Run, source_hash, write_results
+from bench_data import SCAN, random_data
+from bench_report import PlainRow, Run, source_hash, write_results
+from bench_targets import measure_rates
 from bench_timing import GWASBONE, PLINK2, Record, Stopwatch
 
 _RECORDS = pytest.StashKey[list[Record]]()
@@ -40,7 +42,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     records = session.config.stash[_RECORDS]
-    if not records or exitstatus == pytest.ExitCode.INTERRUPTED:
+    timed = getattr(session.config, "_benchmarksession", None)
+    plain = [
+        PlainRow.of(benchmark)
+        for benchmark in (timed.benchmarks if timed is not None else ())
+        if "job" not in benchmark.extra_info and benchmark.stats.data
+    ]
+    if not (records or plain) or exitstatus == pytest.ExitCode.INTERRUPTED:
         return
     started, load_before, source = session.config.stash[_START]
     run = Run(
@@ -51,7 +59,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         n_failed=session.testsfailed,
         source=source,
         source_changed=source_hash() != source,
+        rates=measure_rates(Path(f"{random_data(SCAN).bfile}.bed")),
         records=records,
+        plain=plain,
     )
     given = os.environ.get("GWASBONE_BENCH_RESULTS")
     path = write_results(run, Path(given) if given else Path(__file__).parent / "results")
@@ -70,7 +80,7 @@ def tool(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def plink2_only() -> str:
-    """For the peers of jobs that only a Hail session does."""
+    """For the peers of jobs that gwasbone does in several ways, or in a session."""
     _need_plink2()
     return PLINK2
 
@@ -78,19 +88,6 @@ def plink2_only() -> str:
 def _need_plink2() -> None:
     if shutil.which(PLINK2) is None:
         pytest.skip("plink2 is not installed (apt-get install plink2)")
-
-
-@pytest.fixture(scope="session")
-def data() -> Callable[[Size], BenchData]:
-    """The cohort of a size, simulated on first use."""
-    made: dict[Size, BenchData] = {}
-
-    def of_size(size: Size) -> BenchData:
-        if size not in made:
-            made[size] = bench_data(size)
-        return made[size]
-
-    return of_size
 
 
 @pytest.fixture

@@ -7,19 +7,26 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gwasbone.association.results_table import canonical_table
+from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.association.selection import lead_blocks
-from gwasbone.association.ssf import SsfPaths, stage_ssf
-from gwasbone.association.wide_parquet import write_wide_parquet
+from gwasbone.association.ssf_files import SsfPaths, stage_ssf
+from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
+from gwasbone.association.wide_parquet import (
+    ResultsFile,
+    WideParquetWriter,
+    write_wide_parquet,
+)
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import BUILDS
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 FORMATS = ("ssf", "parquet")
 
 _INDEX = "results.json"
+_WIDE = "all_traits.parquet"
 _ROWS_PER_GROUP = 250_000
 
 
@@ -114,24 +122,17 @@ class AssociationResults:
 
         Parameters
         ----------
-        chunks : for each chunk, trait -> results table; the same traits in each, variants rising
-            from chunk to chunk.
+        chunks : for each chunk, trait -> results table; the same traits in each, all of the same
+            variants, which rise from chunk to chunk.
         build, provenance, folder : as in ``from_tables``.
         """
         temporary, path = cls._folder(build, folder)
-        files: dict[str, str] = {}
-        with contextlib.ExitStack() as stack:
-            writers: dict[str, pq.ParquetWriter] = {}
-            for chunk in chunks:
-                for trait, table in chunk.items():
-                    rows = pa.Table.from_pandas(canonical_table(table), preserve_index=False)
-                    if trait not in writers:
-                        files[trait] = f"{len(files):05d}.parquet"
-                        partial = stack.enter_context(atomic_path(path / files[trait]))
-                        writers[trait] = stack.enter_context(
-                            pq.ParquetWriter(partial, rows.schema, compression="snappy")
-                        )
-                    writers[trait].write_table(rows)
+        with atomic_path(path / _WIDE) as partial, WideParquetWriter(partial) as writer:
+            for chunk in _one_ahead(chunks):
+                writer.write(chunk)
+            if not writer.traits:
+                raise UsageError("association results: expected at least one trait, got none")
+        files = dict.fromkeys(writer.traits, _WIDE)
         return cls._finished(files, build, provenance, path, temporary)
 
     @classmethod
@@ -193,15 +194,38 @@ class AssociationResults:
             _temporary=temporary,
         )
 
-    def parquet_path(self, trait: str) -> Path:
-        """The Parquet file of a trait."""
+    @cached_property
+    def _opened(self) -> dict[str, ResultsFile]:
+        """Files by name, opened once."""
+        return {
+            name: ResultsFile(self.folder / name, wide=name == _WIDE)
+            for name in set(self._files.values())
+        }
+
+    def _file(self, trait: str) -> ResultsFile:
         if trait not in self._files:
             raise UsageError(f"trait {trait!r} is not in these results: {', '.join(self.traits)}")
-        return self.folder / self._files[trait]
+        return self._opened[self._files[trait]]
+
+    @property
+    def wide_path(self) -> Path | None:
+        """The Parquet file that holds all traits side by side, where the run made one."""
+        return self.folder / _WIDE if _WIDE in self._files.values() else None
+
+    def parquet_path(self, trait: str) -> Path:
+        """A Parquet file with the canonical columns of a trait."""
+        file = self._file(trait)
+        if file.path != self.wide_path:
+            return file.path
+        path = self.folder / f"{self.traits.index(trait):05d}.parquet"
+        if not path.exists():
+            with atomic_path(path) as partial:
+                self.table(trait).to_parquet(partial, index=False, compression="snappy")
+        return path
 
     def table(self, trait: str) -> pd.DataFrame:
         """The canonical results table of a trait: all variants, NaN with ``status`` if untested."""
-        return pq.read_table(self.parquet_path(trait)).to_pandas()
+        return _side_by_side(self._file(trait).variants(), self._file(trait).trait(trait))
 
     def tested(self, trait: str) -> pd.DataFrame:
         """The variants that were tested."""
@@ -215,8 +239,32 @@ class AssociationResults:
 
     def lambda_gc(self, trait: str) -> float:
         """Genomic inflation factor λ_GC over the tested variants."""
-        column = pq.read_table(self.parquet_path(trait), columns=["neg_log10_p"])
+        column = self._file(trait).trait(trait, columns=["neg_log10_p"])
         return lambda_gc(column["neg_log10_p"].to_numpy())
+
+    @cached_property
+    def summaries(self) -> Mapping[str, TraitSummary]:
+        """Trait -> its results in a few numbers."""
+        found = {
+            trait: trait_summary(self._file(trait).trait(trait, columns=SUMMARY_COLUMNS))
+            for trait in self.traits
+        }
+        for name, file in self._opened.items():
+            tops = {t: s.top_row for t, s in found.items() if s.n_tested and self._files[t] == name}
+            for trait, source_id in zip(tops, file.source_ids(list(tops.values())), strict=True):
+                found[trait] = replace(found[trait], top_source_id=source_id)
+        return found
+
+    def _below(self, trait: str, p_threshold: float) -> pd.DataFrame:
+        """The rows of a trait's table whose p is below a threshold."""
+        file = self._file(trait)
+        p = file.trait(trait, columns=["neg_log10_p"])["neg_log10_p"].to_numpy()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # not "p > threshold": a threshold that makes no sense is for lead_blocks to refuse
+            rows = np.flatnonzero(~(p <= -np.log10(p_threshold)) & ~np.isnan(p))
+        if not len(rows):
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COLUMNS.items()})
+        return _side_by_side(file.variants().take(rows), file.trait(trait).take(rows))
 
     def leads(
         self,
@@ -233,7 +281,7 @@ class AssociationResults:
         per_trait = []
         for name in self.traits if trait is None else (trait,):
             leads = lead_blocks(
-                self.table(name),
+                self._below(name, p_threshold),
                 p_threshold=p_threshold,
                 block_bp=block_bp,
                 max_blocks=max_blocks,
@@ -261,6 +309,7 @@ class AssociationResults:
         formats: Iterable[str] = ("ssf",),
         *,
         study: Mapping[str, Any] | None = None,
+        threads: int | None = None,
     ) -> tuple[Path, ...]:
         """Write result files; all appear together, or after a failure none.
 
@@ -271,6 +320,7 @@ class AssociationResults:
             one wide file with columns ``<trait>.beta`` and so on.
         formats : some of ``FORMATS``.
         study : further fields for the sidecars (``ssf_metadata.STUDY_FIELDS``).
+        threads : traits that are written at the same time; one for each core by default.
 
         Returns
         -------
@@ -283,17 +333,28 @@ class AssociationResults:
                 partial = stack.enter_context(atomic_path(Path(f"{prefix}.parquet")))
                 write_wide_parquet(self, partial)
             if "ssf" in formats:
-                for trait, stem in zip(self.traits, _stems(prefix, self.traits), strict=True):
+                stems = dict(zip(self.traits, _stems(prefix, self.traits), strict=True))
+                for name, file in self._opened.items():
+                    of_file = {t: stem for t, stem in stems.items() if self._files[t] == name}
                     stage_ssf(
-                        stack,
-                        self.table(trait),
-                        stem,
-                        trait=trait,
-                        build=self.build,
-                        provenance=self.provenance,
-                        study=study,
-                    )
+                        stack, file, of_file, build=self.build, provenance=self.provenance,
+                        study=study, threads=threads,
+                    )  # fmt: skip
         return paths
+
+
+def _side_by_side(variants: pa.Table, trait: pa.Table) -> pd.DataFrame:
+    return pd.concat([variants.to_pandas(), trait.to_pandas()], axis=1)
+
+
+def _one_ahead(chunks: Iterable[Any]) -> Iterator[Any]:
+    """The same chunks; the next one is made while one is in use."""
+    rest = iter(chunks)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, rest, None)
+        while (chunk := coming.result()) is not None:
+            coming = pool.submit(next, rest, None)
+            yield chunk
 
 
 def output_paths(

@@ -31,6 +31,10 @@ COLUMNS: dict[str, str] = {
     "status": "object",
 }
 
+#: Columns that belong to the variant; the others belong to the trait.
+VARIANT_COLUMNS = (*KEY, "source_id")
+TRAIT_COLUMNS = tuple(name for name in COLUMNS if name not in VARIANT_COLUMNS)
+
 
 def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
     """The table with exactly the canonical columns and dtypes, sorted by locus and alleles.
@@ -68,8 +72,18 @@ def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
         raise InputError(
             f"association results table: expected canonical columns; {'; '.join(faults)}"
         )
-    result = pd.DataFrame(columns).reset_index(drop=True)
-    return result if _is_sorted(result) else result.sort_values(list(KEY), ignore_index=True)
+    return in_order(pd.DataFrame(columns).reset_index(drop=True))
+
+
+def is_canonical(table: pd.DataFrame) -> bool:
+    """Whether a table has exactly the canonical columns and dtypes; values are not looked at."""
+    kinds = dict(zip(table.columns, map(str, table.dtypes), strict=True))
+    return list(kinds.items()) == list(COLUMNS.items())
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """A table sorted by locus and alleles; the same object where it is already."""
+    return table if _is_sorted(table) else table.sort_values(list(KEY), ignore_index=True)
 
 
 def _is_sorted(table: pd.DataFrame) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.results_table import canonical_table
+from gwasbone.association.results_table import COLUMNS, VARIANT_COLUMNS, in_order
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -35,6 +36,11 @@ class RowStatistics:
     mean: FloatArray
     sum_of_squares: FloatArray
     constant: npt.NDArray[np.bool_]
+
+    @cached_property
+    def frequency(self) -> FloatArray:
+        """(m,) of ALT, NaN without any call."""
+        return np.where(self.n_called > 0, self.mean / 2, np.nan)
 
     #: Numbers per group in the arrays of `row_statistics`.
     WIDTH = 5
@@ -80,21 +86,45 @@ def results_table(
     test: Any,
     status: npt.NDArray[np.object_],
 ) -> pd.DataFrame:
-    """The canonical table of one trait; numbers are NaN where ``status`` is set."""
+    """The canonical table of one trait; numbers are NaN where ``status`` is set.
+
+    Traits of the same people share the memory of what is equal among them, which is for reading
+    only.
+
+    Parameters
+    ----------
+    variants : with the columns of ``VARIANT_COLUMNS``.
+    test : one name, or (m,) names.
+    """
     fine = status == ""
-    with np.errstate(invalid="ignore"):
-        frequency = np.where(statistics.n_called > 0, statistics.mean / 2, np.nan)
-    return canonical_table(
-        variants.assign(
-            n=n,
-            effect_allele_frequency=frequency,
-            call_rate=statistics.n_called / n,
-            beta=np.where(fine, beta, np.nan),
-            se=np.where(fine, se, np.nan),
-            statistic=np.where(fine, statistic, np.nan),
-            dof=np.where(fine, dof, np.nan),
-            neg_log10_p=np.where(fine, neg_log10_p, np.nan),
-            test=test,
-            status=status,
-        )
-    )
+    everything = bool(fine.all())
+
+    def known(numbers: FloatArray) -> FloatArray:
+        return numbers if everything else np.where(fine, numbers, np.nan)
+
+    m = len(status)
+    columns = {
+        **{
+            name: variants[name].to_numpy(dtype=COLUMNS[name], copy=False)
+            for name in VARIANT_COLUMNS
+        },
+        "n": _constant(n, m, "int32"),
+        "effect_allele_frequency": statistics.frequency,
+        "call_rate": statistics.n_called / n,
+        "beta": known(beta),
+        "se": known(se),
+        "statistic": known(statistic),
+        "dof": known(_constant(dof, m, "float64")),
+        "neg_log10_p": known(neg_log10_p),
+        "test": _constant(test, m, "object") if isinstance(test, str) else test,
+        "status": status,
+    }
+    return in_order(pd.DataFrame(columns, copy=False))
+
+
+@lru_cache(maxsize=32)
+def _constant(value: Any, m: int, dtype: str) -> npt.NDArray[Any]:
+    """(m,) of one value, for reading only."""
+    array = np.full(m, value, dtype=dtype)
+    array.setflags(write=False)
+    return array

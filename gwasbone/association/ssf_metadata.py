@@ -12,7 +12,6 @@ from datetime import date
 from importlib.metadata import version
 from typing import Any
 
-import pandas as pd
 import yaml
 
 from gwasbone.errors import UsageError
@@ -30,12 +29,12 @@ STUDY_FIELDS = frozenset(
 
 
 def ssf_metadata(
-    tested: pd.DataFrame,
     *,
     trait: str,
     build: str,
     provenance: Mapping[str, Any],
     study: Mapping[str, Any] | None,
+    n_people: int,
     data_file_name: str,
     data_file_md5sum: str,
 ) -> dict[str, Any]:
@@ -45,8 +44,8 @@ def ssf_metadata(
 
     Parameters
     ----------
-    tested : rows of the data file; the sample size is their largest ``n``.
     trait, build, provenance, study : as in ``write_ssf``.
+    n_people : the sample size, the largest ``n`` of the data file.
     data_file_name, data_file_md5sum : of the data file as written.
     """
     study = dict(study or {})
@@ -58,7 +57,7 @@ def ssf_metadata(
     about = provenance.get("traits", {}).get(trait, {})
     samples: dict[str, Any] = {
         "sample_ancestry_category": _listed(study.pop("sample_ancestry_category", "NR")),
-        "sample_size": int(tested["n"].max()) if len(tested) else 0,
+        "sample_size": n_people,
     }
     for field in ("sample_ancestry", "ancestry_method"):
         if field in study:
@@ -92,7 +91,9 @@ def ssf_metadata(
 
 def sidecar_text(fields: Mapping[str, Any]) -> str:
     """The fields as YAML, in their order."""
-    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text: str = yaml.dump(dict(fields), Dumper=dumper, sort_keys=False, allow_unicode=True)
+    return text
 
 
 def _software(provenance: Mapping[str, Any]) -> str:

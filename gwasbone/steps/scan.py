@@ -139,14 +139,13 @@ def run_scan(
         threads=threads,
         folder=folder,
     )
-    results.write(prefix, formats=request.formats)
-    for trait in results.traits:
-        if len(results.tested(trait)):
-            log.info("%s: lambda_GC = %.4f", trait, results.lambda_gc(trait))
+    results.write(prefix, formats=request.formats, threads=threads)
+    for trait, summary in results.summaries.items():
+        if summary.n_tested:
+            log.info("%s: lambda_GC = %.4f", trait, summary.lambda_gc)
         if request.plots:
             draw_scan(results, trait, prefix)
-        untested = results.untested(trait)["status"].value_counts()
-        for status, count in untested.items():
+        for status, count in summary.untested.items():
             log.info("%s: %d variants not tested: %s", trait, count, status)
     return results
 
@@ -183,20 +182,18 @@ def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
 def scan_summary(results: AssociationResults) -> pd.DataFrame:
     """One row per trait: people, variants tested and not, λ_GC, genome-wide blocks, top variant."""
     rows = []
-    for trait in results.traits:
-        table = results.tested(trait)
+    for trait, summary in results.summaries.items():
         leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
-        top = table.loc[table["neg_log10_p"].idxmax()] if len(table) else None
         rows.append(
             {
                 "trait": trait,
-                "n": int(table["n"].max()) if len(table) else 0,
-                "tested": len(table),
-                "untested": len(results.untested(trait)),
-                "lambda_gc": results.lambda_gc(trait) if len(table) else float("nan"),
+                "n": summary.n,
+                "tested": summary.n_tested,
+                "untested": sum(summary.untested.values()),
+                "lambda_gc": summary.lambda_gc,
                 "leads_5e-8": len(leads),
-                "top": top["source_id"] if top is not None else "",
-                "top_neg_log10_p": top["neg_log10_p"] if top is not None else float("nan"),
+                "top": summary.top_source_id,
+                "top_neg_log10_p": summary.top_neg_log10_p,
             }
         )
     return pd.DataFrame(rows)

@@ -160,12 +160,92 @@ def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path)
 def test_wide_parquet_over_several_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwasbone.association.results._ROWS_PER_GROUP", 64)
+    monkeypatch.setattr("gwasbone.association.wide_parquet._ROWS_PER_GROUP", 64)
     tables = {"a": scan(seed=1), "b": scan(seed=2)}
     results = AssociationResults.from_tables(tables, build="GRCh37", provenance={})
     results.write(tmp_path / "out", ("parquet",))
     wide = pd.read_parquet(tmp_path / "out.parquet")
     np.testing.assert_array_equal(wide["b.beta"], tables["b"]["beta"])
+
+
+def chunked(
+    tables: dict[str, pd.DataFrame], *, rows: int = 200, build: str = "GRCh37"
+) -> AssociationResults:
+    """Results that came in chunks, as a scan's do."""
+    n_rows = len(next(iter(tables.values())))
+    chunks = (
+        {trait: table.iloc[start : start + rows] for trait, table in tables.items()}
+        for start in range(0, n_rows, rows)
+    )
+    return AssociationResults.from_chunks(chunks, build=build, provenance=PROVENANCE)
+
+
+def test_chunks_come_back_as_they_were(tmp_path: Path) -> None:
+    tables = {"bmd": scan(seed=1), "bmd.beta": scan(seed=2)}
+    results = chunked(tables)
+    for trait, table in tables.items():
+        pd.testing.assert_frame_equal(results.table(trait), table, check_exact=True)
+        kept = pd.read_parquet(results.parquet_path(trait))
+        pd.testing.assert_frame_equal(kept, table, check_exact=True)
+    results.write(tmp_path / "out", ("parquet",))
+    wide = pd.read_parquet(tmp_path / "out.parquet")
+    np.testing.assert_array_equal(wide["bmd.beta.beta"], tables["bmd.beta"]["beta"])
+    assert wide["bmd.status"].tolist() == tables["bmd"]["status"].tolist()
+
+
+def test_chunks_and_tables_give_the_same_files(tmp_path: Path) -> None:
+    tables = {"a": scan(seed=1), "b": scan(seed=2)}
+    # what one trait's people share among variants must not be taken for another's
+    tables["b"]["call_rate"] = 0.5
+    tables["c"] = tables["b"].assign(status="monomorphic")
+    whole = AssociationResults.from_tables(tables, build="GRCh37", provenance=PROVENANCE)
+    for results, name in ((whole, "whole"), (chunked(tables), "chunked")):
+        results.write(tmp_path / name, ("ssf",))
+    for trait in tables:
+        pd.testing.assert_frame_equal(
+            *(read_ssf(tmp_path / f"{name}.{trait}.tsv.gz") for name in ("whole", "chunked"))
+        )
+        untested = [
+            pd.read_csv(tmp_path / f"{name}.{trait}.untested.tsv.gz", sep="\t")
+            for name in ("whole", "chunked")
+        ]
+        pd.testing.assert_frame_equal(*untested)
+        assert len(untested[0]) == (500 if trait == "c" else 1)
+    assert set(read_ssf(tmp_path / "chunked.b.tsv.gz")["call_rate"]) == {0.5}
+
+
+def test_summaries(results: AssociationResults) -> None:
+    for made in (results, chunked({t: results.table(t) for t in results.traits}, rows=77)):
+        summary = made.summaries["height"]
+        table = results.tested("height")
+        top = table.loc[table["neg_log10_p"].idxmax()]
+        assert summary.n == 1002
+        assert summary.n_tested == 499
+        assert dict(summary.untested) == {"monomorphic": 1}
+        assert summary.lambda_gc == results.lambda_gc("height")
+        assert (summary.top_source_id, summary.top_neg_log10_p) == (
+            top["source_id"],
+            top["neg_log10_p"],
+        )
+
+
+def test_summary_without_tested_variants() -> None:
+    summary = chunked({"bmd": scan().assign(status="all_missing")}).summaries["bmd"]
+    assert (summary.n, summary.n_tested, summary.top_source_id) == (0, 0, "")
+    assert dict(summary.untested) == {"all_missing": 500}
+    assert np.isnan(summary.lambda_gc)
+
+
+def test_chunks_of_traits_that_differ_are_refused() -> None:
+    a, b = scan(seed=1), scan(seed=2).assign(position_bp=lambda t: t["position_bp"] + 1)
+    with pytest.raises(InputError, match="b has other position_bp"):
+        chunked({"a": a, "b": b})
+    with pytest.raises(InputError, match="expected traits a in every chunk, got a, b"):
+        AssociationResults.from_chunks(
+            [{"a": a.iloc[:9]}, {"a": a.iloc[9:], "b": a.iloc[9:]}], build="GRCh37", provenance={}
+        )
+    with pytest.raises(InputError, match=r"a\.test has missing values"):
+        chunked({"a": a.assign(test=None)})
 
 
 def test_wide_parquet_of_traits_with_different_variants(tmp_path: Path) -> None:
@@ -186,16 +266,15 @@ def test_wide_parquet_of_traits_with_different_variants(tmp_path: Path) -> None:
 def test_a_failure_on_the_second_trait_leaves_nothing(
     results: AssociationResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gwasbone.association import results as module
+    from gwasbone.association import ssf_files
 
-    stage = module.stage_ssf
-
-    def fail_on_height(*args: Any, trait: str, **options: Any) -> Any:
+    def fail_on_height(*, trait: str, **options: Any) -> Any:
         if trait == "height":
             raise OSError(28, "No space left on device")
-        return stage(*args, trait=trait, **options)
+        return real(trait=trait, **options)
 
-    monkeypatch.setattr(module, "stage_ssf", fail_on_height)
+    real = ssf_files.ssf_metadata
+    monkeypatch.setattr(ssf_files, "ssf_metadata", fail_on_height)
     folder = tmp_path / "out"
     with pytest.raises(OSError, match="No space"):
         results.write(folder / "x", ("ssf", "parquet"))
@@ -233,7 +312,7 @@ def test_hail_table_of_one_trait(results: AssociationResults, hail_session: Any)
 @pytest.mark.hail
 def test_hail_table_of_all_traits_outlives_the_results(hail_session: Any) -> None:
     tables = {"bmd spine": scan(seed=1), "height": scan(seed=2)}
-    results = AssociationResults.from_tables(tables, build="GRCh38", provenance={})
+    results = chunked(tables, build="GRCh38")
     ht = results.to_hail()
     del results
     assert ht.locus.dtype.reference_genome.name == "GRCh38"

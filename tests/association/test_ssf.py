@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 from gwasbone.association.results_table import canonical_table
-from gwasbone.association.ssf import SsfPaths, catalog_status, read_ssf, write_ssf
+from gwasbone.association.ssf import read_ssf, write_ssf
+from gwasbone.association.ssf_files import SsfPaths
+from gwasbone.association.ssf_text import catalog_status
 from gwasbone.errors import InputError, UsageError
 from gwasbone.stats.pvalues import neg_log10_p_t
 

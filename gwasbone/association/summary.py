@@ -1,0 +1,57 @@
+"""A trait's results in a few numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gwasbone.stats.genomic_control import lambda_gc
+
+#: What `trait_summary` needs of a trait's results.
+SUMMARY_COLUMNS = ("n", "neg_log10_p", "status")
+
+
+@dataclass(frozen=True)
+class TraitSummary:
+    """A trait's results in a few numbers.
+
+    Parameters
+    ----------
+    n : people, the most of any tested variant; 0 without one.
+    n_tested : variants. untested : reason -> variants that were not tested.
+    lambda_gc : NaN without tested variants.
+    top_row, top_source_id, top_neg_log10_p : of the variant with the smallest p; -1, '' and NaN
+        without one.
+    """
+
+    n: int
+    n_tested: int
+    untested: Mapping[str, int]
+    lambda_gc: float
+    top_row: int
+    top_source_id: str
+    top_neg_log10_p: float
+
+
+def trait_summary(columns: pa.Table) -> TraitSummary:
+    """All but the top variant's ID, of the columns ``SUMMARY_COLUMNS``."""
+    tested = pc.equal(columns["status"], "").to_numpy()
+    untested = Counter(columns["status"].filter(~tested).to_pylist())
+    if not tested.any():
+        return TraitSummary(0, 0, untested, float("nan"), -1, "", float("nan"))
+    p = columns["neg_log10_p"].to_numpy()
+    top = int(np.nanargmax(np.where(tested, p, -1.0)))
+    return TraitSummary(
+        n=int(columns["n"].to_numpy()[tested].max()),
+        n_tested=int(tested.sum()),
+        untested=untested,
+        lambda_gc=lambda_gc(p[tested]),
+        top_row=top,
+        top_source_id="",
+        top_neg_log10_p=float(p[top]),
+    )
