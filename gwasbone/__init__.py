@@ -17,6 +17,7 @@ from typing import Any
 _HOME = {
     "AssociationResults": "gwasbone.association.results",
     "associate": "gwasbone.association.associate",
+    "clump": "gwasbone.association.clump",
     "lead_blocks": "gwasbone.association.selection",
     "Cohort": "gwasbone.cohort.model",
     "QcThresholds": "gwasbone.cohort.qc",
@@ -24,14 +25,18 @@ _HOME = {
     "british_ancestry": "gwasbone.cohort.ancestry",
     "cohort_from_mt": "gwasbone.cohort.matrix_source",
     "exclude_related": "gwasbone.cohort.relatedness",
+    "ld_matrix": "gwasbone.cohort.ld",
+    "ld_scores": "gwasbone.cohort.ld",
+    "ld_table": "gwasbone.cohort.ld",
     "principal_components": "gwasbone.cohort.pca",
     "project": "gwasbone.cohort.pca",
     "prune": "gwasbone.cohort.prune",
     "qc": "gwasbone.cohort.qc",
     "read_genotypes": "gwasbone.cohort.read",
+    "relationship_matrix": "gwasbone.cohort.ld",
     "relatedness": "gwasbone.cohort.relatedness",
 }
-_MODULES = ("plots", "simulate")
+_MODULES = ("blocks", "plots", "simulate")
 
 __all__ = sorted([*_HOME, *_MODULES])
 

@@ -3,6 +3,7 @@
 Kernels release the interpreter's lock in NumPy, so threads share one copy of the design and no
 other process is started. BLAS gets one thread each: the blocks are the parallelism. A few blocks
 are in flight at a time, so memory is block size times cores however many blocks there are.
+:mod:`gwasbone.blocks.spark` does the same on the machines of a cluster.
 """
 
 from __future__ import annotations
@@ -11,12 +12,45 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 Block = TypeVar("Block")
 Result = TypeVar("Result")
+
+
+class Executor(Protocol):
+    """Where blocks are computed."""
+
+    def map(
+        self, kernel: Callable[[Block], Result], batches: Iterable[Iterable[Block]]
+    ) -> Iterator[list[Result]]:
+        """For each batch of blocks, in order, the results of its blocks, in order.
+
+        ``kernel`` can be pickled and is sent once, however many batches there are; memory is
+        that of two batches of results.
+        """
+
+
+@dataclass(frozen=True)
+class LocalThreads:
+    """The cores of this machine.
+
+    Parameters
+    ----------
+    threads : cores to use; all by default.
+    """
+
+    threads: int | None = None
+
+    def map(
+        self, kernel: Callable[[Block], Result], batches: Iterable[Iterable[Block]]
+    ) -> Iterator[list[Result]]:
+        """See :class:`Executor`."""
+        for batch in batches:
+            yield list(map_blocks(kernel, batch, threads=self.threads))
 
 
 def map_blocks(

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from gwasbone.blocks.ranges import RangeReader, absolute
+
 Words = npt.NDArray[np.uint64]
 
 PEOPLE_PER_WORD = 32
@@ -28,21 +30,20 @@ class PackedBed:
 
     Parameters
     ----------
-    path : the file, checked before (magic number, size).
+    path : the file or its URL, checked before (magic number, size).
     n_people : people in it.
     """
 
-    path: Path
+    path: str | Path
     n_people: int
+
+    def __reduce__(self) -> tuple[type[PackedBed], tuple[str | Path, int]]:
+        return PackedBed, (absolute(self.path), self.n_people)
 
     def rows(self, rows: npt.NDArray[np.integer], columns: PeopleColumns) -> Words:
         """(len(rows), w) packed calls of some variants, only the bytes that ``columns`` needs."""
         width = (self.n_people + 3) // 4
-        data = np.memmap(self.path, mode="r", dtype=np.uint8, offset=_HEADER_BYTES)
-        packed = data.reshape(-1, width)
-        first, last = int(rows[0]), int(rows[-1])
-        contiguous = last - first + 1 == len(rows) and bool((np.diff(rows) == 1).all())
-        taken = packed[first : last + 1] if contiguous else packed[rows]
+        taken = RangeReader(self.path).rows(_HEADER_BYTES, width, rows)
         if columns.bytes_used is not None:
             taken = taken[:, columns.bytes_used]
         words = np.zeros((len(rows), columns.n_words), dtype=np.uint64)
@@ -79,6 +80,11 @@ class PeopleColumns:
         place[needed] = np.arange(len(needed))
         slots = 4 * place[positions // 4] + positions % 4
         return cls(needed.astype(np.intp), slots.astype(np.intp), -(-len(needed) // 8))
+
+    @property
+    def n_slots(self) -> int:
+        """People that a row of words holds."""
+        return self.n_words * PEOPLE_PER_WORD
 
     def mask(self, people: npt.NDArray[np.bool_]) -> Words:
         """(w,) a word mask with the low bit of each pair set for the people that are True."""

@@ -7,12 +7,13 @@ one changes nothing; then the window moves. Survivors need never be compared aga
 window only costs the pairs with its new variants.
 
 r² is the squared Pearson correlation of hard calls over the people called at both variants. It is
-compared in whole numbers (sums of products of −1, 0, 1, which float32 matrix products give
-exactly), so a pair that sits on the threshold falls on the same side as in PLINK 2.
+compared in whole numbers (counts of bits, see :mod:`gwasbone.blocks.bit_planes`), so a pair that
+sits on the threshold falls on the same side as in PLINK 2.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -20,7 +21,14 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gwasbone.blocks.bit_counts import pair_sums, plane_words
+from gwasbone.blocks.bit_planes import PackedRows, PeopleWeights, Planes
+from gwasbone.blocks.compiled import announce_compiling, compiled
+from gwasbone.blocks.kernel_progress import Progress, ProgressCount
+from gwasbone.blocks.mapping import map_blocks
 from gwasbone.errors import InputError, UsageError
+
+log = logging.getLogger(__name__)
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
@@ -28,10 +36,10 @@ IntArray = npt.NDArray[np.int64]
 
 # PLINK 2 takes frequencies, and r² and its threshold, as equal within this relative difference.
 _SMALL = 2.0**-44
-# Whole numbers up to here are exact in float32.
-_EXACT_FLOAT32 = 2**24
-# Variants compared at a time: fewer waste products, more let windows drop variants too late.
-_TILE = 128
+# Calls read together; their planes take six bits each.
+_CALLS_TOGETHER = 4_000_000
+# A gap in the positions wider than the window parts a chromosome, but not into crumbs.
+_LEAST_PIECE = 1000
 
 
 class GenotypeRows(Protocol):
@@ -44,38 +52,24 @@ class GenotypeRows(Protocol):
 
 
 @dataclass(frozen=True)
-class _Window:
-    """Variants [start, end) of a chromosome, of which [new, end) no earlier window has seen."""
+class _Rule:
+    """What all pieces of a pruning share."""
 
-    start: int
-    new: int
-    end: int
+    people: PeopleWeights
+    r2: float
+    window_bp: int | None
+    window_variants: int
+    step: int
+    variants_together: int
 
-
-@dataclass(frozen=True)
-class _Encoded:
-    """Variants ready for matrix products: calls less one, weighted sums, mask where needed."""
-
-    index: IntArray
-    calls: npt.NDArray[np.float32]
-    called: npt.NDArray[np.float32]
-    n: FloatArray
-    total: FloatArray
-    squares: FloatArray
-    complete: bool
-
-    def take(self, rows: BoolArray) -> _Encoded:
-        if rows.all():
-            return self
-        called = self.called if self.complete else self.called[rows]
-        return _Encoded(
-            self.index[rows], self.calls[rows], called,
-            self.n[rows], self.total[rows], self.squares[rows], self.complete,
-        )  # fmt: skip
+    def windows(self, position_bp: IntArray) -> IntArray:
+        if self.window_bp is not None:
+            return windows_by_distance(position_bp, self.window_bp)
+        return windows_by_count(len(position_bp), self.window_variants, self.step)
 
 
 def prune_pairwise(
-    genotypes: GenotypeRows,
+    genotypes: PackedRows,
     chromosome: npt.ArrayLike,
     position_bp: npt.ArrayLike,
     *,
@@ -84,13 +78,15 @@ def prune_pairwise(
     window_variants: int | None = None,
     step: int | None = None,
     weights: npt.ArrayLike | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
 ) -> BoolArray:
     """Which variants are kept by PLINK's ``--indep-pairwise``.
 
     Parameters
     ----------
-    genotypes : (m, n) copies of ALT 0, 1, 2; any negative number, or NaN, is missing. An array,
-        or whatever gives int8 arrays for slices of rows, so that a file need not fit in memory.
+    genotypes : packed calls of m variants and n people, read as they are needed; a few windows
+        are held at a time. :meth:`~gwasbone.blocks.bit_planes.PackedArray.of` packs an array.
     chromosome, position_bp : (m,) integers; each chromosome in one run, positions ascending.
     r2 : threshold; of a pair above it one goes.
     window_kb : window in kilobases, ends included (PLINK's ``500kb 0.1``).
@@ -98,6 +94,9 @@ def prune_pairwise(
         default. The two spellings give other sets of variants.
     weights : (n,) whole numbers ≥ 0, the times each person counts; 1 by default. PLINK 2 does
         on chromosome X as if men counted once and women twice.
+    threads : cores to use; all by default. Chromosomes, and their parts on either side of a gap
+        wider than the window, go to cores one by one.
+    progress : called with a step in words, how many variants are done, and of how many.
 
     Returns
     -------
@@ -119,54 +118,84 @@ def prune_pairwise(
 
     Examples
     --------
-    >>> G = np.array([[0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 1], [0, 2, 0, 1, 0, 2]])
+    >>> from gwasbone.blocks.bit_planes import PackedArray
+    >>> G = PackedArray.of([[0, 1, 2, 0, 1, 2], [0, 1, 2, 0, 1, 1], [0, 2, 0, 1, 0, 2]])
     >>> prune_pairwise(G, [1, 1, 1], [100, 200, 300], window_kb=500, r2=0.5)
     array([ True, False,  True])
     """
-    m, n = genotypes.shape
+    m, n = len(genotypes), len(genotypes.columns.slots)
     chromosome, position = np.asarray(chromosome), np.asarray(position_bp).astype(np.int64)
-    weight = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
     _check_arguments(r2, window_kb, window_variants, step)
     _check_variants(m, chromosome, position)
-    if weight.shape != (n,) or (weight < 0).any() or (weight != np.rint(weight)).any():
-        raise UsageError(f"weights: expected {n} whole numbers >= 0, one for each person")
-    if weight.sum() >= _EXACT_FLOAT32:
-        raise UsageError(f"pruning takes at most {_EXACT_FLOAT32:,} people; use a random subset")
+    rule = _Rule(
+        people=PeopleWeights.of(genotypes.columns, weights),
+        r2=r2,
+        window_bp=None if window_kb is None else round(window_kb * 1000),
+        window_variants=window_variants or 0,
+        step=step or 1,
+        variants_together=max(1, _CALLS_TOGETHER // max(1, n)),
+    )
+    announce_compiling(_settle, progress=progress)
     keep = np.zeros(m, dtype=bool)
-    borders = np.flatnonzero(np.diff(chromosome)) + 1
-    for first, last in zip([0, *borders], [*borders, m], strict=True):
-        if window_kb is not None:
-            windows = windows_by_distance(position[first:last], round(window_kb * 1000))
-        else:
-            assert window_variants is not None
-            windows = windows_by_count(last - first, window_variants, step or 1)
-        keep[first:last] = _prune_chromosome(genotypes, first, last, windows, r2, weight)
+    count = ProgressCount(progress, "pruning", m)
+
+    def over(piece: tuple[int, int]) -> BoolArray:
+        return _prune_piece(genotypes, *piece, position, rule, count)
+
+    pieces = list(_pieces(chromosome, position, rule.window_bp))
+    for (first, last), kept in zip(pieces, map_blocks(over, pieces, threads=threads), strict=True):
+        keep[first:last] = kept
     return keep
 
 
-def windows_by_distance(position_bp: IntArray, width_bp: int) -> Iterator[_Window]:
+def _pieces(
+    chromosome: npt.NDArray[Any], position: IntArray, window_bp: int | None
+) -> Iterator[tuple[int, int]]:
+    """Runs of variants of which none shares a window with one of another run."""
+    m = len(chromosome)
+    borders = np.diff(chromosome) != 0
+    gaps = borders if window_bp is None else borders | (np.diff(position) > window_bp)
+    first = 0
+    for border in (np.flatnonzero(gaps) + 1).tolist():
+        if borders[border - 1] or border - first >= _LEAST_PIECE:
+            yield first, border
+            first = border
+    if m:
+        yield first, m
+
+
+@compiled
+def windows_by_distance(position_bp: IntArray, width_bp: int) -> IntArray:
     """The windows of PLINK 2 where their width is in base pairs.
 
     A window holds the variants up to ``width_bp`` beyond its first one, that distance included.
     The next one starts as early as it can while it still holds at least one more variant.
+
+    Returns
+    -------
+    (windows, 3) start, new and end: a window is the variants [start, end), of which no earlier
+    window has seen [new, end).
     """
-    beyond = np.searchsorted(position_bp, position_bp + width_bp, side="right").tolist()
-    earliest = np.searchsorted(position_bp, position_bp - width_bp, side="left").tolist()
-    start = end = 0
-    while end < len(position_bp):
-        new, end = end, beyond[start]
-        yield _Window(start, new, end)
-        if end < len(position_bp):
-            start = earliest[end]
-
-
-def windows_by_count(m: int, width: int, step: int) -> Iterator[_Window]:
-    """The windows of PLINK 2 where width and step are numbers of variants."""
-    start = end = 0
+    m = len(position_bp)
+    windows = np.empty((m, 3), dtype=np.int64)
+    n, start, end = 0, 0, 0
     while end < m:
-        new, end = end, min(start + width, m)
-        yield _Window(start, new, end)
-        start += step
+        new = end
+        while end < m and position_bp[end] <= position_bp[start] + width_bp:
+            end += 1
+        windows[n, 0], windows[n, 1], windows[n, 2] = start, new, end
+        n += 1
+        while end < m and position_bp[start] < position_bp[end] - width_bp:
+            start += 1
+    return windows[:n].copy()
+
+
+def windows_by_count(m: int, width: int, step: int) -> IntArray:
+    """The windows of PLINK 2 where width and step are numbers of variants; as the one above."""
+    start = np.arange(0, max(1, m - width + step), step)
+    end = np.minimum(start + width, m)
+    windows = np.stack([start, np.r_[0, end[:-1]], end], axis=1)
+    return windows[windows[:, 1] < windows[:, 2]]
 
 
 def _check_arguments(
@@ -204,156 +233,106 @@ def _check_variants(m: int, chromosome: npt.NDArray[Any], position: IntArray) ->
         raise InputError("positions do not ascend within a chromosome; sort the variants")
 
 
-def _prune_chromosome(
-    genotypes: GenotypeRows,
+def _prune_piece(
+    genotypes: PackedRows,
     first: int,
     last: int,
-    windows: Iterator[_Window],
-    r2: float,
-    weight: FloatArray,
+    position: IntArray,
+    rule: _Rule,
+    count: ProgressCount,
 ) -> BoolArray:
-    # Plain lists: the rule visits single variants, which is slow in arrays.
-    alive = [False] * (last - first)
-    major = [1.0] * (last - first)
-    seen: _Encoded | None = None
-    for chunk in _chunks(windows, _TILE):
-        new, end = chunk[0].new, chunk[-1].end
-        fresh, frequency = _encode(genotypes[first + new : first + end], new, weight)
-        for index, value in zip(fresh.index.tolist(), frequency.tolist(), strict=True):
-            alive[index], major[index] = True, max(value, 1 - value)
-        known = fresh if seen is None else _join(seen, fresh)
-        earlier = _correlated_earlier(known, fresh, r2, weight)
-        for window in chunk:
-            _settle(window, earlier, alive, major)
-        following = chunk[-1].start
-        live = np.array([alive[i] and i >= following for i in known.index.tolist()], dtype=bool)
-        seen = known.take(live)
-    return np.array(alive, dtype=bool)
+    """(last − first,) which variants of a piece are kept; a few windows' planes are held."""
+    windows = rule.windows(position[first:last])
+    alive = np.zeros(last - first, dtype=bool)
+    major = np.ones(last - first)
+    place = np.zeros(last - first, dtype=np.int64)
+    held: Planes | None = None
+    index = np.zeros(0, dtype=np.int64)
+    done = 0
+    while done < len(windows):
+        new = int(windows[done, 1])
+        until = int(np.searchsorted(windows[:, 2], new + rule.variants_together)) + 1
+        chunk = windows[done:until]
+        end = int(chunk[-1, 2])
+        fresh = Planes.of(genotypes[first + new : first + end], rule.people)
+        frequency = fresh.frequency
+        alive[new:end] = fresh.varies
+        major[new:end] = np.maximum(frequency, 1 - frequency)
+        planes = fresh if held is None else held.followed_by(fresh)
+        index = np.concatenate([index, np.arange(new, end)])
+        place[index] = np.arange(len(index))
+        _settle(chunk, planes.rows, planes.scale, place, alive, major, rule.r2 * (1 + _SMALL))
+        count.add(end - new)
+        done = until
+        if done < len(windows):
+            live = alive[index] & (index >= windows[done, 0])
+            held, index = planes.take(np.flatnonzero(live)), index[live]
+    return alive
 
 
-def _chunks(windows: Iterator[_Window], variants: int) -> Iterator[list[_Window]]:
-    """Runs of windows whose new variants are read together: ``variants`` of them or more."""
-    held: list[_Window] = []
-    for window in windows:
-        held.append(window)
-        if window.end - held[0].new >= variants:
-            yield held
-            held = []
-    if held:
-        yield held
-
-
-def _encode(raw: Any, first_index: int, weight: FloatArray) -> tuple[_Encoded, FloatArray]:
-    """Calls as −1, 0, 1 with their sums, without variants that do not vary; ALT frequencies."""
-    calls = np.asarray(raw)
-    complete = bool(calls.min(initial=0) >= 0)  # False for NaN too
-    x = calls.astype(np.float32)
-    x -= 1
-    called = np.empty((0, 0), np.float32)
-    if not complete:
-        called = (calls >= 0).astype(np.float32)
-        x[called == 0] = 0
-    w = weight.astype(np.float32)
-    n = np.full(len(x), weight.sum()) if complete else (called @ w).astype(float)
-    total = (x @ w).astype(float)
-    squares = np.einsum("ij,ij->i", x, x if (weight == 1).all() else x * w).astype(float)
-    varies = n * squares - total * total > 0
-    index = first_index + np.arange(len(x))
-    encoded = _Encoded(index, x, called, n, total, squares, complete).take(varies)
-    return encoded, (encoded.total + encoded.n) / (2 * encoded.n)
-
-
-def _join(a: _Encoded, b: _Encoded) -> _Encoded:
-    complete = a.complete and b.complete
-    called = a.called if complete else np.concatenate([_called(a), _called(b)])
-    return _Encoded(
-        np.concatenate([a.index, b.index]),
-        np.concatenate([a.calls, b.calls]),
-        called,
-        np.concatenate([a.n, b.n]),
-        np.concatenate([a.total, b.total]),
-        np.concatenate([a.squares, b.squares]),
-        complete,
-    )
-
-
-def _called(v: _Encoded) -> npt.NDArray[np.float32]:
-    return np.ones_like(v.calls) if v.complete else v.called
-
-
-def _correlated_earlier(
-    known: _Encoded, fresh: _Encoded, r2: float, weight: FloatArray
-) -> dict[int, list[int]]:
-    """For each new variant the earlier variants, ascending, with which r² is above ``r2``."""
-    earlier: dict[int, list[int]] = {}
-    for start in range(0, len(fresh.index), _TILE):
-        tile = fresh.take(_between(len(fresh.index), start, start + _TILE))
-        before = known.take(known.index < tile.index[-1])
-        above = _r2_above(before, tile, r2, weight)
-        above &= before.index[:, None] < tile.index[None, :]
-        column, row = np.nonzero(above.T)
-        cuts = np.searchsorted(column, np.arange(1, len(tile.index)))
-        for index, rows in zip(tile.index.tolist(), np.split(before.index[row], cuts), strict=True):
-            earlier[index] = rows.tolist()
-    return earlier
-
-
-def _between(length: int, start: int, end: int) -> BoolArray:
-    inside = np.zeros(length, dtype=bool)
-    inside[start:end] = True
-    return inside
-
-
-def _r2_above(a: _Encoded, b: _Encoded, r2: float, weight: FloatArray) -> BoolArray:
-    """(a, b) True where r² > ``r2``; all sums are whole numbers, times the number of people."""
-    w = weight.astype(np.float32)
-    unweighted = bool((weight == 1).all())
-    left = a.calls if unweighted else a.calls * w
-    product = (left @ b.calls.T).astype(float)
-    threshold = r2 * (1 + _SMALL)
-    if a.complete and b.complete:
-        n = weight.sum()
-        product *= n
-        product -= np.outer(a.total, b.total)
-        np.square(product, out=product)
-        variance_a = n * a.squares - a.total**2
-        variance_b = n * b.squares - b.total**2
-        return product > np.outer(threshold * variance_a, variance_b)
-    in_a, in_b = _called(a), _called(b)
-    left_in = in_a if unweighted else in_a * w
-    n_both = (left_in @ in_b.T).astype(float)
-    total_a = (left @ in_b.T).astype(float)
-    total_b = (left_in @ b.calls.T).astype(float)
-    squares_a = ((left * a.calls) @ in_b.T).astype(float)
-    squares_b = (left_in @ (b.calls * b.calls).T).astype(float)
-    covariance = n_both * product - total_a * total_b
-    variance_a = n_both * squares_a - total_a**2
-    variance_b = n_both * squares_b - total_b**2
-    return covariance**2 > threshold * variance_a * variance_b
-
-
+@compiled
 def _settle(
-    window: _Window, earlier: dict[int, list[int]], alive: list[bool], major: list[float]
+    windows: IntArray,
+    rows: npt.NDArray[np.uint64],
+    scale: IntArray,
+    place: IntArray,
+    alive: BoolArray,
+    major: FloatArray,
+    threshold: float,
 ) -> None:
-    """Apply the rule to the pairs that this window adds; ``alive`` is changed in place."""
-    later: dict[int, list[int]] = {}
-    for j in range(window.new, window.end):
-        if alive[j]:
-            for i in earlier[j]:
-                if i >= window.start and alive[i]:
-                    later.setdefault(i, []).append(j)
-    pending = [(i, iter(later[i])) for i in sorted(later)]
-    while pending:
-        unfinished = []
-        for i, partners in pending:
-            if not alive[i]:
-                continue
-            j = next((j for j in partners if alive[j]), -1)
-            if j < 0:
-                continue
-            if major[i] > major[j] * (1 + _SMALL):
-                alive[i] = False
-            else:
-                alive[j] = False
-                unfinished.append((i, partners))
-        pending = unfinished
+    """Apply the rule to the pairs that these windows add; ``alive`` is changed in place.
+
+    ``place`` is where a variant's row is. In a window, ``unchecked`` is for each live variant the
+    first later one that it has not been compared with.
+    """
+    base, size, scales = rows.ctypes.data, 8 * rows.shape[1], scale.ctypes.data
+    width = plane_words(rows.shape[1], len(scale))
+    most = (windows[:, 2] - windows[:, 0]).max()
+    live, unchecked = np.empty(most, np.int64), np.empty(most, np.int64)
+    pending = np.empty(most, np.int64)
+    n_live = 0
+    for v in range(windows[0, 0], windows[0, 1]):
+        if alive[v]:
+            live[n_live] = v
+            n_live += 1
+    for w in range(len(windows)):
+        n_old = 0
+        for p in range(n_live):
+            if live[p] >= windows[w, 0] and alive[live[p]]:
+                live[n_old] = live[p]
+                n_old += 1
+        n_live = n_old
+        for v in range(windows[w, 1], windows[w, 2]):
+            if alive[v]:
+                live[n_live] = v
+                n_live += 1
+        for p in range(n_live):
+            unchecked[p], pending[p] = max(n_old, p + 1), p
+        n_pending = n_live
+        while n_pending > 0:
+            n_left = 0
+            for q in range(n_pending):
+                p = pending[q]
+                i = live[p]
+                if not alive[i]:
+                    continue
+                row_i = base + size * place[i]
+                for u in range(unchecked[p], n_live):
+                    j = live[u]
+                    if not alive[j]:
+                        continue
+                    n, x, y, xx, yy, xy = pair_sums(
+                        row_i, base + size * place[j], scales, len(scale), width
+                    )
+                    covariance = float(n * xy - x * y)
+                    variances = threshold * float(n * xx - x * x) * float(n * yy - y * y)
+                    if covariance * covariance > variances:
+                        if major[i] > major[j] * (1 + _SMALL):
+                            alive[i] = False
+                        else:
+                            alive[j] = False
+                            unchecked[p] = u + 1
+                            pending[n_left] = p
+                            n_left += 1
+                        break
+            n_pending = n_left

@@ -26,6 +26,7 @@ COMMANDS = {
         "Cases and bone measurements from a biobank's table.",
     ),
     "residuals": ("gwasbone.cli.residuals", "Take sex, age and weight out of phenotypes."),
+    "clump": ("gwasbone.cli.clump", "Clump a scan's variants by linkage disequilibrium."),
     "run": ("gwasbone.cli.run", "Run the stages of a study.toml that are not up to date."),
     "config": ("gwasbone.cli.config", "Show or check a study.toml."),
     "qc": ("gwasbone.cli.qc", "Quality control of people and variants."),
@@ -39,7 +40,7 @@ COMMANDS = {
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-train predict clump compare munge meta h2 rg mr pleiotropy coloc
+train predict compare munge meta h2 rg mr pleiotropy coloc
 mediate plot report
 """
 NOT_BUILT = frozenset(_LATER.split())

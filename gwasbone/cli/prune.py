@@ -47,6 +47,7 @@ def command(**options: Any) -> None:
             maf=options["maf"],
             exclude_long_range_ld=not options["keep_long_range_ld"],
             engine=options["engine"],
+            threads=options["threads"],
         )
         write_pruned(pruned, context.out)
         click.echo(

@@ -11,6 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gwasbone.blocks.ranges import (
+    RangeReader,
+    absolute,
+    file_path,
+    find_files,
+    is_file,
+    open_stream,
+    with_suffix,
+)
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.people_table import IdRule, build_people_table
 from gwasbone.cohort.variant_table import build_variant_table
@@ -22,11 +31,11 @@ _BED_MAGIC = b"\x6c\x1b\x01"
 
 @dataclass(frozen=True)
 class PlinkFileset:
-    """Paths of one .bed with its .bim and .fam."""
+    """One .bed with its .bim and .fam: paths of this machine, or URLs as text."""
 
-    bed: Path
-    bim: Path
-    fam: Path
+    bed: str | Path
+    bim: str | Path
+    fam: str | Path
 
 
 @dataclass(frozen=True)
@@ -60,9 +69,9 @@ class BedSource:
         parts = []
         for fileset in self.filesets:
             mt = hl.import_plink(
-                bed=str(fileset.bed.absolute()),
-                bim=str(fileset.bim.absolute()),
-                fam=str(fileset.fam.absolute()),
+                bed=str(absolute(fileset.bed)),
+                bim=str(absolute(fileset.bim)),
+                fam=str(absolute(fileset.fam)),
                 reference_genome=build,
                 contig_recoding=recoding,
                 a2_reference=True,
@@ -79,8 +88,8 @@ def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
 
     Parameters
     ----------
-    prefix : path without extension (or of the .bed), a glob such as ``chr*``, or several of
-        these separated by commas.
+    prefix : path or URL (``gs://``) without extension (or of the .bed), a glob such as ``chr*``,
+        or several of these separated by commas.
 
     Raises
     ------
@@ -111,17 +120,17 @@ def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
 
 def find_filesets(prefix: str) -> list[PlinkFileset]:
     """The filesets that a prefix, glob or comma-separated list of them names, in sorted order."""
-    beds: list[Path] = []
+    beds: list[str | Path] = []
     for part in prefix.split(","):
         stem = part.removesuffix(".bed")
-        found = [Path(p) for p in sorted(glob.glob(f"{stem}.bed"), key=_natural)]
+        found = sorted(find_files(f"{stem}.bed"), key=_natural)
         if not found and not glob.has_magic(stem):
-            found = [Path(f"{stem}.bed")]
-        beds += found
+            found = [f"{stem}.bed"]
+        beds += [file_path(name) for name in found]
     if not beds:
         raise InputError(f"--bfile {prefix}: expected .bed files of that pattern, found none")
-    filesets = [PlinkFileset(b, b.with_suffix(".bim"), b.with_suffix(".fam")) for b in beds]
-    missing = [p for f in filesets for p in (f.bed, f.bim, f.fam) if not p.is_file()]
+    filesets = [PlinkFileset(b, with_suffix(b, ".bim"), with_suffix(b, ".fam")) for b in beds]
+    missing = [p for f in filesets for p in (f.bed, f.bim, f.fam) if not is_file(p)]
     if missing:
         raise InputError(
             f"--bfile {prefix}: expected a .bed with its .bim and .fam, {missing[0]} is missing: "
@@ -136,16 +145,21 @@ def _natural(path: str) -> list[Any]:
     return [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", path)]
 
 
-def read_fam(path: Path) -> pd.DataFrame:
+def read_fam(path: str | Path) -> pd.DataFrame:
     """Columns ``fid``, ``iid``, ``sex`` (1, 2, or 0 for anything else) of a .fam file."""
     frame = _read_columns(path, ["fid", "iid", "father", "mother", "sex", "phenotype"], n_least=5)
     sex = frame["sex"].map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
     return frame[["fid", "iid"]].assign(sex=sex)
 
 
-def read_bim(path: Path) -> pd.DataFrame:
+_BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")
+
+
+def read_bim(path: str | Path) -> pd.DataFrame:
     """Columns ``chromosome``, ``source_id``, ``position_bp``, ``ref`` (A2), ``alt`` (A1)."""
-    frame = _read_columns(path, ["chromosome", "source_id", "cm", "position", "alt", "ref"])
+    frame = _read_tabbed_bim(path)
+    if frame is None:
+        frame = _read_columns(path, list(_BIM))
     position = pd.to_numeric(frame["position"], errors="coerce")
     bad = position.isna() | (position % 1 != 0)
     if bad.any():
@@ -159,13 +173,53 @@ def read_bim(path: Path) -> pd.DataFrame:
     )
 
 
-def _read_columns(path: Path, names: list[str], n_least: int | None = None) -> pd.DataFrame:
+def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
+    """A .bim as PLINK writes it, tabs between six columns; None where it is anything else.
+
+    The careful reader then reads it, or says what is wrong. Names of chromosomes and alleles are
+    shared between rows, which is most of a .bim in memory.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    shared, text = pa.dictionary(pa.int32(), pa.string()), pa.string()
+    types = dict(zip(_BIM, (shared, text, text, pa.int64(), shared, shared), strict=True))
+    wanted = [name for name in _BIM if name != "cm"]
+    try:
+        with open_stream(path) as stream:
+            table = arrow_csv.read_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(column_names=list(_BIM)),
+                parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=types, include_columns=wanted, null_values=[]
+                ),
+            )
+    except pa.ArrowInvalid:
+        return None
+    columns = {}
+    for name in wanted:
+        column = table[name].combine_chunks()
+        if isinstance(column, pa.ChunkedArray):
+            return None
+        if isinstance(column, pa.DictionaryArray):
+            values = np.array(column.dictionary.to_pylist(), dtype=object)
+            columns[name] = values[column.indices.to_numpy(zero_copy_only=False)]
+        else:
+            columns[name] = column.to_numpy(zero_copy_only=False)
+    if any((columns[name] == "").any() for name in ("ref", "alt", "chromosome")):
+        return None
+    return pd.DataFrame(columns)
+
+
+def _read_columns(path: str | Path, names: list[str], n_least: int | None = None) -> pd.DataFrame:
     n_least = n_least or len(names)
     try:
-        frame = pd.read_csv(
-            path, sep=r"\s+", header=None, dtype=str, keep_default_na=False,
-            quoting=csv.QUOTE_NONE, engine="c",
-        )  # fmt: skip
+        with open_stream(path) as stream:
+            frame = pd.read_csv(
+                stream, sep=r"\s+", header=None, dtype=str, keep_default_na=False,
+                quoting=csv.QUOTE_NONE, engine="c",
+            )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: expected {n_least} columns, the file is empty") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
@@ -181,7 +235,7 @@ def _read_columns(path: Path, names: list[str], n_least: int | None = None) -> p
     return frame.iloc[:, : len(names)].set_axis(names[: frame.shape[1]], axis=1)
 
 
-def _refuse_other_people(first_path: Path, first: pd.DataFrame, path: Path) -> None:
+def _refuse_other_people(first_path: str | Path, first: pd.DataFrame, path: str | Path) -> None:
     if path == first_path:
         return
     other = read_fam(path)
@@ -199,19 +253,22 @@ def _refuse_other_people(first_path: Path, first: pd.DataFrame, path: Path) -> N
 
 
 def _check_bed(fileset: PlinkFileset, *, n: int, m: int) -> None:
-    with open(fileset.bed, "rb") as handle:
-        magic = handle.read(3)
+    bed = RangeReader(fileset.bed)
+    expected, actual = 3 + m * ((n + 3) // 4), bed.size
+    magic = bed.read(0, min(3, actual)).tobytes() if actual else b""
     if magic != _BED_MAGIC:
         what = "sample-major" if magic == b"\x6c\x1b\x00" else "not a PLINK 1 .bed file"
         raise InputError(
             f"{fileset.bed}: expected a SNP-major PLINK 1 .bed file, got one that is {what}: "
             "convert it with plink2 --make-bed"
         )
-    expected = 3 + m * ((n + 3) // 4)
-    actual = fileset.bed.stat().st_size
     if actual != expected:
         state = "cut short or of another dataset" if actual < expected else "of another dataset"
         raise InputError(
-            f"{fileset.bed}: expected {expected} bytes for {m} variants ({fileset.bim.name}) x "
-            f"{n} people ({fileset.fam.name}), got {actual}: one is {state}: copy all three again"
+            f"{fileset.bed}: expected {expected} bytes for {m} variants ({_name(fileset.bim)}) x "
+            f"{n} people ({_name(fileset.fam)}), got {actual}: one is {state}: copy all three again"
         )
+
+
+def _name(path: str | Path) -> str:
+    return str(path).rpartition("/")[2]

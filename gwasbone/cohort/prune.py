@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.prune import prune_pairwise
-from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
+from gwasbone.blocks.mapping import map_blocks
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.packed_rows import CohortRows, export_bed, packed_rows
 from gwasbone.cohort.regions import in_long_range_ld
 from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import X, in_x_non_par
+from gwasbone.genome import X
+from gwasbone.progress import counted_progress
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def prune(
     maf: float | None = None,
     exclude_long_range_ld: bool = True,
     engine: Literal["auto", "blocks", "hail"] = "auto",
+    threads: int | None = None,
 ) -> pd.DataFrame:
     """Variants in approximate linkage equilibrium, among the kept ones and in the kept people.
 
@@ -54,6 +56,7 @@ def prune(
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
         window graph), is far slower and gives another set. ``auto`` is ``blocks``.
+    threads : cores that ``blocks`` uses; all by default.
 
     Returns
     -------
@@ -85,7 +88,7 @@ def prune(
     if engine == "hail":
         kept = _prune_by_hail(cohort, candidates, width, r2, maf)
     else:
-        kept = _prune_by_blocks(cohort, candidates, width, r2, maf)
+        kept = _prune_by_blocks(cohort, candidates, {**width, "r2": r2}, maf, threads)
     log.info(
         "prune by %s: %d of %d variants kept at r2 %g, window %s%s",
         "hail" if engine == "hail" else "blocks", kept.sum(), candidates.sum(), r2, window,
@@ -115,63 +118,44 @@ def parse_window(window: str, step: int | None) -> dict[str, Any]:
 
 
 def _prune_by_blocks(
-    cohort: Cohort, candidates: BoolArray, width: dict[str, Any], r2: float, maf: float | None
+    cohort: Cohort,
+    candidates: BoolArray,
+    rule: dict[str, Any],
+    maf: float | None,
+    threads: int | None,
 ) -> BoolArray:
     """(variants,) True where pruned in, by PLINK's rule; X apart, where men count once."""
+    from gwasbone.blocks.prune import prune_pairwise
+
     chosen = np.flatnonzero(candidates)
-    calls = hard_call_rows(cohort, chosen)
-    table = cohort.variants.table.iloc[chosen]
-    chromosome, position = (table[c].to_numpy() for c in ("chromosome", "position_bp"))
-    men = cohort.people.kept_table()["sex"].to_numpy() == MALE
-    haploid = in_x_non_par(chromosome, position, cohort.build)
+    rows = packed_rows(cohort, chosen)
     kept = np.zeros(len(candidates), dtype=bool)
-    for part, copies in ((chromosome < X, np.full(len(men), 2)), (chromosome == X, 2 - men)):
-        rows = np.flatnonzero(part)
-        if len(rows) == 0:
-            continue
-        view = _CallsOf(calls, rows, np.flatnonzero(men), haploid)
-        if maf is not None:
-            rows = rows[_minor_frequency(view, copies) > maf]
-            view = _CallsOf(calls, rows, np.flatnonzero(men), haploid)
-        weights = None if (copies == 2).all() else copies
-        kept[chosen[rows]] = prune_pairwise(
-            view, chromosome[rows], position[rows], r2=r2, weights=weights, **width
-        )
+    with counted_progress() as progress:
+        for part, weights in rows.by_weights():
+            if maf is not None:
+                part = part[_minor_frequency(rows.take(part), weights, threads) > maf]
+            some = rows.take(part)
+            kept[chosen[part]] = prune_pairwise(
+                some, some.chromosome, some.position_bp, weights=weights, threads=threads,
+                progress=progress, **rule,
+            )  # fmt: skip
     return kept
 
 
-@dataclass(frozen=True)
-class _CallsOf:
-    """Some variants of ``calls``; men's heterozygous calls are missing where men are haploid."""
+def _minor_frequency(
+    rows: CohortRows, weights: npt.NDArray[np.int64] | None, threads: int | None
+) -> npt.NDArray[np.float64]:
+    """(m,) of the rarer allele; on X men count once and women twice."""
+    from gwasbone.blocks.bit_planes import PeopleWeights, Planes
 
-    calls: BedRows
-    rows: npt.NDArray[np.integer]
-    men: npt.NDArray[np.integer]
-    haploid: BoolArray
+    people = PeopleWeights.of(rows.columns, weights)
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self.rows), self.calls.shape[1]
+    def over(start: int) -> npt.NDArray[np.float64]:
+        return Planes.of(rows[start : start + _READ_TOGETHER], people).frequency
 
-    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.int8]:
-        chosen = self.rows[rows]
-        block = self.calls.read(chosen)
-        haploid = np.flatnonzero(self.haploid[chosen])
-        if len(haploid):
-            part = block[np.ix_(haploid, self.men)]
-            block[np.ix_(haploid, self.men)] = np.where(part == 1, -1, part)
-        return block
-
-
-def _minor_frequency(calls: _CallsOf, copies: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    frequency = np.full(calls.shape[0], np.nan)
-    for start in range(0, calls.shape[0], _READ_TOGETHER):
-        block = calls[start : start + _READ_TOGETHER]
-        called = (block >= 0) @ copies.astype(float)
-        alt = np.where(block > 0, block, 0) @ (copies / 2)
-        with np.errstate(invalid="ignore"):
-            frequency[start : start + _READ_TOGETHER] = alt / called
-    return np.minimum(frequency, 1 - frequency)
+    parts = map_blocks(over, range(0, len(rows), _READ_TOGETHER), threads=threads)
+    p = np.concatenate([np.zeros(0), *parts])
+    return np.minimum(p, 1 - p)
 
 
 def _prune_by_hail(
@@ -213,29 +197,9 @@ def hard_call_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> BedRows:
             n_total=len(cohort.people),
             people=np.flatnonzero(cohort.people.kept),
         )
-    return _exported_rows(cohort, chosen)
-
-
-def _exported_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> BedRows:
-    from gwasbone.cohort.plink_files import read_bim
-    from gwasbone.cohort.selected import calls_of
-    from gwasbone.cohort.variant_table import chromosome_codes
-    from gwasbone.session import hail, temporary_path
-
-    wanted = np.zeros(len(cohort.variants), dtype=bool)
-    wanted[chosen] = True
-    prefix = temporary_path("pruning")
-    hail().export_plink(calls_of(cohort, wanted), prefix)
-    bim = read_bim(Path(f"{prefix}.bim"))
-    bim["chromosome"] = chromosome_codes(bim["chromosome"])
-    bim["row"] = np.arange(len(bim))
-    table = cohort.variants.table.iloc[chosen]
-    row = table[VARIANT_KEY].merge(bim[[*VARIANT_KEY, "row"]], on=VARIANT_KEY, how="left")["row"]
+    bed, row = export_bed(cohort, chosen)
     n = cohort.people.n_kept
-    return BedRows(
-        [Path(f"{prefix}.bed")], np.zeros(len(row), int), row.to_numpy(dtype=int),
-        n_total=n, people=np.arange(n),
-    )  # fmt: skip
+    return BedRows([bed], np.zeros(len(row), int), row, n_total=n, people=np.arange(n))
 
 
 class BedRows:

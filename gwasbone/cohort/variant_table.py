@@ -10,6 +10,8 @@ from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 
+_PLACE = ["source_id", "chromosome", "position_bp"]
+
 #: Decisions taken on reading: such variants cannot be placed or tested, whatever the thresholds.
 READ_STAGE = "read"
 
@@ -42,8 +44,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     table = raw.assign(chromosome=chromosome_codes(raw["chromosome"]))
     table["position_bp"] = table["position_bp"].astype(np.int64)
     _refuse_other_build(table, build=build, where=where)
-    outside = _outside_chromosome(table, build)
-    table = table.sort_values(VARIANT_KEY, kind="stable", ignore_index=True)
+    table = _sorted(table)
     _refuse_duplicates(table, where=where)
     outside = _outside_chromosome(table, build)
     unknown = table["chromosome"].to_numpy() == 0
@@ -84,24 +85,42 @@ def _refuse_other_build(table: pd.DataFrame, *, build: str, where: str) -> None:
     )
 
 
+def _sorted(table: pd.DataFrame) -> pd.DataFrame:
+    """By chromosome, position, ref and alt; a file in that order is not copied."""
+    locus = (table["chromosome"].to_numpy().astype(np.int64) << 40) + table[
+        "position_bp"
+    ].to_numpy()
+    if (np.diff(locus) > 0).all():
+        return table.reset_index(drop=True)
+    return table.sort_values(VARIANT_KEY, kind="stable", ignore_index=True)
+
+
 def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
-    placed = table[table["chromosome"] > 0]
-    twice = placed.duplicated(VARIANT_KEY)
+    """Of a sorted table: copies of a variant are neighbours."""
+    placed = table["chromosome"].to_numpy() > 0
+    twice = np.zeros(len(table), dtype=bool)
+    twice[1:] = placed[1:]
+    for name in reversed(VARIANT_KEY):
+        values = table[name].to_numpy()
+        rows = np.flatnonzero(twice)
+        twice[rows] = values[rows] == values[rows - 1]
     if twice.any():
         names = [
             f"{r.chromosome}:{r.position_bp}:{r.ref}:{r.alt}"
-            for r in placed[twice].head(3).itertuples()
+            for r in table[twice].head(3).itertuples()
         ]
         raise InputError(
             f"{where}: expected every variant once, found {int(twice.sum())} again at the same "
             f"position with the same alleles ({', '.join(names)}): remove the copies, for example "
             "with plink2 --rm-dup"
         )
-    named = placed[placed["source_id"].notna() & (placed["source_id"] != ".")]
-    places = named.drop_duplicates(["source_id", "chromosome", "position_bp"])
-    again = places.duplicated("source_id")
+    named = table.loc[placed & table["source_id"].notna().to_numpy(), _PLACE]
+    named = named[named["source_id"] != "."]
+    if named["source_id"].is_unique:
+        return
+    again = named.drop_duplicates().duplicated("source_id")
     if again.any():
-        names = [str(i) for i in places.loc[again, "source_id"].head(3)]
+        names = [str(i) for i in named.drop_duplicates().loc[again, "source_id"].head(3)]
         raise InputError(
             f"{where}: expected a variant ID to stand for one position, found "
             f"{int(again.sum())} IDs at several ({', '.join(names)}): rename them, for example "

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwasbone.blocks.prune import prune_pairwise, windows_by_count, windows_by_distance
+from gwasbone.blocks import prune
+from gwasbone.blocks.bit_planes import PackedArray
+from gwasbone.blocks.prune import windows_by_count, windows_by_distance
 from gwasbone.errors import InputError, UsageError
+
+
+def prune_pairwise(G, *places, **options):
+    return prune.prune_pairwise(PackedArray.of(G), *places, **options)
 
 
 def r2_of(a, b):
@@ -82,8 +88,8 @@ def test_equals_the_rule_written_out(missing, r2, seed):
     rng = np.random.default_rng(seed)
     G = linked(rng, 60, 40, missing)
     position = np.sort(rng.integers(1, 20_000, len(G)))
-    by_distance = [(w.start, w.end) for w in windows_by_distance(position, 3000)]
-    by_count = [(w.start, w.end) for w in windows_by_count(len(G), 12, 5)]
+    by_distance = windows_by_distance(position, 3000)[:, [0, 2]]
+    by_count = windows_by_count(len(G), 12, 5)[:, [0, 2]]
     one = np.ones(len(G), dtype=int)
     got = prune_pairwise(G, one, position, window_kb=3, r2=r2)
     np.testing.assert_array_equal(got, prune_literally(G, by_distance, r2))
@@ -93,26 +99,38 @@ def test_equals_the_rule_written_out(missing, r2, seed):
 
 def test_windows_by_distance_are_inclusive_and_advance():
     position = np.array([0, 10, 20, 21, 50, 200])
-    windows = [(w.start, w.new, w.end) for w in windows_by_distance(position, 20)]
-    assert windows == [(0, 0, 3), (1, 3, 4), (4, 4, 5), (5, 5, 6)]
+    windows = windows_by_distance(position, 20).tolist()
+    assert windows == [[0, 0, 3], [1, 3, 4], [4, 4, 5], [5, 5, 6]]
 
 
 def test_windows_by_count_shift_by_the_step_and_end_with_the_chromosome():
-    assert [(w.start, w.new, w.end) for w in windows_by_count(7, 4, 2)] == [
-        (0, 0, 4),
-        (2, 4, 6),
-        (4, 6, 7),
-    ]
+    assert windows_by_count(7, 4, 2).tolist() == [[0, 0, 4], [2, 4, 6], [4, 6, 7]]
+    assert windows_by_count(3, 4, 2).tolist() == [[0, 0, 3]]
+    assert windows_by_count(0, 4, 2).tolist() == []
 
 
-def test_chunks_and_tiles_do_not_change_the_result(monkeypatch):
+def test_chunks_pieces_and_threads_do_not_change_the_result(monkeypatch):
     rng = np.random.default_rng(3)
     G = linked(rng, 900, 50, 0.01)
-    position = np.sort(rng.integers(1, 100_000, len(G)))
+    position = np.sort(rng.integers(1, 50_000, len(G)))
+    position[300:] += 5_001  # wider than the window
+    position[600:] += 5_000
     one = np.ones(len(G), dtype=int)
-    whole = prune_pairwise(G, one, position, window_kb=5, r2=0.2)
-    monkeypatch.setattr("gwasbone.blocks.prune._TILE", 17)
-    np.testing.assert_array_equal(prune_pairwise(G, one, position, window_kb=5, r2=0.2), whole)
+    by_kb, by_count = {"window_kb": 5}, {"window_variants": 40, "step": 7}
+    whole = [prune_pairwise(G, one, position, r2=0.2, **w) for w in (by_kb, by_count)]
+    for calls_together, least_piece in ((850, 1000), (5000, 1), (10**9, 100)):
+        monkeypatch.setattr("gwasbone.blocks.prune._CALLS_TOGETHER", calls_together)
+        monkeypatch.setattr("gwasbone.blocks.prune._LEAST_PIECE", least_piece)
+        for window, expected in zip((by_kb, by_count), whole, strict=True):
+            got = prune_pairwise(G, one, position, r2=0.2, threads=3, **window)
+            np.testing.assert_array_equal(got, expected)
+
+
+def test_a_gap_as_wide_as_the_window_parts_nothing(monkeypatch):
+    monkeypatch.setattr("gwasbone.blocks.prune._LEAST_PIECE", 1)
+    g = np.random.default_rng(9).integers(0, 3, 50)
+    assert prune_pairwise([g, g], [1, 1], [100, 5100], window_kb=5, r2=0.2).sum() == 1
+    assert prune_pairwise([g, g], [1, 1], [100, 5101], window_kb=5, r2=0.2).sum() == 2
 
 
 def test_order_of_people_and_counted_allele_do_not_matter():
@@ -192,4 +210,5 @@ def test_unsorted_variants_are_refused():
 
 
 def test_no_variants_give_no_variants():
-    assert prune_pairwise(np.zeros((0, 4), np.int8), [], [], window_kb=1, r2=0.1).shape == (0,)
+    for window in ({"window_kb": 1}, {"window_variants": 5}):
+        assert prune_pairwise(np.zeros((0, 4), np.int8), [], [], r2=0.1, **window).shape == (0,)

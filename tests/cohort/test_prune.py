@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from made_cohorts import bed_cohort
 
+from gwasbone.blocks.bit_planes import PackedArray
 from gwasbone.blocks.prune import prune_pairwise
 from gwasbone.cohort.prune import parse_window, prune
 from gwasbone.errors import InputError, UsageError
@@ -44,7 +45,7 @@ def expected(made, keep_people, *, r2=0.2, candidates=None, **window):
     for part, weights in ((chromosome < 23, None), (chromosome == 23, np.where(sex == 1, 1, 2))):
         rows = np.flatnonzero(part & candidates)
         kept[rows] = prune_pairwise(
-            G[np.ix_(rows, keep_people)], chromosome[rows], position[rows], r2=r2,
+            PackedArray.of(G[np.ix_(rows, keep_people)]), chromosome[rows], position[rows], r2=r2,
             weights=None if weights is None else weights[keep_people], **window,
         )  # fmt: skip
     return np.flatnonzero(kept).tolist()

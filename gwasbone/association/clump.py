@@ -1,0 +1,234 @@
+"""Independent signals of a scan: clumps of variants in linkage disequilibrium, by PLINK's rule."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.association.results import AssociationResults
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.packed_rows import packed_rows
+from gwasbone.cohort.subsets import variant_names
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genome import X
+from gwasbone.progress import counted_progress
+
+log = logging.getLogger(__name__)
+
+_VARIANT = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+_NEEDED = [*_VARIANT, "neg_log10_p"]
+
+
+@dataclass(frozen=True)
+class Clumps:
+    """Clumps of a scan, and which of its variants could be used.
+
+    Parameters
+    ----------
+    table : a row per clump, strongest first: ``chromosome``, ``position_bp``, ``other_allele``,
+        ``effect_allele``, ``variant`` (the genotypes' name of the index variant),
+        ``neg_log10_p``, ``n_members``, ``n_linked`` (members and those with p ≥ p2; PLINK's
+        TOTAL), ``start_bp`` and ``end_bp`` of index and members, ``span_kb`` (from the one to
+        the other, both included), ``members`` (names, joined by commas; empty where none).
+    members : a row per member: ``clump`` (row of ``table``), ``variant``, ``chromosome``,
+        ``position_bp``, ``other_allele``, ``effect_allele``, ``neg_log10_p``.
+    n_used : variants of the scan with a p-value and genotypes.
+    n_untested : variants without a p-value.
+    n_absent : variants with one that the genotypes do not hold, or that are on Y or MT.
+    n_absent_below_p1 : of these, variants that could have been an index.
+    """
+
+    table: pd.DataFrame
+    members: pd.DataFrame
+    n_used: int
+    n_untested: int
+    n_absent: int
+    n_absent_below_p1: int
+
+
+def clump(
+    results: AssociationResults | pd.DataFrame,
+    cohort: Cohort,
+    *,
+    trait: str | None = None,
+    p1: float = 1e-4,
+    p2: float = 1e-2,
+    r2: float = 0.5,
+    kb: float = 250,
+    threads: int | None = None,
+) -> Clumps:
+    """Clump the variants of a scan by linkage disequilibrium in a cohort's kept people.
+
+    The rule is that of PLINK 1.9's ``--clump`` (see :mod:`gwasbone.blocks.clump`), with the same
+    options and defaults: index variants have p ≤ ``p1``, members p < ``p2``, an r² above ``r2``
+    with the index (of maximum-likelihood haplotypes) and less than ``kb`` kilobases to it. Ties
+    of p go by place.
+
+    Parameters
+    ----------
+    results : results of a run, or a table with columns ``chromosome`` (codes), ``position_bp``,
+        ``other_allele``, ``effect_allele`` and ``neg_log10_p`` (NaN where untested).
+    cohort : genotypes to take the LD from. Variants are matched by position and alleles, in
+        either order. On X men count once and women twice.
+    trait : which trait of ``results``; may be left out where it has one.
+    threads : cores to use; all by default.
+
+    Raises
+    ------
+    UsageError
+        A threshold out of range, another build, or no such trait.
+    InputError
+        Columns are missing, or no variant of the scan is in the genotypes.
+
+    Examples
+    --------
+    >>> clumps = clump(results, cohort, p1=5e-8, r2=0.1)                 # doctest: +SKIP
+    >>> clumps.table[["variant", "neg_log10_p", "n_members"]]            # doctest: +SKIP
+    """
+    from gwasbone.blocks.clump import clump_variants
+
+    scan = _tested(_scan_table(results, cohort, trait))
+    found, rows = _in_genotypes(scan.table, cohort)
+    used = scan.table[found].reset_index(drop=True)
+    absent = scan.table.loc[~found, "neg_log10_p"]
+    below = int((absent >= -np.log10(p1)).sum())
+    if used.empty:
+        raise InputError(
+            f"clump: none of the {len(scan.table)} variants of the scan is in the genotypes "
+            f"({cohort.source.describe()}): are both on {cohort.build}?"
+        )
+    _log_counts(scan, len(absent), below)
+    calls = packed_rows(cohort, rows)
+    clumps = []
+    with counted_progress() as progress:
+        for part, weights in calls.by_weights():
+            some = calls.take(part)
+            log_p = used["neg_log10_p"].to_numpy()[part]
+            of_part = clump_variants(
+                some, some.chromosome, some.position_bp, log_p, p1=p1, p2=p2, r2=r2,
+                radius_kb=kb, weights=weights, threads=threads, progress=progress,
+            )  # fmt: skip
+            clumps += [(part[c.index], part[c.members], c.n_linked) for c in of_part]
+    log_p = used["neg_log10_p"].to_numpy()
+    clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
+    named = used.assign(variant=_names(cohort)[rows])
+    table, members = _tables(named, clumps)
+    return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
+
+
+@dataclass(frozen=True)
+class _Scan:
+    table: pd.DataFrame
+    n_untested: int
+
+
+def _scan_table(
+    results: AssociationResults | pd.DataFrame, cohort: Cohort, trait: str | None
+) -> pd.DataFrame:
+    if isinstance(results, pd.DataFrame):
+        return results
+    if results.build != cohort.build:
+        raise UsageError(
+            f"clump: the results are on {results.build}, the genotypes on {cohort.build}; "
+            "take genotypes on the build of the scan"
+        )
+    if trait is None and len(results.traits) != 1:
+        raise UsageError(f"clump: give trait, one of {', '.join(results.traits)}")
+    if trait is not None and trait not in results.traits:
+        raise UsageError(f"clump: no trait {trait}; there is {', '.join(results.traits)}")
+    return results.table(trait or results.traits[0])
+
+
+def _tested(table: pd.DataFrame) -> _Scan:
+    """Variants with a p-value, sorted by place."""
+    missing = [name for name in _NEEDED if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"clump: expected the columns {', '.join(_NEEDED)}; no {', '.join(missing)}"
+        )
+    tested = table.loc[table["neg_log10_p"].notna().to_numpy(), _NEEDED]
+    ordered = tested.sort_values(_VARIANT, kind="stable", ignore_index=True)
+    twice = ordered.duplicated(_VARIANT)
+    if twice.any():
+        first = ordered[twice].iloc[0]
+        raise InputError(
+            f"clump: expected every variant once, found {int(twice.sum())} again, such as "
+            f"{first['chromosome']}:{first['position_bp']} {first['other_allele']}/"
+            f"{first['effect_allele']}: is it a scan of one trait?"
+        )
+    return _Scan(ordered, len(table) - len(tested))
+
+
+def _in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
+    """Which variants of a scan are kept in the cohort, and the rows there of those that are."""
+    table = cohort.variants.table
+    usable = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
+    held = table[usable].assign(_row=np.flatnonzero(usable))
+    ours = _key(held, "ref", "alt").assign(_row=held["_row"].to_numpy())
+    key = list(ours.columns[:4])
+    theirs = _key(scan, "other_allele", "effect_allele")
+    matched = theirs.merge(ours.drop_duplicates(key), on=key, how="left")["_row"]
+    found = matched.notna().to_numpy()
+    return found, matched[found].to_numpy(dtype=np.intp)
+
+
+def _key(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
+    """What names a variant, whichever of its alleles is counted."""
+    a, b = table[one].to_numpy(dtype=object), table[other].to_numpy(dtype=object)
+    straight = (a <= b).astype(bool)
+    return pd.DataFrame(
+        {
+            "chromosome": table["chromosome"].to_numpy(dtype=np.int64),
+            "position_bp": table["position_bp"].to_numpy(dtype=np.int64),
+            "lesser": np.where(straight, a, b),
+            "greater": np.where(straight, b, a),
+        }
+    )
+
+
+def _names(cohort: Cohort) -> np.ndarray:
+    """(variants,) the input's own ID where that is unique, else chr:pos:ref:alt."""
+    ids = cohort.variants.table["source_id"].astype(str)
+    own = ((ids != ".") & ~ids.duplicated(keep=False)).to_numpy()
+    names = ids.to_numpy(dtype=object)
+    names[~own] = variant_names(cohort.variants.table[~own]).to_numpy()
+    return names
+
+
+def _log_counts(scan: _Scan, n_absent: int, below: int) -> None:
+    log.info(
+        "clump: %d variants of the scan have genotypes, %d have none, %d have no p-value",
+        len(scan.table) - n_absent, n_absent, scan.n_untested,
+    )  # fmt: skip
+    if below:
+        log.warning(
+            "%d variants with p <= p1 are not in the genotypes and can lead no clump; another "
+            "variant may lead in their place",
+            below,
+        )
+
+
+def _tables(
+    used: pd.DataFrame, clumps: list[tuple[int, np.ndarray, int]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    index = np.array([c[0] for c in clumps], dtype=np.intp)
+    n_members = np.array([len(c[1]) for c in clumps], dtype=np.int64)
+    member_rows = np.concatenate([np.zeros(0, np.intp), *(c[1] for c in clumps)]).astype(np.intp)
+    members = used.iloc[member_rows].reset_index(drop=True)
+    members.insert(0, "clump", np.repeat(np.arange(len(clumps)), n_members))
+    position, names = used["position_bp"].to_numpy(), used["variant"].to_numpy()
+    start = [min(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
+    end = [max(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
+    table = used.loc[index, [*_VARIANT, "variant", "neg_log10_p"]].reset_index(drop=True)
+    table = table.assign(
+        n_members=n_members,
+        n_linked=np.array([c[2] for c in clumps], dtype=np.int64),
+        start_bp=np.array(start, dtype=np.int64),
+        end_bp=np.array(end, dtype=np.int64),
+    )
+    table["span_kb"] = (table["end_bp"] - table["start_bp"] + 1) / 1000
+    table["members"] = [",".join(names[m]) for _, m, _ in clumps]
+    return table, members[["clump", "variant", *_VARIANT, "neg_log10_p"]]

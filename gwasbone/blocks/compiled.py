@@ -1,0 +1,52 @@
+"""Functions that Numba compiles: once on a machine, without Python's lock, and said so.
+
+Numba keeps what it compiled beside the source, in the user's cache folder where that cannot be
+written to, or where ``NUMBA_CACHE_DIR`` says. It looks at the source of the function's own module
+only: after a change to a function that others call (:mod:`gwasbone.blocks.bit_counts`), touch
+the modules of those others.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from numba import njit
+
+from gwasbone.blocks.kernel_progress import Progress
+
+log = logging.getLogger(__name__)
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def compiled(function: F) -> F:
+    """Compile a function on its first call, and keep the result on disk where there is a place."""
+    kernel: Any
+    try:
+        kernel = njit(nogil=True, cache=True)(function)
+    except RuntimeError:
+        # no folder can be written to, as in some containers: compiled again by every process
+        kernel = njit(nogil=True)(function)
+    return cast(F, kernel)
+
+
+def announce_compiling(kernel: Any, *, progress: Progress | None = None) -> None:
+    """Say so where the next call of a kernel will compile it first, which takes seconds."""
+    if kernel.signatures:
+        return
+    source = Path(kernel.py_func.__code__.co_filename)
+    if kernel.stats.cache_path is None:
+        log.info("compiling kernels: no folder to keep them in; set NUMBA_CACHE_DIR")
+        if progress is not None:
+            progress("compiling kernels", 0, 1)
+        return
+    folder = Path(kernel.stats.cache_path)
+    indices = folder.glob(f"{source.stem}.{kernel.py_func.__qualname__}-*.nbi")
+    written = max((path.stat().st_mtime for path in indices), default=0.0)
+    if written < source.stat().st_mtime:
+        log.info("compiling kernels, once on this machine: kept in %s", folder)
+        if progress is not None:
+            progress("compiling kernels (once)", 0, 1)
