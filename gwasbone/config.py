@@ -78,6 +78,92 @@ class PhenotypesSection:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RecordsSection:
+    """A biobank's table of records, made into cases and bone measurements.
+
+    Parameters
+    ----------
+    table : CSV, TSV or Parquet in UK Biobank's style; the section is left out where not set.
+    definition : TOML file that says who is a case; the package's osteoporosis by default.
+    measurements : table of the bone measurements; the package's 25 by default.
+    """
+
+    table: str | None = None
+    definition: str | None = None
+    measurements: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualsSection:
+    """Bone measurements with sex, age and weight taken out; needs records.
+
+    Parameters
+    ----------
+    model : nonlinear, linear or deepnull; the section is left out where not set.
+    """
+
+    model: Literal["nonlinear", "linear", "deepnull"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesSection:
+    """Bone images, read to a cache of arrays.
+
+    Parameters
+    ----------
+    dicom : folders or files; the section is left out where empty.
+    size : side of the cached pictures in pixels; 672 is the paper's, 224 for genotype models.
+    scale : size of the pictures against the scanner's own; crops shrink with it.
+    """
+
+    dicom: tuple[str, ...] = ()
+    size: int = 672
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        _refuse_outside(self, size=(16, 4096), scale=(0.01, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingSection:
+    """Networks that predict cases from images, out of fold: cnn_prob; needs images.
+
+    Parameters
+    ----------
+    regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
+    task : the 0/1 column to predict: case of the records, or of a phenotype table.
+    architecture : small, efficientnet_v2_s, efficientnet_b0 or another of keras.applications;
+        by default the paper's efficientnet_v2_s with an accelerator, small without.
+    weights : random, or a file of weights.
+    size : side of the pictures that the network sees; what suits the architecture by default.
+    epochs : at most.
+    batch_size : pictures per step.
+    learning_rate : of Adam.
+    patience : epochs without a lower validation loss before training stops.
+    folds : models; each predicts the people it never saw.
+    seed : of folds and networks.
+    """
+
+    regions: tuple[str, ...] = ()
+    task: str = "case"
+    architecture: str | None = None
+    weights: str = "random"
+    size: int | None = None
+    epochs: int = 50
+    batch_size: int = 12
+    learning_rate: float = 5e-4
+    patience: int = 8
+    folds: int = 5
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _refuse_outside(
+            self, epochs=(1, math.inf), batch_size=(1, math.inf), patience=(1, math.inf),
+            folds=(2, math.inf),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
 class CovariatesSection:
     """Covariates of the scans.
 
@@ -228,6 +314,10 @@ class StudyConfig:
     study: StudySection = StudySection()
     genotypes: GenotypesSection = GenotypesSection()
     phenotypes: PhenotypesSection = PhenotypesSection()
+    records: RecordsSection = RecordsSection()
+    residuals: ResidualsSection = ResidualsSection()
+    images: ImagesSection = ImagesSection()
+    training: TrainingSection = TrainingSection()
     covariates: CovariatesSection = CovariatesSection()
     qc: QcThresholds = dataclasses.field(default_factory=QcThresholds)
     ancestry: AncestrySection = AncestrySection()

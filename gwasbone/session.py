@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from gwasbone.errors import GwasboneError
 
 log = logging.getLogger(__name__)
@@ -85,6 +83,14 @@ def is_running() -> bool:
     return Env._hc is not None
 
 
+def is_on_cluster() -> bool:
+    """Whether a session runs whose executors are other processes (no master ``local``)."""
+    if not is_running():
+        return False
+    master = str(hail().spark_context().master)
+    return master != "local" and not master.startswith("local[")
+
+
 def temporary_path(name: str) -> str:
     """A path in the session's temporary folder that nothing else uses."""
     hl = hail()
@@ -143,15 +149,22 @@ def java_version(executable: Path) -> int | None:
     return int(match[2]) if major == 1 and match[2] else major
 
 
-def _cluster_is_configured() -> bool:
-    """Whether Spark's own configuration names a master, as on Dataproc or a Spark cluster."""
+def _spark_default(name: str) -> str | None:
+    """A setting of Spark's own configuration, as on Dataproc or a Spark cluster."""
     folders = [os.environ.get("SPARK_CONF_DIR"), os.environ.get("SPARK_HOME")]
     for folder in filter(None, folders):
-        for name in ("spark-defaults.conf", "conf/spark-defaults.conf"):
-            path = Path(folder) / name
-            if path.is_file() and re.search(r"^\s*spark\.master\b", path.read_text(), re.M):
-                return True
-    return "MASTER" in os.environ
+        for file in ("spark-defaults.conf", "conf/spark-defaults.conf"):
+            path = Path(folder) / file
+            if path.is_file():
+                found = re.search(rf"^\s*{re.escape(name)}[\s=:]+(\S+)", path.read_text(), re.M)
+                if found:
+                    return found[1]
+    return None
+
+
+def _cluster_is_configured() -> bool:
+    """Whether Spark's own configuration names a master."""
+    return _spark_default("spark.master") is not None or "MASTER" in os.environ
 
 
 def _start(hl: Any, options: SessionOptions) -> None:
@@ -164,7 +177,9 @@ def _start(hl: Any, options: SessionOptions) -> None:
     home = java_home()
     if home is not None:
         os.environ["JAVA_HOME"] = home
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    # the executors' Python: PySpark reads the variable only, and would else take any python3
+    workers_python = _spark_default("spark.pyspark.python") or sys.executable
+    os.environ.setdefault("PYSPARK_PYTHON", workers_python)
     settings: dict[str, Any] = {
         "quiet": True,
         "log": str(log_path),
@@ -177,6 +192,8 @@ def _start(hl: Any, options: SessionOptions) -> None:
     if options.master or not _cluster_is_configured():
         threads = options.threads or os.cpu_count() or 1
         settings["master"] = options.master or f"local[{threads}]"
+        import psutil
+
         memory_gb = options.memory_gb or psutil.virtual_memory().total / 2**30 * MEMORY_SHARE
         spark_conf |= {
             "spark.driver.memory": f"{max(1, round(memory_gb * 1024))}m",
@@ -200,6 +217,8 @@ def _start(hl: Any, options: SessionOptions) -> None:
 
 def _clear_abandoned(folder: Path) -> None:
     """Remove temporary folders of processes that were killed before they could."""
+    import psutil
+
     for left in folder.glob(f"{_TEMPORARY}*"):
         pid = left.name.removeprefix(_TEMPORARY).split("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.design import Design, build_design
+from gwasbone.association.executors import ExecutorName, choose_executor
 from gwasbone.association.results import AssociationResults
 from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.cohort.model import Cohort
@@ -43,6 +44,7 @@ def associate(
     rint: bool = False,
     standardize: bool = False,
     threads: int | None = None,
+    executor: ExecutorName = "auto",
     folder: Path | None = None,
 ) -> AssociationResults:
     """Test every kept variant of a cohort against traits, one variant at a time.
@@ -66,7 +68,11 @@ def associate(
     engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed files
         directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes blocks
         where it can, and the log says which.
-    threads : cores of the block engine; all by default.
+    threads : cores of the block engine on this machine; all by default.
+    executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
+        on the executors of the Hail session; ``auto``: on the executors if the session runs on a
+        cluster (its master is not ``local``), they have the packages and see the files, else in
+        threads, and the log says which. Results are the same.
     folder : where the result tables are kept; a temporary folder by default.
 
     Returns
@@ -127,7 +133,8 @@ def associate(
         if chosen == "blocks":
             from gwasbone.association.blocks import scan_blocks
 
-            chunks = scan_blocks(genotypes, design, test=test, threads=threads)
+            where = choose_executor(executor, genotypes, threads=threads)
+            chunks = scan_blocks(genotypes, design, test=test, executor=where)
         else:
             from gwasbone.association.hail import scan_hail
 

@@ -15,11 +15,13 @@ import pandas as pd
 
 from gwasbone.association.block_scans import BlockReader, Scan, prepare_scan
 from gwasbone.association.design import Design
-from gwasbone.blocks.mapping import map_blocks
+from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.cohort.model import Cohort
 
 #: Variants whose results are kept in memory before they are handed on.
 VARIANTS_PER_CHUNK = 65_536
+#: And results, variants times traits, where traits are very many.
+RESULTS_PER_CHUNK = 8_000_000
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class ScanTask:
 
 
 def scan_blocks(
-    cohort: Cohort, design: Design, *, test: str = "score", threads: int | None = None
+    cohort: Cohort, design: Design, *, test: str = "score", executor: Executor | None = None
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Scans of all kept variants, in the order of the variant table.
 
@@ -43,6 +45,8 @@ def scan_blocks(
     cohort : backed by block files. ``design.ids`` are its kept people.
     test : of a logistic design: ``score`` (Firth's test where its p is below 0.05), ``firth``
         or ``spa`` (saddlepoint p where the score p is below 0.05).
+    executor : see :func:`gwasbone.association.executors.choose_executor`; all cores of this
+        machine by default.
 
     Returns
     -------
@@ -54,9 +58,11 @@ def scan_blocks(
         A logistic model of the covariates alone that has no maximum.
     """
     genotypes, scan = prepare_scan(cohort, design, test=test)
-    task = ScanTask(genotypes, scan)
     variants = cohort.variants.kept_table()
-    for top in range(0, len(variants), VARIANTS_PER_CHUNK):
-        chunk = variants.iloc[top : top + VARIANTS_PER_CHUNK]
-        results = map_blocks(task, genotypes.blocks(chunk), threads=threads)
-        yield scan.tables(chunk, list(results))
+    size = max(1, min(VARIANTS_PER_CHUNK, RESULTS_PER_CHUNK // len(design.traits)))
+    chunks = [variants.iloc[top : top + size] for top in range(0, len(variants), size)]
+    results = (executor or LocalThreads()).map(
+        ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
+    )
+    for chunk, of_chunk in zip(chunks, results, strict=True):
+        yield scan.tables(chunk, of_chunk)

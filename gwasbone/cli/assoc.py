@@ -154,9 +154,9 @@ def _phenotypes(
     ours: list[Path] = []
     more = {}
     if config is not None:
-        from gwasbone.steps.cohort_files import principal_component_table
+        from gwasbone.steps.cohort_files import principal_component_table, study_tables
 
-        ours = [Path(str(config.path(name))) for name in config.phenotypes.tables]
+        ours = [Path(name) for name in study_tables(config)]
         more = principal_component_table(config)
     if not given and not ours:
         raise UsageError(

@@ -90,12 +90,13 @@ class Context:
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""
         from gwasbone.phenotypes.table import pick_columns, read_people_table
+        from gwasbone.steps.cohort_files import study_tables
 
         if name is None:
             return None
         paths = [path] if path is not None else []
         if path is None and self.config is not None:
-            paths = [str(self.config.path(table)) for table in self.config.phenotypes.tables]
+            paths = study_tables(self.config)
         if not paths:
             raise UsageError(f"no table to find column {name} in: give the file that has it")
         tables = {p: read_people_table(p, id_rule=self.id_rule) for p in paths}

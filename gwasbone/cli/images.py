@@ -23,6 +23,8 @@ import click
               help="What names a person in --people.")  # fmt: skip
 @click.option("--labels", metavar="TABLE", help="file, and person, visit, region, side or view.")
 @click.option("--size", type=click.IntRange(16, 4096), help="Pixels of a side.  [default: 672]")
+@click.option("--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0,
+              help="Of the pictures against the scanner's own.")  # fmt: skip
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
               help="cnn: inverted squares; age: uncropped, right to left (Le Goallec 2021).",
               )  # fmt: skip
@@ -92,7 +94,7 @@ def _settings(options: dict[str, Any]) -> Any:
             raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
         settings = ImageSettings.biological_age()
     else:
-        settings = ImageSettings.sized(options["size"] or 672)
+        settings = ImageSettings.sized(options["size"] or 672, scale=options["scale"])
     return replace(settings, mirror=options["mirror"] or settings.mirror, voi=options["voi"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import Any
 
 import click
@@ -12,7 +13,9 @@ import click
     epilog="\b\nExamples:\n  gwasbone simulate --out cohort\n"
     "  gwasbone simulate --out cohort --people 500 --set h2_bmd=0.3 --set n_planted=2\n"
     "  gwasbone simulate --out cohort --questionnaire parquet --set questionnaire.n_filler=20\n"
-    "  gwasbone simulate --out survey --questionnaire csv --no-genotypes --people 500000"
+    "  gwasbone simulate --out survey --questionnaire csv --no-genotypes --people 500000\n"
+    "  gwasbone simulate --out cohort --questionnaire parquet --images 500 "
+    "--set phantoms.scale=0.25\n  gwasbone images --dicom cohort/images --preset age --out cache"
 )
 @click.option("--out", metavar="FOLDER", required=True, help="Folder for the files.")
 @click.option("--people", "n_people", type=int, help="How many people (2000).")
@@ -28,6 +31,15 @@ import click
     type=click.Choice(["parquet", "csv"]),
     help="Write questionnaires, DXA densities and records of the same people too.",
 )
+@click.option(
+    "--images",
+    "n_images",
+    type=click.IntRange(1),
+    is_flag=False,
+    flag_value=sys.maxsize,
+    metavar="[N]",
+    help="Write DXA-like DICOM files of the imaged people too (of the first N).",
+)
 @click.option("--no-genotypes", is_flag=True, help="Write the questionnaire alone.")
 @click.option("--settings", is_flag=True, help="Print all settings with their meaning, and stop.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
@@ -39,11 +51,15 @@ def command(**options: Any) -> None:
     genotyping array; bone densities with known causal variants; covariates. Writes PLINK and VCF
     files, phenotypes.tsv, covariates.tsv and truth/. With --questionnaire also a table in UK
     Biobank's columns: questionnaires, bone densities at one or two visits with gaps and
-    measurement error, diagnoses and medication.
+    measurement error, diagnoses and medication. With --images also the pictures of those who came
+    to imaging, in images/: what they show is their true density, age and sex, and three causal
+    variants each brighten a place (truth/phantom_effects.tsv).
     """
     from gwasbone.errors import UsageError
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings
 
+    if options["n_images"] is not None and options["table_format"] is None:
+        raise UsageError("--images draws the people of a questionnaire: add --questionnaire")
     asked = _questionnaire_settings(options, QuestionnaireSettings)
     if options["no_genotypes"] and not options["settings"]:
         if options["table_format"] is None:
@@ -54,6 +70,7 @@ def command(**options: Any) -> None:
     if options["settings"]:
         _show(chosen, "")
         _show(asked, _QUESTIONNAIRE)
+        _show(_phantom_settings(options), _PHANTOMS)
     else:
         _cohort(options, chosen, asked)
 
@@ -78,14 +95,21 @@ def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
         names += questionnaire_names(table_format)
         shown |= _prefixed(asked)
         further = {"questionnaire": asked, "table_format": table_format}
-    refuse_overwrite([out / name for name in names], force=options["force"])
+    phantoms = _phantoms(options)
+    refuse_overwrite(
+        [out / name for name in [*names, *_image_names(options)]], force=options["force"]
+    )
     with (
-        run_log(out / "simulate.log", command=command_line(), options=shown),
+        run_log(out / "simulate.log", command=command_line(), options=shown | _shown(phantoms)),
         counted_progress() as progress,
     ):
         made = simulate_cohort(
             chosen, out, formats=formats, force=options["force"], progress=progress, **further
         )
+        if phantoms is not None:
+            from gwasbone.simulate.phantom_people import cohort_phantoms
+
+            _draw(cohort_phantoms(chosen, asked), out, phantoms, options, progress)
     click.echo(
         f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} pairs of "
         f"relatives, {made.n_causal} causal variants: {made.folder}"
@@ -97,23 +121,70 @@ def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
 
     from gwasbone.cli.context import command_line
     from gwasbone.files import refuse_overwrite
+    from gwasbone.progress import counted_progress
     from gwasbone.run_log import run_log
     from gwasbone.simulate import save_questionnaire, simulate_questionnaire
     from gwasbone.simulate.questionnaire_files import questionnaire_names
 
     out, table_format = Path(options["out"]), options["table_format"]
-    names = questionnaire_names(table_format)
+    phantoms = _phantoms(options)
+    names = [*questionnaire_names(table_format), *_image_names(options)]
     refuse_overwrite([out / name for name in names], force=options["force"])
-    with run_log(out / "simulate.log", command=command_line(), options=_prefixed(asked)):
+    with (
+        run_log(
+            out / "simulate.log",
+            command=command_line(),
+            options=_prefixed(asked) | _shown(phantoms),
+        ),
+        counted_progress() as progress,
+    ):
         made = simulate_questionnaire(asked)
         path = save_questionnaire(made, out, table_format=table_format, force=options["force"])
+        if phantoms is not None:
+            from gwasbone.simulate.phantom_people import stranger_phantoms
+
+            _draw(stranger_phantoms(asked), out, phantoms, options, progress)
     click.echo(
         f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
         f"{int(made.people['is_case'].sum()):,} cases: {path}"
     )
 
 
-_QUESTIONNAIRE = "questionnaire."
+def _draw(chosen: Any, out: Any, phantoms: Any, options: dict[str, Any], progress: Any) -> None:
+    """Draw pictures, and say how many."""
+    from gwasbone.simulate.phantom_people import IMAGES, write_phantoms
+
+    made = write_phantoms(
+        chosen, out, settings=phantoms, n_people=options["n_images"], progress=progress
+    )
+    click.echo(f"{len(made):,} pictures of {made['eid'].nunique():,} people: {out / IMAGES}")
+
+
+def _image_names(options: dict[str, Any]) -> list[str]:
+    """The file that stands for all pictures, where there will be any."""
+    return ["images/phantoms.json"] if options["n_images"] is not None else []
+
+
+_QUESTIONNAIRE, _PHANTOMS = "questionnaire.", "phantoms."
+
+
+def _phantoms(options: dict[str, Any]) -> Any:
+    """The settings of pictures, None where none are asked for."""
+    return None if options["n_images"] is None else _phantom_settings(options)
+
+
+def _phantom_settings(options: dict[str, Any]) -> Any:
+    from gwasbone.simulate.phantoms import PhantomSettings
+
+    chosen = {} if options["seed"] is None else {"seed": options["seed"]}
+    return PhantomSettings(**(chosen | _set_by_name(options["others"], PhantomSettings, _PHANTOMS)))
+
+
+def _shown(phantoms: Any) -> dict[str, Any]:
+    """Settings of pictures for the log."""
+    if phantoms is None:
+        return {}
+    return {_PHANTOMS + name: value for name, value in dataclasses.asdict(phantoms).items()}
 
 
 def _prefixed(asked: Any) -> dict[str, Any]:
@@ -144,7 +215,7 @@ def _questionnaire_settings(options: dict[str, Any], kind: Any) -> Any:
 
 
 def _set_by_name(texts: tuple[str, ...], kind: Any, prefix: str) -> dict[str, Any]:
-    """Values of ``--set`` for one kind of settings; those of the other kind are passed over."""
+    """Values of ``--set`` for one kind of settings; those of other kinds are passed over."""
     import ast
 
     from gwasbone.errors import UsageError
@@ -153,7 +224,7 @@ def _set_by_name(texts: tuple[str, ...], kind: Any, prefix: str) -> dict[str, An
     known = {field.name for field in dataclasses.fields(kind)}
     for text in texts:
         name, _, value = text.partition("=")
-        if name.startswith(_QUESTIONNAIRE) != bool(prefix):
+        if _prefix(name) != prefix:
             continue
         name = name.removeprefix(prefix)
         if name not in known:
@@ -163,3 +234,8 @@ def _set_by_name(texts: tuple[str, ...], kind: Any, prefix: str) -> dict[str, An
         except (ValueError, SyntaxError):
             chosen[name] = value
     return chosen
+
+
+def _prefix(name: str) -> str:
+    """Which settings a name belongs to; empty for the cohort's."""
+    return next((p for p in (_QUESTIONNAIRE, _PHANTOMS) if name.startswith(p)), "")

@@ -104,7 +104,7 @@ def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid", description: str = "Matr
     fam = columns.fam_id if "fam_id" in columns.row else columns[key]
     about = columns.select(fid=hl.or_else(hl.str(fam), "0"), sex=sex).collect()
     return cohort_from_normal_form(
-        normal_form(mt.key_cols_by(s=hl.str(mt[key]))),
+        normal_form(mt.key_cols_by(s=hl.str(mt[key])), probabilities=True),
         fid=pd.Series([row.fid for row in about], dtype=str),
         sex=pd.Series([row.sex for row in about], dtype="int8"),
         id_rule=id_rule,
@@ -121,8 +121,13 @@ def _reported_sex(hl: Any, columns: Any) -> Any:
     return hl.int32(0)
 
 
-def normal_form(mt: Any) -> Any:
-    """Keep what a genotype source has: ``GT`` and/or ``dosage``, and ``source_id``."""
+def normal_form(mt: Any, *, probabilities: bool = False) -> Any:
+    """Keep what a genotype source has: ``GT`` and/or ``dosage``, and ``source_id``.
+
+    Parameters
+    ----------
+    probabilities : keep ``GP`` as well, for an export to BGEN.
+    """
     hl = hail()
     entry = {"GT": mt.GT} if "GT" in mt.entry and mt.GT.dtype == hl.tcall else {}
     if "dosage" in mt.entry:
@@ -136,6 +141,8 @@ def normal_form(mt: Any) -> Any:
         raise InputError(
             f"expected genotypes as GT, dosage, DS or GP, got entry fields {list(mt.entry)}"
         )
+    if probabilities and "GP" in mt.entry and "dosage" in entry:
+        entry["GP"] = mt.GP
     mt = mt.select_entries(**entry)
     row = {"source_id": mt.rsid} if "rsid" in mt.row else {"source_id": hl.missing("str")}
     if "imputation_info" in mt.row:

@@ -7,6 +7,7 @@ named reasons for exclusion; :attr:`Cohort.mt` applies them when somebody works 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -62,11 +63,22 @@ class Cohort:
     variants: MaskedTable
 
     @classmethod
-    def from_mt(cls, mt: Any) -> Cohort:
-        """A cohort of any MatrixTable; see :func:`gwasbone.cohort.matrix_source.cohort_from_mt`."""
+    def from_mt(cls, mt: Any, *, export: str | Path | None = None) -> Cohort:
+        """A cohort of any MatrixTable; see :func:`gwasbone.cohort.matrix_source.cohort_from_mt`.
+
+        Parameters
+        ----------
+        export : write the genotypes to block files of this name, for the block engine; see
+            :func:`gwasbone.cohort.export.export`.
+        """
         from gwasbone.cohort.matrix_source import cohort_from_mt
 
-        return cohort_from_mt(mt)
+        cohort = cohort_from_mt(mt)
+        if export is None:
+            return cohort
+        from gwasbone.cohort.export import export as write_blocks
+
+        return write_blocks(cohort, export)
 
     @property
     def mt(self) -> Any:

@@ -45,12 +45,16 @@ class Frame:
             raise UsageError(f"a frame needs sizes of at least one pixel, got {self}")
 
 
-def _paper_frames(size: int) -> Mapping[str, Frame]:
+def _paper_frames(size: int, scale: float = 1.0) -> Mapping[str, Frame]:
     crops = dict.fromkeys(REGIONS, (672, 672))
     crops["whole_body"] = (900, 300)
     # 672 rows would show a third of the 1,768 that hold the spine from T4 to L4
     crops["lateral_spine"] = (1792, 896)
-    return MappingProxyType({name: Frame(*crop, size, size) for name, crop in crops.items()})
+    frames = {
+        name: Frame(round(height * scale), round(width * scale), size, size)
+        for name, (height, width) in crops.items()
+    }
+    return MappingProxyType(frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,9 +93,13 @@ class ImageSettings:
             )
 
     @classmethod
-    def sized(cls, size: int, **others: Any) -> ImageSettings:
-        """Squares of ``size`` pixels of the same crops: 672 for phenotypes, 224 for genotypes."""
-        return cls(frames=_paper_frames(size), **others)
+    def sized(cls, size: int, *, scale: float = 1.0, **others: Any) -> ImageSettings:
+        """Squares of ``size`` pixels of the same crops: 672 for phenotypes, 224 for genotypes.
+
+        ``scale`` is the size of the pictures against the scanner's own (phantoms are drawn
+        smaller); crops shrink with it.
+        """
+        return cls(frames=_paper_frames(size, scale), **others)
 
     @classmethod
     def biological_age(cls) -> ImageSettings:

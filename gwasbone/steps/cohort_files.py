@@ -21,6 +21,21 @@ PEOPLE, VARIANTS, SCORES, MATRIX = "people.parquet", "variants.parquet", "pcs.ts
 SCAN, RESULTS, SUMMARY, LEADS = "scan", "results", "summary.tsv", "leads.tsv"
 
 
+#: Tables of people that earlier stages make: stage -> file in its folder.
+MADE_TABLES = {
+    "records": "phenotypes.tsv",
+    "residuals": "study.residuals.tsv",
+    "training": "study.cnn.tsv",
+}
+
+
+def study_tables(config: StudyConfig) -> list[str]:
+    """Tables of people of a study: those that ``study.toml`` names, and those its stages made."""
+    named = [str(config.path(name)) for name in config.phenotypes.tables]
+    made = [config.output / stage / name for stage, name in MADE_TABLES.items()]
+    return named + [str(path) for path in made if path.exists()]
+
+
 def genotype_files(config: StudyConfig) -> list[str]:
     """The files that the genotypes of a study depend on."""
     import glob

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from gwasbone.files import atomic_path
 
+_PICTURES = ("ap_spine", "left_hip", "right_hip")
+_SCALE = 0.25
+_QUESTIONNAIRE = {"n_filler": 10, "imaged_share": 0.9, "twice_share": 0.1, "prevalence": 0.12}
+
 STUDY_TOML = """\
 # A simulated study. `gwasbone config show` prints every key with its meaning;
 # `gwasbone run` runs the stages that are not up to date.
@@ -21,6 +25,25 @@ bfile = "data/genotypes"
 [phenotypes]
 tables = ["data/phenotypes.tsv", "data/covariates.tsv"]
 
+[records]
+table = "data/questionnaire.parquet"
+
+[residuals]
+model = "nonlinear"
+
+[images]
+dicom = ["data/images"]
+size = 96
+scale = 0.25
+
+[training]
+regions = ["ap_spine", "hip"]
+architecture = "small"
+epochs = 12
+batch_size = 32
+learning_rate = 2e-3
+folds = 3
+
 [covariates]
 quantitative = ["sex", "age", "weight", "PC1-PC4"]
 categorical = ["array", "centre"]
@@ -30,7 +53,10 @@ column = "ethnic_background"
 reference = ["British", "Irish"]
 
 [association]
-traits = ["bmd_spine", "bmd_hip", "bmd_femur", "null_trait"]
+traits = [
+    "case", "cnn_prob", "cnn_logit_std", "resid_bmd_spine_l1_l4", "resid_bmd_total", "bmd_spine",
+    "null_trait",
+]
 """
 
 
@@ -38,19 +64,29 @@ def write_demo_study(
     folder: Path, *, progress: Callable[[str, int, int], None] | None = None
 ) -> str:
     """Simulate into ``folder/data`` (once) and write ``folder/study.toml``; says what is there."""
-    from gwasbone.simulate import SimulationSettings, simulate_cohort
+    from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
+    from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
+    from gwasbone.simulate.phantoms import PhantomSettings
 
     data = folder / "data"
-    complete = data / "truth" / "settings.json"
+    # the last file of all: what is simulated is whole where it is there
+    complete = data / "images" / "phantoms.json"
     if complete.exists():
         said = f"{data}: simulated before, kept"
     else:
+        settings = SimulationSettings()
+        asked = QuestionnaireSettings(**_QUESTIONNAIRE)
         made = simulate_cohort(
-            SimulationSettings(), data, formats=("plink",), force=True, progress=progress
+            settings, data, formats=("plink",), force=True, questionnaire=asked, progress=progress
         )
+        pictures = write_phantoms(
+            cohort_phantoms(settings, asked), data,
+            settings=PhantomSettings(pictures=_PICTURES, scale=_SCALE), progress=progress,
+        )  # fmt: skip
         said = (
             f"{made.n_people:,} people of {len(made.group_counts)} ancestries, "
-            f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives"
+            f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives, "
+            f"{len(pictures):,} bone images"
         )
     study = folder / "study.toml"
     if not study.exists():

@@ -15,6 +15,10 @@ from gwasbone.plots.page import save_page
 from gwasbone.steps.cohort_files import LEADS, SUMMARY
 
 _PAGES = (
+    ("records/study.phenotypes.html", "Cases and bone measurements"),
+    ("residuals/study.residuals.html", "Residual phenotypes"),
+    ("images/contact_sheet.html", "Bone images"),
+    ("training/study.train.html", "Networks on bone images"),
     ("people/people.html", "Quality control of people"),
     ("ancestry/ancestry.html", "Ancestry filter"),
     ("variants/variants.html", "Quality control of variants"),

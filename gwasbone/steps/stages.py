@@ -18,6 +18,7 @@ from gwasbone.cohort.qc import qc_people, qc_variants
 from gwasbone.config import StudyConfig
 from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
 from gwasbone.steps import components, people
+from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.cohort_files import (
     LEADS,
     MATRIX,
@@ -31,6 +32,7 @@ from gwasbone.steps.cohort_files import (
     principal_component_table,
     read_study_genotypes,
     study_cohort,
+    study_tables,
 )
 from gwasbone.steps.scan import (
     ScanRequest,
@@ -48,7 +50,8 @@ def _tables(config: StudyConfig) -> list[str]:
 
 
 def _read_tables(config: StudyConfig) -> dict[str, pd.DataFrame]:
-    return {name: read_people_table(name, id_rule=config.genotypes.id) for name in _tables(config)}
+    id_rule = config.genotypes.id
+    return {name: read_people_table(name, id_rule=id_rule) for name in study_tables(config)}
 
 
 def _write(run: StageRun, cohort: Cohort) -> None:
@@ -172,7 +175,7 @@ def _scans(run: StageRun) -> str:
         return "no association.traits in study.toml: nothing to scan"
     phenotypes = phenotype_columns(
         request,
-        [Path(name) for name in _tables(run.config)],
+        [Path(name) for name in study_tables(run.config)],
         id_rule=run.config.genotypes.id,
         more=principal_component_table(run.config),
     )
@@ -211,6 +214,7 @@ _GENOTYPES = ("study", "genotypes")
 
 #: In order; a stage depends on those named in ``after``.
 STAGES = (
+    *BONE_STAGES,
     Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
     Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
     Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), _tables, _ancestry),
@@ -228,7 +232,7 @@ STAGES = (
         "scans",
         "association",
         ("association", "covariates", "phenotypes"),
-        ("variants", "pca"),
+        ("variants", "pca", "records", "residuals", "training"),
         _tables,
         _scans,
     ),

@@ -1,0 +1,45 @@
+"""``gwasbone predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gwasbone.cli.options import out_option
+
+
+@click.command(
+    epilog="\b\nExample:\n  gwasbone train --images images --table people.tsv --out bone\n"
+    "  gwasbone predict --models bone.models --images new_images --out new"
+)
+@click.option("--models", required=True, metavar="FOLDER", help="PREFIX.models of gwasbone train.")
+@click.option("--images", required=True, metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--backend", default="keras", show_default=True, help="What computes.")
+@click.option("--force", is_flag=True, help="Overwrite existing output.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@out_option("gwasbone")
+def command(**options: Any) -> None:
+    """Apply trained models to the pictures of a cache.
+
+    Whoever was trained on gets the prediction of the fold that held them out; everybody else the
+    mean over folds, each standardised by the people it held out. Writes PREFIX.predicted.tsv: IID,
+    then for each region cnn_prob_REGION (mean log odds over folds, as a probability),
+    cnn_logit_std_REGION and pictures_REGION; and in_training. The stacked score of several regions
+    needs the people it was fitted to, so it is not given for new ones.
+    """
+    from gwasbone.cli.context import command_context
+    from gwasbone.images.cache import open_cache
+    from gwasbone.learning.backend import load_backend
+    from gwasbone.steps.people import write_table
+    from gwasbone.steps.predict import OUTPUTS, predict
+
+    models = Path(options["models"])
+    with command_context(options, None, outputs=OUTPUTS) as context:
+        table = predict(load_backend(options["backend"]), models, open_cache(options["images"]))
+        write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
+        click.echo(
+            f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
+            f"{context.out}.predicted.tsv"
+        )

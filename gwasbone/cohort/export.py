@@ -1,0 +1,189 @@
+"""Block files of any cohort: hard calls as PLINK .bed, dosages as BGEN, written by Hail once.
+
+The scans of a cohort in block files need no JVM and run several times as fast as Hail's; for a
+MatrixTable that is scanned more than once the export is soon repaid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gwasbone.blocks.ranges import is_file, is_url
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.cohort.matrix import annotate_people
+from gwasbone.cohort.matrix_source import cohort_from_mt
+from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
+from gwasbone.cohort.people_table import IdRule
+from gwasbone.cohort.read import read_genotypes
+from gwasbone.errors import InputError, UsageError
+from gwasbone.files import atomic_path
+from gwasbone.session import hail
+
+log = logging.getLogger(__name__)
+
+_PLINK, _BGEN = (".bed", ".bim", ".fam"), (".bgen", ".sample")
+
+
+def export(genotypes: Any, path: str | Path, *, overwrite: bool = False) -> Cohort:
+    """Write the genotypes of a cohort or MatrixTable to block files.
+
+    Where there are calls only (``GT``), ``path.bed``, ``.bim``, ``.fam``; A1 is ALT. Where there
+    are dosages or genotype probabilities, ``path.bgen``, ``.sample``: BGEN v1.2 keeps each
+    probability in 8 bits, so a dosage moves by up to 1/255. A MatrixTable that has dosages but no
+    probabilities (``GP``) is written with those of least spread, g in [0, 1] as (1 − g, g, 0) and
+    g in [1, 2] as (0, 2 − g, g − 1): right for scans of dosages, wrong for calls and INFO.
+
+    Everybody and every variant is written, whatever was decided about them. Haploid calls count
+    double, those of women on X outside the pseudo-autosomal regions are errors and missing.
+
+    Parameters
+    ----------
+    genotypes : a :class:`Cohort`, or a MatrixTable as
+        :func:`gwasbone.cohort.matrix_source.cohort_from_mt` takes it.
+    path : of the files, without extension; a URL or a shared disk where Spark runs on a cluster.
+    overwrite : replace the files if they exist.
+
+    Returns
+    -------
+    The cohort backed by the new files, its people, variants, their columns and all decisions
+    about them as they were.
+
+    Raises
+    ------
+    InputError
+        Files of that name exist; IDs that a .fam cannot hold.
+    UsageError
+        The cohort is in block files already.
+
+    Examples
+    --------
+    >>> import gwasbone as gb
+    >>> cohort = gb.blocks.export(mt, "chr20")                        # doctest: +SKIP
+    """
+    cohort = genotypes if isinstance(genotypes, Cohort) else cohort_from_mt(genotypes)
+    if "file" in cohort.variants.table:
+        raise UsageError(
+            f"export: {cohort.source.describe()} is in block files already; use the cohort as it is"
+        )
+    prefix = str(path).removesuffix(".bed").removesuffix(".bgen")
+    mt = annotate_people(
+        cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist()),
+        cohort.people.table[["fid", "iid", "sex"]],
+    )
+    hard_calls = "dosage" not in mt.entry
+    suffixes = _PLINK if hard_calls else _BGEN
+    existing = [prefix + suffix for suffix in suffixes if is_file(prefix + suffix)]
+    if existing and not overwrite:
+        raise InputError(
+            f"{existing[0]}: exists already: choose another path or give overwrite=True"
+        )
+    with _whole(prefix, suffixes) as target:
+        if hard_calls:
+            _export_calls(mt, cohort.people.table, target)
+        else:
+            _export_probabilities(mt, cohort.people.table, target)
+    written = _read(prefix, cohort, hard_calls=hard_calls)
+    log.info("%s written to %s", cohort.source.describe(), written.source.describe())
+    return replace(
+        cohort, source=written.source, variants=_placed(cohort.variants, written.variants)
+    )
+
+
+def _read(prefix: str, cohort: Cohort, *, hard_calls: bool) -> Cohort:
+    people = cohort.people.table
+    same = bool((people.index == people["iid"]).all())
+    id_rule: IdRule = "iid" if same else "fid_iid"
+    if hard_calls:
+        return read_genotypes(bfile=prefix, build=cohort.build, id_rule=id_rule)
+    bgen, sample = (prefix + suffix for suffix in _BGEN)
+    return read_genotypes(bgen=bgen, sample=sample, build=cohort.build, id_rule=id_rule)
+
+
+@contextlib.contextmanager
+def _whole(prefix: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """A prefix to write files at, which get their names once all are complete.
+
+    The genotypes take theirs last, and an old file of that name goes first: whatever kills the
+    run, there is no set of files of which some are old. Files at URLs appear when they are
+    closed; a set that is not whole is refused on reading.
+    """
+    if is_url(prefix):
+        yield prefix
+        return
+    home = Path(prefix).absolute()
+    with contextlib.ExitStack() as stack:
+        paths = [Path(f"{home}{suffix}") for suffix in suffixes]
+        partial = [stack.enter_context(atomic_path(path)) for path in paths]
+        target = str(partial[0]).removesuffix(suffixes[0])
+        for path in partial:
+            # Hadoop writes checksums beside files of this machine
+            stack.callback(path.with_name(f".{path.name}.crc").unlink, missing_ok=True)
+        yield target
+        paths[0].unlink(missing_ok=True)
+
+
+def _export_calls(mt: Any, people: pd.DataFrame, target: str) -> None:
+    hl = hail()
+    blank = people["fid"].str.contains(r"\s") | people["iid"].str.contains(r"\s")
+    if blank.any():
+        raise InputError(
+            f"export: expected person and family IDs without blanks, got "
+            f"{people.index[blank][0]!r} (in all {int(blank.sum())}): rename them; a .fam is "
+            "separated by blanks"
+        )
+    haploid = mt.GT.ploidy == 1
+    wrong = haploid & (mt.sex == FEMALE) & mt.locus.in_x_nonpar()
+    second = hl.if_else(haploid, mt.GT[0], mt.GT[1])
+    mt = mt.select_entries(GT=hl.or_missing(~wrong, hl.call(mt.GT[0], second)))
+    hl.export_plink(
+        mt,
+        target,
+        fam_id=mt.fid,
+        ind_id=mt.iid,
+        is_female=hl.case().when(mt.sex == FEMALE, True).when(mt.sex == MALE, False).or_missing(),
+        varid=hl.or_else(mt.source_id, "."),
+    )
+
+
+def _export_probabilities(mt: Any, people: pd.DataFrame, target: str) -> None:
+    hl = hail()
+    if "GP" in mt.entry:
+        # a haploid call has two probabilities
+        GP = mt.GP.map(hl.float64)
+        GP = hl.if_else(hl.len(GP) == 2, [GP[0], 0.0, GP[1]], GP)
+    else:
+        log.warning(
+            "genotype probabilities are made from dosages: the .bgen is for scans of dosages, "
+            "not for calls or INFO"
+        )
+        g = mt.dosage
+        if "GT" in mt.entry:
+            g = hl.if_else(mt.GT.ploidy == 1, 2.0, 1.0) * g
+        GP = [hl.max(0.0, 1 - g), 1 - hl.abs(g - 1), hl.max(0.0, g - 1)]
+    mt = mt.select_entries(GP=GP)
+    hl.export_bgen(mt, target, gp=mt.GP, rsid=hl.or_else(mt.source_id, "."))
+    _write_sample(people, f"{target}.sample")
+
+
+def _write_sample(people: pd.DataFrame, path: str) -> None:
+    """Replace Hail's .sample by one with families and sex."""
+    rows = [f"{p.fid} {p.iid} 0 {p.sex}\n" for p in people[["fid", "iid", "sex"]].itertuples()]
+    import hailtop.fs
+
+    with hailtop.fs.open(path, "w") as handle:
+        handle.write("ID_1 ID_2 missing sex\n0 0 0 D\n" + "".join(rows))
+
+
+def _placed(old: MaskedTable, written: MaskedTable) -> MaskedTable:
+    """The variants as they were, with their places in the new files."""
+    places = written.table.drop(columns=[c for c in old.table if c not in VARIANT_KEY])
+    table = old.table.merge(places, on=VARIANT_KEY, how="left", validate="1:1")
+    table.index = old.table.index
+    return MaskedTable(old.noun, table, old.decisions)
