@@ -11,7 +11,7 @@ import pandas as pd
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.packed_rows import packed_rows
-from gwasbone.cohort.subsets import variant_names
+from gwasbone.cohort.subsets import short_names
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import X
 from gwasbone.progress import counted_progress
@@ -114,7 +114,7 @@ def clump(
             clumps += [(part[c.index], part[c.members], c.n_linked) for c in of_part]
     log_p = used["neg_log10_p"].to_numpy()
     clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
-    named = used.assign(variant=_names(cohort)[rows])
+    named = used.assign(variant=short_names(cohort.variants.table).to_numpy()[rows])
     table, members = _tables(named, clumps)
     return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
 
@@ -187,15 +187,6 @@ def _key(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
             "greater": np.where(straight, b, a),
         }
     )
-
-
-def _names(cohort: Cohort) -> np.ndarray:
-    """(variants,) the input's own ID where that is unique, else chr:pos:ref:alt."""
-    ids = cohort.variants.table["source_id"].astype(str)
-    own = ((ids != ".") & ~ids.duplicated(keep=False)).to_numpy()
-    names = ids.to_numpy(dtype=object)
-    names[~own] = variant_names(cohort.variants.table[~own]).to_numpy()
-    return names
 
 
 def _log_counts(scan: _Scan, n_absent: int, below: int) -> None:

@@ -10,15 +10,25 @@ ancestry in one sample do no harm (Manichaikul et al. 2010, Bioinformatics 26:28
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.blocks.prune import GenotypeRows
 from gwasbone.errors import UsageError
 
 _BLOCK = 1024
 # The three sums of a pair must stay exact in float32, the largest being 4 for each variant.
 _MOST_VARIANTS = 2**22
+
+
+class GenotypeRows(Protocol):
+    """Hard calls that give (variants, people) int8 for a slice of variants; -1 is missing."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice, /) -> Any: ...
 
 
 def king_kinship(genotypes: GenotypeRows) -> npt.NDArray[np.float64]:

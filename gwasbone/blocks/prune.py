@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -40,15 +40,6 @@ _SMALL = 2.0**-44
 _CALLS_TOGETHER = 4_000_000
 # A gap in the positions wider than the window parts a chromosome, but not into crumbs.
 _LEAST_PIECE = 1000
-
-
-class GenotypeRows(Protocol):
-    """Hard calls that give (variants, people) int8 for a slice of variants; -1 is missing."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: slice, /) -> Any: ...
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,15 @@ def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
     return found
 
 
+def short_names(variants: pd.DataFrame) -> pd.Series:
+    """(m,) the input's own ID where that is unique, else ``chr:pos:ref:alt``."""
+    ids = variants["source_id"].astype(str)
+    names = ids.astype(object)
+    other = ((ids == ".") | ids.duplicated(keep=False)).to_numpy()
+    names[other] = variant_names(variants[other])
+    return names
+
+
 def variant_names(table: pd.DataFrame) -> pd.Series:
     """(m,) ``chr:pos:ref:alt`` of a variant table, chromosomes as codes (23 = X)."""
     return (

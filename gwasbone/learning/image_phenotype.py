@@ -17,6 +17,7 @@ from scipy.special import expit, logit
 
 from gwasbone.errors import InputError
 from gwasbone.learning.cross_fit import CrossFit
+from gwasbone.stats.least_squares import dependent_columns
 from gwasbone.stats.logistic import fit_firth
 
 FloatArray = npt.NDArray[np.float64]
@@ -143,7 +144,8 @@ def stack_regions(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.Dat
     X, X_seen = _terms(held_out), _terms(in_training)
     for j in folds:
         fitted = (numbers != j) & ~np.isnan(y)
-        used = _independent(X[fitted])
+        # regions that are always absent together have one term for it
+        used = np.delete(np.arange(X.shape[1]), dependent_columns(X[fitted]))
         fit = fit_firth(X[fitted][:, used], y[fitted])
         stacked[numbers == j] = X[numbers == j][:, used] @ fit.log_odds
         seen[numbers != j] += X_seen[numbers != j][:, used] @ fit.log_odds
@@ -161,15 +163,6 @@ def _terms(log_odds: pd.DataFrame) -> FloatArray:
     values = log_odds.to_numpy(float)
     absent = np.isnan(values)
     return np.column_stack([np.ones(len(values)), np.where(absent, 0, values), absent])
-
-
-def _independent(X: FloatArray) -> list[int]:
-    """Columns none of which is a sum of earlier ones (regions that are always absent together)."""
-    used: list[int] = []
-    for column in range(X.shape[1]):
-        if np.linalg.matrix_rank(X[:, [*used, column]]) > len(used):
-            used.append(column)
-    return used
 
 
 def _log_odds(probability: FloatArray) -> FloatArray:

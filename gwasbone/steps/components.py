@@ -15,7 +15,7 @@ from gwasbone.cohort.ancestry import british_ancestry
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.prune import prune
 from gwasbone.cohort.relatedness import exclude_related, relatedness
-from gwasbone.cohort.subsets import variant_names
+from gwasbone.cohort.subsets import short_names
 from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.files import atomic_path
 from gwasbone.genome import AUTOSOMES
@@ -51,10 +51,8 @@ def write_pruned(pruned: pd.DataFrame, prefix: Path) -> None:
 
     A variant is named by the input's own ID where that is unique, else by chr:pos:ref:alt.
     """
-    ids = pruned["source_id"].astype(str)
-    own = (ids != ".") & ~ids.duplicated(keep=False)
     with atomic_path(Path(f"{prefix}.prune.in")) as temporary:
-        ids.where(own, variant_names(pruned)).to_csv(temporary, index=False, header=False)
+        short_names(pruned).to_csv(temporary, index=False, header=False)
 
 
 def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> None:
