@@ -260,7 +260,7 @@ class AssociationSection:
     method : linear or logistic (wgr is not built yet).
     test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, spa (with a
         saddlepoint p there), wald, lrt.
-    engine : hail (Hail's own methods), blocks (.bed files read directly, without a JVM) or auto
+    engine : hail (Hail's own methods), blocks (.bed and BGEN files read directly, no JVM) or auto
         (blocks where it can).
     binary_coding : what 0, 1, 2 or -9 of a case-control trait mean where that is not plain: 01
         (1 = case, -9 missing) or 12 (2 = case, 1 = control, 0 and -9 missing).

@@ -65,9 +65,9 @@ def associate(
     method : ``linear`` or ``logistic``.
     test : of ``logistic``: ``score`` (Firth's test where its p is below 0.05), ``firth``,
         ``spa`` (score tests with saddlepoint p where p is below 0.05), ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed files
-        directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes blocks
-        where it can, and the log says which.
+    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
+        BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
+        blocks where it can, and the log says which.
     threads : cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
@@ -159,11 +159,13 @@ def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str =
 
     possible = can_scan_blocks(cohort, design, test=test)
     if not possible and design.method == "logistic" and test == "spa":
-        raise NotBuiltError("test spa: built for .bed files only; use score, firth, wald or lrt")
+        raise NotBuiltError(
+            "test spa: built for .bed and BGEN files only; use score, firth, wald or lrt"
+        )
     if engine == "blocks" and not possible:
         raise NotBuiltError(
-            "engine blocks: built for linear, score, firth and spa scans of .bed files only; "
-            "use engine auto or hail"
+            "engine blocks: built for linear, score, firth and spa scans of .bed and BGEN files "
+            "only; use engine auto or hail"
         )
     return "blocks" if possible and engine != "hail" else "hail"
 

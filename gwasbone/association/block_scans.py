@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pandas as pd
@@ -10,6 +11,8 @@ import pandas as pd
 from gwasbone.association.blocks_linear import LinearScan
 from gwasbone.association.blocks_logistic import LogisticScan
 from gwasbone.association.design import Design
+from gwasbone.blocks.genotypes import GenotypeBlock, PackedBlock, PeopleLayout
+from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.packed_calls import PackedCalls
 from gwasbone.cohort.plink_files import BedSource
@@ -24,14 +27,29 @@ class BlockReader(Protocol):
     def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
         """Rows of a variant table in pieces of a size that a core handles at a time."""
 
-    def read(self, variants: pd.DataFrame) -> Any:
+    def read(self, variants: pd.DataFrame) -> GenotypeBlock:
         """The genotypes of such a piece, as the scans' kernels take them."""
+
+
+@dataclass(frozen=True)
+class PackedReader:
+    """Hard calls of .bed files as a :class:`BlockReader`."""
+
+    calls: PackedCalls
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """See :class:`BlockReader`."""
+        return self.calls.blocks(variants)
+
+    def read(self, variants: pd.DataFrame) -> PackedBlock:
+        """See :class:`BlockReader`."""
+        return PackedBlock.of(self.calls.read(variants), self.calls.everyone)
 
 
 class Scan(Protocol):
     """A kind of scan with everything about its people laid out."""
 
-    def block(self, genotypes: Any) -> Any:
+    def block(self, genotypes: GenotypeBlock) -> Any:
         """Results of a block of genotypes; called in several threads or processes."""
 
     def tables(self, variants: pd.DataFrame, results: list[Any]) -> dict[str, pd.DataFrame]:
@@ -39,9 +57,9 @@ class Scan(Protocol):
 
 
 def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
-    """Whether this engine has what a scan needs: hard calls in .bed files, and the test."""
+    """Whether this engine has what a scan needs: .bed or .bgen files, and the test."""
     has_test = design.method == "linear" or test in LOGISTIC_TESTS
-    return isinstance(cohort.source, BedSource) and has_test
+    return isinstance(cohort.source, (BedSource, BgenSource)) and has_test
 
 
 def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockReader, Scan]:
@@ -52,7 +70,17 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockRea
     InputError
         A logistic model of the covariates alone that has no maximum.
     """
-    calls = PackedCalls.of(cohort)
+    reader, layout = _reader(cohort)
     if design.method == "linear":
-        return calls, LinearScan(design, calls.columns)
-    return calls, LogisticScan(design, calls.columns, test=test)
+        return reader, LinearScan(design, layout)
+    return reader, LogisticScan(design, layout, test=test)
+
+
+def _reader(cohort: Cohort) -> tuple[BlockReader, PeopleLayout]:
+    if isinstance(cohort.source, BgenSource):
+        from gwasbone.cohort.dosage_reader import DosageReader
+
+        dosages = DosageReader.of(cohort)
+        return dosages, dosages.layout
+    calls = PackedCalls.of(cohort)
+    return PackedReader(calls), calls.columns

@@ -8,22 +8,22 @@ import pandas as pd
 from gwasbone.association.blocks_rows import counted, variant_columns
 from gwasbone.association.design import Design
 from gwasbone.association.rows import results_table, status_of
+from gwasbone.blocks.genotypes import GenotypeBlock, PeopleLayout
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
-from gwasbone.blocks.packed import PeopleColumns, Words
 from gwasbone.stats.pvalues import neg_log10_p_t
 
 
 class LinearScan:
     """Linear regression of every trait of a design."""
 
-    def __init__(self, design: Design, columns: PeopleColumns) -> None:
+    def __init__(self, design: Design, layout: PeopleLayout) -> None:
         self._design = design
         groups = [(group.people, group.X, group.Y) for group in design.groups]
-        self._prepared = linear_design(columns, groups)
+        self._prepared = linear_design(layout, groups)
 
-    def block(self, words: Words) -> list[GroupResult]:
+    def block(self, genotypes: GenotypeBlock) -> list[GroupResult]:
         """Results of each group of traits."""
-        return linear_block(words, self._prepared)
+        return linear_block(genotypes, self._prepared)
 
     def tables(
         self, variants: pd.DataFrame, results: list[list[GroupResult]]
@@ -33,7 +33,7 @@ class LinearScan:
         tables: dict[str, pd.DataFrame] = {}
         for g, group in enumerate(self._design.groups):
             parts = [block[g] for block in results]
-            statistics = counted([part.counts for part in parts])
+            statistics = counted(part.sums for part in parts)
             status = status_of(statistics, np.concatenate([p.unexplained for p in parts]))
             dof = float(len(group.X) - group.X.shape[1] - 1)
             for j, trait in enumerate(group.traits):

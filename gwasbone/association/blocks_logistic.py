@@ -17,17 +17,16 @@ from gwasbone.association.blocks_rows import counted, variant_columns
 from gwasbone.association.design import Design
 from gwasbone.association.null_model import fit_null_model
 from gwasbone.association.rows import results_table, status_of
+from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
 from gwasbone.blocks.logistic import (
     LogisticGroup,
     NullModel,
     ScoreResult,
-    dosages,
     firth_tests,
     logistic_design,
     score_block,
     spa_tests,
 )
-from gwasbone.blocks.packed import CallCounts, PeopleColumns, Words
 from gwasbone.stats.firth import SMALLEST_CHI2
 from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p, neg_log10_p_normal
 
@@ -41,7 +40,7 @@ REPEAT_BELOW_P = 0.05
 class GroupTests:
     """One group's results of a block, (m, q) each; ``test`` says how a number was found."""
 
-    counts: CallCounts
+    sums: GenotypeSums
     beta: FloatArray
     se: FloatArray
     statistic: FloatArray
@@ -62,7 +61,7 @@ class LogisticScan:
         A trait whose model of covariates alone has no maximum.
     """
 
-    def __init__(self, design: Design, columns: PeopleColumns, *, test: str) -> None:
+    def __init__(self, design: Design, layout: PeopleLayout, *, test: str) -> None:
         self._design, self._test = design, test
         groups = [
             (
@@ -75,22 +74,24 @@ class LogisticScan:
             )
             for group in design.groups
         ]
-        self._prepared = logistic_design(columns, groups)
+        self._prepared = logistic_design(layout, groups)
 
-    def block(self, words: Words) -> list[GroupTests]:
+    def block(self, genotypes: GenotypeBlock) -> list[GroupTests]:
         """Results of each group of traits."""
-        scores = score_block(words, self._prepared)
+        scores = score_block(genotypes, self._prepared)
         return [
-            self._group(words, group, result)
+            self._group(genotypes, group, result)
             for group, result in zip(self._prepared.groups, scores, strict=True)
         ]
 
-    def _group(self, words: Words, group: LogisticGroup, scores: ScoreResult) -> GroupTests:
-        statistics = counted([scores.counts])
+    def _group(
+        self, genotypes: GenotypeBlock, group: LogisticGroup, scores: ScoreResult
+    ) -> GroupTests:
+        statistics = counted([scores.sums])
         status = np.column_stack([status_of(statistics, share) for share in scores.unexplained.T])
         label = "firth" if self._test == "firth" else "score"
         tests = GroupTests(
-            scores.counts, scores.beta, scores.se, scores.z,
+            scores.sums, scores.beta, scores.se, scores.z,
             np.full(status.shape, label, dtype=object), status,
         )  # fmt: skip
         again = status == ""
@@ -98,7 +99,8 @@ class LogisticScan:
             again &= neg_log10_p_normal(scores.z) > -np.log10(REPEAT_BELOW_P)
         chosen = np.flatnonzero(again.any(axis=1))
         if chosen.size:
-            G = dosages(words[chosen], self._prepared, group)
+            layout = self._prepared.layout
+            G = alt_dosages(genotypes, chosen, layout, group.people, scores.sums)
             for j, null in enumerate(group.nulls):
                 wanted = again[chosen, j]
                 if wanted.any():
@@ -139,7 +141,7 @@ class LogisticScan:
         tables: dict[str, pd.DataFrame] = {}
         for g, group in enumerate(self._design.groups):
             parts = [block[g] for block in results]
-            statistics = counted([part.counts for part in parts])
+            statistics = counted(part.sums for part in parts)
             for j, trait in enumerate(group.traits):
                 beta, se, z, test, status = (
                     np.concatenate([getattr(part, name)[:, j] for part in parts])

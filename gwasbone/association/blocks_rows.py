@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.rows import RowStatistics
-from gwasbone.blocks.packed import CallCounts
-
-_GENOTYPES = ("het", "hom_alt", "hom_ref")
+from gwasbone.blocks.genotypes import GenotypeSums
 
 
 def variant_columns(variants: pd.DataFrame) -> pd.DataFrame:
@@ -27,16 +24,8 @@ def variant_columns(variants: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def counted(parts: Sequence[CallCounts]) -> RowStatistics:
-    """Statistics of variants whose calls were counted in parts, one after the other."""
-
-    def joined(name: str) -> npt.NDArray[np.float64]:
-        return np.concatenate([getattr(part, name) for part in parts]).astype(np.float64)
-
-    called, alt = joined("called"), joined("alt")
-    squares = joined("het") + 4 * joined("hom_alt")
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = alt / called
-        about_mean = squares - called * mean**2
-    most = np.maximum.reduce([joined(name) for name in _GENOTYPES])
-    return RowStatistics(called, mean, np.nan_to_num(about_mean), (called > 0) & (most == called))
+def counted(parts: Iterable[GenotypeSums]) -> RowStatistics:
+    """Statistics of variants that were summed in parts, one after the other."""
+    sums = GenotypeSums.joined(parts)
+    mean = np.where(sums.called > 0, sums.mean, np.nan)
+    return RowStatistics(sums.called, mean, sums.about_mean, sums.constant)

@@ -9,6 +9,7 @@ from gwasbone import session
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.blocks.ranges import absolute
 from gwasbone.blocks.spark import SparkExecutors
+from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import GwasboneError
 
@@ -16,8 +17,9 @@ log = logging.getLogger(__name__)
 
 ExecutorName = Literal["auto", "local", "spark"]
 
-#: What a scan imports on an executor.
+#: What a scan imports on an executor: the engine, and what reads each kind of file.
 _MODULES = ("gwasbone.association.blocks",)
+_READERS = {BgenSource: ("gwasbone.cohort.dosage_reader",)}
 
 
 def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None = None) -> Executor:
@@ -40,7 +42,7 @@ def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None =
     executors = SparkExecutors(session.hail().spark_context())
     files = [str(absolute(file)) for file in cohort.source.files]
     try:
-        executors.check(modules=_MODULES, files=files)
+        executors.check(modules=_MODULES + _READERS.get(type(cohort.source), ()), files=files)
     except GwasboneError as error:
         if name == "spark":
             raise

@@ -102,9 +102,9 @@ def left_align_matrix(mt: Any, fasta: Fasta) -> Any:
     moved = []
     for row in indels.collect():
         code = chromosome_code(row.locus.contig) or 0
-        old = (row.locus.position, *row.alleles)
-        new = left_align(*old, fasta.before(code, row.locus.position, WINDOW_BP))
-        if new != old:
+        position, (ref, alt) = int(row.locus.position), row.alleles
+        new = left_align(position, ref, alt, fasta.before(code, position, WINDOW_BP))
+        if new != (position, ref, alt):
             moved.append({"locus": row.locus, "alleles": row.alleles, "to": new})
     if not moved:
         return mt

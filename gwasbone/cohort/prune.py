@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.mapping import map_blocks
+from gwasbone.blocks.ranges import file_size
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.packed_rows import CohortRows, export_bed, packed_rows
 from gwasbone.cohort.regions import in_long_range_ld
@@ -215,7 +217,7 @@ class BedRows:
 
     def __init__(
         self,
-        beds: list[Path],
+        beds: Sequence[str | Path],
         file: npt.NDArray[np.integer],
         row: npt.NDArray[np.integer],
         *,
@@ -229,7 +231,7 @@ class BedRows:
             open_bed(
                 bed,
                 iid_count=n_total,
-                sid_count=(bed.stat().st_size - 3) // bytes_per_variant,
+                sid_count=(file_size(bed) - 3) // bytes_per_variant,
                 skip_format_check=True,
                 properties={},
             )

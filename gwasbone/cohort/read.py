@@ -28,7 +28,7 @@ def read_genotypes(
     ----------
     bfile : prefix of PLINK .bed, .bim, .fam; a glob or a comma-separated list for several (one
         per chromosome). The A1 allele of the .bim is ALT. Read in place, without Hail.
-    bgen : BGEN v1.2 file or glob, with ``sample``.
+    bgen : BGEN v1.2 file or glob, with ``sample``; 8 or 16 bits are read in place, without Hail.
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import MALE, Cohort
 from gwasbone.cohort.plink_files import BedSource
 from gwasbone.errors import UsageError
@@ -26,8 +27,9 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
 
     Parameters
     ----------
-    engine : ``blocks`` counts packed calls of .bed files, ``hail`` any source; ``auto`` takes
-        blocks where it can. Both give the same numbers.
+    engine : ``blocks`` counts calls of .bed or .bgen files, ``hail`` any source; ``auto`` takes
+        blocks where it can. Both give the same numbers. The call of a person whose genotypes are
+        probabilities is the most probable one.
 
     Returns
     -------
@@ -88,13 +90,13 @@ def variant_statistics(
 
 def _counter(cohort: Cohort, engine: Engine) -> ModuleType:
     """The module that counts; imported late, since Hail takes seconds."""
-    packed = isinstance(cohort.source, BedSource)
-    if engine == "blocks" and not packed:
+    in_blocks = isinstance(cohort.source, (BedSource, BgenSource))
+    if engine == "blocks" and not in_blocks:
         raise UsageError(
-            f"engine blocks counts calls of .bed files, the cohort is {cohort.source.describe()}: "
-            "use engine auto or hail"
+            "engine blocks counts calls of .bed and .bgen files, the cohort is "
+            f"{cohort.source.describe()}: use engine auto or hail"
         )
-    if packed and engine != "hail":
+    if in_blocks and engine != "hail":
         from gwasbone.cohort import statistics_blocks
 
         return statistics_blocks

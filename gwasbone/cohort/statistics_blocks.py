@@ -1,6 +1,10 @@
-"""Counts of calls per person and per variant from packed calls, without Hail."""
+"""Counts of calls and sums of dosages per person and per variant, without Hail."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -8,18 +12,131 @@ import pandas as pd
 
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words, count_calls, sum_over_variants
+from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import FEMALE, MALE, Cohort
 from gwasbone.cohort.packed_calls import PackedCalls
-from gwasbone.genome import AUTOSOMES
+from gwasbone.genome import AUTOSOMES, in_x_non_par
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.dosage_reader import DosageReader
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+#: Variants whose calls are held as float64 at a time.
+_TILE_VARIANTS = 64
+
+
+class CallBlocks(Protocol):
+    """Calls of a cohort's kept people as the files have them, a block of variants at a time."""
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """Rows of a variant table in pieces of a size that a core handles at a time."""
+
+    def read(self, variants: pd.DataFrame) -> Any:
+        """The calls of such a piece."""
+
+    def alleles(self, calls: Any) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """(m,) people called and copies of ALT, then the same of the men."""
+
+    def over_variants(self, calls: Any, weights: FloatArray) -> FloatArray:
+        """(6, n) sums of whether a person is called times weights (3, m), then of heterozygous."""
+
+
+@dataclass(frozen=True)
+class PackedCallBlocks:
+    """Of .bed files."""
+
+    calls: PackedCalls
+    n: int
+    n_men: int
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """See :class:`CallBlocks`."""
+        return self.calls.blocks(variants)
+
+    def read(self, variants: pd.DataFrame) -> Words:
+        """See :class:`CallBlocks`."""
+        return self.calls.read(variants)
+
+    def alleles(self, calls: Words) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """See :class:`CallBlocks`."""
+        everyone = count_calls(calls, self.calls.everyone, self.n)
+        men = count_calls(calls, self.calls.men, self.n_men)
+        counts = (everyone.called, everyone.alt, men.called, men.alt)
+        a, b, c, d = (count.astype(np.float64) for count in counts)
+        return a, b, c, d
+
+    def over_variants(self, calls: Words, weights: FloatArray) -> FloatArray:
+        """See :class:`CallBlocks`."""
+        return sum_over_variants(calls, weights)[:, self.calls.columns.slots]
+
+
+@dataclass(frozen=True)
+class ProbableCallBlocks:
+    """Of .bgen files: each person's most probable genotype."""
+
+    reader: DosageReader
+    is_man: BoolArray
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
+        """See :class:`CallBlocks`."""
+        return self.reader.blocks(variants)
+
+    def read(self, variants: pd.DataFrame) -> npt.NDArray[np.int8]:
+        """See :class:`CallBlocks`."""
+        return self.reader.read_calls(variants)
+
+    def alleles(
+        self, calls: npt.NDArray[np.int8]
+    ) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """See :class:`CallBlocks`."""
+        everyone = np.ones(len(self.is_man), dtype=bool)
+        (a, b), (c, d) = (
+            (_count(calls >= 0, who), _count(calls == 1, who) + 2 * _count(calls == 2, who))
+            for who in (everyone, self.is_man)
+        )
+        return a, b, c, d
+
+    def over_variants(self, calls: npt.NDArray[np.int8], weights: FloatArray) -> FloatArray:
+        """See :class:`CallBlocks`."""
+        sums = np.zeros((6, calls.shape[1]))
+        for top in range(0, len(calls), _TILE_VARIANTS):
+            rows = slice(top, top + _TILE_VARIANTS)
+            sums[:3] += weights[:, rows] @ (calls[rows] >= 0).astype(np.float64)
+            sums[3:] += weights[:, rows] @ (calls[rows] == 1).astype(np.float64)
+        return sums
+
+
+def _count(calls: BoolArray, people: BoolArray) -> FloatArray:
+    """(m,) people with a True."""
+    counts: FloatArray = np.count_nonzero(calls & people, axis=1).astype(np.float64)
+    return counts
+
+
+def _call_blocks(cohort: Cohort) -> CallBlocks:
+    is_man = cohort.people.kept_table()["sex"].to_numpy() == MALE
+    if isinstance(cohort.source, BgenSource):
+        from gwasbone.cohort.dosage_reader import DosageReader
+
+        return ProbableCallBlocks(DosageReader.of(cohort), is_man)
+    calls = PackedCalls.of(cohort, as_filed=True)
+    return PackedCallBlocks(calls, len(is_man), int(is_man.sum()))
 
 
 def count_variants(cohort: Cohort) -> pd.DataFrame:
     """Counts per variant; see :func:`gwasbone.cohort.statistics.variant_statistics`."""
+    count = _dosage_sums if isinstance(cohort.source, BgenSource) else _packed_counts
+    table = cohort.variants.kept_table()
+    raw = count(cohort, table)
+    return cohort.variants.table[["chromosome", "position_bp"]].join(raw)
+
+
+def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
     calls = PackedCalls.of(cohort)
     sex = cohort.people.kept_table()["sex"].to_numpy()
     women = calls.columns.mask(sex == FEMALE)
     n, n_men, n_women = len(sex), int((sex == MALE).sum()), int((sex == FEMALE).sum())
-    table = cohort.variants.kept_table()
 
     def count(block: pd.DataFrame) -> npt.NDArray[np.int64]:
         words, x = calls.read(block), calls.on_x(block)
@@ -32,34 +149,77 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
         ]
         return np.stack([everyone.called, men.called, everyone.alt, men.alt, *genotypes])
 
-    counted = np.hstack(list(map_blocks(count, calls.blocks(table)))) if len(table) else None
     names = ["n", "n_men", "alt_copies", "alt_men", "hom_ref", "het", "hom_alt"]
-    raw = pd.DataFrame(index=table.index, columns=names, dtype=float)
-    if counted is not None:
-        raw = pd.DataFrame(counted.T.astype(float), index=table.index, columns=names)
-    places = cohort.variants.table[["chromosome", "position_bp"]]
-    return places.join(raw)
+    return _counted(names, list(map_blocks(count, calls.blocks(table))), table.index)
+
+
+def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
+    from gwasbone.cohort.dosage_reader import DosageReader
+
+    reader = DosageReader.of(cohort)
+    sex = cohort.people.kept_table()["sex"].to_numpy()
+    n, is_woman = len(sex), sex == FEMALE
+    masks = {
+        who: (reader.layout.mask(people), int(people.sum()))
+        for who, people in (("all", np.ones(n, bool)), ("men", sex == MALE), ("women", is_woman))
+    }
+
+    def count(block: pd.DataFrame) -> FloatArray:
+        calls = np.empty((len(block), n), dtype=np.int8)
+        dosages = reader.read(block, calls=calls)
+        everyone, men, women = (
+            dosages.sums(*masks[who]).exchanged(dosages.swapped) for who in ("all", "men", "women")
+        )
+        x = _on_x(block, cohort.build)
+        counts_there = np.where(x[:, None], is_woman, True)
+        genotypes = [np.count_nonzero((calls == g) & counts_there, axis=1) for g in range(3)]
+        tested = [
+            np.where(x, getattr(women, name), getattr(everyone, name))
+            for name in ("called", "alleles", "squares")
+        ]
+        return np.stack(
+            [everyone.called, men.called, everyone.alleles, men.alleles, *genotypes, *tested]
+        )
+
+    names = ["n", "n_men", "alt_copies", "alt_men", "hom_ref", "het", "hom_alt"]
+    names += ["n_info", "sum_info", "squares_info"]
+    return _counted(names, list(map_blocks(count, reader.blocks(table))), table.index)
+
+
+def _counted(
+    names: list[str], parts: list[npt.NDArray[np.int64]] | list[FloatArray], index: pd.Index
+) -> pd.DataFrame:
+    """Counts of blocks, (len(names), m) each, as a table of all variants."""
+    if not parts:
+        return pd.DataFrame(index=index, columns=names, dtype=float)
+    return pd.DataFrame(np.hstack(parts).T.astype(float), index=index, columns=names)
+
+
+def _on_x(variants: pd.DataFrame, build: str) -> BoolArray:
+    """(m,) which variants lie on X outside the pseudo-autosomal regions."""
+    chromosome, position = variants["chromosome"], variants["position_bp"]
+    return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), build)
 
 
 def count_people(cohort: Cohort) -> pd.DataFrame:
     """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`."""
-    calls = PackedCalls.of(cohort, as_filed=True)
+    source = _call_blocks(cohort)
     people = cohort.people.kept_table()
-    n_men = int((people["sex"] == MALE).sum())
     table = cohort.variants.kept_table()
     autosomal = table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
-    x = calls.on_x(table)
+    x = _on_x(table, cohort.build)
 
-    def over(block: pd.DataFrame) -> npt.NDArray[np.float64]:
-        words, on_x = calls.read(block), calls.on_x(block)
-        varies, hom = _expected_homozygosity(words, calls, len(people), n_men, on_x)
+    def over(block: pd.DataFrame) -> FloatArray:
+        calls = source.read(block)
+        alleles = source.alleles(calls)
+        varies, hom = _expected_homozygosity(*alleles, on_x=_on_x(block, cohort.build))
         weights = np.stack([np.ones(len(block)), varies, varies * hom])
-        return sum_over_variants(words, weights)
+        return source.over_variants(calls, weights)
 
-    def totals(which: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    def totals(which: BoolArray) -> FloatArray:
         sums = np.zeros((6, len(people)))
-        for part in map_blocks(over, calls.blocks(table[which])):
-            sums += part[:, calls.columns.slots]
+        for part in map_blocks(over, source.blocks(table[which])):
+            sums += part
         return sums
 
     called, judged, expected, het, het_judged, _ = totals(autosomal)
@@ -84,12 +244,16 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
 
 
 def _expected_homozygosity(
-    words: Words, calls: PackedCalls, n: int, n_men: int, on_x: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    called: FloatArray,
+    alt: FloatArray,
+    called_men: FloatArray,
+    alt_men: FloatArray,
+    *,
+    on_x: BoolArray,
+) -> tuple[FloatArray, FloatArray]:
     """(m,) 1 where a variant varies, and the probability that somebody is homozygous there."""
-    everyone, men = count_calls(words, calls.everyone, n), count_calls(words, calls.men, n_men)
-    alleles = 2.0 * everyone.called - np.where(on_x, men.called, 0)
-    alt = everyone.alt - np.where(on_x, men.alt / 2, 0)
+    alleles = 2.0 * called - np.where(on_x, called_men, 0)
+    alt = alt - np.where(on_x, alt_men / 2, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         p = alt / alleles
         hom = 1 - 2 * p * (1 - p) * alleles / (alleles - 1)

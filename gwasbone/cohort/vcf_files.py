@@ -130,7 +130,8 @@ def read_header(path: Path) -> VcfHeader:
     if compression != "gzip" and _ends_early(path, compression):
         raise InputError(f"{path}: the file ends in the middle, it was cut short: copy it again")
     lengths: dict[str, int] = {}
-    formats, infos = set(), set()
+    formats: set[str] = set()
+    infos: set[str] = set()
     opener = open if compression == "none" else gzip.open
     try:
         with opener(path, "rt") as handle:

@@ -5,6 +5,7 @@ import pytest
 import statsmodels.api as sm
 from bed_reader import to_bed
 
+from gwasbone.blocks.genotypes import PackedBlock
 from gwasbone.blocks.linear import linear_block, linear_design
 from gwasbone.blocks.packed import PackedBed, PeopleColumns
 
@@ -27,11 +28,16 @@ def data(tmp_path_factory):
     return PackedBed(path, N), G.T.astype(float), X, Y
 
 
+def everyone(columns):
+    return columns.mask(np.ones(len(columns.slots), bool))
+
+
 def run(data, groups, positions=None):
     file, _, _, _ = data
     positions = np.arange(N) if positions is None else positions
     columns = PeopleColumns.of(positions, n_people=N)
-    return linear_block(file.rows(np.arange(M), columns), linear_design(columns, groups))
+    block = PackedBlock.of(file.rows(np.arange(M), columns), everyone(columns))
+    return linear_block(block, linear_design(columns, groups))
 
 
 def ols(g, X, y):
@@ -59,8 +65,10 @@ def test_equals_least_squares_in_groups_of_their_own_people(data):
                 got = result.beta[j, q], result.se[j, q], result.t[j, q]
                 np.testing.assert_allclose(got, (beta, se, t), rtol=2e-5, atol=1e-6)
             assert dof == people.sum() - X.shape[1] - 1
-        np.testing.assert_array_equal(result.counts.het, (G[:, people] == 1).sum(axis=1))
-        np.testing.assert_array_equal(result.counts.hom_alt, (G[:, people] == 2).sum(axis=1))
+        np.testing.assert_array_equal(result.sums.called, (G[:, people] >= 0).sum(axis=1))
+        np.testing.assert_array_equal(result.sums.alleles, np.nansum(G[:, people], axis=1))
+        np.testing.assert_array_equal(result.sums.squares, np.nansum(G[:, people] ** 2, axis=1))
+        assert np.flatnonzero(result.sums.constant).tolist() == [5, 7]
 
 
 def test_people_left_out_change_nothing_else(data):
@@ -72,7 +80,7 @@ def test_people_left_out_change_nothing_else(data):
     whole = run(data, [(inside, X[few], Y[few])])[0]
     alone = run(data, [(np.ones(len(few), bool), X[few], Y[few])], positions=few)[0]
     np.testing.assert_allclose(alone.t, whole.t, rtol=1e-6)
-    np.testing.assert_array_equal(alone.counts.alt, whole.counts.alt)
+    np.testing.assert_array_equal(alone.sums.alleles, whole.sums.alleles)
 
 
 def test_nearly_collinear_genotypes_are_exact(data, tmp_path):
@@ -86,5 +94,5 @@ def test_nearly_collinear_genotypes_are_exact(data, tmp_path):
     columns = PeopleColumns.of(np.arange(N), n_people=N)
     words = PackedBed(tmp_path / "b.bed", N).rows(np.array([0]), columns)
     design = linear_design(columns, [(np.ones(N, bool), X, y[:, None])])
-    result = linear_block(words, design)[0]
+    result = linear_block(PackedBlock.of(words, everyone(columns)), design)[0]
     assert 0 < result.unexplained[0] < 1e-5

@@ -6,6 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from bed_reader import to_bed
+from made_bgen import MadeVariant, write_bgen
 
 from gwasbone.cohort.bgen_files import read_header
 from gwasbone.cohort.read import read_genotypes
@@ -88,6 +89,115 @@ def test_another_layout_is_named(bgen):
     data[4 + length - 4] = 0b0101  # zlib, layout 1
     path.write_bytes(data)
     with pytest.raises(InputError, match="got layout 1"):
+        read(path)
+
+
+def two_people(*variants):
+    return [MadeVariant([[255, 0], [0, 255]], **v) for v in variants]
+
+
+def test_variants_of_several_files(tmp_path):
+    """Spellings of chromosomes, names and places; no Hail, every reason named."""
+    write_bgen(
+        tmp_path / "c1.bgen",
+        two_people(
+            {"chromosome": "chr7", "position": 20, "source_id": "rs7"},
+            {"chromosome": "07", "position": 10, "alleles": ("AT", "A"), "source_id": ""},
+            {"chromosome": "scaffold", "position": 5, "source_id": "."},
+            {"chromosome": "7", "position": 200_000_000, "source_id": "far"},
+        ),
+        ids_inside=True,
+    )
+    three = MadeVariant([[0] * 5] * 2, "8", 30, ("A", "C", "GTT"), "three")
+    more = two_people({"chromosome": "8", "position": 31, "source_id": "x", "alleles": ("A", "*")})
+    write_bgen(tmp_path / "c2.bgen", [three, *more], compression=2)
+    cohort = read_genotypes(
+        bgen=f"{tmp_path}/c*.bgen", sample=tmp_path / "c1.sample", build="GRCh37"
+    )
+    table = cohort.variants.table
+    assert table["chromosome"].tolist() == [0, 7, 7, 7, 8, 8]
+    assert table["position_bp"].tolist() == [5, 10, 20, 200_000_000, 30, 31]
+    assert table["ref"].tolist() == ["A", "AT", "A", "A", "A", "A"]
+    assert table["alt"].tolist() == ["G", "A", "G", "G", "C,GTT", "*"]
+    assert table["source_id"].tolist() == [".", ".", "rs7", "far", "three", "x"]
+    assert table["file"].tolist() == [0, 0, 0, 0, 1, 1]
+    assert cohort.variants.reasons().tolist() == [
+        "unknown_chromosome", "", "", "position_outside_chromosome", "multiallelic",
+        "symbolic_allele",
+    ]  # fmt: skip
+    with pytest.raises(InputError, match="every variant has two alleles, 1 variants have others"):
+        _ = cohort.mt
+
+
+def test_the_same_people_in_another_order(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}), ids=["p", "q"], ids_inside=True)
+    sample = path.with_suffix(".sample")
+    assert read(path).people.table.index.tolist() == ["p", "q"]
+    lines = sample.read_text().splitlines()
+    sample.write_text("\n".join([*lines[:2], lines[3], lines[2]]) + "\n")
+    with pytest.raises(InputError, match=r"the same order, got p instead of q as number 1"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("variant", "message"),
+    [
+        (MadeVariant([[1, 2], [3, 4]], bits=12), "8 or 16 bits, got 12"),
+        (MadeVariant([[1, 2, 3], [4, 5, 6]], copies=[3, 3]), "one or two copies"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_at_once(tmp_path, variant, message):
+    path = write_bgen(tmp_path / "a.bgen", [variant])
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+@pytest.mark.hail
+@pytest.mark.parametrize(
+    "variant",
+    [
+        MadeVariant([[1, 2], [3, 4]], bits=16),
+        MadeVariant([[1, 2], [3, 4]], phased=1),
+        MadeVariant([[1], [3, 4]], copies=[1, 2]),
+    ],
+)
+def test_what_hail_cannot_read_is_named(tmp_path, hail_session, variant):
+    cohort = read(write_bgen(tmp_path / "a.bgen", [variant]))
+    with pytest.raises(InputError, match=r"Hail reads unphased.*use engine blocks"):
+        _ = cohort.mt
+
+
+@pytest.mark.parametrize("lost", [1, 9, 20, 35, 60])
+def test_cut_short_without_any_program(tmp_path, lost):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}, {"position": 1001, "source_id": "b"}))
+    path.write_bytes(path.read_bytes()[:-lost])
+    with pytest.raises(InputError, match=r"ends inside variant \d of 2"):
+        read(path)
+
+
+@pytest.mark.parametrize("at", [24, 40])
+def test_ids_that_are_not_whole(tmp_path, at):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}), ids=["p" * 9, "q" * 9], ids_inside=True)
+    data = bytearray(path.read_bytes())
+    data[at + 8] = 250
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"IDs of 2 people in the file, they are not whole"):
+        read(path)
+
+
+def test_names_that_are_no_text(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({"source_id": "rsX"}))
+    path.write_bytes(path.read_bytes().replace(b"rsX", b"r\xffX"))
+    with pytest.raises(InputError, match="as text, found other bytes"):
+        read(path)
+
+
+def test_another_compression(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}))
+    data = bytearray(path.read_bytes())
+    data[20] |= 3
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="got compression 3"):
         read(path)
 
 
