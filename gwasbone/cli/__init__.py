@@ -21,6 +21,8 @@ COMMANDS = {
     "demo": ("gwasbone.cli.demo", "Simulate a small study and run all of it."),
     "simulate": ("gwasbone.cli.simulate", "Simulate genotypes and phenotypes with known truth."),
     "images": ("gwasbone.cli.images", "Bring DICOM files of bone scans to a cache of arrays."),
+    "train": ("gwasbone.cli.train", "Train networks on bone images: cnn_prob, out of fold."),
+    "predict": ("gwasbone.cli.predict", "Apply trained networks to new images."),
     "phenotypes": (
         "gwasbone.cli.phenotypes",
         "Cases and bone measurements from a biobank's table.",
@@ -40,7 +42,7 @@ COMMANDS = {
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-train predict compare munge meta h2 rg mr pleiotropy coloc
+compare munge meta h2 rg mr pleiotropy coloc
 mediate plot report
 """
 NOT_BUILT = frozenset(_LATER.split())
@@ -48,7 +50,7 @@ NOT_BUILT = frozenset(_LATER.split())
 _EPILOG = """
 \b
 Example:
-  gwasbone demo demo && cd demo && gwasbone assoc --pheno bmd_spine
+  gwasbone demo demo && cd demo && gwasbone assoc --pheno cnn_prob
 """
 
 

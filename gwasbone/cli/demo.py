@@ -10,7 +10,7 @@ import click
 
 
 @click.command(
-    epilog="\b\nExample:\n  gwasbone demo demo && cd demo && gwasbone assoc --pheno bmd_spine"
+    epilog="\b\nExample:\n  gwasbone demo demo && cd demo && gwasbone assoc --pheno cnn_prob"
 )
 @click.argument("folder", type=click.Path(path_type=Path), default="demo")
 @click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
@@ -42,4 +42,4 @@ def command(folder: Path, **options: Any) -> None:
     click.echo(f"\ndone in {time.monotonic() - started:.0f} s; the pages:")
     for page in sorted(config.output.glob("*/*.html")):
         click.echo(f"  {page}")
-    click.echo(f"\nnext: cd {folder} && gwasbone assoc --pheno bmd_spine")
+    click.echo(f"\nnext: cd {folder} && gwasbone assoc --pheno cnn_prob")

@@ -82,6 +82,7 @@ def command(**options: Any) -> None:
     from gwasbone.phenotypes.table import expand_names
     from gwasbone.progress import counted_progress
     from gwasbone.steps import train as step
+    from gwasbone.steps.train_inputs import LEFT_OUT
 
     regions = expand_names(options["regions"])
     augment = _augment(options["augment"])
@@ -108,11 +109,11 @@ def command(**options: Any) -> None:
                 validation_share=options["validation_share"], force=options["force"],
                 progress=progress,
             )  # fmt: skip
-        step.write_training(trained, context.out)
+        step.write_training(trained, context.out, models=models)
         for line in step.summary(trained):
             click.echo(line)
         for reason, count in trained.left_out["reason"].value_counts().items():
-            click.echo(f"{count:,} people {step.LEFT_OUT[str(reason)]} ({reason})")
+            click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         out = context.out
         click.echo(
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "

@@ -21,9 +21,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.phenotypes.table import listing
 
 #: A column of whole numbers with at most this many different ones is a category.
 MOST_LEVELS = 12
+#: Text with more different values (dates, free text) would name people rather than describe them.
+MOST_WORDS = 200
 
 _FIELD = re.compile(r"(?:p|f\.|x)?(?P<field>\d{2,6})(?:[-_.].*)?")
 
@@ -94,7 +97,7 @@ class EncodedTable:
     ----------
     inputs : column -> (N,) standardised float64 with NaN for missing, or levels from 0 with −1.
     numeric : the columns that are numbers; categorical : column -> number of levels.
-    dropped : columns without two different values.
+    dropped : columns without two different values, and text with more than ``MOST_WORDS``.
     """
 
     inputs: Mapping[str, npt.NDArray[np.generic]]
@@ -107,18 +110,22 @@ def encode_table(
     table: pd.DataFrame,
     *,
     categorical: Sequence[str] = (),
+    unchecked: Sequence[str] = (),
     rules: InputRules | None = None,
     most_levels: int = MOST_LEVELS,
 ) -> EncodedTable:
     """Columns as inputs.
 
     Text, and whole numbers with few different values, are categories; other numbers are
-    standardised over all rows. Columns that do not vary are dropped, and named.
+    standardised over all rows. Columns that do not vary, or are text with very many values, are
+    dropped, and named.
 
     Parameters
     ----------
     table : (N,) rows; every column is an input.
     categorical : columns that are categories however many values they have.
+    unchecked : columns that the rules are not asked about, such as the weight that every model
+        takes out.
     rules : which columns are refused or warned of; the package's own by default.
 
     Raises
@@ -133,12 +140,16 @@ def encode_table(
     """
     rules = InputRules.read() if rules is None else rules
     names = [str(name) for name in table.columns]
-    _refuse(names, rules)
+    checked = [name for name in names if name not in unchecked]
+    refuse_bone(checked, rules)
+    _warn_of_heritable(checked, rules)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
     numeric, levels, dropped = [], {}, []
     for name in names:
         column = table[name]
-        if column.nunique() < 2:
+        n_values = column.nunique()
+        is_text = not pd.api.types.is_numeric_dtype(column)
+        if n_values < 2 or (is_text and n_values > MOST_WORDS and name not in categorical):
             dropped.append(name)
             continue
         if name in categorical or _is_category(column, most_levels):
@@ -160,18 +171,25 @@ def _is_category(column: pd.Series, most_levels: int) -> bool:
     return len(values) <= most_levels and bool((values % 1 == 0).all())
 
 
-def _refuse(names: Iterable[str], rules: InputRules) -> None:
-    bone, heritable = [], []
-    for name in names:
-        if (meaning := rules.meaning(name, rules.refused)) is not None:
-            bone.append(f"{name} ({meaning})")
-        elif (meaning := rules.meaning(name, rules.heritable)) is not None:
-            heritable.append(f"{name} ({meaning})")
+def refuse_bone(names: Iterable[str], rules: InputRules) -> None:
+    """Raise where a column is measured bone; all such columns are named.
+
+    Raises
+    ------
+    InputError
+    """
+    meanings = {name: rules.meaning(name, rules.refused) for name in names}
+    bone = [f"{name} ({meaning})" for name, meaning in meanings.items() if meaning is not None]
     if bone:
         raise InputError(
-            f"inputs: expected no measurement of bone among them, got {', '.join(bone)}: "
+            f"inputs: expected no measurement of bone among them, got {listing(bone)}: "
             "leave these columns out"
         )
+
+
+def _warn_of_heritable(names: Iterable[str], rules: InputRules) -> None:
+    meanings = {name: rules.meaning(name, rules.heritable) for name in names}
+    heritable = [f"{name} ({meaning})" for name, meaning in meanings.items() if meaning is not None]
     if heritable:
         warnings.warn(
             f"genes influence {', '.join(heritable)}: effects on the residual can be biased for "

@@ -4,7 +4,7 @@ them; what they leave are the residual phenotypes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.cross_fit import CrossFit, cross_fit
-from gwasbone.learning.folds import PersonFolds
+from gwasbone.learning.folds import Fold, PersonFolds
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan
 from gwasbone.learning.questionnaire import EncodedTable
 
@@ -25,15 +25,31 @@ HEAD = "traits"
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """Size of the transformer; the defaults are those of Eriksson & Nakamori 2025, §2.4.
+
+    Parameters
+    ----------
+    hidden, layers, attention_heads, dropout : see
+        :class:`gwasbone.learning.networks.TableNetwork`.
+    """
+
+    hidden: int = 128
+    layers: int = 4
+    attention_heads: int = 8
+    dropout: float = 0.1
+
+
+@dataclass(frozen=True)
 class TraitPredictions:
     """Predictions of N assessments in the traits' own units.
 
     Parameters
     ----------
-    held_out : N × traits, by the model of the person's own fold.
+    held_out : N × traits, by the model of the person's own fold; NaN after a refit.
     in_training : N × traits, mean over the models that were fitted to the row.
     r2, r2_seen : per trait, share of variance explained out of fold, and of rows seen.
-    fit : the models.
+    fit : the models; refit : whether it is one model of everybody.
     """
 
     held_out: pd.DataFrame
@@ -41,6 +57,20 @@ class TraitPredictions:
     r2: pd.Series
     r2_seen: pd.Series
     fit: CrossFit
+    refit: bool = False
+
+    @property
+    def predictions(self) -> pd.DataFrame:
+        """What residuals are taken from: out of fold, or in sample after a refit."""
+        return self.in_training if self.refit else self.held_out
+
+
+class _Everybody(PersonFolds):
+    """One fold in which nobody is held out."""
+
+    def __iter__(self) -> Iterator[Fold]:
+        everybody = np.arange(len(self.fold))
+        yield Fold(0, everybody, everybody, everybody[:0])
 
 
 def predict_traits(
@@ -52,10 +82,7 @@ def predict_traits(
     folder: Path,
     data_hash: str,
     plan: TrainingPlan,
-    hidden: int = 128,
-    layers: int = 4,
-    attention_heads: int = 8,
-    dropout: float = 0.1,
+    encoder: Encoder | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> TraitPredictions:
     """Fit one network of all traits per fold, and predict everybody.
@@ -64,7 +91,6 @@ def predict_traits(
     ----------
     encoded : N rows of inputs. traits : N × traits, NaN where not measured.
     folder, data_hash, on_epoch : see :func:`gwasbone.learning.cross_fit.cross_fit`.
-    hidden, layers, attention_heads, dropout : of the encoder.
 
     Raises
     ------
@@ -76,14 +102,15 @@ def predict_traits(
     flat = [str(t) for t, s in zip(traits.columns, spread, strict=True) if not s > 0]
     if flat:
         raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
+    encoder = Encoder() if encoder is None else encoder
     network = TableNetwork(
         heads=(Head(HEAD, "regression", Y.shape[1]),),
         numeric=encoded.numeric,
         categorical=dict(encoded.categorical),
-        hidden=hidden,
-        layers=layers,
-        attention_heads=attention_heads,
-        dropout=dropout,
+        hidden=encoder.hidden,
+        layers=encoder.layers,
+        attention_heads=encoder.attention_heads,
+        dropout=encoder.dropout,
     )
     fit = cross_fit(
         backend, network, plan, encoded.inputs, {HEAD: (Y - centre) / spread}, folds,
@@ -99,12 +126,24 @@ def predict_traits(
         r2=explained(traits, held_out),
         r2_seen=explained(traits, seen),
         fit=fit,
+        refit=isinstance(folds, _Everybody),
     )
 
 
+def everybody(n: int) -> PersonFolds:
+    """In place of folds: one model that is fitted to all n rows, as the paper's last one.
+
+    Whoever it predicts it has seen, and when it stops is decided by the same rows.
+    """
+    return _Everybody(np.full(n, -1, dtype=np.intp), np.ones((1, n), dtype=bool))
+
+
 def explained(traits: pd.DataFrame, predictions: pd.DataFrame) -> pd.Series:
-    """1 − Σ(y − ŷ)² / Σ(y − ȳ)² per trait, over rows that have both; below 0 is possible."""
+    """1 − Σ(y − ŷ)² / Σ(y − ȳ)² per trait, over rows that have both; below 0 is possible.
+
+    NaN for a trait without such rows.
+    """
     known = traits.notna() & predictions.notna()
     y = traits.where(known)
-    left = ((y - predictions) ** 2).sum()
-    return 1 - left / ((y - y.mean()) ** 2).sum()
+    left = ((y - predictions) ** 2).sum(min_count=1)
+    return 1 - left / ((y - y.mean()) ** 2).sum(min_count=1)

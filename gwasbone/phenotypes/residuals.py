@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from gwasbone.errors import GwasboneWarning, InputError, NotBuiltError, UsageError
+from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.confounders import (
     AGE,
     SEX,
@@ -27,9 +27,10 @@ from gwasbone.phenotypes.confounders import (
     confounders_of,
 )
 from gwasbone.phenotypes.deepnull import assign_folds
+from gwasbone.phenotypes.fitted_trait import TraitModel, UnfitError
 from gwasbone.phenotypes.leftover import leftover_confounding
 from gwasbone.phenotypes.table import numbers
-from gwasbone.phenotypes.trait_models import TraitModel, UnfitError, fit_boosted, fit_linear
+from gwasbone.phenotypes.trait_models import fit_boosted, fit_linear, take_prediction
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ResidualPhenotypes:
     confounding : what is left: ``trait`` and the columns of
         :func:`gwasbone.phenotypes.leftover.leftover_confounding`.
     sexes : spellings of sex in the source; ``covariates["sex"]`` numbers them.
-    folds : for ``deepnull``, the fold of each person; seed : of the folds and the trees.
+    folds : of a prediction out of fold, the fold of each person; seed : of folds and models.
     """
 
     residuals: pd.DataFrame
@@ -70,6 +71,11 @@ class ResidualPhenotypes:
     sexes: tuple[str, ...]
     folds: pd.Series | None = None
     seed: int | None = None
+
+    @property
+    def model(self) -> str:
+        """``linear``, ``nonlinear``, ``deepnull`` or ``transformer``."""
+        return self.models[0].model
 
     @property
     def fitted(self) -> tuple[str, ...]:
@@ -97,6 +103,8 @@ def residual_phenotypes(
     - ``deepnull``: boosted trees of sex, age, weight and ``covariates``, each person predicted
       by a model that has not seen any of their assessments.
 
+    ``transformer`` is made by :func:`gwasbone.learning.residuals.transformer_residuals`.
+
     Parameters
     ----------
     assessments : one row per person and visit, indexed by person (or person and instance), with
@@ -110,9 +118,7 @@ def residual_phenotypes(
     InputError
         A column is missing or holds text; no trait at all could be fitted.
     UsageError
-        An unknown model; ``covariates`` with another model than ``deepnull``.
-    NotBuiltError
-        ``transformer``.
+        A model that is not fitted here; ``covariates`` with another model than ``deepnull``.
 
     Warns
     -----
@@ -126,7 +132,10 @@ def residual_phenotypes(
     >>> made.residuals["bmd_total"], made.models[0].formula  # doctest: +SKIP
     """
     if model == "transformer":
-        raise NotBuiltError("--model transformer: not built yet in this version")
+        raise UsageError(
+            "the transformer needs a questionnaire and a deep-learning backend: use "
+            "gwasbone.learning.residuals.transformer_residuals"
+        )
     if model not in get_args(ResidualModel):
         known = ", ".join(get_args(ResidualModel))
         raise UsageError(f"expected a model of {known}, got {model}")
@@ -144,7 +153,68 @@ def residual_phenotypes(
         fits = [_fitted(name, y, found, model, folds, seed) for name, y in values.items()]
         if all(fit.status for fit in fits):
             raise InputError(f"no trait could be fitted; {fits[0].trait}: {fits[0].message}")
-        return _gathered(found, fits, folds, seed)
+        if folds is None:
+            return _gathered(found, fits, None, None)
+        of_people = pd.Series(folds, index=pd.Index(found.people, name="person"), name="fold")
+        return _gathered(found, fits, of_people, seed)
+
+
+def residuals_of_predictions(
+    assessments: pd.DataFrame,
+    predictions: pd.DataFrame,
+    r2_steps: pd.DataFrame,
+    *,
+    model: str,
+    estimator: str,
+    predictors: str,
+    folds: pd.Series | None = None,
+    seed: int | None = None,
+) -> ResidualPhenotypes:
+    """Residual phenotypes of predictions that were made elsewhere.
+
+    Parameters
+    ----------
+    assessments : as of :func:`residual_phenotypes`; the traits among its columns.
+    predictions : the same rows × traits; NaN where there is none, and the row does not count.
+    r2_steps : traits × (``seen``, and ``out of fold`` where it is): share of variance explained.
+    model, estimator : see :class:`gwasbone.phenotypes.fitted_trait.TraitModel`.
+    predictors : what predictions are made of, as in ``f(sex, age, weight)``.
+    folds : by person in the order of the table, in which fold they were held out, missing where
+        in none; seed : of folds and models.
+
+    Raises
+    ------
+    InputError
+        Other rows than those of the assessments, a missing column, no trait has a prediction.
+
+    Warns
+    -----
+    ResidualWarning
+        A trait without a prediction, or a constant one.
+    """
+    if not predictions.index.equals(assessments.index):
+        raise InputError(
+            f"expected predictions for the {len(assessments):,} rows of assessments in their "
+            f"order, got {len(predictions):,} rows of others"
+        )
+    found = confounders_of(assessments)
+    values = _trait_columns(assessments, [str(n) for n in predictions.columns], _NOT_TRAITS)
+    steps, fits = [str(step) for step in r2_steps.columns], []
+    for name, y in values.items():
+        try:
+            fit = take_prediction(
+                name, y, predictions[name].to_numpy(np.float64), found,
+                model=model, estimator=estimator, formula=f"{name} ~ f({predictors})",
+                r2_steps=dict(zip(steps, r2_steps.loc[name].to_numpy(float), strict=True)),
+            )  # fmt: skip
+        except UnfitError as fault:
+            _warn(f"trait {name} has no residual: {fault}")
+            fit = TraitModel(name, model, status=fault.status, message=str(fault))
+        log.info("%s", fit.describe() if not fit.status else f"{name}: {fit.status}")
+        fits.append(fit)
+    if all(fit.status for fit in fits):
+        raise InputError(f"no trait has a residual; {fits[0].trait}: {fits[0].message}")
+    return _gathered(found, fits, folds, seed)
 
 
 def _fitted(
@@ -167,6 +237,19 @@ def _fitted(
         return TraitModel(name, model, status=fault.status, message=str(fault))
     log.info("%s", fit.describe())
     return fit
+
+
+def measured_traits(assessments: pd.DataFrame, traits: Sequence[str] | None = None) -> list[str]:
+    """Names of the traits of a table of assessments; see :func:`residual_phenotypes`.
+
+    Raises
+    ------
+    InputError
+        A column is missing or holds text, or there is none.
+    UsageError
+        Sex, age or weight as a trait.
+    """
+    return list(_trait_columns(assessments, traits, _NOT_TRAITS))
 
 
 def confounding_left(result: ResidualPhenotypes, *, p_threshold: float = 0.05) -> pd.DataFrame:
@@ -208,8 +291,8 @@ def _trait_columns(
 def _gathered(
     found: Confounders,
     fits: Sequence[TraitModel],
-    folds: npt.NDArray[np.intp] | None,
-    seed: int,
+    folds: pd.Series | None,
+    seed: int | None,
 ) -> ResidualPhenotypes:
     people = pd.Index(found.people, name="person")
     means = found.person_means(
@@ -241,8 +324,8 @@ def _gathered(
         models=tuple(fits),
         confounding=pd.concat(tests, ignore_index=True),
         sexes=found.sexes,
-        folds=None if folds is None else pd.Series(folds, index=people, name="fold"),
-        seed=seed if folds is not None else None,
+        folds=folds,
+        seed=seed,
     )
 
 

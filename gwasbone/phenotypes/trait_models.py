@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.errors import GwasboneError
 from gwasbone.phenotypes.confounders import Confounders, LinearModel, ModelMatrix, model_matrix
 from gwasbone.phenotypes.deepnull import predict_out_of_fold
+from gwasbone.phenotypes.fitted_trait import (
+    Coefficients,
+    Counts,
+    PersonMeans,
+    TraitModel,
+    UnfitError,
+)
 from gwasbone.stats.least_squares import dependent_columns, least_squares
-from gwasbone.stats.pvalues import neg_log10_p_t
 from gwasbone.stats.random_intercept import random_intercept_reml
 
 FloatArray = npt.NDArray[np.float64]
@@ -20,116 +25,6 @@ BoolArray = npt.NDArray[np.bool_]
 
 #: Boosted trees are not asked to learn from fewer people.
 _LEAST_PEOPLE = 100
-
-
-class UnfitError(GwasboneError):
-    """A trait that cannot be fitted; ``status`` names why."""
-
-    def __init__(self, status: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-@dataclass(frozen=True)
-class Coefficients:
-    """Fixed effects: (k,) each, t statistics on ``dof`` degrees of freedom (``inf``: normal)."""
-
-    terms: tuple[str, ...]
-    beta: FloatArray
-    se: FloatArray
-    dof: float
-
-    @property
-    def statistic(self) -> FloatArray:
-        return self.beta / self.se
-
-    @property
-    def neg_log10_p(self) -> FloatArray:
-        return neg_log10_p_t(self.statistic, self.dof)
-
-
-@dataclass(frozen=True)
-class Counts:
-    """People and assessments used, and people with two assessments or more."""
-
-    people: int
-    assessments: int
-    repeated: int
-
-
-@dataclass(frozen=True)
-class PersonMeans:
-    """Means over the assessments used of each person of the table; NaN where there is none.
-
-    Parameters
-    ----------
-    residual : (p,) the phenotype. prediction : (p,) what was subtracted.
-    X : (p, k) the model's columns (for ``deepnull`` the intercept). age, weight : (p,).
-    """
-
-    residual: FloatArray
-    prediction: FloatArray
-    X: FloatArray
-    age: FloatArray
-    weight: FloatArray
-
-
-@dataclass(frozen=True)
-class TraitModel:
-    """A trait's model, and its residual per person.
-
-    Parameters
-    ----------
-    trait : its column. model : ``linear``, ``nonlinear`` or ``deepnull``.
-    people : the residual and its companions, per person; None where there is no fit.
-    status, message : empty; else why there is no fit (``all_missing``, ``constant``,
-        ``too_few``, ``rank_deficient``, ``no_convergence``) and what to do.
-    estimator : ``reml``, ``least_squares``, ``least_squares_person_means`` or
-        ``boosted_trees_out_of_fold``.
-    formula : as R writes it.
-    counts : people and assessments used.
-    coefficients : None for ``deepnull``.
-    r2_steps : share of variance that the fixed effects of nested models explain, by their last
-        step. For ``reml`` var(Xβ̂)/(var(Xβ̂) + σ²_person + σ²_residual) (Nakagawa & Schielzeth
-        2013, Methods Ecol Evol 4:133); for ``deepnull`` of rows ``seen`` in fitting, and then
-        ``out of fold``.
-    sigma2_person, sigma2_residual : variances between and within people; the first is 0 without
-        a random intercept.
-    log_likelihood : restricted, as lme4 and R's ``logLik(lm, REML = TRUE)`` give it.
-    boundary : the best variance between people is 0.
-    """
-
-    trait: str
-    model: str
-    people: PersonMeans | None = None
-    status: str = ""
-    message: str = ""
-    estimator: str = ""
-    formula: str = ""
-    counts: Counts = Counts(0, 0, 0)
-    coefficients: Coefficients | None = None
-    r2_steps: Mapping[str, float] = field(default_factory=dict)
-    sigma2_person: float = float("nan")
-    sigma2_residual: float = float("nan")
-    log_likelihood: float = float("nan")
-    boundary: bool = False
-
-    @property
-    def r2(self) -> float:
-        """Share of variance that the whole model explains (``deepnull``: out of fold)."""
-        return list(self.r2_steps.values())[-1] if self.r2_steps else float("nan")
-
-    def describe(self) -> str:
-        """The model in one line, for a log."""
-        note = "; the variance between people is 0" if self.boundary else ""
-        if self.model == "nonlinear" and self.estimator == "least_squares":
-            note = "; nobody has two assessments, so there is no intercept for each"
-        return (
-            f"{self.formula} by {self.estimator}, {self.counts.assessments:,} assessments of "
-            f"{self.counts.people:,} people ({self.counts.repeated:,} with two or more), "
-            f"R2 {self.r2:.3f}"
-            f"{note}"
-        )
 
 
 def fit_linear(
@@ -217,15 +112,65 @@ def fit_boosted(
     prediction = np.full(len(y), np.nan)
     prediction[rows] = found.prediction
     names = ", ".join(["sex", "age", "weight", *confounders.other_names])
+    return _of_prediction(
+        trait, y, prediction, confounders, rows, model="deepnull",
+        estimator="boosted_trees_out_of_fold", formula=f"{trait} ~ f({names})",
+        r2_steps={"seen": found.r2_seen, "out of fold": found.r2},
+    )  # fmt: skip
+
+
+def take_prediction(
+    trait: str,
+    y: FloatArray,
+    prediction: FloatArray,
+    confounders: Confounders,
+    *,
+    model: str,
+    estimator: str,
+    formula: str,
+    r2_steps: Mapping[str, float],
+) -> TraitModel:
+    """The residual of a prediction that was made elsewhere.
+
+    Parameters
+    ----------
+    y, prediction : (n,) in the rows of ``confounders``; NaN missing. Rows with both, sex, age
+        and weight count.
+    model, estimator, formula, r2_steps : see :class:`TraitModel`.
+
+    Raises
+    ------
+    UnfitError
+        No complete row, or a constant trait.
+    """
+    rows = _usable(np.where(np.isnan(prediction), np.nan, y), confounders)
+    return _of_prediction(
+        trait, y, prediction, confounders, rows,
+        model=model, estimator=estimator, formula=formula, r2_steps=r2_steps,
+    )  # fmt: skip
+
+
+def _of_prediction(
+    trait: str,
+    y: FloatArray,
+    prediction: FloatArray,
+    confounders: Confounders,
+    rows: BoolArray,
+    *,
+    model: str,
+    estimator: str,
+    formula: str,
+    r2_steps: Mapping[str, float],
+) -> TraitModel:
     return TraitModel(
         trait=trait,
-        model="deepnull",
+        model=model,
         people=_person_means(y, prediction, np.ones((len(y), 1)), confounders, rows),
-        estimator="boosted_trees_out_of_fold",
-        formula=f"{trait} ~ f({names})",
-        counts=counts,
-        r2_steps={"seen": found.r2_seen, "out of fold": found.r2},
-        sigma2_residual=float(np.var(y[rows] - found.prediction)),
+        estimator=estimator,
+        formula=formula,
+        counts=_counts(confounders, rows),
+        r2_steps=r2_steps,
+        sigma2_residual=float(np.var(y[rows] - prediction[rows])),
     )
 
 

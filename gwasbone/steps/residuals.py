@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
+from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left
-from gwasbone.phenotypes.trait_models import TraitModel
 from gwasbone.stats.smoothing import smooth_line
 from gwasbone.steps.people import write_table
 
@@ -23,20 +24,30 @@ _X_LABELS = {
 }
 
 
-def write_residuals(result: ResidualPhenotypes, prefix: Path) -> None:
-    """Write the files of ``OUTPUTS``."""
+def write_residuals(
+    result: ResidualPhenotypes,
+    prefix: Path,
+    *,
+    sections: Sequence[tuple[str, Any]] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the files of ``OUTPUTS``; ``sections`` and ``notes`` are added to the page."""
     write_table(residual_table(result), Path(f"{prefix}.residuals.tsv"), index=False)
     write_table(models_table(result), Path(f"{prefix}.models.tsv"), index=False)
     write_table(result.confounding, Path(f"{prefix}.confounding.tsv"), index=False)
-    residuals_page(result, Path(f"{prefix}.residuals.html"))
+    residuals_page(result, Path(f"{prefix}.residuals.html"), sections=sections, notes=notes)
 
 
 def residual_table(result: ResidualPhenotypes) -> pd.DataFrame:
-    """``IID`` and ``resid_<trait>``; for deepnull ``deepnull_<trait>``, its covariate, and fold."""
+    """``IID`` and ``resid_<trait>``; of predictions out of fold ``fold`` too.
+
+    For deepnull there is also ``deepnull_<trait>``, its covariate.
+    """
     fitted = list(result.fitted)
     parts = [result.residuals[fitted].add_prefix("resid_")]
-    if result.folds is not None:
+    if result.model == "deepnull":
         parts.append(result.predictions[fitted].add_prefix("deepnull_"))
+    if result.folds is not None:
         parts.append(result.folds.to_frame())
     return pd.concat(parts, axis=1).rename_axis("IID").reset_index()
 
@@ -46,20 +57,26 @@ def models_table(result: ResidualPhenotypes) -> pd.DataFrame:
 
     Columns: ``trait model estimator status n_people n_assessments n_repeated kind term estimate
     se statistic dof neg_log10_p``. ``kind`` is ``coefficient``; ``variance`` (``person``,
-    ``residual``); ``r2`` (share of variance explained by the models nested up to a term); ``fit``
-    (``log_likelihood``, ``boundary`` 1 where the variance between people is 0, ``seed`` of
-    deepnull); or ``none`` for a trait without a fit.
+    ``residual``); ``r2`` (share of variance explained by the models nested up to a term, or of
+    predictions ``seen`` and ``out of fold``); ``fit`` (``log_likelihood``, ``boundary`` 1 where the
+    variance between people is 0, ``seed`` of a prediction); or ``none`` for a trait without a fit.
     """
     lines = [line for model in result.models for line in _model_lines(model, result.seed)]
     return pd.DataFrame(lines)
 
 
-def residuals_page(result: ResidualPhenotypes, path: Path) -> None:
-    """Write the page with each residual against age and weight, by sex."""
+def residuals_page(
+    result: ResidualPhenotypes,
+    path: Path,
+    *,
+    sections: Sequence[tuple[str, Any]] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page with each residual against age and weight, by sex, below ``sections``."""
     from gwasbone.plots.page import save_page
     from gwasbone.plots.residuals import residual_pair
 
-    sections = [
+    drawn = [
         (
             model.trait,
             residual_pair(_figures(result, model), description=_description(result, model)),
@@ -68,17 +85,20 @@ def residuals_page(result: ResidualPhenotypes, path: Path) -> None:
         if model.people is not None
     ]
     save_page(
-        sections,
+        [*sections, *drawn],
         path,
         title="Residual phenotypes against age and weight",
         subtitle=(
-            f"{len(sections)} trait{'s' if len(sections) > 1 else ''}, "
+            f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
             f"{len(result.residuals):,} people. {left_summary(result)}"
         ),
         notes=[
-            f"{model.trait} has no residual: {model.message}"
-            for model in result.models
-            if model.people is None
+            *notes,
+            *(
+                f"{model.trait} has no residual: {model.message}"
+                for model in result.models
+                if model.people is None
+            ),
         ],
     )
 

@@ -105,6 +105,7 @@ def test_a_scan_takes_the_residual(tmp_path, out):
     [
         (["--traits", "bmd_totl"], "did you mean bmd_total?"),
         (["--traits", "site"], "expected numbers in column site"),
+        (["--model", "transformer", "--inputs", "/nowhere.csv"], "there is no file /nowhere.csv"),
         (["--traits", "nothing"], "no trait could be fitted; nothing: expected assessments"),
         (["--table", "/nowhere.tsv"], "there is no file /nowhere.tsv"),
     ],
@@ -122,7 +123,13 @@ def test_bad_input_is_one_line_and_leaves_no_file(table, tmp_path, out, capfd, a
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--model", "transformer"], "not built yet"),
+        (["--table", "x", "--model", "transformer"], "give --inputs FILE"),
+        (["--table", "x", "--inputs", "y", "--refit"], "--inputs, --refit: for --model transf"),
+        (
+            ["--table", "x", "--model", "transformer", "--inputs", "y", "--hidden", "30"],
+            "--hidden 30: expected a multiple of --heads 8",
+        ),
+        (["--table", "x", "--model", "transformer", "--inputs", "y", "--covar", "z"], "deepnull"),
         (["--model", "cubic"], "nonlinear"),
         ([], "give --table"),
         (["--table", "x", "--covar", "height"], "--model deepnull"),
@@ -165,3 +172,99 @@ def test_existing_output_is_kept_without_force(table, out, capfd):
 def test_help_has_an_example(capsys):
     assert main(["residuals", "--help"]) == 0
     assert "gwasbone residuals --table" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def answers(table, tmp_path_factory) -> Path:
+    """A biobank's questionnaire of all but ten of the people, by visit."""
+    people = pd.read_parquet(table).index.get_level_values(0).unique()[10:]
+    rng = np.random.default_rng(5)
+    made = pd.DataFrame({"eid": people})
+    for visit in (0, 2, 3):
+        made[f"1558-{visit}.0"] = rng.integers(1, 7, len(people))
+        made[f"874-{visit}.0"] = rng.normal(30, 9, len(people)).round()
+    made["21002-2.0"], made["23204-2.0"] = 75.0, 1.1
+    path = tmp_path_factory.mktemp("answers") / "ukb.csv"
+    made.to_csv(path, index=False)
+    return path
+
+
+def transformer(table: Path, answers: Path, out: Path, *more: str) -> list[str]:
+    return [
+        "residuals", "--table", str(table), "--model", "transformer", "--inputs", str(answers),
+        "--leave-out", "23200-23320", "--backend", "reference", "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+def test_the_files_of_the_transformer(table, answers, out, capsys):
+    assert main(transformer(table, answers, out)) == 0
+    captured = capsys.readouterr()
+    assert (
+        "12 of 360 assessments" in captured.err or "of 10 people, have no answers" in captured.err
+    )
+    assert "R2 out of fold: mean" in captured.out
+    assert left_by(out) == sorted([f"r.{name}" for name in FILES] + ["r.models"])
+    residuals = pd.read_csv(f"{out}.residuals.tsv", sep="\t")
+    assert list(residuals) == ["IID", "resid_bmd_total", "resid_bmd_spine", "fold"]
+    assert residuals["resid_bmd_total"].notna().sum() == 290
+    assert set(residuals["fold"].dropna()) == set(range(5))
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t")
+    total = models[models["trait"] == "bmd_total"].set_index("term")
+    assert set(total["estimator"]) == {"network_out_of_fold"}
+    assert total.loc["out of fold", "estimate"] <= total.loc["seen", "estimate"] <= 1
+    inputs = pd.read_csv(f"{out}.models/transformer/inputs.tsv", sep="\t").set_index("name")
+    assert list(inputs.index) == ["sex", "age", "weight", "p874", "p1558"]
+    assert inputs.loc["p1558", "levels"] == 6
+    page = Path(f"{out}.residuals.html").read_text()
+    assert "Variance explained by trait" in page
+    assert "Learning curves" in page
+    assert "Everybody is predicted by a network that never saw them" in page
+    assert "somebody" not in page
+    assert "seed = 0" in Path(f"{out}.log").read_text()
+
+
+def test_a_refit_is_labelled_everywhere(table, answers, out, capsys):
+    assert main(transformer(table, answers, out, "--refit", "--traits", "bmd_total")) == 0
+    assert "R2 in sample" in capsys.readouterr().out
+    assert list(pd.read_csv(f"{out}.residuals.tsv", sep="\t")) == ["IID", "resid_bmd_total"]
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t")
+    assert set(models["estimator"]) == {"network_in_sample"}
+    assert "in sample" in Path(f"{out}.log").read_text()
+    assert "its residuals are in sample" in Path(f"{out}.residuals.html").read_text()
+
+
+def test_a_killed_run_goes_on_to_the_same_end(table, answers, tmp_path, monkeypatch):
+    from gwasbone.learning.reference import ReferenceModel
+
+    whole, cut = tmp_path / "a" / "r", tmp_path / "b" / "r"
+    assert main(transformer(table, answers, whole)) == 0
+    fit, fits = ReferenceModel.fit, []
+
+    def dying(self, *args, **options):
+        fits.append(1)
+        if len(fits) == 3:
+            raise KeyboardInterrupt
+        return fit(self, *args, **options)
+
+    monkeypatch.setattr(ReferenceModel, "fit", dying)
+    assert main(transformer(table, answers, cut)) != 0
+    assert [p.name for p in cut.parent.iterdir() if p.is_file() and p.suffix != ".log"] == []
+    assert main(transformer(table, answers, cut)) == 0
+    assert len(fits) == 3 + 3
+    one, two = (Path(f"{out}.residuals.tsv").read_text() for out in (whole, cut))
+    assert one == two
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (["--leave-out", "874"], "got 23204-2.0 (body composition or bone by DXA)"),
+        (["--input-columns", "1559"], "did you mean 1558"),
+        (["--backend", "theano"], "expected one of keras, reference"),
+        (["--traits", "bmd_totl"], "did you mean bmd_total?"),
+    ],
+)
+def test_faults_of_the_transformers_inputs_are_one_line(table, answers, out, capfd, more, says):
+    code = 2 if "theano" in more else 1
+    assert says in one_line_error(transformer(table, answers, out, *more), capfd, code=code)
+    assert [name for name in left_by(out) if name != "r.models"] == []

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from gwasbone.errors import InputError, NotBuiltError, UsageError
+from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.confounders import confounders_of
 from gwasbone.phenotypes.residuals import (
     ResidualWarning,
@@ -279,5 +279,5 @@ def test_wrong_names_and_columns_are_refused():
         residual_phenotypes(table, covariates=["height"])
     with pytest.raises(UsageError, match="got cubic"):
         residual_phenotypes(table, model="cubic")
-    with pytest.raises(NotBuiltError):
+    with pytest.raises(UsageError, match=r"use gwasbone\.learning\.residuals"):
         residual_phenotypes(table, model="transformer")

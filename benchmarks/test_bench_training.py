@@ -1,0 +1,54 @@
+"""Pictures per second of training, epochs after the first (which compiles).
+
+`small` at 96, EfficientNet-B0 at 224 and EfficientNetV2-S at 672 pixels, batches of 12, grey noise.
+The engine under Keras is ``KERAS_BACKEND``; no peer. EfficientNetV2-S at 672 needs minutes a step
+without an accelerator: it runs with ``GWASBONE_BENCH_LARGE=1``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import pytest
+
+BATCH = 12
+#: Architecture, side in pixels, steps of an epoch.
+NETWORKS = [("small", 96, 40), ("efficientnet_b0", 224, 3), ("efficientnet_v2_s", 672, 1)]
+
+
+@pytest.mark.parametrize(("architecture", "side", "steps"), NETWORKS)
+def test_training(architecture: str, side: int, steps: int, benchmark: Any) -> None:
+    """``Model.fit`` of the Keras backend, reading, copying and validation excluded."""
+    from gwasbone.learning.backend import load_backend
+    from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
+
+    if side > 600 and os.environ.get("GWASBONE_BENCH_LARGE") != "1":
+        pytest.skip("minutes a step without an accelerator: GWASBONE_BENCH_LARGE=1 runs it")
+    n = BATCH * (steps + 1)
+    rng = np.random.default_rng(1)
+    inputs = {"image": rng.integers(0, 256, (n, side, side, 1), dtype=np.uint8)}
+    case = (np.arange(n) % 2).astype(float)
+    network = ImageNetwork(
+        heads=(Head("case", "binary"),), architecture=architecture, height=side, width=side
+    )
+    model = load_backend("keras").build(as_mapping(network), seed=1)
+    rows = np.arange(n)
+    plan = as_mapping(TrainingPlan(epochs=3 if steps > 1 else 2, batch_size=BATCH, patience=3))
+
+    def fit() -> list[Any]:
+        return list(
+            model.fit(inputs, {"case": case}, rows=rows[BATCH:], validation_rows=rows[:BATCH],
+                      plan=plan)
+        )  # fmt: skip
+
+    epochs = benchmark.pedantic(fit, rounds=1)
+    rate = BATCH * steps / min(epoch["seconds"] for epoch in epochs[1:])
+    about = model.describe()
+    where = f"{about['engine']} on {about['device']}"
+    benchmark.extra_info.update(pictures_per_second=rate, engine=where)
+    print(
+        f"\n{architecture} ({about['n_parameters']:,} parameters), {side} × {side}, batches of "
+        f"{BATCH}, {where}: {rate:.3g} pictures/s"
+    )

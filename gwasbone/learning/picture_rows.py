@@ -1,0 +1,100 @@
+"""Pictures as a network takes them: some rows of many, at a smaller size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gwasbone.errors import UsageError
+from gwasbone.learning.backend import Rows
+
+#: Pictures that fit into so many bytes at their final size are reduced once and held in memory.
+HELD_BYTES = 2_000_000_000
+_ROWS_AT_ONCE = 64
+
+
+class ReducedPictures:
+    """Rows of other pictures, reduced to a smaller size by the mean over areas as they are read.
+
+    Parameters
+    ----------
+    pictures : (M, h, w, c) uint8, an array or read from disk.
+    rows : (N,) which of them.
+    height, width : of what is given, at most h and w. A pixel that lies in two areas counts in
+        each by its share.
+
+    Raises
+    ------
+    UsageError
+        A size larger than the pictures'.
+
+    Examples
+    --------
+    >>> coarse = ReducedPictures(np.full((1, 4, 4, 1), 9, np.uint8), np.array([0, 0]), 2, 2)
+    >>> coarse.shape, coarse[:1].max()
+    ((2, 2, 2, 1), np.uint8(9))
+    """
+
+    def __init__(
+        self, pictures: Rows, rows: npt.NDArray[np.integer], height: int, width: int
+    ) -> None:
+        _, full_height, full_width, self._channels = pictures.shape
+        if height > full_height or width > full_width:
+            raise UsageError(
+                f"pictures: expected a size of at most {full_height} × {full_width}, which the "
+                f"cache has, got {height} × {width}: choose a smaller --size"
+            )
+        self._pictures, self._rows = pictures, np.asarray(rows)
+        self._same = (height, width) == (full_height, full_width)
+        self._down = _areas(full_height, height)
+        self._across = _areas(full_width, width)
+        self.shape = (len(self._rows), height, width, self._channels)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, which: Any, /) -> npt.NDArray[np.uint8]:
+        """(k, height, width, c) of a slice, numbers or a mask."""
+        rows = self._rows[which]
+        # in the order of the file, each once
+        distinct, place = np.unique(rows, return_inverse=True)
+        found: npt.NDArray[np.uint8] = self._reduced(distinct)[place]
+        return found
+
+    def held(self) -> npt.NDArray[np.uint8] | ReducedPictures:
+        """All of them as an array, where they fit into :data:`HELD_BYTES`; else themselves."""
+        return self[:] if np.prod(self.shape, dtype=float) <= HELD_BYTES else self
+
+    def _reduced(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
+        made = np.empty((len(rows), *self.shape[1:]), np.uint8)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = slice(start, start + _ROWS_AT_ONCE)
+            pictures = np.asarray(self._pictures[rows[part]])
+            if not self._same:
+                # one matrix product per side; (k, h, w, c) -> (k, H, w, c) -> (k, H, W, c)
+                x = np.tensordot(pictures.astype(np.float32), self._down, ((1,), (1,)))
+                x = np.tensordot(x, self._across, ((1,), (1,)))
+                pictures = np.rint(x.transpose(0, 2, 3, 1))
+            made[part] = pictures
+        return made
+
+
+def reduced_size(height: int, width: int, longer: int) -> tuple[int, int]:
+    """Height and width whose longer side is ``longer``, in the proportions of a picture.
+
+    >>> reduced_size(539, 185, 300)
+    (300, 103)
+    """
+    share = longer / max(height, width)
+    return max(1, round(height * share)), max(1, round(width * share))
+
+
+def _areas(full: int, small: int) -> npt.NDArray[np.float32]:
+    """(small, full) what each pixel counts in each area; rows sum to one."""
+    edges = np.arange(small + 1) * full / small
+    pixels = np.arange(full)
+    overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)
+    weights = np.clip(overlap, 0, None)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float32)

@@ -1,0 +1,250 @@
+"""Residual phenotypes of a transformer over the questionnaire (Eriksson & Nakamori 2025, §2.4).
+
+One network predicts all traits of an assessment from sex, age, weight and answers; the phenotype
+is the trait less its prediction, averaged per person. The paper's last network is refitted to
+everybody, and its residuals are in sample: what it has learned by heart of a person, genes
+included, is gone from them. Here everybody is predicted by a network that never saw them; the
+refit is there to be compared.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.learning.backend import Backend, Epoch
+from gwasbone.learning.folds import PersonFolds, person_folds
+from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.questionnaire import EncodedTable, InputRules, encode_table
+from gwasbone.learning.trait_prediction import (
+    Encoder,
+    TraitPredictions,
+    everybody,
+    predict_traits,
+)
+from gwasbone.learning.visit_answers import INSTANCE, VisitAnswers
+from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, Confounders, confounders_of
+from gwasbone.phenotypes.residuals import (
+    ResidualPhenotypes,
+    ResidualWarning,
+    measured_traits,
+    residuals_of_predictions,
+)
+
+log = logging.getLogger(__name__)
+
+MODEL = "transformer"
+_CONFOUNDERS = (SEX, AGE, WEIGHT)
+
+
+@dataclass(frozen=True)
+class TransformerResiduals:
+    """Residual phenotypes and the networks that made them.
+
+    Parameters
+    ----------
+    phenotypes : the residuals, as of every other model.
+    predictions : of the assessments that the network was given, with its models.
+    encoded : their inputs; data_hash : of all of them.
+    person : (N,) whose assessment a row of the predictions is.
+    measured : N × traits, what was predicted.
+    n_without_answers, n_incomplete : assessments left out, without answers and without sex, age
+        or weight.
+    """
+
+    phenotypes: ResidualPhenotypes
+    predictions: TraitPredictions
+    encoded: EncodedTable
+    data_hash: str
+    person: npt.NDArray[np.object_]
+    measured: pd.DataFrame
+    n_without_answers: int
+    n_incomplete: int
+
+
+def transformer_residuals(
+    assessments: pd.DataFrame,
+    answers: VisitAnswers,
+    backend: Backend,
+    traits: Sequence[str] | None = None,
+    *,
+    folder: Path,
+    plan: TrainingPlan,
+    encoder: Encoder | None = None,
+    n_folds: int = 5,
+    refit: bool = False,
+    categorical: Sequence[str] = (),
+    rules: InputRules | None = None,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> TransformerResiduals:
+    """Take out of traits what sex, age, weight and a questionnaire predict of them.
+
+    Parameters
+    ----------
+    assessments : one row per person and visit with sex, age, weight and the traits, indexed by
+        person, or by person and instance. Rows without one of the three, or without answers, are
+        left out; a trait that is missing counts for nothing. The order of rows does not matter.
+    answers : see :mod:`gwasbone.learning.visit_answers`.
+    traits : columns; None for every other column of numbers but ``height``.
+    folder : where models are kept; finished folds and epochs of the same training are taken.
+    plan : ``plan.seed`` is also that of the folds, which have the sexes in equal shares.
+    n_folds : of people. refit : one network of everybody instead.
+    categorical, rules : see :func:`gwasbone.learning.questionnaire.encode_table`.
+    on_epoch : called with the fold and each epoch.
+
+    Raises
+    ------
+    InputError
+        A column is missing or is measured bone, an answer is a trait too, too few people.
+
+    Warns
+    -----
+    ResidualWarning
+        Assessments without answers. HeritableInputWarning: answers that genes influence.
+    """
+    found = confounders_of(assessments)
+    names = measured_traits(assessments, traits)
+    both = [name for name in answers.table.columns if name in names]
+    if both:
+        raise InputError(
+            f"inputs: expected answers that are not traits, {', '.join(map(str, both))} is both: "
+            "leave it out of one of them"
+        )
+    usable = found.complete & answers.known
+    _report_left_out(answers.known, found)
+    if not usable.any():
+        raise InputError(
+            "inputs: expected assessments with answers, sex, age and weight, there is none"
+        )
+    rows = _by_person_and_visit(assessments, usable)
+    person = found.people[found.person[rows]]
+    encoded = encode_table(
+        _network_inputs(found, answers, rows),
+        categorical=categorical, unchecked=_CONFOUNDERS, rules=rules,
+    )  # fmt: skip
+    _report_inputs(encoded)
+    plain = assessments.reset_index(drop=True)
+    measured = plain.loc[rows, names].astype(np.float64).reset_index(drop=True)
+    folds = _folds(person, found.sex[rows], n_folds, plan.seed, refit=refit)
+    hashed = _data_hash(encoded)
+    predicted = predict_traits(
+        backend, encoded, measured, folds, folder=folder, data_hash=hashed, plan=plan,
+        encoder=encoder, on_epoch=on_epoch,
+    )  # fmt: skip
+    values = np.full((len(assessments), len(names)), np.nan)
+    values[rows] = predicted.predictions.to_numpy()
+    phenotypes = residuals_of_predictions(
+        assessments,
+        pd.DataFrame(values, index=assessments.index, columns=names),
+        _r2_steps(predicted),
+        model=MODEL,
+        estimator="network_in_sample" if refit else "network_out_of_fold",
+        predictors=f"sex, age, weight, {len(answers.table.columns)} answers",
+        folds=None if refit else _folds_of_people(person, predicted.fit.fold, found),
+        seed=plan.seed,
+    )
+    return TransformerResiduals(
+        phenotypes, predicted, encoded, hashed, person, measured,
+        int((~answers.known).sum()), int((answers.known & ~found.complete).sum()),
+    )  # fmt: skip
+
+
+def _report_left_out(known: npt.NDArray[np.bool_], found: Confounders) -> None:
+    without = np.flatnonzero(~known)
+    if without.size:
+        n_people = len(np.unique(found.person[without]))
+        warnings.warn(
+            f"{without.size:,} of {len(known):,} assessments, of {n_people:,} people, have no "
+            "answers and are left out: check that both tables name people and visits alike if "
+            "these are many",
+            ResidualWarning,
+            stacklevel=3,
+        )
+    incomplete = int((known & ~found.complete).sum())
+    if incomplete:
+        log.info("%d assessments without sex, age or weight are left out", incomplete)
+
+
+def _report_inputs(encoded: EncodedTable) -> None:
+    log.info(
+        "inputs: %d numbers, %d categories with %d levels",
+        len(encoded.numeric), len(encoded.categorical), sum(encoded.categorical.values()),
+    )  # fmt: skip
+    if encoded.dropped:
+        log.info(
+            "columns that are no inputs, since they do not vary or are text of too many values: %s",
+            ", ".join(encoded.dropped),
+        )
+
+
+def _by_person_and_visit(
+    assessments: pd.DataFrame, usable: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.intp]:
+    """Positions of the usable rows, so ordered that the table's own order has no say."""
+    index = assessments.index
+    person = index.get_level_values(0).astype(str).to_numpy(str)
+    keys = [assessments[AGE].to_numpy(np.float64, na_value=np.nan)]
+    if index.nlevels > 1:
+        keys.append(np.asarray(index.get_level_values(1)))
+    elif INSTANCE in assessments.columns:
+        keys.append(assessments[INSTANCE].to_numpy())
+    order = np.lexsort([*keys, person])
+    return order[usable[order]]
+
+
+def _network_inputs(
+    found: Confounders, answers: VisitAnswers, rows: npt.NDArray[np.intp]
+) -> pd.DataFrame:
+    own = pd.DataFrame({SEX: found.sex[rows], AGE: found.age[rows], WEIGHT: found.weight[rows]})
+    taken = answers.table.drop(columns=list(_CONFOUNDERS), errors="ignore")
+    return own.join(taken.iloc[rows].reset_index(drop=True))
+
+
+def _folds(
+    person: npt.NDArray[np.object_],
+    sex: npt.NDArray[np.float64],
+    n_folds: int,
+    seed: int,
+    *,
+    refit: bool,
+) -> PersonFolds:
+    if refit:
+        log.warning(
+            "refit: one network is fitted to everybody and its residuals are in sample; what it "
+            "has learned of the people themselves is lost from them"
+        )
+        return everybody(len(person))
+    return person_folds(person, sex, folds=n_folds, seed=seed)
+
+
+def _folds_of_people(
+    person: npt.NDArray[np.object_], fold: npt.NDArray[np.intp], found: Confounders
+) -> pd.Series:
+    by_row = pd.Series(fold, index=person)
+    of_people = by_row[~by_row.index.duplicated()]
+    return of_people.reindex(found.people).astype("Int64").rename("fold")
+
+
+def _r2_steps(predicted: TraitPredictions) -> pd.DataFrame:
+    steps = {"seen": predicted.r2_seen}
+    if not predicted.refit:
+        steps["out of fold"] = predicted.r2
+    return pd.DataFrame(steps)
+
+
+def _data_hash(encoded: EncodedTable) -> str:
+    """16 digits that differ where an input of anybody does."""
+    digest = hashlib.sha256()
+    for name, values in encoded.inputs.items():
+        digest.update(f"{name}\t{encoded.categorical.get(name, 0)}\n".encode())
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()[:16]

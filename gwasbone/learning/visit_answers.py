@@ -1,0 +1,292 @@
+"""Answers of a questionnaire for each assessment, joined by person and visit.
+
+A table of answers may be a biobank's (columns by field, visit and place), have a row for each
+person and visit (``instance``), or one row per person.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.learning.questionnaire import InputRules, refuse_bone
+from gwasbone.phenotypes.arrow_columns import column_names
+from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
+from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, read_assessments
+from gwasbone.phenotypes.fields import FieldColumn, field_columns, parse_field_column
+from gwasbone.phenotypes.measurements import AssessmentFields
+from gwasbone.phenotypes.table import listing, read_people_table
+
+log = logging.getLogger(__name__)
+
+INSTANCE = "instance"
+
+_PERSON = ("IID", "#IID", "person")
+#: Columns that name people or visits, or that the table of assessments has already.
+_NOT_ANSWERS = (*_PERSON, "FID", "#FID", INSTANCE, SEX, AGE, WEIGHT)
+#: A column's name that says of which visit it is.
+_OF_VISIT = re.compile(r"\d+-\d+\.\d+|(participant\.)?p\d+_i\d+(_a\d+)?|[fx][._]\d+[._]\d+[._]\d+")
+
+
+@dataclass(frozen=True)
+class VisitAnswers:
+    """Answers for n assessments.
+
+    Parameters
+    ----------
+    table : (n,) rows in the order of the assessments; NaN where there is no answer.
+    known : (n,) whether the person (and visit, where answers are by visit) is among them at all.
+    """
+
+    table: pd.DataFrame
+    known: npt.NDArray[np.bool_]
+
+
+def read_visit_answers(
+    path: str | Path,
+    assessments: pd.DataFrame,
+    columns: Sequence[str] | None = None,
+    *,
+    left_out: Sequence[str] = (),
+    rules: InputRules | None = None,
+) -> VisitAnswers:
+    """Read the answers of a file for the visits of a table of assessments.
+
+    Parameters
+    ----------
+    path : a biobank's table (``eid`` or ``IID``, columns such as ``1558-2.0`` or
+        ``p1558_i2``), or a table with ``IID`` (or ``person``) and perhaps ``instance``; text or
+        ``.parquet``. Of a biobank's field that was asked at several visits the assessment's own
+        visit counts; one that was asked once counts for every visit.
+    assessments : indexed by person, or by person and instance; as
+        :func:`gwasbone.phenotypes.confounders.read_assessments` gives it.
+    columns : names, or field numbers of a biobank's table; None for all. Sex, age and weight are
+        those of the assessments and are passed over here.
+    left_out : of all columns, those that are not to be inputs: names, field numbers, or ranges
+        of them such as ``23200-23320``.
+    rules : what may not be an answer; the package's own by default.
+
+    Raises
+    ------
+    InputError
+        No such file or column, measured bone among the columns, nobody of the assessments is in
+        the file, or it has visits and the assessments do not say theirs.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"expected a table of answers, there is no file {path}: check --inputs")
+    rules = InputRules.read() if rules is None else rules
+    names = column_names(path)
+    names = _without(names, left_out, rules, path)
+    if _is_biobank(names):
+        fields = _chosen_fields(names, columns, path)
+        refuse_bone([c.name for of in fields.values() for c in of], rules)
+        found = biobank_answers(
+            read_biobank_table(path, dict.fromkeys(fields, "text")), assessments
+        )
+    else:
+        chosen = _chosen_columns(names, columns, path)
+        refuse_bone(chosen, rules)
+        reader = read_assessments if INSTANCE in names else read_people_table
+        table = reader(path)
+        if INSTANCE in table.columns:
+            table = table.set_index(INSTANCE, append=True)
+        found = join_answers(table[chosen], assessments)
+    if not found.known.any():
+        raise InputError(
+            f"expected answers of people in the table of assessments, {path} has none of its "
+            f"{len(assessments):,} assessments: check that both name people (and visits) alike"
+        )
+    return found
+
+
+def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswers:
+    """Answers by person, or by person and instance, for each assessment.
+
+    Raises
+    ------
+    InputError
+        A person (or visit) is there twice, or answers are by visit and assessments are not.
+    """
+    if answers.index.nlevels == 1:
+        wanted: pd.Index = pd.Index(_people_of(assessments))
+    else:
+        instance = _instances_of(assessments)
+        if instance is None:
+            raise InputError(
+                "expected a column instance in the table of assessments, since answers are by "
+                "visit: add it, or give answers with one row per person"
+            )
+        wanted = pd.MultiIndex.from_arrays([_people_of(assessments), instance])
+        # numbers of visits may be text or floats in one of the files
+        answers = answers.set_axis(
+            pd.MultiIndex.from_arrays(
+                [answers.index.get_level_values(0), _whole(answers.index.get_level_values(1))]
+            ),
+            axis=0,
+        )
+    if answers.index.has_duplicates:
+        twice = answers.index[answers.index.duplicated()].unique()
+        raise InputError(
+            f"expected each person{' and visit' if answers.index.nlevels > 1 else ''} once among "
+            f"the answers, {len(twice):,} are there twice or more ({listing(twice, 3)}): keep one"
+        )
+    place = answers.index.get_indexer(wanted)
+    return VisitAnswers(_taken(answers, place), place >= 0)
+
+
+def biobank_answers(table: BiobankTable, assessments: pd.DataFrame) -> VisitAnswers:
+    """Answers of a biobank's table for each assessment; see :func:`read_visit_answers`.
+
+    Returns
+    -------
+    Columns are named ``pFIELD``, and ``pFIELD_aARRAY`` where a field has several values a visit.
+
+    Raises
+    ------
+    InputError
+        Fields were asked at several visits and assessments do not say theirs.
+    """
+    place = table.people.get_indexer(pd.Index(_people_of(assessments)))
+    instance = _instances_of(assessments)
+    made: dict[str, npt.NDArray[Any]] = {}
+    for field, columns in table.fields.items():
+        several_arrays = len({column.array for column in columns}) > 1
+        by_place: dict[int, list[FieldColumn]] = {}
+        for column in columns:
+            by_place.setdefault(column.array, []).append(column)
+        once = len({column.instance for column in columns}) == 1
+        if not once and instance is None:
+            raise InputError(
+                f"expected a column instance in the table of assessments, since field {field} of "
+                f"{table.path} was asked at several visits: add it"
+            )
+        for array, visits in by_place.items():
+            name = f"p{field}_a{array}" if several_arrays else f"p{field}"
+            made[name] = _of_visits(table.table, visits, place, None if once else instance)
+    answers = pd.DataFrame(made).apply(_numbers_where_all_are)
+    return VisitAnswers(answers, place >= 0)
+
+
+def _of_visits(
+    table: pd.DataFrame,
+    columns: Sequence[FieldColumn],
+    place: npt.NDArray[np.intp],
+    instance: npt.NDArray[np.int64] | None,
+) -> npt.NDArray[np.object_]:
+    """(n,) the value of each assessment's own visit, as text."""
+    found = np.full(len(place), np.nan, dtype=object)
+    for column in columns:
+        rows = place >= 0
+        if instance is not None:
+            rows &= instance == column.instance
+        found[rows] = table[column.name].astype(object).to_numpy()[place[rows]]
+    return found
+
+
+def _numbers_where_all_are(column: pd.Series) -> pd.Series:
+    values = pd.to_numeric(column, errors="coerce")
+    return values if values.notna().sum() == column.notna().sum() else column
+
+
+def _taken(answers: pd.DataFrame, place: npt.NDArray[np.intp]) -> pd.DataFrame:
+    # text keeps its dtype; rows of nobody become NaN
+    return answers.reset_index(drop=True).reindex(place).reset_index(drop=True)
+
+
+def _without(
+    names: Sequence[str], left_out: Sequence[str], rules: InputRules, path: Path
+) -> list[str]:
+    """Names that no entry of ``left_out`` means, by the same matching as that of the rules."""
+    gone = {
+        entry: [n for n in names if n not in _PERSON and rules.meaning(n, {entry: ""}) is not None]
+        for entry in left_out
+    }
+    unknown = [entry for entry, of in gone.items() if not of]
+    _refuse_unknown(unknown, list(names), path)
+    return [name for name in names if not any(name in of for of in gone.values())]
+
+
+def _is_biobank(names: Sequence[str]) -> bool:
+    named = any(name in _PERSON for name in names)
+    return not named or any(_OF_VISIT.fullmatch(name.strip()) for name in names)
+
+
+def _chosen_fields(
+    names: Sequence[str], columns: Sequence[str] | None, path: Path
+) -> dict[int, tuple[FieldColumn, ...]]:
+    own = AssessmentFields()
+    fields = {
+        field: of
+        for field, of in field_columns(names).items()
+        if field not in (own.sex, own.age, own.weight)
+    }
+    if columns is None:
+        other = [n for n in names if parse_field_column(n) is None and n not in _NOT_ANSWERS]
+        if other:
+            log.info("%s: no fields, and so no inputs: %s", path, listing(other))
+        chosen = fields
+    else:
+        asked = {name: parse_field_column(name) for name in columns}
+        unknown = [n for n, column in asked.items() if column is None or column.field not in fields]
+        _refuse_unknown(unknown, [*map(str, fields), *names], path)
+        chosen = {c.field: fields[c.field] for c in asked.values() if c is not None}
+    if not chosen:
+        raise InputError(f"expected fields to take as inputs in {path}, there is none")
+    return chosen
+
+
+def _chosen_columns(names: Sequence[str], columns: Sequence[str] | None, path: Path) -> list[str]:
+    possible = [name for name in names if name not in _NOT_ANSWERS]
+    if columns is not None:
+        _refuse_unknown([name for name in columns if name not in possible], possible, path)
+        return list(columns)
+    if not possible:
+        raise InputError(
+            f"expected columns of answers in {path}, it has {listing(names)}: give a table with "
+            "more than people, visits, sex, age and weight"
+        )
+    return possible
+
+
+def _refuse_unknown(unknown: Sequence[str], possible: Sequence[str], path: Path) -> None:
+    if not unknown:
+        return
+    taken = [name for name in unknown if name in (SEX, AGE, WEIGHT)]
+    near = difflib.get_close_matches(unknown[0], possible, 3, 0.5)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {listing(possible)}"
+    if taken:
+        hint = f"{', '.join(taken)} of the table of assessments is an input in any case"
+    raise InputError(
+        f"expected {', '.join(unknown)} among the answers of {path}, there is no such column: "
+        f"{hint}"
+    )
+
+
+def _people_of(assessments: pd.DataFrame) -> npt.NDArray[np.object_]:
+    return np.asarray(assessments.index.get_level_values(0).astype(str).to_numpy(), dtype=object)
+
+
+def _instances_of(assessments: pd.DataFrame) -> npt.NDArray[np.int64] | None:
+    if assessments.index.nlevels > 1:
+        return _whole(assessments.index.get_level_values(1))
+    if INSTANCE in assessments.columns:
+        return _whole(assessments[INSTANCE])
+    return None
+
+
+def _whole(values: Any) -> npt.NDArray[np.int64]:
+    numbers = pd.to_numeric(pd.Series(np.asarray(values)), errors="coerce").to_numpy(np.float64)
+    if np.isnan(numbers).any() or (numbers % 1 != 0).any():
+        raise InputError("expected whole numbers in column instance: correct the others")
+    return numbers.astype(np.int64)

@@ -1,0 +1,109 @@
+"""Whose pictures a training gets, and why others are left out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from gwasbone.errors import InputError, UsageError
+from gwasbone.images.cache import ImageCache, Pictures
+from gwasbone.images.regions import SIDED, SIDES
+from gwasbone.learning.image_training import CASE, SEX, TrainingPeople
+from gwasbone.phenotypes.table import numbers, pick_columns
+from gwasbone.phenotypes.traits import trait_values
+
+log = logging.getLogger(__name__)
+
+#: Why somebody is not trained on.
+LEFT_OUT = {
+    "no_picture": "in the table, without a picture of the regions",
+    "no_person": "with a picture, not in the table",
+    "no_target": "without a value of the target",
+}
+
+
+def region_pictures(cache: ImageCache, region: str) -> Pictures:
+    """Pictures of a region as the command line names it.
+
+    ``hip`` and ``knee`` are both sides, ``left_hip`` one; ``whole_body`` has three channels
+    (skeleton, flesh, both); other names are the cache's arrays.
+
+    Raises
+    ------
+    InputError
+        The cache has no such pictures.
+    """
+    if region == "whole_body":
+        return cache.body_channels()
+    side, _, rest = region.partition("_")
+    if side in SIDES and rest in SIDED:
+        return cache.pictures(rest, side=side)
+    if region in SIDED and not cache.settings.mirror:
+        log.warning(
+            "left and right %ss are not mirrored in this cache: `gwasbone images --mirror right` "
+            "makes one that is, from which a network learns more",
+            region,
+        )
+    return cache.pictures(region)
+
+
+def training_people(
+    tables: Mapping[str, pd.DataFrame],
+    pictured: pd.Index,
+    task: str,
+    side_inputs: Sequence[str] = (),
+) -> tuple[TrainingPeople, pd.DataFrame]:
+    """People with a target and a picture, and (``IID reason``) the others.
+
+    Parameters
+    ----------
+    tables : path -> table of people.
+    pictured : everybody with a picture of a region.
+    task : column of the target: {0, 1} or {1, 2} (2 = case); NaN is left out.
+    side_inputs : columns of numbers that the network gets beside the picture.
+
+    Raises
+    ------
+    InputError
+        No such column, or not a binary one, or nobody is in both.
+    UsageError
+        The target is a side input.
+    """
+    if task in side_inputs:
+        raise UsageError(f"--side-inputs {task}: the target cannot be an input, leave it out")
+    has_sex = any(SEX in table.columns for table in tables.values())
+    if not has_sex:
+        log.warning("the tables have no column sex: folds are stratified by %s only", task)
+    names = [task, *side_inputs, *([SEX] if has_sex else [])]
+    columns = pick_columns(tables, dict.fromkeys(names))
+    target = pd.Series(trait_values(columns, task, need_binary=True).y, columns.index)
+    known, shown = target.notna(), columns.index.isin(pictured)
+    reasons = pd.concat(
+        [
+            pd.Series("no_target", columns.index[~known]),
+            pd.Series("no_picture", columns.index[known & ~shown]),
+            pd.Series("no_person", pictured.difference(columns.index)),
+        ]
+    )
+    used = columns.index[known & shown].sort_values()
+    if used.empty:
+        raise InputError(
+            f"training: expected people with {task} and a picture, nobody of {int(known.sum()):,} "
+            f"in the table and {len(pictured):,} with pictures is in both: check that IID and the "
+            "cache's persons are named alike"
+        )
+    table = pd.DataFrame({CASE: target[used].astype(int)}, index=used)
+    # whatever its coding; somebody of unknown sex is a stratum of its own, -1
+    table[SEX] = pd.factorize(columns.loc[used, SEX], sort=True)[0] if has_sex else -1
+    for name in side_inputs:
+        values = pd.Series(numbers(columns, name), columns.index)[used]
+        table[f"side_{name}"] = ((values - values.mean()) / values.std(ddof=0)).fillna(0.0)
+        log.info("side input %s: not known of %d people", name, values.isna().sum())
+    left_out = reasons.rename_axis("IID").rename("reason").reset_index()
+    for reason, meaning in LEFT_OUT.items():
+        log.info("%d people %s (%s)", (left_out["reason"] == reason).sum(), meaning, reason)
+    n_cases = int(table[CASE].sum())
+    log.info("%s: %d cases, %d controls with a picture", task, n_cases, len(table) - n_cases)
+    return TrainingPeople(table, tuple(f"side_{name}" for name in side_inputs)), left_out

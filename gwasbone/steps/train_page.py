@@ -1,0 +1,113 @@
+"""The page about a training: ROC, probabilities, calibration, learning curves, provenance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.learning.evaluation import POOLED
+from gwasbone.learning.image_training import CASE
+from gwasbone.plots.calibration import reliability
+from gwasbone.plots.learning_curves import learning_curves
+from gwasbone.plots.page import Sections, save_page
+from gwasbone.plots.probabilities import predicted_probabilities
+from gwasbone.plots.roc import precision_recall, roc
+from gwasbone.run_log import versions
+from gwasbone.stats.calibration import calibration
+from gwasbone.stats.precision_recall import precision_recall_curve
+from gwasbone.stats.roc import area_under_curve, roc_curve
+
+if TYPE_CHECKING:
+    from gwasbone.steps.train import Trained
+
+
+def training_page(trained: Trained, path: Path) -> None:
+    """Write the page (Figures 2 and 3 of Eriksson & Nakamori 2025, and what they do not show)."""
+    case = trained.people.table[CASE].astype(float)
+    y = {name: case.reindex(table.index).to_numpy() for name, table in trained.scores.items()}
+    out = {name: table["cnn_prob"].to_numpy() for name, table in trained.scores.items()}
+    shown = {name: name.replace("_", " ") for name in out}
+    curves = {shown[n]: roc_curve(y[n], out[n]) for n in out}
+    areas = {shown[n]: area_under_curve(y[n], out[n], scale="logit") for n in out}
+    precisions = {shown[n]: precision_recall_curve(y[n], out[n]) for n in out}
+    calibrations = {shown[n]: calibration(y[n], out[n]) for n in out}
+    sections: Sections = [
+        ("Discrimination", roc(curves, areas, title=f"{trained.task}, out of fold")),
+        ("Precision", precision_recall(precisions, title=f"{trained.task}, out of fold")),
+        (
+            "Predicted probabilities",
+            predicted_probabilities(
+                _probabilities(trained.scores[trained.main], y[trained.main]),
+                title=f"{trained.task} by {shown[trained.main]}",
+            ),
+        ),
+        ("Calibration", reliability(calibrations, title="Observed against predicted")),
+        *(
+            (
+                f"Learning curves, {shown[region]}",
+                learning_curves(fit.fit.histories, title=f"Losses of {shown[region]}"),
+            )
+            for region, fit in trained.fits.items()
+        ),
+    ]
+    table = trained.evaluation
+    main = table[(table["score"] == trained.main) & (table["people"] == POOLED)].iloc[0]
+    save_page(
+        sections,
+        path,
+        title=f"{trained.task} from pictures",
+        subtitle=f"{main['n_cases']:,} cases and {main['n'] - main['n_cases']:,} controls; AUC of "
+        f"{shown[trained.main]} {main['auc']:.3f} [{main['auc_lower']:.3f}, "
+        f"{main['auc_upper']:.3f}], everybody predicted by models that never saw them.",
+        notes=list(_provenance(trained)),
+    )
+
+
+def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame({"probability": scores[column], "is_case": y, "in_training": seen})
+        for column, seen in (("cnn_prob", False), ("in_training_prob", True))
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _provenance(trained: Trained) -> Iterator[str]:
+    table = trained.evaluation
+    for score in trained.scores:
+        folds = table[(table["score"] == score) & table["people"].str.startswith("fold")]
+        known = folds["auc"].dropna()
+        yield (
+            f"AUC of {score} by fold: {', '.join(f'{auc:.3f}' for auc in folds['auc'])} (mean "
+            f"{known.mean():.3f}, SD {known.std():.3f})."
+        )
+    for row in trained.differences.itertuples():
+        yield (
+            f"{row.score_1} against {row.score_2} in {row.n:,} people: difference of AUC "
+            f"{row.difference:+.3f} [{row.lower:+.3f}, {row.upper:+.3f}] (DeLong)."
+        )
+    for region, fit in trained.fits.items():
+        card = json.loads((fit.fit.models[0].parent / "card.json").read_text())
+        net, plan = fit.network, card["plan"]
+        weighed = (
+            f"cases and controls weighed alike, log odds moved back by {fit.log_odds_shift:+.2f}"
+            if fit.log_odds_shift
+            else "classes not weighed"
+        )
+        yield (
+            f"{region}: {net.architecture} ({card['n_parameters']:,} parameters, weights "
+            f"{net.weights}) on {card['backend']}/{card['engine']} ({card['device']}), "
+            f"{fit.n_pictures:,} pictures of {net.height} × {net.width} × {net.channels}; Adam "
+            f"{plan['learning_rate']:g}, batches of {plan['batch_size']}, at most "
+            f"{plan['epochs']} epochs; {weighed}; data {fit.data_hash}, models "
+            f"{', '.join(fit.fit.model_hashes)}."
+        )
+    counts = trained.left_out["reason"].value_counts()
+    if len(counts):
+        listed = ", ".join(f"{reason} {n:,}" for reason, n in counts.items())
+        yield f"Not trained on: {listed}."
+    yield ", ".join(f"{name} {version}" for name, version in versions().items()) + "."

@@ -1,0 +1,153 @@
+"""What a transformer's residuals have beside those of other models: curves, cards, variance."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.learning.backend import Epoch
+from gwasbone.learning.residuals import TransformerResiduals
+from gwasbone.stats.agreement import out_of_fold_r2
+from gwasbone.steps.people import write_table
+from gwasbone.steps.residuals import write_residuals
+
+log = logging.getLogger(__name__)
+
+#: Folder of the models, as a suffix of the prefix; below it ``transformer`` or
+#: ``transformer_refit``, with a folder for each fold.
+MODELS = ".models"
+_RESAMPLES = 200
+
+Progress = Callable[[str, int, int], None]
+
+
+def models_folder(prefix: Path, *, refit: bool) -> Path:
+    """Where the models of a run are kept."""
+    return Path(f"{prefix}{MODELS}") / ("transformer_refit" if refit else "transformer")
+
+
+def write_transformer(made: TransformerResiduals, prefix: Path) -> None:
+    """Write the files of every model's residuals, and ``inputs.tsv`` into the folder of models."""
+    folder = models_folder(prefix, refit=made.predictions.refit)
+    write_table(inputs_table(made), folder / "inputs.tsv", index=False)
+    explained = variance_explained(made)
+    write_residuals(
+        made.phenotypes, prefix,
+        sections=_sections(made, explained), notes=list(_provenance(made)),
+    )  # fmt: skip
+
+
+def inputs_table(made: TransformerResiduals) -> pd.DataFrame:
+    """One row per input: ``name kind levels missing`` (share of the assessments)."""
+    rows = []
+    for name, values in made.encoded.inputs.items():
+        levels = made.encoded.categorical.get(name)
+        absent = np.isnan(values) if levels is None else values < 0
+        kind = "number" if levels is None else "category"
+        rows.append((name, kind, levels or np.nan, float(absent.mean())))
+    return pd.DataFrame(rows, columns=["name", "kind", "levels", "missing"])
+
+
+def variance_explained(made: TransformerResiduals) -> pd.DataFrame:
+    """Per trait ``trait r2 lower upper r2_seen n``: out of fold (after a refit in sample).
+
+    The interval is of a bootstrap over people, 95 %.
+    """
+    rows = []
+    predicted = made.predictions
+    for trait in made.measured.columns:
+        found = out_of_fold_r2(
+            made.measured[trait], predicted.predictions[trait], person=made.person,
+            n_resamples=_RESAMPLES,
+        )  # fmt: skip
+        rows.append(
+            {
+                "trait": trait, "r2": found.r2, "lower": found.interval.lower,
+                "upper": found.interval.upper, "r2_seen": predicted.r2_seen[trait], "n": found.n,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def summary(made: TransformerResiduals) -> str:
+    """Variance explained over the traits, in one line."""
+    seen = made.predictions.r2_seen
+    if made.predictions.refit:
+        return f"R2 in sample: mean {seen.mean():.3f} ({seen.min():.3f} to {seen.max():.3f})"
+    r2 = made.predictions.r2
+    return (
+        f"R2 out of fold: mean {r2.mean():.3f} ({r2.min():.3f} to {r2.max():.3f}); of people seen "
+        f"in training {seen.mean():.3f}"
+    )
+
+
+def epoch_follower(n_folds: int, epochs: int, progress: Progress | None) -> Any:
+    """A line in the log for each epoch, and a bar for each fold."""
+
+    def follow(fold: int, epoch: Epoch) -> None:
+        log.info(
+            "fold %d epoch %d: loss %.4f, validation %.4f, %.1f s",
+            fold, epoch["epoch"], epoch["loss"], epoch["validation_loss"], epoch["seconds"],
+        )  # fmt: skip
+        if progress is not None:
+            progress(f"fold {fold + 1} of {n_folds}, epochs", int(epoch["epoch"]), epochs)
+
+    return follow
+
+
+def _sections(made: TransformerResiduals, explained: pd.DataFrame) -> list[tuple[str, Any]]:
+    from gwasbone.plots.dots import interval_dots
+    from gwasbone.plots.learning_curves import learning_curves
+
+    where = "in sample" if made.predictions.refit else "out of fold"
+    drawn = explained.rename(columns={"trait": "name", "r2": "estimate"})
+    drawn = drawn.sort_values("estimate", ascending=False).assign(
+        written=[
+            f"{row.estimate:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
+            + ("" if made.predictions.refit else f"; seen {row.r2_seen:.3f}")
+            for row in drawn.sort_values("estimate", ascending=False).itertuples()
+        ]
+    )
+    dots = interval_dots(
+        drawn, title="Variance explained",
+        x_label=f"Share of variance explained, {where}", words="95% intervals",
+    )  # fmt: skip
+    curves = learning_curves(made.predictions.fit.histories, title="Losses")
+    curves.yaxis.axis_label = "Loss (squared error, SD²)"
+    return [("Variance explained by trait", dots), ("Learning curves", curves)]
+
+
+def _provenance(made: TransformerResiduals) -> Iterator[str]:
+    fit = made.predictions.fit
+    card = json.loads((fit.models[0].parent / "card.json").read_text())
+    network, plan = card["network"], card["plan"]
+    if made.predictions.refit:
+        yield (
+            "Refit: one network was fitted to everybody, its residuals are in sample, and what it "
+            "has learned of the people themselves is lost from them. Compare with the residuals "
+            "out of fold before a scan."
+        )
+    else:
+        yield (
+            "Everybody is predicted by a network that never saw them. Networks of different folds "
+            "differ a little: fold is offered as a categorical covariate."
+        )
+    yield (
+        f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "
+        "missing answers as tokens of their own; transformer encoder of "
+        f"{network['layers']} layers of {network['hidden']} with {network['attention_heads']} "
+        f"heads ({card['n_parameters']:,} parameters) on {card['backend']}/{card['engine']} "
+        f"({card['device']}); Adam {plan['learning_rate']:g} ({plan['schedule']}), batches of "
+        f"{plan['batch_size']}, at most {plan['epochs']} epochs; data {made.data_hash}, models "
+        f"{', '.join(fit.model_hashes)}."
+    )
+    yield (
+        f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
+        f"{made.n_incomplete:,} without sex, age or weight."
+    )

@@ -1,0 +1,190 @@
+"""``gwasbone train``: from simulated DICOM files to ``cnn_prob`` in an association."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from small_cohort import left_by, one_line_error
+
+from gwasbone.cli import main
+from gwasbone.stats.roc import area_under_curve
+
+FILES = ["cnn.tsv", "evaluation.tsv", "left_out.tsv", "models", "train.html"]
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """90 people with genotypes, a questionnaire and pictures of spine and hip; and a cache."""
+    folder = tmp_path_factory.mktemp("study") / "made"
+    asked = {
+        "n_segments": 3, "chromosomes": "(1,2,3)", "n_causal": 10, "n_planted": 2,
+        "questionnaire.n_filler": 0, "questionnaire.imaged_share": 1.0,
+        "questionnaire.twice_share": 0.1, "questionnaire.prevalence": 0.3,
+        "questionnaire.withdrawn_share": 0, "phantoms.scale": 0.08,
+        "phantoms.pictures": "('ap_spine','left_hip')",
+    }  # fmt: skip
+    settings = [part for name, value in asked.items() for part in ("--set", f"{name}={value}")]
+    simulate = [
+        "simulate", "--out", str(folder), "--people", "90", "--variants", "300", "--light",
+        "--format", "plink", "--questionnaire", "parquet", "--images", *settings,
+    ]  # fmt: skip
+    assert main(simulate) == 0
+    images = ["images", "--dicom", str(folder / "images"), "--out", str(folder / "cache")]
+    assert main([*images, "--preset", "age", "--threads", "1"]) == 0
+    truth = pd.read_parquet(folder / "truth" / "questionnaire_people.parquet")
+    people = pd.read_csv(folder / "covariates.tsv", sep="\t")[["FID", "IID", "sex"]]
+    people["case"] = truth["is_case"].astype(int)
+    people.loc[3, "case"] = np.nan
+    people.to_csv(folder / "people.tsv", sep="\t", index=False, na_rep="NA")
+    return folder
+
+
+def arguments(study, out, *more):
+    return [
+        "train", "--images", str(study / "cache"), "--table", str(study / "people.tsv"),
+        "--region", "ap_spine,hip", "--backend", "reference", "--architecture", "small",
+        "--folds", "3", "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(study, tmp_path_factory):
+    out = tmp_path_factory.mktemp("trained") / "bone"
+    assert main(arguments(study, out)) == 0
+    return out
+
+
+def test_the_files(study, trained):
+    assert left_by(trained) == [f"bone.{name}" for name in FILES]
+    table = pd.read_csv(f"{trained}.cnn.tsv", sep="\t", dtype={"IID": str})
+    assert list(table) == [
+        "IID", "cnn_prob", "cnn_logit", "cnn_logit_std", "cnn_logit_rint", "cnn_fold",
+        "n_pictures", "cnn_prob_ap_spine", "cnn_logit_std_ap_spine", "cnn_prob_hip",
+        "cnn_logit_std_hip",
+    ]  # fmt: skip
+    people = pd.read_csv(study / "people.tsv", sep="\t", dtype={"IID": str}).set_index("IID")
+    assert set(table["IID"]) == set(people.index[people["case"].notna()])
+    assert table["cnn_prob"].between(0, 1).all()
+    left_out = pd.read_csv(f"{trained}.left_out.tsv", sep="\t")
+    assert list(left_out["reason"]) == ["no_target"]
+    # twice a visit, two regions
+    assert set(table["n_pictures"]) == {2, 4}
+    page = (trained.parent / "bone.train.html").read_text()
+    for said in ("Discrimination", "Calibration", "Learning curves, hip", "data ", "no_target 1"):
+        assert said in page
+    assert not any(name in page for name in table["IID"])
+
+
+def test_evaluation_is_of_the_scores_in_the_table(study, trained):
+    table = pd.read_csv(f"{trained}.cnn.tsv", sep="\t").set_index("IID")
+    case = pd.read_csv(study / "people.tsv", sep="\t").set_index("IID")["case"]
+    found = pd.read_csv(f"{trained}.evaluation.tsv", sep="\t").set_index(["score", "people"])
+    for score, column in (("stacked", "cnn_prob"), ("hip", "cnn_prob_hip")):
+        area = area_under_curve(case[table.index], table[column]).auc
+        assert found.loc[(score, "pooled"), "auc"] == pytest.approx(area, abs=1e-6)
+    assert {"fold0", "fold1", "fold2", "in_training"} <= set(found.loc["stacked"].index)
+
+
+def test_models_carry_their_provenance(trained):
+    models = pd.read_csv(f"{trained}.models/models.tsv", sep="\t")
+    assert len(models) == 6
+    for row in models.itertuples():
+        path = trained.parent / "bone.models" / row.model
+        card = json.loads((path.parent / "card.json").read_text())
+        assert card["model_hash"] == row.model_hash
+        assert (card["data_hash"], card["seed"]) == (row.data_hash, row.seed)
+    assert models.groupby("region")["data_hash"].nunique().eq(1).all()
+
+
+def test_assoc_takes_cnn_prob(study, trained, tmp_path):
+    """The promise: ``gwasbone assoc --pheno cnn_prob``."""
+    out = tmp_path / "scan"
+    scan = [
+        "assoc", "--bfile", str(study / "genotypes"), "--build", "GRCh37", "--pheno",
+        "cnn_prob,cnn_logit_rint", "--pheno-file", f"{trained}.cnn.tsv", "--cat-covar", "cnn_fold",
+        "--out", str(out), "--no-plots",
+    ]  # fmt: skip
+    assert main(scan) == 0
+    rows = pd.read_csv(f"{out}.cnn_prob.tsv.gz", sep="\t")
+    assert rows["n"].max() == 89
+    assert rows["neg_log_10_p_value"].notna().all()
+
+
+def test_a_second_run_takes_the_models_and_gives_the_same(study, trained, tmp_path, capfd):
+    before = (trained.parent / "bone.cnn.tsv").read_bytes()
+    error = one_line_error(arguments(study, trained), capfd)
+    assert "exists already" in error
+    changed = [p.stat().st_mtime_ns for p in trained.parent.glob("bone.models/*/*/card.json")]
+    assert main(arguments(study, trained, "--force")) == 0
+    assert (trained.parent / "bone.cnn.tsv").read_bytes() == before
+    again = [p.stat().st_mtime_ns for p in trained.parent.glob("bone.models/*/*/card.json")]
+    assert changed == again
+
+
+def test_sex_is_a_task_and_a_study_is_not_needed(study, tmp_path):
+    out = tmp_path / "sex"
+    assert main(arguments(study, out, "--task", "sex", "--region", "left_hip")) == 0
+    table = pd.read_csv(f"{out}.evaluation.tsv", sep="\t").set_index("people")
+    assert table.loc["pooled", "n"] == 90
+    assert 0.4 < table.loc["pooled", "auc"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (("--task", "fracture"), 1, "expected a column fracture"),
+        (("--region", "elbow"), 1, "got elbow: it has ap_spine, hip"),
+        (("--region", "ap_spine,ap_spine"), 2, "got ap_spine twice"),
+        (("--augment", "shear=2"), 2, "--augment shear=2: expected numbers from 0 for shift"),
+        (("--size", "4000"), 2, "at most 330 × 302, which the cache has"),
+        (("--backend", "theano"), 2, "backend theano: expected one of keras, reference"),
+        (("--folds", "40"), 1, "for 40 folds"),
+        (("--images", "nowhere"), 1, "expected an image cache in nowhere"),
+        (("--weights", "x.h5"), 1, "weights: the reference backend has none, got x.h5"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_no_result(study, tmp_path, capfd, more, code, said):
+    out = tmp_path / "bad"
+    error = one_line_error(arguments(study, out, *more), capfd, code=code)
+    assert said in error
+    assert not [name for name in left_by(out) if name != "bad.models"]
+
+
+def test_without_a_table_it_says_so(study, tmp_path, capfd):
+    given = ["train", "--images", str(study / "cache"), "--out", str(tmp_path / "x")]
+    assert "give --table FILE" in one_line_error(given, capfd, code=2)
+
+
+def test_predict_gives_trained_people_what_training_gave(study, trained, tmp_path):
+    """Everybody of the same cache: the out-of-fold scores again, and those of the one left out."""
+    out = tmp_path / "again"
+    command = ["predict", "--models", f"{trained}.models", "--images", str(study / "cache")]
+    assert main([*command, "--backend", "reference", "--out", str(out)]) == 0
+    again = pd.read_csv(f"{out}.predicted.tsv", sep="\t").set_index("IID")
+    before = pd.read_csv(f"{trained}.cnn.tsv", sep="\t").set_index("IID")
+    known = again.loc[before.index]
+    for region in ("ap_spine", "hip"):
+        np.testing.assert_allclose(
+            known[f"cnn_prob_{region}"], before[f"cnn_prob_{region}"], rtol=1e-5
+        )
+        np.testing.assert_allclose(
+            known[f"cnn_logit_std_{region}"], before[f"cnn_logit_std_{region}"], atol=1e-4
+        )
+    stranger = again[~again["in_training"]]
+    assert len(stranger) == 1
+    assert stranger.filter(like="cnn_").notna().all(axis=None)
+
+
+def test_predict_refuses_other_pictures(study, trained, tmp_path, capfd):
+    other = tmp_path / "cache"
+    pictures = study / "images"
+    images = ["images", "--dicom", str(pictures), "--out", str(other), "--size", "32"]
+    assert main([*images, "--threads", "1"]) == 0
+    command = ["predict", "--models", f"{trained}.models", "--images", str(other)]
+    command += ["--backend", "reference", "--out", str(tmp_path / "x")]
+    assert "expected pictures made as those of" in one_line_error(command, capfd)
+    command[2] = str(tmp_path)
+    assert "of a finished `gwasbone train`" in one_line_error(command, capfd)
