@@ -114,11 +114,14 @@ class ImagesSection:
     dicom : folders or files; the section is left out where empty.
     size : side of the cached pictures in pixels; 672 is the paper's, 224 for genotype models.
     scale : size of the pictures against the scanner's own; crops shrink with it.
+    mirror : side whose hips, knees and forearms are flipped to look like the other's: left, right
+        or none.
     """
 
     dicom: tuple[str, ...] = ()
     size: int = 672
     scale: float = 1.0
+    mirror: Literal["left", "right", "none"] = "none"
 
     def __post_init__(self) -> None:
         _refuse_outside(self, size=(16, 4096), scale=(0.01, 1))
@@ -132,6 +135,7 @@ class TrainingSection:
     ----------
     regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
     task : the 0/1 column to predict: case of the records, or of a phenotype table.
+    backend : what computes: keras, or another that is installed.
     architecture : small, efficientnet_v2_s, efficientnet_b0 or another of keras.applications;
         by default the paper's efficientnet_v2_s with an accelerator, small without.
     weights : random, or a file of weights.
@@ -146,6 +150,7 @@ class TrainingSection:
 
     regions: tuple[str, ...] = ()
     task: str = "case"
+    backend: str = "keras"
     architecture: str | None = None
     weights: str = "random"
     size: int | None = None

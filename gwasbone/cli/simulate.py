@@ -162,7 +162,7 @@ def _draw(chosen: Any, out: Any, phantoms: Any, options: dict[str, Any], progres
 
 def _image_names(options: dict[str, Any]) -> list[str]:
     """The file that stands for all pictures, where there will be any."""
-    return ["images/phantoms.json"] if options["n_images"] is not None else []
+    return ["images/.phantoms.json"] if options["n_images"] is not None else []
 
 
 _QUESTIONNAIRE, _PHANTOMS = "questionnaire.", "phantoms."

@@ -36,7 +36,8 @@ PROTOCOLS = {
 }
 
 _COLUMNS = ("eid", "instance", "male", "age", "height", "weight")
-_TRUTH = "phantoms.json"
+#: Hidden, since it is no picture.
+_TRUTH = ".phantoms.json"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def simulate_phantoms(
     people : one row per person and visit: ``eid instance male age height weight`` (cm, kg),
         ``density_<site>`` for each of :data:`SITES` (standard deviations), and the dosages that
         effects name.
-    folder : gets a folder of .dcm files per person and visit, and ``phantoms.json`` (settings and
+    folder : gets a folder of .dcm files per person and visit, and ``.phantoms.json`` (settings and
         effects) when all are there. Files that exist are written again.
     effects : places that variants brighten.
 

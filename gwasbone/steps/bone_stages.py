@@ -89,7 +89,9 @@ def _images(run: StageRun) -> str:
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
     cache = run.config.output / _CACHE / "images"
-    settings = ImageSettings.sized(chosen.size, scale=chosen.scale)
+    settings = ImageSettings.sized(
+        chosen.size, scale=chosen.scale, mirror="" if chosen.mirror == "none" else chosen.mirror
+    )
     with counted_progress() as progress:
         made = make_images(
             _dicom(run.config), cache, settings, workers=run.threads or 1, progress=progress
@@ -130,7 +132,7 @@ def _training(run: StageRun) -> str:
         patience=chosen.patience, seed=chosen.seed,
     )  # fmt: skip
     with step.compiled_in(models), counted_progress() as progress:
-        backend = load_backend("keras")
+        backend = load_backend(chosen.backend)
         architecture = chosen.architecture or step.default_architecture(backend)
         weights = chosen.weights
         trained = step.train(

@@ -35,6 +35,7 @@ model = "nonlinear"
 dicom = ["data/images"]
 size = 96
 scale = 0.25
+mirror = "right"
 
 [training]
 regions = ["ap_spine", "hip"]
@@ -70,7 +71,7 @@ def write_demo_study(
 
     data = folder / "data"
     # the last file of all: what is simulated is whole where it is there
-    complete = data / "images" / "phantoms.json"
+    complete = data / "images" / ".phantoms.json"
     if complete.exists():
         said = f"{data}: simulated before, kept"
     else:

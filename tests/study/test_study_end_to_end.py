@@ -20,6 +20,7 @@ from gwasbone.simulate import SimulationSettings, simulate_cohort
 pytestmark = pytest.mark.hail
 
 STAGES = [
+    "records", "residuals", "images", "training",
     "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "pages",
 ]  # fmt: skip
 

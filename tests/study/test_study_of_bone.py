@@ -1,0 +1,115 @@
+"""A study from records and pictures: its stages make phenotypes, and scans find them by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gwasbone.cli import main
+from gwasbone.config import load_config
+from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
+from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
+from gwasbone.simulate.phantoms import PhantomSettings
+from gwasbone.steps.bone_stages import BONE_STAGES
+from gwasbone.steps.cohort_files import study_tables
+from gwasbone.study import run_study
+
+STUDY = """
+[study]
+build = "GRCh37"
+[genotypes]
+bfile = "data/genotypes"
+[phenotypes]
+tables = ["data/covariates.tsv"]
+[records]
+table = "data/questionnaire.parquet"
+[residuals]
+model = "linear"
+[images]
+dicom = ["data/images"]
+size = 32
+scale = 0.08
+mirror = "right"
+[training]
+regions = ["ap_spine", "hip"]
+backend = "reference"
+architecture = "small"
+size = 32
+folds = 3
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study whose bone stages have run."""
+    folder = tmp_path_factory.mktemp("bone")
+    settings = SimulationSettings.light(
+        n_people=240, n_variants=400, n_segments=4, chromosomes=(1, 2), n_causal=10, n_planted=1
+    )
+    asked = QuestionnaireSettings(
+        n_filler=2, imaged_share=0.95, prevalence=0.3, weight_missing_rate=0.0
+    )
+    data = folder / "data"
+    simulate_cohort(settings, data, formats=("plink",), questionnaire=asked, table_format="parquet")
+    write_phantoms(
+        cohort_phantoms(settings, asked), data,
+        settings=PhantomSettings(pictures=("ap_spine", "left_hip", "right_hip"), scale=0.08),
+    )  # fmt: skip
+    (folder / "study.toml").write_text(STUDY)
+    run_study(load_config(folder / "study.toml"), BONE_STAGES, threads=1)
+    return folder
+
+
+def test_each_stage_leaves_its_table_and_its_page(study):
+    results = study / "results"
+    for page in (
+        "records/study.phenotypes.html", "residuals/study.residuals.html",
+        "images/contact_sheet.html", "training/study.train.html",
+    ):  # fmt: skip
+        assert (results / page).stat().st_size > 1000
+    tables = study_tables(load_config(study / "study.toml"))
+    assert [Path(t).name for t in tables] == [
+        "covariates.tsv", "phenotypes.tsv", "study.residuals.tsv", "study.cnn.tsv",
+    ]  # fmt: skip
+    columns = [set(pd.read_csv(t, sep="\t", nrows=1).columns) - {"IID", "FID"} for t in tables]
+    assert {"case", "bmd_total"} <= columns[1]
+    assert "resid_bmd_total" in columns[2]
+    assert {"cnn_prob", "cnn_logit_std"} <= columns[3]
+    # a name in two tables could not be used
+    assert sum(map(len, columns)) == len(set.union(*columns))
+
+
+def test_what_is_up_to_date_is_skipped_and_pictures_are_not_decoded_again(study):
+    said: list[str] = []
+    config = load_config(study / "study.toml")
+    run_study(config, BONE_STAGES, threads=1, say=said.append)
+    assert len(said) == 4
+    assert all("up to date" in line for line in said)
+    before = (study / "results/cache/images/index.tsv").read_bytes()
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(text.replace("folds = 3", "folds = 4"))
+    said.clear()
+    run_study(load_config(study / "study.toml"), BONE_STAGES, threads=1, say=said.append)
+    (study / "study.toml").write_text(text)
+    assert ["up to date" in line for line in said] == [True, True, True, False]
+    assert (study / "results/cache/images/index.tsv").read_bytes() == before
+
+
+def test_one_trait_is_one_command_inside_the_study(study, monkeypatch, capsys):
+    monkeypatch.chdir(study)
+    assert main(["assoc", "--pheno", "cnn_prob", "--covar", "sex,age", "--no-plots"]) == 0
+    assert "cnn_prob" in capsys.readouterr().out
+    found = pd.read_csv(study / "gwasbone.cnn_prob.tsv.gz", sep="\t")
+    assert len(found) > 300
+    people = pd.read_csv(study / "results/training/study.cnn.tsv", sep="\t")
+    assert found["n"].iloc[0] == len(people)
+
+
+def test_sections_that_need_another_say_so(study, tmp_path):
+    (tmp_path / "study.toml").write_text(
+        '[study]\nbuild = "GRCh37"\n[genotypes]\nbfile = "g"\n[training]\nregions = ["hip"]\n'
+    )
+    with pytest.raises(Exception, match=r"training.regions needs images.dicom"):
+        run_study(load_config(tmp_path / "study.toml"), BONE_STAGES)
