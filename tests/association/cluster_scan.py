@@ -85,7 +85,7 @@ def in_mid_job(context, act):
         tracker = context.statusTracker()
         while True:
             stages = [tracker.getStageInfo(i) for i in tracker.getActiveStageIds()]
-            if any(s and 1 < s.numCompletedTasks < s.numTasks for s in stages):
+            if any(s and 0 < s.numCompletedTasks < s.numTasks for s in stages):
                 return act()
             time.sleep(0.02)
 
@@ -96,6 +96,7 @@ def in_mid_job(context, act):
 
 packed_calls.CALLS_PER_BLOCK = 230 * 3  # 40 blocks of 3 variants
 blocks.VARIANTS_PER_CHUNK = 50
+spark.BLOCKS_PER_TASK = 2  # so that jobs have a middle
 session.configure(
     session.SessionOptions(master="local-cluster[2,1,1024]", folder=work, memory_gb=1.5)
 )
