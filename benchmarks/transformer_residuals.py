@@ -280,7 +280,9 @@ def out_of_fold_trees(
     )
 
 
-def run(data: SimulatedTraits, models: Path, plan: TrainingPlan, size: Encoder) -> list[Judged]:
+def run(
+    data: SimulatedTraits, models: Path, plan: TrainingPlan, size: Encoder, n_folds: int
+) -> list[Judged]:
     """Fit every model with the same folds, and judge its residuals."""
     names = [name for name in data.table if name.startswith("bmd_")]
     y = data.table[names]
@@ -298,7 +300,7 @@ def run(data: SimulatedTraits, models: Path, plan: TrainingPlan, size: Encoder) 
         started = time.perf_counter()
         made = transformer_residuals(
             data.table, answers, load_backend(backend), folder=models / name.replace(" ", "_"),
-            plan=plan, encoder=size, refit=refit,
+            plan=plan, encoder=size, refit=refit, n_folds=n_folds,
             on_epoch=lambda j, e: print(
                 f"fold {j} epoch {e['epoch']}: {e['loss']:.4f} {e['validation_loss']:.4f}",
                 flush=True,
@@ -349,17 +351,17 @@ def run(data: SimulatedTraits, models: Path, plan: TrainingPlan, size: Encoder) 
     return judged
 
 
-def report(judged: list[Judged], plan: TrainingPlan, size: Encoder, seed: int) -> str:
+def report(judged: list[Judged], plan: TrainingPlan, size: Encoder, seed: int, n_folds: int) -> str:
     """The results as Markdown."""
     lines = [
         "# Transformer residuals on simulated data",
         "",
-        f"`python benchmarks/transformer_residuals.py --seed {seed}`, written "
+        f"`python benchmarks/transformer_residuals.py --seed {seed} --folds {n_folds}`, written "
         f"{time.strftime('%Y-%m-%d')}; {N_PEOPLE:,} people, {N_PEOPLE + N_TWICE:,} assessments, "
         f"30 inputs, {N_TRAITS} traits, {N_PLANTED} planted variants; encoder {size.layers} x "
         f"{size.hidden}, {size.attention_heads} heads, dropout {size.dropout:g}; Adam "
         f"{plan.learning_rate:g} ({plan.schedule}), weight decay {plan.weight_decay:g}, batches "
-        f"of {plan.batch_size}, at most {plan.epochs} epochs, 5 folds of people. Size and plan "
+        f"of {plan.batch_size}, at most {plan.epochs} epochs, {n_folds} folds of people. Size and plan "
         "were chosen on an even split of another draw (seed 101: other effects, other people).",
         "",
         "R2 is the mean over traits [least, greatest]. The next columns are the largest R2 over "
@@ -400,6 +402,7 @@ def main() -> None:
     """Run and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=202)
+    parser.add_argument("--folds", type=int, default=5)
     parser.add_argument("--models", type=Path, required=True, help="folder, kept for a next run")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "transformer-residuals.md"
@@ -412,8 +415,8 @@ def main() -> None:
         epochs=30, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=30,
         weight_decay=0.1, seed=1,
     )  # fmt: skip
-    judged = run(simulate(seed=given.seed), given.models, plan, size)
-    given.out.write_text(report(judged, plan, size, given.seed))
+    judged = run(simulate(seed=given.seed), given.models, plan, size, given.folds)
+    given.out.write_text(report(judged, plan, size, given.seed, given.folds))
     print(given.out.read_text())
 
 

@@ -98,7 +98,7 @@ packed_calls.CALLS_PER_BLOCK = 230 * 3  # 40 blocks of 3 variants
 blocks.VARIANTS_PER_CHUNK = 50
 spark.BLOCKS_PER_TASK = 2  # so that jobs have a middle
 session.configure(
-    session.SessionOptions(master="local-cluster[2,1,1024]", folder=work, memory_gb=1.5)
+    session.SessionOptions(master="local-cluster[2,1,3072]", folder=work, memory_gb=1.5)
 )
 context = session.hail().spark_context()
 local = scan("local")
