@@ -362,7 +362,8 @@ def report(judged: list[Judged], plan: TrainingPlan, size: Encoder, seed: int, n
         f"{size.hidden}, {size.attention_heads} heads, dropout {size.dropout:g}; Adam "
         f"{plan.learning_rate:g} ({plan.schedule}), weight decay {plan.weight_decay:g}, batches "
         f"of {plan.batch_size}, at most {plan.epochs} epochs, {n_folds} folds of people. Size "
-        "and plan were chosen on an even split of another draw (seed 101: other effects, other people).",
+        "and plan were chosen on an even split of another draw (seed 101: other effects, other "
+        "people).",
         "",
         "R2 is the mean over traits [least, greatest]. The next columns are the largest R2 over "
         "the traits of the residual per person on sex, age, weight, the three together, and on a "
