@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bokeh.models import ColumnDataSource, HoverTool, Whisker
 from bokeh.plotting import figure
@@ -11,7 +12,9 @@ from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.roc import DASHES
-from gwasbone.stats.calibration import Calibration
+
+if TYPE_CHECKING:
+    from gwasbone.stats.calibration import Calibration
 
 _CAP_PX = 6
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -13,9 +14,12 @@ from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.thinning import thin_points
-from gwasbone.stats.bootstrap import BootstrapInterval
-from gwasbone.stats.precision_recall import PrecisionRecallCurve
-from gwasbone.stats.roc import Auc, RocCurve
+
+if TYPE_CHECKING:
+    # scipy.stats behind them takes half a second, which no other page should wait for
+    from gwasbone.stats.bootstrap import BootstrapInterval
+    from gwasbone.stats.precision_recall import PrecisionRecallCurve
+    from gwasbone.stats.roc import Auc, RocCurve
 
 #: Paired with the colours, so that no curve is told by colour alone.
 DASHES: tuple[str | list[int], ...] = ("solid", [8, 4], [2, 3], [10, 3, 2, 3])
