@@ -281,7 +281,12 @@ def out_of_fold_trees(
 
 
 def run(
-    data: SimulatedTraits, models: Path, plan: TrainingPlan, size: Encoder, n_folds: int
+    data: SimulatedTraits,
+    models: Path,
+    plan: TrainingPlan,
+    size: Encoder,
+    n_folds: int,
+    n_networks: int,
 ) -> list[Judged]:
     """Fit every model with the same folds, and judge its residuals."""
     names = [name for name in data.table if name.startswith("bmd_")]
@@ -292,15 +297,18 @@ def run(
     judged = [judge("oracle (the truth)", oracle, oracle, data, best, best)]
     answers = join_answers(data.inputs, data.table)
     folds = None
-    for name, backend, refit in (
-        ("transformer", "keras", False),
-        ("transformer, refitted to everybody", "keras", True),
-        ("linear, all 30 inputs", "reference", False),
+    # the first of the networks is that of one network per fold, and is not trained again
+    for name, backend, refit, networks in (
+        ("transformer, one network per fold", "keras", False, 1),
+        ("transformer", "keras", False, n_networks),
+        ("transformer, refitted to everybody", "keras", True, 1),
+        ("linear, all 30 inputs", "reference", False, 1),
     ):
         started = time.perf_counter()
         made = transformer_residuals(
-            data.table, answers, load_backend(backend), folder=models / name.replace(" ", "_"),
-            plan=plan, encoder=size, refit=refit, n_folds=n_folds,
+            data.table, answers, load_backend(backend),
+            folder=models / f"{backend}{'_refit' * refit}", plan=plan, encoder=size,
+            refit=refit, n_folds=n_folds, n_networks=networks,
             on_epoch=lambda j, e: print(
                 f"fold {j} epoch {e['epoch']}: {e['loss']:.4f} {e['validation_loss']:.4f}",
                 flush=True,
@@ -351,19 +359,27 @@ def run(
     return judged
 
 
-def report(judged: list[Judged], plan: TrainingPlan, size: Encoder, seed: int, n_folds: int) -> str:
+def report(
+    judged: list[Judged],
+    plan: TrainingPlan,
+    size: Encoder,
+    seed: int,
+    n_folds: int,
+    n_networks: int,
+) -> str:
     """The results as Markdown."""
     lines = [
         "# Transformer residuals on simulated data",
         "",
-        f"`python benchmarks/transformer_residuals.py --seed {seed} --folds {n_folds}`, written "
-        f"{time.strftime('%Y-%m-%d')}; {N_PEOPLE:,} people, {N_PEOPLE + N_TWICE:,} assessments, "
-        f"30 inputs, {N_TRAITS} traits, {N_PLANTED} planted variants; encoder {size.layers} x "
-        f"{size.hidden}, {size.attention_heads} heads, dropout {size.dropout:g}; Adam "
-        f"{plan.learning_rate:g} ({plan.schedule}), weight decay {plan.weight_decay:g}, batches "
-        f"of {plan.batch_size}, at most {plan.epochs} epochs, {n_folds} folds of people. Size "
-        "and plan were chosen on an even split of another draw (seed 101: other effects, other "
-        "people).",
+        f"`python benchmarks/transformer_residuals.py --seed {seed} --folds {n_folds} "
+        f"--networks {n_networks}`, written {time.strftime('%Y-%m-%d')}; {N_PEOPLE:,} people, "
+        f"{N_PEOPLE + N_TWICE:,} assessments, 30 inputs, {N_TRAITS} traits, "
+        f"{N_PLANTED} planted variants; encoder {size.layers} x {size.hidden}, "
+        f"{size.attention_heads} heads, dropout {size.dropout:g}; Adam {plan.learning_rate:g} "
+        f"({plan.schedule}), weight decay {plan.weight_decay:g}, batches of {plan.batch_size}, "
+        f"at most {plan.epochs} epochs, {n_folds} folds of people, the mean of {n_networks} "
+        "networks per fold unless said. Size and plan were chosen on an even split of another "
+        "draw (seed 101: other effects, other people).",
         "",
         "R2 is the mean over traits [least, greatest]. The next columns are the largest R2 over "
         "the traits of the residual per person on sex, age, weight, the three together, and on a "
@@ -404,6 +420,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seed", type=int, default=202)
     parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--networks", type=int, default=3, help="per fold, averaged")
     parser.add_argument("--models", type=Path, required=True, help="folder, kept for a next run")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "transformer-residuals.md"
@@ -416,8 +433,9 @@ def main() -> None:
         epochs=30, batch_size=32, learning_rate=2e-3, schedule="cosine", patience=30,
         weight_decay=0.1, seed=1,
     )  # fmt: skip
-    judged = run(simulate(seed=given.seed), given.models, plan, size, given.folds)
-    given.out.write_text(report(judged, plan, size, given.seed, given.folds))
+    shape = given.folds, given.networks
+    judged = run(simulate(seed=given.seed), given.models, plan, size, *shape)
+    given.out.write_text(report(judged, plan, size, given.seed, *shape))
     print(given.out.read_text())
 
 

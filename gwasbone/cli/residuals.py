@@ -14,7 +14,8 @@ from gwasbone.errors import UsageError
 #: Options of one model only, by their names in Python.
 _OF_TRANSFORMER = (
     "inputs", "input_columns", "leave_out", "backend", "epochs", "patience", "hidden", "layers",
-    "heads", "dropout", "batch_size", "learning_rate", "schedule", "weight_decay", "refit",
+    "heads", "dropout", "batch_size", "learning_rate", "schedule", "weight_decay", "networks",
+    "refit",
 )  # fmt: skip
 
 
@@ -65,6 +66,9 @@ _OF_TRANSFORMER = (
               default="plateau", show_default=True, help="Of the learning rate.")  # fmt: skip
 @click.option("--weight-decay", type=click.FloatRange(0), default=0.0, show_default=True,
               help="Of AdamW; 0 is Adam.")  # fmt: skip
+@click.option("--networks", type=click.IntRange(1), default=1, show_default=True,
+              help="Networks per fold, from other random starts; predictions are their mean.",
+              )  # fmt: skip
 @click.option("--refit", is_flag=True,
               help="One network of everybody, as in the paper: in sample.")  # fmt: skip
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
@@ -82,8 +86,9 @@ def command(**options: Any) -> None:
 
     transformer predicts all traits by one network from sex, age, weight and the answers of
     --inputs, joined by person and visit; everybody by a network that never saw them. Measured
-    bone is refused among the inputs, and what genes influence is warned of. It also writes fold,
-    and PREFIX.models; a run that was killed goes on when the same command is given again. The
+    bone is refused among the inputs, and what genes influence is warned of. The mean of several
+    --networks keeps more of the genetic signal than one. It also writes fold, and PREFIX.models;
+    a run that was killed goes on when the same command is given again. The
     default size is the paper's and wants an accelerator; a CPU can train --hidden 32 --layers 2
     --heads 4.
     """
@@ -140,6 +145,7 @@ def _transformer(options: dict[str, Any]) -> None:
     )  # fmt: skip
     encoder = Encoder(options["hidden"], options["layers"], options["heads"], options["dropout"])
     folder = step.models_folder(Path(options["out"]), refit=options["refit"])
+    n_models = options["networks"] * (1 if options["refit"] else options["folds"])
     with command_context(
         options, current_study(), outputs=OUTPUTS, in_effect={"seed": options["seed"]}
     ) as context:
@@ -151,10 +157,9 @@ def _transformer(options: dict[str, Any]) -> None:
         with compiled_in(folder.parent), counted_progress() as progress:
             made = transformer_residuals(
                 assessments, answers, load_backend(options["backend"]), traits, folder=folder,
-                plan=plan, encoder=encoder, n_folds=options["folds"], refit=options["refit"],
-                on_epoch=step.epoch_follower(
-                    1 if options["refit"] else options["folds"], plan.epochs, progress
-                ),
+                plan=plan, encoder=encoder, n_folds=options["folds"],
+                n_networks=options["networks"], refit=options["refit"],
+                on_epoch=step.epoch_follower(n_models, plan.epochs, progress),
             )  # fmt: skip
         step.write_transformer(made, context.out)
         click.echo(step.summary(made))

@@ -81,6 +81,7 @@ def transformer_residuals(
     plan: TrainingPlan,
     encoder: Encoder | None = None,
     n_folds: int = 5,
+    n_networks: int = 1,
     refit: bool = False,
     categorical: Sequence[str] = (),
     rules: InputRules | None = None,
@@ -97,9 +98,10 @@ def transformer_residuals(
     traits : columns; None for every other column of numbers but ``height``.
     folder : where models are kept; finished folds and epochs of the same training are taken.
     plan : ``plan.seed`` is also that of the folds, which have the sexes in equal shares.
-    n_folds : of people. refit : one network of everybody instead.
+    n_folds : of people. refit : networks of everybody instead.
+    n_networks : per fold, averaged; see :func:`gwasbone.learning.trait_prediction.predict_traits`.
     categorical, rules : see :func:`gwasbone.learning.questionnaire.encode_table`.
-    on_epoch : called with the fold and each epoch.
+    on_epoch : called with the number of the model, network by network, and each epoch.
 
     Raises
     ------
@@ -138,7 +140,7 @@ def transformer_residuals(
     hashed = _data_hash(encoded)
     predicted = predict_traits(
         backend, encoded, measured, folds, folder=folder, data_hash=hashed, plan=plan,
-        encoder=encoder, on_epoch=on_epoch,
+        encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
     )  # fmt: skip
     values = np.full((len(assessments), len(names)), np.nan)
     values[rows] = predicted.predictions.to_numpy()

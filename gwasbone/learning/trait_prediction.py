@@ -4,8 +4,8 @@ them; what they leave are the residual phenotypes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,8 @@ from gwasbone.learning.questionnaire import EncodedTable
 FloatArray = npt.NDArray[np.float64]
 
 HEAD = "traits"
+#: Seeds of the networks of a fold differ by this, those of folds by 1.
+_SEEDS_APART = 1000
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class TraitPredictions:
 
     Parameters
     ----------
-    held_out : N × traits, by the model of the person's own fold; NaN after a refit.
+    held_out : N × traits, by the models of the person's own fold; NaN after a refit.
     in_training : N × traits, mean over the models that were fitted to the row.
     r2, r2_seen : per trait, share of variance explained out of fold, and of rows seen.
-    fit : the models; refit : whether it is one model of everybody.
+    fit : the models, network by network; refit : whether all are of everybody.
     """
 
     held_out: pd.DataFrame
@@ -83,14 +85,18 @@ def predict_traits(
     data_hash: str,
     plan: TrainingPlan,
     encoder: Encoder | None = None,
+    n_networks: int = 1,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> TraitPredictions:
-    """Fit one network of all traits per fold, and predict everybody.
+    """Fit networks of all traits per fold, and predict everybody.
 
     Parameters
     ----------
     encoded : N rows of inputs. traits : N × traits, NaN where not measured.
-    folder, data_hash, on_epoch : see :func:`gwasbone.learning.cross_fit.cross_fit`.
+    folder, data_hash : see :func:`gwasbone.learning.cross_fit.cross_fit`.
+    n_networks : per fold, from other random starts; predictions are their mean, which varies less
+        from start to start than one network's (Hansen & Salamon 1990).
+    on_epoch : called with the number of the model, network by network, and each epoch.
 
     Raises
     ------
@@ -112,10 +118,17 @@ def predict_traits(
         attention_heads=encoder.attention_heads,
         dropout=encoder.dropout,
     )
-    fit = cross_fit(
-        backend, network, plan, encoded.inputs, {HEAD: (Y - centre) / spread}, folds,
-        folder=folder, data_hash=data_hash, on_epoch=on_epoch,
-    )  # fmt: skip
+    targets = {HEAD: (Y - centre) / spread}
+    n_folds = sum(1 for _ in folds)
+    fits = [
+        cross_fit(
+            backend, network, replace(plan, seed=plan.seed + _SEEDS_APART * k), encoded.inputs,
+            targets, folds, folder=folder / f"network{k}", data_hash=data_hash,
+            on_epoch=_numbered(on_epoch, k * n_folds),
+        )
+        for k in range(n_networks)
+    ]  # fmt: skip
+    fit = _averaged(fits)
     held_out, seen = (
         pd.DataFrame(part[HEAD] * spread + centre, index=traits.index, columns=traits.columns)
         for part in (fit.held_out, fit.in_training)
@@ -127,6 +140,25 @@ def predict_traits(
         r2_seen=explained(traits, seen),
         fit=fit,
         refit=isinstance(folds, _Everybody),
+    )
+
+
+def _numbered(
+    on_epoch: Callable[[int, Epoch], None] | None, before: int
+) -> Callable[[int, Epoch], None] | None:
+    """The same call, with the number of a model among those of all networks."""
+    return None if on_epoch is None else lambda fold, epoch: on_epoch(before + fold, epoch)
+
+
+def _averaged(fits: Sequence[CrossFit]) -> CrossFit:
+    """The mean prediction of networks of the same folds, with the models of all."""
+    return CrossFit(
+        held_out={HEAD: np.mean([fit.held_out[HEAD] for fit in fits], axis=0)},
+        in_training={HEAD: np.mean([fit.in_training[HEAD] for fit in fits], axis=0)},
+        fold=fits[0].fold,
+        histories=tuple(one for fit in fits for one in fit.histories),
+        models=tuple(one for fit in fits for one in fit.models),
+        model_hashes=tuple(one for fit in fits for one in fit.model_hashes),
     )
 
 

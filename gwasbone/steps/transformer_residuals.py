@@ -87,16 +87,16 @@ def summary(made: TransformerResiduals) -> str:
     )
 
 
-def epoch_follower(n_folds: int, epochs: int, progress: Progress | None) -> Any:
-    """A line in the log for each epoch, and a bar for each fold."""
+def epoch_follower(n_models: int, epochs: int, progress: Progress | None) -> Any:
+    """A line in the log for each epoch, and a bar for each model."""
 
-    def follow(fold: int, epoch: Epoch) -> None:
+    def follow(model: int, epoch: Epoch) -> None:
         log.info(
-            "fold %d epoch %d: loss %.4f, validation %.4f, %.1f s",
-            fold, epoch["epoch"], epoch["loss"], epoch["validation_loss"], epoch["seconds"],
+            "model %d epoch %d: loss %.4f, validation %.4f, %.1f s",
+            model, epoch["epoch"], epoch["loss"], epoch["validation_loss"], epoch["seconds"],
         )  # fmt: skip
         if progress is not None:
-            progress(f"fold {fold + 1} of {n_folds}, epochs", int(epoch["epoch"]), epochs)
+            progress(f"model {model + 1} of {n_models}, epochs", int(epoch["epoch"]), epochs)
 
     return follow
 
@@ -127,16 +127,19 @@ def _provenance(made: TransformerResiduals) -> Iterator[str]:
     fit = made.predictions.fit
     card = json.loads((fit.models[0].parent / "card.json").read_text())
     network, plan = card["network"], card["plan"]
-    if made.predictions.refit:
+    refit = made.predictions.refit
+    per_fold = len(fit.models) if refit else len(fit.models) // len(np.unique(fit.fold))
+    networks = "a network" if per_fold == 1 else f"the mean of {per_fold} networks"
+    if refit:
         yield (
-            "Refit: one network was fitted to everybody, its residuals are in sample, and what it "
-            "has learned of the people themselves is lost from them. Compare with the residuals "
-            "out of fold before a scan."
+            f"Refit: everybody is predicted by {networks} fitted to everybody; its residuals are "
+            "in sample, and what was learned of the people themselves is lost from them. Compare "
+            "with the residuals out of fold before a scan."
         )
     else:
         yield (
-            "Everybody is predicted by a network that never saw them. Networks of different folds "
-            "differ a little: fold is offered as a categorical covariate."
+            f"Everybody is predicted by {networks} that never saw them. Networks of different "
+            "folds differ a little: fold is offered as a categorical covariate."
         )
     yield (
         f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "

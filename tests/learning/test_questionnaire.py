@@ -10,7 +10,7 @@ from gwasbone.errors import InputError
 from gwasbone.learning.folds import person_folds
 from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.questionnaire import HeritableInputWarning, InputRules, encode_table
-from gwasbone.learning.reference import ReferenceBackend
+from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
 from gwasbone.learning.trait_prediction import explained, predict_traits
 
 
@@ -81,6 +81,37 @@ def test_every_trait_is_predicted_out_of_fold_in_its_own_units(tmp_path):
     assert made.r2["high"] == pytest.approx(0.64, abs=0.06)
     assert made.held_out["high"].mean() == pytest.approx(1000, abs=5)
     assert (made.r2_seen >= made.r2 - 0.01).all()
+
+
+class SeededBackend(ReferenceBackend):
+    """Predicts its seed, whatever it was fitted to."""
+
+    def build(self, network, *, seed):
+        class Seeded(ReferenceModel):
+            def predict(self, inputs, *, rows):
+                found = super().predict(inputs, rows=rows)
+                return {head: np.full_like(value, seed) for head, value in found.items()}
+
+        return Seeded(network)
+
+
+def test_networks_of_a_fold_start_apart_and_are_averaged(tmp_path):
+    rng = np.random.default_rng(5)
+    person = np.array([f"p{i}" for i in range(60)], dtype=object)
+    traits = pd.DataFrame({"t": rng.standard_normal(60)})
+    encoded = encode_table(pd.DataFrame({"a": rng.standard_normal(60)}))
+    folds = person_folds(person, np.zeros(60), folds=3)
+    called = []
+    found = predict_traits(
+        SeededBackend(), encoded, traits, folds, folder=tmp_path, data_hash="d",
+        plan=TrainingPlan(seed=7), n_networks=3, on_epoch=lambda model, epoch: called.append(model),
+    )  # fmt: skip
+    centre, spread = traits["t"].mean(), traits["t"].std(ddof=0)
+    # seeds of fold j are 7 + j, 1007 + j, 2007 + j: their mean is 1007 + j
+    expected = (1007 + folds.fold) * spread + centre
+    np.testing.assert_allclose(found.held_out["t"], expected)
+    assert len(found.fit.models) == len(set(found.fit.models)) == 9
+    assert sorted(set(called)) == list(range(9))
 
 
 def test_share_explained_by_hand():
