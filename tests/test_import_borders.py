@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HAIL = ("gwasbone.session", "gwasbone.cohort", "gwasbone.association.hail")
 
 #: What is pure: arrays and tables in, arrays and tables out.
-PURE = ("blocks", "stats", "sumstats", "phenotypes", "plots", "simulate", "images", "learning")
+PURE = (
+    "blocks", "stats", "sumstats", "phenotypes", "plots", "simulate", "images", "learning", "genes",
+)  # fmt: skip
 
 #: The layers that know about cohorts, sessions and commands.
 ABOVE = (

@@ -1,0 +1,1 @@
+"""Genes: tables and GTF files that a user gives, what lies near a variant, genes known for bone."""
