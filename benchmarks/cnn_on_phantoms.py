@@ -32,6 +32,7 @@ from gwasbone.learning.networks import TrainingPlan
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
 from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings
+from gwasbone.stats.jackknife import jackknife_interval
 from gwasbone.stats.logistic import fit_logistic
 from gwasbone.stats.roc import area_under_curve
 from gwasbone.steps import train as step
@@ -145,9 +146,9 @@ def chi2_ratio(G: np.ndarray, one: np.ndarray, two: np.ndarray, X: np.ndarray) -
         return float(np.log(signal[0] / signal[1]))
 
     whole = log_ratio(np.ones(len(G), dtype=bool))
-    left = np.array([log_ratio(parts != g) for g in range(GROUPS)])
-    se = np.sqrt((GROUPS - 1) / GROUPS * ((left - left.mean()) ** 2).sum())
-    return Ratio(*np.exp([whole, whole - 1.96 * se, whole + 1.96 * se]))
+    left = [log_ratio(parts != g) for g in range(GROUPS)]
+    found = jackknife_interval(whole, left, quantile="normal")
+    return Ratio(*np.exp([whole, found.lower, found.upper]))
 
 
 def _chi2(G: np.ndarray, y: np.ndarray, X: np.ndarray) -> np.ndarray:

@@ -1,0 +1,1 @@
+"""Summary statistics: arrays and tables of effects in, frozen dataclasses out; no genotypes."""
