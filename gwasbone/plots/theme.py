@@ -22,8 +22,12 @@ GRID = "#e6e9ec"
 
 #: Neighbouring chromosomes alternate between these.
 CHROMOSOME_COLOURS = ("#1f4e79", "#7590ad")
+#: The same for the lower half of a mirrored figure.
+MIRROR_COLOURS = ("#0b5d4e", "#5f9b8d")
 #: What the reader must not miss: leads, and what a threshold takes away.
 ACCENT = "#c44e00"
+#: Variants that are set apart from the others.
+HIGHLIGHT = "#008f6b"
 #: Plain marks: bars, points of one kind.
 MAIN = "#1f4e79"
 PALE = "#c9d6e3"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from bokeh.models import GlyphRenderer, HoverTool
 from bokeh.plotting import figure
@@ -10,6 +14,7 @@ from gwasbone.genome import chromosome_label
 from gwasbone.plots import theme
 
 _LONGEST_ALLELE = 12
+_ONE_NAME_BP = 3_000_000
 
 
 def places(rows: pd.DataFrame) -> list[str]:
@@ -20,10 +25,34 @@ def places(rows: pd.DataFrame) -> list[str]:
     ]
 
 
+def variant_texts(rows: pd.DataFrame) -> list[str]:
+    """What is written beside a variant: its label, gene, ID or place, the first that it has."""
+    texts = places(rows)
+    for name in ("source_id", "nearest_gene", "gene", "label"):
+        if name in rows.columns:
+            given = zip(texts, rows[name], strict=True)
+            texts = [text if pd.isna(one) or one == "" else str(one) for text, one in given]
+    return texts
+
+
+def repeated_nearby(rows: pd.DataFrame, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether an earlier row nearby has the same text: one name says it for both."""
+    chromosome, position_bp = rows["chromosome"].to_numpy(), rows["position_bp"].to_numpy()
+    repeated = np.zeros(len(texts), dtype=bool)
+    for i, text in enumerate(texts):
+        near = chromosome[:i] == chromosome[i]
+        near &= np.abs(position_bp[:i] - position_bp[i]) < _ONE_NAME_BP
+        repeated[i] = any(texts[j] == text for j in np.flatnonzero(near))
+    return repeated
+
+
 def hover_words(rows: pd.DataFrame) -> dict[str, list[str]]:
     """Texts by the name under which they appear on hovering, for the columns a table has."""
     number = theme.format_number
-    words = {"Variant": [str(one) for one in rows["source_id"]]} if "source_id" in rows else {}
+    words = {}
+    for name, title in (("source_id", "Variant"), ("gene", "Gene"), ("nearest_gene", "Gene")):
+        if name in rows:
+            words[title] = [str(one) for one in rows[name]]
     words["Place"] = places(rows)
     if {"effect_allele", "other_allele"} <= set(rows):
         pairs = zip(rows["effect_allele"], rows["other_allele"], strict=True)

@@ -138,7 +138,7 @@ def test_leads_answer_hovering_with_their_numbers():
 
 def test_more_leads_than_names_are_counted():
     results = _results()
-    leads = results.nlargest(30, "neg_log10_p").assign(gene="GENE")
+    leads = results.nlargest(30, "neg_log10_p").assign(gene=[f"GENE{i}" for i in range(30)])
     plot = manhattan(results, title="t", leads=leads, max_labels=5)
     written = np.concatenate([one for one in _columns(plot, "text") if one.size])
     assert written.size <= 5

@@ -47,7 +47,15 @@ def _lab(linear):
 
 
 @pytest.mark.parametrize(
-    "colour", {*theme.GROUP_COLOURS, *theme.CHROMOSOME_COLOURS, theme.ACCENT, theme.MAIN}
+    "colour",
+    {
+        *theme.GROUP_COLOURS,
+        *theme.CHROMOSOME_COLOURS,
+        *theme.MIRROR_COLOURS,
+        theme.ACCENT,
+        theme.MAIN,
+        theme.HIGHLIGHT,
+    },
 )
 def test_marks_stand_out_on_white(colour):
     assert _contrast_on_white(colour) >= 3
@@ -59,7 +67,16 @@ def test_text_stands_out_on_white(colour):
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize("palette", [theme.GROUP_COLOURS, theme.CHROMOSOME_COLOURS])
+@pytest.mark.parametrize(
+    "palette",
+    [
+        theme.GROUP_COLOURS,
+        theme.CHROMOSOME_COLOURS,
+        theme.MIRROR_COLOURS,
+        (*theme.CHROMOSOME_COLOURS, theme.ACCENT, theme.HIGHLIGHT),
+        (*theme.MIRROR_COLOURS, theme.ACCENT),
+    ],
+)
 def test_colours_stay_apart_for_every_eye(sight, palette):
     seen = [_lab(np.array(SIGHT[sight]) @ _linear(colour)) for colour in palette]
     # A difference of about 2.3 is just noticeable.

@@ -7,18 +7,25 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
+from made_scans import made_scan
 
+from gwasbone.association.shared_loci import shared_loci
 from gwasbone.plots import (
     KeptRegion,
     Threshold,
     ancestry_pairs,
     funnel,
     manhattan,
+    miami,
+    p_scatter,
     qc_histogram,
     qc_scatter,
     qq,
     save_page,
     scree,
+    stacked_manhattan,
+    volcano,
+    z_scatter,
 )
 from gwasbone.plots.calibration import reliability
 from gwasbone.plots.probabilities import predicted_probabilities
@@ -75,6 +82,21 @@ def _evaluation_figures(rng):
     ]
 
 
+def _figures_of_two_scans():
+    a, b = made_scan(1, peaks=[(9, 20.0)]), made_scan(2, chromosomes=(1, 2), peaks=[(9, 30.0)])
+    leads = {"a": a.nlargest(2, "neg_log10_p"), "b": b.nlargest(2, "neg_log10_p")}
+    shared = shared_loci({"a": leads["a"], "b": leads["a"]})
+    pairs = a.assign(neg_log10_p_a=a["neg_log10_p"], neg_log10_p_b=b["neg_log10_p"])
+    pairs = pairs.assign(z_a=a["beta"] / a["se"], z_b=b["beta"] / b["se"])
+    return [
+        ("Stack", stacked_manhattan({"a": a, "b": b}, leads=leads, shared=shared)),
+        ("Miami", miami({"a": a, "b": b}, leads=leads, y_max=12)),
+        ("p", p_scatter(pairs, names=("a", "b"), title="t")),
+        ("z", z_scatter(pairs, names=("a", "b"), title="t")),
+        ("Volcano", volcano(a, title="t", leads=leads["a"])),
+    ]
+
+
 def _every_figure():
     rng = np.random.default_rng(1)
     results = _results(rng)
@@ -117,6 +139,7 @@ def _every_figure():
         ),
         ("Funnel", funnel(steps, title="t")),
         *_evaluation_figures(rng),
+        *_figures_of_two_scans(),
     ]
 
 
