@@ -19,6 +19,8 @@ _HOME = {
     "associate": "gwasbone.association.associate",
     "clump": "gwasbone.association.clump",
     "lead_blocks": "gwasbone.association.selection",
+    "loci": "gwasbone.association.loci",
+    "read_genes": "gwasbone.genes.files",
     "Cohort": "gwasbone.cohort.model",
     "QcThresholds": "gwasbone.cohort.qc",
     "annotate_phenotypes": "gwasbone.cohort.annotate",

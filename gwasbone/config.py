@@ -301,6 +301,44 @@ class SelectionSection:
         _refuse_outside(self, p_threshold=(0, 1), block_bp=(1, math.inf), max_blocks=(1, math.inf))
 
 
+@dataclass(frozen=True, kw_only=True)
+class LociSection:
+    """Loci of the scans: clumps by LD in the study's own people, merged, with genes near them.
+
+    Parameters
+    ----------
+    p1 : a clump's index variant has p of at most this.
+    p2 : its members have p below this.
+    r2 : and r2 with the index above this.
+    kb : and are nearer to it than so many kilobases.
+    merge_kb : clumps that are at most so many kilobases apart make one locus.
+    genes : GTF file or table of genes on the study's build; no gene columns where not set.
+    genes_build : GRCh37 or GRCh38, where the file does not tell.
+    all_genes : also genes that are not protein-coding, where the file tells.
+    window_kb : genes within so many kilobases of a lead are listed and drawn.
+    genetic_map : table of recombination rates to draw behind regional plots.
+    regional_plots : how many loci are drawn, the strongest first.
+    """
+
+    p1: float = 5e-8
+    p2: float = 1e-2
+    r2: float = 0.1
+    kb: float = 250.0
+    merge_kb: float = 250.0
+    genes: str | None = None
+    genes_build: Literal["GRCh37", "GRCh38"] | None = None
+    all_genes: bool = False
+    window_kb: float = 500.0
+    genetic_map: str | None = None
+    regional_plots: int = 6
+
+    def __post_init__(self) -> None:
+        _refuse_outside(
+            self, p1=(0, 1), p2=(0, 1), r2=(0, 1), kb=(0, math.inf), merge_kb=(0, math.inf),
+            window_kb=(0, math.inf), regional_plots=(0, math.inf),
+        )  # fmt: skip
+
+
 def _refuse_outside(section: Any, **ranges: tuple[float, float]) -> None:
     """Raise, with all faults, where a number lies outside its range."""
     faults = [
@@ -330,6 +368,7 @@ class StudyConfig:
     pca: PcaSection = PcaSection()
     association: AssociationSection = AssociationSection()
     selection: SelectionSection = SelectionSection()
+    loci: LociSection = LociSection()
     folder: Path = Path()
 
     @property

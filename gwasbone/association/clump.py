@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from gwasbone.association.clump_tables import (
+    Clumps,
+    TestedScan,
+    clump_tables,
+    scan_table,
+    tested_scan,
+)
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.packed_rows import packed_rows
@@ -17,36 +23,6 @@ from gwasbone.genome import X
 from gwasbone.progress import counted_progress
 
 log = logging.getLogger(__name__)
-
-_VARIANT = ["chromosome", "position_bp", "other_allele", "effect_allele"]
-_NEEDED = [*_VARIANT, "neg_log10_p"]
-
-
-@dataclass(frozen=True)
-class Clumps:
-    """Clumps of a scan, and which of its variants could be used.
-
-    Parameters
-    ----------
-    table : a row per clump, strongest first: ``chromosome``, ``position_bp``, ``other_allele``,
-        ``effect_allele``, ``variant`` (the genotypes' name of the index variant),
-        ``neg_log10_p``, ``n_members``, ``n_linked`` (members and those with p ≥ p2; PLINK's
-        TOTAL), ``start_bp`` and ``end_bp`` of index and members, ``span_kb`` (from the one to
-        the other, both included), ``members`` (names, joined by commas; empty where none).
-    members : a row per member: ``clump`` (row of ``table``), ``variant``, ``chromosome``,
-        ``position_bp``, ``other_allele``, ``effect_allele``, ``neg_log10_p``.
-    n_used : variants of the scan with a p-value and genotypes.
-    n_untested : variants without a p-value.
-    n_absent : variants with one that the genotypes do not hold, or that are on Y or MT.
-    n_absent_below_p1 : of these, variants that could have been an index.
-    """
-
-    table: pd.DataFrame
-    members: pd.DataFrame
-    n_used: int
-    n_untested: int
-    n_absent: int
-    n_absent_below_p1: int
 
 
 def clump(
@@ -90,8 +66,9 @@ def clump(
     """
     from gwasbone.blocks.clump import clump_variants
 
-    scan = _tested(_scan_table(results, cohort, trait))
-    found, rows = _in_genotypes(scan.table, cohort)
+    _same_build(results, cohort)
+    scan = tested_scan(scan_table(results, trait))
+    found, rows = rows_in_genotypes(scan.table, cohort)
     used = scan.table[found].reset_index(drop=True)
     absent = scan.table.loc[~found, "neg_log10_p"]
     below = int((absent >= -np.log10(p1)).sum())
@@ -115,55 +92,23 @@ def clump(
     log_p = used["neg_log10_p"].to_numpy()
     clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
     named = used.assign(variant=short_names(cohort.variants.table).to_numpy()[rows])
-    table, members = _tables(named, clumps)
+    table, members = clump_tables(named, clumps)
     return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
 
 
-@dataclass(frozen=True)
-class _Scan:
-    table: pd.DataFrame
-    n_untested: int
-
-
-def _scan_table(
-    results: AssociationResults | pd.DataFrame, cohort: Cohort, trait: str | None
-) -> pd.DataFrame:
-    if isinstance(results, pd.DataFrame):
-        return results
-    if results.build != cohort.build:
+def _same_build(results: AssociationResults | pd.DataFrame, cohort: Cohort) -> None:
+    if isinstance(results, AssociationResults) and results.build != cohort.build:
         raise UsageError(
             f"clump: the results are on {results.build}, the genotypes on {cohort.build}; "
             "take genotypes on the build of the scan"
         )
-    if trait is None and len(results.traits) != 1:
-        raise UsageError(f"clump: give trait, one of {', '.join(results.traits)}")
-    if trait is not None and trait not in results.traits:
-        raise UsageError(f"clump: no trait {trait}; there is {', '.join(results.traits)}")
-    return results.table(trait or results.traits[0])
 
 
-def _tested(table: pd.DataFrame) -> _Scan:
-    """Variants with a p-value, sorted by place."""
-    missing = [name for name in _NEEDED if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"clump: expected the columns {', '.join(_NEEDED)}; no {', '.join(missing)}"
-        )
-    tested = table.loc[table["neg_log10_p"].notna().to_numpy(), _NEEDED]
-    ordered = tested.sort_values(_VARIANT, kind="stable", ignore_index=True)
-    twice = ordered.duplicated(_VARIANT)
-    if twice.any():
-        first = ordered[twice].iloc[0]
-        raise InputError(
-            f"clump: expected every variant once, found {int(twice.sum())} again, such as "
-            f"{first['chromosome']}:{first['position_bp']} {first['other_allele']}/"
-            f"{first['effect_allele']}: is it a scan of one trait?"
-        )
-    return _Scan(ordered, len(table) - len(tested))
+def rows_in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
+    """Which variants of a scan are kept in a cohort, and the rows there of those that are.
 
-
-def _in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
-    """Which variants of a scan are kept in the cohort, and the rows there of those that are."""
+    By position and alleles, in either order; autosomes and X.
+    """
     table = cohort.variants.table
     usable = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
     held = table[usable].assign(_row=np.flatnonzero(usable))
@@ -189,7 +134,7 @@ def _key(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
     )
 
 
-def _log_counts(scan: _Scan, n_absent: int, below: int) -> None:
+def _log_counts(scan: TestedScan, n_absent: int, below: int) -> None:
     log.info(
         "clump: %d variants of the scan have genotypes, %d have none, %d have no p-value",
         len(scan.table) - n_absent, n_absent, scan.n_untested,
@@ -200,26 +145,3 @@ def _log_counts(scan: _Scan, n_absent: int, below: int) -> None:
             "variant may lead in their place",
             below,
         )
-
-
-def _tables(
-    used: pd.DataFrame, clumps: list[tuple[int, np.ndarray, int]]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    index = np.array([c[0] for c in clumps], dtype=np.intp)
-    n_members = np.array([len(c[1]) for c in clumps], dtype=np.int64)
-    member_rows = np.concatenate([np.zeros(0, np.intp), *(c[1] for c in clumps)]).astype(np.intp)
-    members = used.iloc[member_rows].reset_index(drop=True)
-    members.insert(0, "clump", np.repeat(np.arange(len(clumps)), n_members))
-    position, names = used["position_bp"].to_numpy(), used["variant"].to_numpy()
-    start = [min(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
-    end = [max(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
-    table = used.loc[index, [*_VARIANT, "variant", "neg_log10_p"]].reset_index(drop=True)
-    table = table.assign(
-        n_members=n_members,
-        n_linked=np.array([c[2] for c in clumps], dtype=np.int64),
-        start_bp=np.array(start, dtype=np.int64),
-        end_bp=np.array(end, dtype=np.int64),
-    )
-    table["span_kb"] = (table["end_bp"] - table["start_bp"] + 1) / 1000
-    table["members"] = [",".join(names[m]) for _, m, _ in clumps]
-    return table, members[["clump", "variant", *_VARIANT, "neg_log10_p"]]

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from gwasbone.errors import UsageError
+from gwasbone.genome import BUILDS
 
 FILE_TYPE = "GWAS-SSF v1.0"
 
@@ -87,6 +89,16 @@ def ssf_metadata(
     lists = {"trait_description", "ontology_mapping", "genotyping_technology"}
     fields |= {name: _listed(value) if name in lists else value for name, value in study.items()}
     return fields
+
+
+def sidecar_build(data_file: str | Path) -> str | None:
+    """The build that the sidecar of a GWAS-SSF file names; None without one, or where it is odd."""
+    try:
+        fields = yaml.safe_load(Path(f"{data_file}-meta.yaml").read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+    build = fields.get("genome_assembly") if isinstance(fields, dict) else None
+    return build if build in BUILDS else None
 
 
 def sidecar_text(fields: Mapping[str, Any]) -> str:

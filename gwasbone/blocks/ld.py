@@ -32,6 +32,7 @@ MissingRule = Literal["mean", "pairwise"]
 
 # Rows of a tile stay in a core's own cache while the variants after them pass by.
 _TILE_ROWS = 64
+_CALLS_TOGETHER = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,44 @@ def ld_matrix(
     lower = np.tril_indices(m, -1)
     R[lower] = R.T[lower]
     return R
+
+
+def ld_with(
+    genotypes: PackedRows,
+    index: int,
+    *,
+    missing: MissingRule = "mean",
+    weights: npt.ArrayLike | None = None,
+) -> FloatArray:
+    """(m,) correlations of ALT dosages of one variant with all; NaN where one does not vary.
+
+    Parameters
+    ----------
+    genotypes : packed calls of m variants.
+    index : row of the one.
+    missing, weights : as in :func:`ld_matrix`.
+
+    Examples
+    --------
+    >>> from gwasbone.blocks.bit_planes import PackedArray
+    >>> G = PackedArray.of([[0, 0, 1, 1], [0, 1, 1, 1], [2, 1, 1, 1]])
+    >>> ld_with(G, 1).round(4).tolist()
+    [0.5774, 1.0, -1.0]
+    """
+    if missing not in ("mean", "pairwise"):
+        raise UsageError(f"missing: expected mean or pairwise, got {missing!r}")
+    announce_compiling(_correlate)
+    people = PeopleWeights.of(genotypes.columns, weights)
+    together = max(1, _CALLS_TOGETHER // max(1, len(genotypes.columns.slots)))
+    parts = [np.zeros(0)]
+    for top in range(0, len(genotypes), together):
+        rows = np.append(index, np.arange(top, min(top + together, len(genotypes))))
+        planes = Planes.of(genotypes[rows], people)
+        R = np.zeros((1, len(rows)))
+        until = np.array([len(rows)], dtype=np.int64)
+        _correlate(planes.rows, planes.scale, until, missing == "mean", R)
+        parts.append(R[0, 1:])
+    return np.concatenate(parts)
 
 
 def ld_pairs(

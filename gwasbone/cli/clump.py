@@ -3,45 +3,121 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwasbone.config import LociSection, StudyConfig
+
+_DRAWN_BY_DEFAULT = 6
 
 
 @click.command(
-    epilog="\b\nExample:\n  gwasbone clump --sumstats scan.bmd.tsv.gz --bfile ukb "
-    "--build GRCh37 \\\n    --p1 5e-8 --r2 0.1 --kb 250 --out bmd"
+    epilog="\b\nExamples:\n  gwasbone clump scans/bmd.*.tsv.gz --bfile ukb --build GRCh37 \\\n"
+    "    --genes gencode.v19.annotation.gtf.gz --regional --out bmd\n"
+    "  gwasbone clump --sumstats bmd.hip.tsv.gz --bfile ukb --build GRCh37 --rule plink \\\n"
+    "    --out hip\n"
+    "  gwasbone clump published.tsv.gz --distance-only --build GRCh38 --out published"
 )
-@click.option("--sumstats", metavar="FILE", required=True, help="GWAS-SSF file of the scan.")
+@click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
+@click.option(
+    "--sumstats", metavar="FILE", multiple=True, type=click.Path(path_type=Path),
+    help="GWAS-SSF file of a scan; the same as naming it without a flag. Several are fine.",
+)  # fmt: skip
 @genotype_options
 @subset_options
-@click.option("--p1", type=float, default=1e-4, show_default=True, help="Index variants: p <= p1.")
-@click.option("--p2", type=float, default=1e-2, show_default=True, help="Members: p < p2.")
-@click.option("--r2", type=float, default=0.5, show_default=True, help="LD above this links.")
-@click.option("--kb", type=float, default=250, show_default=True, help="Within so many kilobases.")
+@click.option(
+    "--rule", type=click.Choice(["loci", "instruments", "plink"]),
+    help="Defaults of the next four: loci (5e-8, 0.01, 0.1, 250), instruments (5e-8, 0.01, 0.001, "
+    "10000), plink (1e-4, 0.01, 0.5, 250: those of PLINK's --clump). loci by default.",
+)  # fmt: skip
+@click.option("--p1", type=float, help="Index variants: p <= p1.")
+@click.option("--p2", type=float, help="Members: p < p2.")
+@click.option("--r2", type=float, help="LD above this links.")
+@click.option("--kb", type=float, help="Within so many kilobases.")
+@click.option("--distance-only", is_flag=True, help="Clump by distance alone, without genotypes.")
+@click.option("--merge-kb", type=float, help="Clumps this close make one locus (250).")
+@click.option("--genes", metavar="FILE", help="GTF, NCBI .gene.loc, or a table of genes; .gz too.")
+@click.option("--genes-build", metavar="BUILD", help="hg19 or hg38, where the file does not tell.")
+@click.option("--all-genes", is_flag=True, help="Also genes that are not protein-coding.")
+@click.option("--gene-window", "window_kb", type=float, help="Genes this near in kb (500).")
+@click.option(
+    "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
+    flag_value=_DRAWN_BY_DEFAULT, help=f"Draw the N strongest loci ({_DRAWN_BY_DEFAULT}).",
+)  # fmt: skip
+@click.option("--genetic-map", metavar="FILE", help="Recombination rates to draw with them.")
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Clump the variants of a scan by linkage disequilibrium, as PLINK's --clump does.
+    """Independent loci of scans: clumps by linkage disequilibrium, and the genes near them.
 
-    LD is that of the genotypes named. Writes PREFIX.clumps.tsv: one index variant a line, with
-    its members.
+    SCANS are GWAS-SSF files. LD is that of the genotypes named; clumps are those of PLINK's
+    --clump. Clumps of all scans that overlap or lie within --merge-kb make one locus. Writes
+    PREFIX.clumps.tsv (one index variant a line, with its members) and PREFIX.loci.tsv (one row per
+    locus and scan: lead, nearest gene, genes around, genes known for bone), and with --regional
+    PREFIX.regional.html.
     """
-    from gwasbone.association.clump import clump
-    from gwasbone.association.ssf import read_ssf
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.steps.clump import write_clumps
+    from gwasbone.steps import loci as step
 
     config = current_study()
-    with command_context(options, config, outputs=[".clumps.tsv"]) as context:
-        scan = read_ssf(options["sumstats"])
-        rule = {name: options[name] for name in ("p1", "p2", "r2", "kb", "threads")}
-        clumps = clump(scan, context.cohort(), **rule)
-        path = Path(f"{context.out}.clumps.tsv")
-        write_clumps(clumps, path)
-        click.echo(
-            f"{len(clumps.table):,} clumps of {clumps.n_used:,} variants "
-            f"({clumps.n_absent:,} more are not in the genotypes): {path}"
+    rule = _rule(options, config)
+    outputs = [f".{step.CLUMPS}", f".{step.LOCI}"]
+    if rule.regional_plots:
+        outputs.append(f".{step.PAGE}")
+    in_effect = {k: v for k, v in vars(rule).items() if v is not None}
+    with command_context(options, config, outputs=outputs, in_effect=in_effect) as context:
+        scans = step.ssf_scans([*options["scans"], *options["sumstats"]])
+        genes, recombination = step.read_rule_files(rule)
+        cohort = None
+        if not options["distance_only"]:
+            if not context.names_genotypes and config is None:
+                raise UsageError(
+                    "no genotypes to take LD from: give --bfile, --bgen, --vcf or --mt, or "
+                    "--distance-only to clump by distance alone"
+                )
+            cohort = context.cohort()
+        found = step.find_loci(
+            scans, cohort, rule, genes=genes, recombination=recombination,
+            build=options["build"], threads=options["threads"],
+        )  # fmt: skip
+        clumps_path, loci_path, page = (
+            Path(f"{context.out}.{name}") for name in (step.CLUMPS, step.LOCI, step.PAGE)
         )
+        step.write_clumps(found.loci, clumps_path)
+        step.write_loci(found.loci, loci_path)
+        step.write_page(found, page, title=f"Regional plots: {context.out.name}")
+        for line in found.summary():
+            click.echo(line)
+        n = found.loci.table["locus"].nunique()
+        shown = f", {page}" if found.plots is not None else ""
+        click.echo(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
+
+
+def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
+    """What flags say, else a named rule, else the study's section."""
+    import dataclasses
+
+    from gwasbone.association.clump_rules import clump_rule
+    from gwasbone.config import LociSection
+    from gwasbone.steps.loci import FILES
+
+    base = LociSection(regional_plots=0)
+    if config is not None:
+        paths = {n: config.path(getattr(config.loci, n)) for n in FILES}
+        base = dataclasses.replace(config.loci, regional_plots=0, **paths)
+    if options["rule"] is not None:
+        base = dataclasses.replace(base, **vars(clump_rule(options["rule"])))
+    names = {field.name for field in dataclasses.fields(LociSection)} - {"all_genes"}
+    flags = {n: options[n] for n in names if options.get(n) is not None}
+    if "genes_build" in flags:
+        from gwasbone.genes.files import named_build
+
+        flags["genes_build"] = named_build(flags["genes_build"])
+    if options["all_genes"]:
+        flags["all_genes"] = True
+    return dataclasses.replace(base, **flags)

@@ -89,6 +89,43 @@ def ld_matrix(
     return LdMatrix(table, r if signed else r * r, signed)
 
 
+def ld_with(
+    cohort: Cohort,
+    variant: int,
+    others: npt.NDArray[np.integer],
+    *,
+    signed: bool = False,
+    missing: MissingRule = "mean",
+) -> npt.NDArray[np.float64]:
+    """r² (or r) of one variant with others of its chromosome; as :func:`ld_matrix` has it.
+
+    Parameters
+    ----------
+    variant : position of its row in the variant table.
+    others : (k,) those of the others, ascending.
+    signed, missing : as in :func:`ld_matrix`.
+
+    Returns
+    -------
+    (k,) NaN where one of the two does not vary.
+
+    Raises
+    ------
+    UsageError
+        Others lie on another chromosome.
+    """
+    from gwasbone.blocks.ld import ld_with as of_blocks
+
+    rows = np.union1d(others, [variant])
+    if len(np.unique(cohort.variants.table["chromosome"].to_numpy()[rows])) > 1:
+        raise UsageError("LD with one variant: expected others on its own chromosome")
+    calls = packed_rows(cohort, rows)
+    weights = calls.by_weights()[0][1]
+    r = of_blocks(calls, int(np.searchsorted(rows, variant)), missing=missing, weights=weights)
+    r = r[np.searchsorted(rows, others)]
+    return r if signed else r * r
+
+
 def ld_table(
     cohort: Cohort,
     *,

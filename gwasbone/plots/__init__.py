@@ -10,6 +10,7 @@ from gwasbone.plots.page import save_page
 from gwasbone.plots.probabilities import predicted_probabilities
 from gwasbone.plots.qc import qc_histogram, qc_scatter
 from gwasbone.plots.qq import qq
+from gwasbone.plots.regional import regional
 from gwasbone.plots.roc import precision_recall, roc
 from gwasbone.plots.scan_points import ScanPoints
 from gwasbone.plots.stacked_manhattan import stacked_manhattan
@@ -30,6 +31,7 @@ __all__ = [
     "qc_histogram",
     "qc_scatter",
     "qq",
+    "regional",
     "reliability",
     "roc",
     "save_page",

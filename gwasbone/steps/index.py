@@ -23,6 +23,7 @@ _PAGES = (
     ("ancestry/ancestry.html", "Ancestry filter"),
     ("variants/variants.html", "Quality control of variants"),
     ("pca/pca.html", "Principal components"),
+    ("loci/regional.html", "Regional plots of loci"),
 )
 
 #: Columns of the summary and of the leads that the page shows.

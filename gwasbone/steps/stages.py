@@ -203,6 +203,34 @@ def _leads(run: StageRun) -> str:
     return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in results.traits) + " lead blocks"
 
 
+def _loci_files(config: StudyConfig) -> list[str]:
+    named = (config.loci.genes, config.loci.genetic_map)
+    return [str(config.path(name)) for name in named if name is not None]
+
+
+def _loci(run: StageRun) -> str:
+    from gwasbone.association.scan_tables import ScanTables
+    from gwasbone.steps import loci as step
+
+    folder = run.finished("scans") / RESULTS
+    if not folder.exists():
+        return "no scans: no loci"
+    paths = {name: run.config.path(getattr(run.config.loci, name)) for name in step.FILES}
+    rule = dataclasses.replace(run.config.loci, **paths)
+    genes, recombination = step.read_rule_files(rule)
+    found = step.find_loci(
+        ScanTables.of_results(AssociationResults.open(folder)),
+        study_cohort(run.config, before=run.stage),
+        rule,
+        genes=genes,
+        recombination=recombination,
+        threads=run.threads,
+    )
+    step.write_stage(found, run.folder, title=f"{run.config.study.name}: loci")
+    counts = found.loci.table["trait"].value_counts()
+    return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in found.loci.clumps) + " loci"
+
+
 def _pages(run: StageRun) -> str:
     from gwasbone.steps.index import write_index
 
@@ -237,5 +265,6 @@ STAGES = (
         _scans,
     ),
     Stage("leads", "lead variants", ("selection",), ("scans",), lambda _: [], _leads),
-    Stage("pages", "index page", ("study",), ("leads", "pca"), lambda _: [], _pages),
+    Stage("loci", "loci and genes", ("loci",), ("scans",), _loci_files, _loci),
+    Stage("pages", "index page", ("study",), ("leads", "loci", "pca"), lambda _: [], _pages),
 )

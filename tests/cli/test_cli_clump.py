@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from bed_reader import to_bed
 
+from gwasbone.association.loci import LOCUS_COLUMNS
 from gwasbone.cli.clump import command
 from gwasbone.errors import InputError, UsageError
 
@@ -38,24 +39,33 @@ def files(tmp_path):
     return tmp_path
 
 
-def clump(files, *arguments):
-    words = [
-        "--sumstats", files / "scan.tsv.gz", "--bfile", files / "g", "--build", "GRCh37",
-        "--out", files / "out", *arguments,
-    ]  # fmt: skip
+def run(*arguments):
     group = click.Group(commands={"clump": command})
     group.main(
-        ["clump", *map(str, words)], prog_name="gwasbone", standalone_mode=False, obj=["clump"]
+        ["clump", *map(str, arguments)], prog_name="gwasbone", standalone_mode=False, obj=["clump"]
     )
 
 
+def clump(files, *arguments):
+    run(
+        "--sumstats", files / "scan.tsv.gz", "--bfile", files / "g", "--build", "GRCh37",
+        "--out", files / "out", *arguments,
+    )  # fmt: skip
+
+
+def read(path):
+    return pd.read_csv(path, sep="\t", keep_default_na=False)
+
+
 def test_clumps_are_written_with_a_log(files, capsys):
-    clump(files)
-    table = pd.read_csv(files / "out.clumps.tsv", sep="\t", keep_default_na=False)
+    clump(files, "--rule", "plink")
+    table = read(files / "out.clumps.tsv")
+    assert table["trait"].tolist() == ["scan"]
     assert table["chromosome"].tolist() == ["X"]
     assert table["variant"].tolist() == ["rs2"]
     assert table["neg_log10_p"].tolist() == [320]
     assert table["members"].tolist() == ["rs1"]
+    assert table["by"].tolist() == ["ld"]
     assert "1 clumps of 3 variants (1 more are not in the genotypes)" in capsys.readouterr().out
     text = (files / "out.log").read_text()
     assert "3 variants of the scan have genotypes, 1 have none" in text
@@ -64,9 +74,99 @@ def test_clumps_are_written_with_a_log(files, capsys):
 
 def test_plinks_option_names(files):
     clump(files, "--p1", "5e-3", "--p2", "5e-3", "--r2", "0.9", "--kb", "0.5")
-    table = pd.read_csv(files / "out.clumps.tsv", sep="\t", keep_default_na=False)
+    table = read(files / "out.clumps.tsv")
     assert table["variant"].tolist() == ["rs2", "rs1", "rs3"]
     assert set(table["members"]) == {"NA"}
+
+
+GENES = """chrom\tstart\tend\tstrand\tgene
+chrX\t10001500\t10001900\t-\tNEAR
+X\t10600000\t10600001\t+\tFAR
+"""
+
+
+def test_loci_with_genes_of_several_scans(files, capsys):
+    (files / "genes.tsv").write_text(GENES)
+    (files / "a.two.tsv.gz").write_bytes((files / "scan.tsv.gz").read_bytes())
+    (files / "a.two.untested.tsv.gz").write_bytes(b"")
+    clump(
+        files, files / "a.two.tsv.gz", files / "a.two.untested.tsv.gz", "--genes",
+        files / "genes.tsv", "--genes-build", "hg19", "--gene-window", "700",
+    )  # fmt: skip
+    table = read(files / "out.loci.tsv")
+    assert table.columns.tolist() == list(LOCUS_COLUMNS)
+    # positional files come first
+    assert table["trait"].tolist() == ["two", "scan"]
+    assert table["locus"].tolist() == [1, 1]
+    row = table.iloc[1].to_dict()
+    assert row["chromosome"] == "X"
+    assert (row["start_bp"], row["end_bp"], row["n_clumps"]) == (10_001_000, 10_002_000, 1)
+    assert row["lead_variant_id"] == "23_10002000_A_G"
+    assert (row["beta"], row["se"], row["n"], row["neg_log10_p"]) == (0.1, 0.1, 8, 320)
+    assert (row["nearest_gene"], row["strand"]) == ("NEAR", "-")
+    assert (row["distance_to_gene_bp"], row["distance_to_tss_bp"]) == (100, -100)
+    assert row["genes_in_window"] == "NEAR,FAR"
+    assert row["known_bone_genes"] == "NA"
+    assert "1 loci in 2 scans" in capsys.readouterr().out
+
+
+def test_missing_gene_columns_are_na(files):
+    clump(files)
+    row = read(files / "out.loci.tsv").iloc[0]
+    for name in ("nearest_gene", "distance_to_gene_bp", "strand", "genes_in_window"):
+        assert row[name] == "NA"
+    assert "option r2 = 0.1" in (files / "out.log").read_text()
+
+
+def test_without_genotypes_distance_has_to_be_asked_for(files, capsys, monkeypatch):
+    monkeypatch.chdir(files)
+    words = [files / "scan.tsv.gz", "--out", files / "out"]
+    with pytest.raises(UsageError, match="--distance-only"):
+        run(*words)
+    with pytest.raises(UsageError, match="--build"):
+        run(*words, "--distance-only")
+    run(*words, "--distance-only", "--build", "GRCh38", "--regional")
+    table = read(files / "out.clumps.tsv")
+    assert table["n_members"].tolist() == [3]
+    assert table["by"].tolist() == ["distance"]
+    assert "by distance alone, without LD" in capsys.readouterr().out
+    assert "No linkage disequilibrium is known" in (files / "out.regional.html").read_text()
+
+
+def test_a_sidecar_tells_the_build(files):
+    (files / "scan.tsv.gz-meta.yaml").write_text("genome_assembly: GRCh38\n")
+    with pytest.raises(UsageError, match="scans GRCh38"):
+        clump(files)
+    run(files / "scan.tsv.gz", "--distance-only", "--out", files / "out")
+    (files / "genes.tsv").write_text(GENES)
+    with pytest.raises(UsageError, match="genes GRCh37"):
+        run(
+            files / "scan.tsv.gz", "--distance-only", "--out", files / "other",
+            "--genes", files / "genes.tsv", "--genes-build", "GRCh37",
+        )  # fmt: skip
+    assert not (files / "other.loci.tsv").exists()
+
+
+def test_regional_plots(files):
+    (files / "genes.tsv").write_text(GENES)
+    (files / "map.txt").write_text("chr pos rate\nX 10001000 3\nX 10002000 1\n")
+    clump(
+        files, "--regional", "3", "--genes", files / "genes.tsv", "--genes-build", "GRCh37",
+        "--genetic-map", files / "map.txt",
+    )  # fmt: skip
+    page = (files / "out.regional.html").read_text()
+    assert "scan: X:10,002,000 (near NEAR)" in page
+    assert "Recombination (cM/Mb)" in page
+    with pytest.raises(InputError, match="--force"):
+        clump(files, "--regional")
+
+
+def test_no_hits_give_empty_tables_and_no_page(files, capsys):
+    clump(files, "--p1", "1e-321", "--p2", "1e-300", "--regional")
+    assert len(read(files / "out.loci.tsv")) == 0
+    assert len(read(files / "out.clumps.tsv")) == 0
+    assert not (files / "out.regional.html").exists()
+    assert "0 loci in 1 scans" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten_unless_forced(files):
@@ -84,4 +184,8 @@ def test_wrong_numbers_and_files_leave_no_table(files):
         clump(files)
     with pytest.raises(InputError, match="no_such"):
         clump(files, "--sumstats", str(files / "no_such.tsv"))
+    with pytest.raises(UsageError, match="both scans of scan"):
+        clump(files, files / "scan.tsv.gz")
+    with pytest.raises(UsageError, match="hg18"):
+        clump(files, "--genes-build", "hg18")
     assert not (files / "out.clumps.tsv").exists()

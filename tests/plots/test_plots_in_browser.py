@@ -21,6 +21,7 @@ from gwasbone.plots import (
     qc_histogram,
     qc_scatter,
     qq,
+    regional,
     save_page,
     scree,
     stacked_manhattan,
@@ -97,6 +98,20 @@ def _figures_of_two_scans():
     ]
 
 
+def _region(results):
+    variants = results[results["chromosome"] == 7].reset_index(drop=True)
+    middle = int(variants["position_bp"].median())
+    genes = pd.DataFrame(
+        {"name": ["A", "B"], "start_bp": [1000, middle], "end_bp": [5000, middle + 10**6],
+         "strand": ["+", ""], "is_known": [True, False]}
+    )  # fmt: skip
+    return regional(
+        variants.assign(r2=np.linspace(0, 1, len(variants))), lead=len(variants) - 1, title="t",
+        genes=genes, exons=pd.DataFrame({"gene": [0], "start_bp": [1000], "end_bp": [2000]}),
+        recombination=pd.DataFrame({"position_bp": [1, middle], "cm_per_mb": [1.0, 30.0]}),
+    )  # fmt: skip
+
+
 def _every_figure():
     rng = np.random.default_rng(1)
     results = _results(rng)
@@ -138,6 +153,7 @@ def _every_figure():
             ),
         ),
         ("Funnel", funnel(steps, title="t")),
+        ("Region", _region(results)),
         *_evaluation_figures(rng),
         *_figures_of_two_scans(),
     ]

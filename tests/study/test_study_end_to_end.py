@@ -21,7 +21,8 @@ pytestmark = pytest.mark.hail
 
 STAGES = [
     "records", "residuals", "images", "training",
-    "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "pages",
+    "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "loci",
+    "pages",
 ]  # fmt: skip
 
 STUDY = """
@@ -45,7 +46,18 @@ n_components = 2
 traits = ["bmd_spine", "null_trait"]
 [selection]
 p_threshold = 1e-3
+[loci]
+p1 = 0.001
+window_kb = 2000
+genes = "genes.tsv"
+genes_build = "GRCh37"
+regional_plots = 2
 """
+
+GENES = "".join(
+    ["chromosome\tstart\tend\tgene\n"]
+    + [f"{c}\t{i}000001\t{i}500000\tG{c}_{i}\n" for c in (1, 2, 3, "X") for i in range(150)]
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     simulate_cohort(settings, folder / "data", formats=["plink"])
     (folder / "study.toml").write_text(STUDY)
+    (folder / "genes.tsv").write_text(GENES)
     return folder
 
 
@@ -87,7 +100,7 @@ def test_all_stages_run_and_leave_their_pages(finished):
     pages = {str(p.relative_to(results)) for p in results.glob("*/*.html")}
     assert pages == {
         "people/people.html", "ancestry/ancestry.html", "variants/variants.html", "pca/pca.html",
-        "pages/index.html",
+        "pages/index.html", "loci/regional.html",
         *(f"scans/scan.{t}.{kind}.html" for t in ("bmd_spine", "null_trait")
           for kind in ("manhattan", "qq")),
     }  # fmt: skip
@@ -182,3 +195,22 @@ def test_killed_and_resumed_gives_the_same_files(finished):
     for name in compared:
         ours, theirs = (f / "results" / "scans" / name for f in (folder, finished))
         assert ours.read_bytes() == theirs.read_bytes(), name
+
+
+def test_loci_of_all_scans_with_genes_and_pictures(finished):
+    from gwasbone.steps.loci import sections
+
+    folder = finished / "results" / "loci"
+    loci = pd.read_csv(folder / "loci.tsv", sep="\t", keep_default_na=False)
+    clumps = pd.read_csv(folder / "clumps.tsv", sep="\t", keep_default_na=False)
+    counts = clumps["trait"].value_counts()
+    assert loci.groupby("trait")["n_clumps"].sum().to_dict() == counts.to_dict()
+    assert (loci["nearest_gene"].str.startswith("G")).all()
+    drawn = sections(folder)
+    assert 1 <= len(drawn) <= 2
+    best = loci.loc[loci["neg_log10_p"].idxmax()]
+    heading = f"{best['trait']}: {best['chromosome']}:{best['position_bp']:,}"
+    assert drawn[0][0].startswith(heading)
+    assert f"near {best['nearest_gene']}" in drawn[0][0]
+    index = (finished / "results" / "pages" / "index.html").read_text()
+    assert "../loci/regional.html" in index

@@ -1,0 +1,184 @@
+"""Loci of scans as files: clumps, loci, regional plots.
+
+The folder of the stage ``loci`` holds ``clumps.tsv`` (a clump a line, with its members),
+``loci.tsv`` (a row per locus and scan, :data:`gwasbone.association.loci.LOCUS_COLUMNS`) and, where
+loci were drawn, ``regional.html`` and ``regional/`` (what its plots show, from which
+:func:`sections` draws them again).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from gwasbone.association.clump_rules import ClumpRule
+from gwasbone.association.loci import Loci, loci
+from gwasbone.association.scan_tables import ScanTables
+from gwasbone.cohort.model import Cohort
+from gwasbone.config import LociSection
+from gwasbone.errors import UsageError
+from gwasbone.files import atomic_path
+from gwasbone.genes.files import read_genes
+from gwasbone.genes.genetic_map import read_genetic_map
+from gwasbone.genes.table import Genes
+from gwasbone.genome import chromosome_label
+from gwasbone.steps.regional import RegionalPlots, regional_plots
+from gwasbone.steps.select import trait_of
+
+if TYPE_CHECKING:
+    from gwasbone.plots.page import Sections
+
+#: Keys of the rule that are paths.
+FILES = ("genes", "genetic_map")
+CLUMPS, LOCI, PAGE, REGIONAL = "clumps.tsv", "loci.tsv", "regional.html", "regional"
+
+
+def ssf_scans(paths: list[Path]) -> ScanTables:
+    """GWAS-SSF files, traits taken from their names (``PREFIX.TRAIT.tsv.gz``).
+
+    Tables of untested variants, which a glob of a scan's output also matches, are passed over.
+
+    Raises
+    ------
+    InputError
+        A file is missing.
+    UsageError
+        No file, two of one trait, or sidecars of different builds.
+    """
+    traits: dict[str, Path] = {}
+    for path in paths:
+        if path.name.endswith(".untested.tsv.gz"):
+            continue
+        trait = trait_of(path)
+        if trait in traits:
+            raise UsageError(
+                f"{traits[trait]} and {path} are both scans of {trait} by their names: rename one"
+            )
+        traits[trait] = path
+    return ScanTables.of_files(traits)
+
+
+@dataclass(frozen=True)
+class FoundLoci:
+    """Loci, and what their regional plots show (None where none is drawn)."""
+
+    loci: Loci
+    plots: RegionalPlots | None
+    p1: float
+
+    def summary(self) -> list[str]:
+        """A line for each scan."""
+        lines = []
+        for trait, clumps in self.loci.clumps.items():
+            n = int((self.loci.table["trait"] == trait).sum())
+            how = " by distance alone, without LD" if self.loci.by_distance else ""
+            absent = f" ({clumps.n_absent:,} more are not in the genotypes)"
+            absent = "" if self.loci.by_distance else absent
+            lines.append(
+                f"{trait}: {len(clumps.table):,} clumps of {clumps.n_used:,} variants{absent}"
+                f"{how}, {n:,} loci"
+            )
+        return lines
+
+
+def find_loci(
+    scans: ScanTables,
+    cohort: Cohort | None,
+    rule: LociSection,
+    *,
+    genes: Genes | None = None,
+    recombination: pd.DataFrame | None = None,
+    build: str | None = None,
+    threads: int | None = None,
+) -> FoundLoci:
+    """Loci of scans, and what the regional plots of the strongest show.
+
+    Parameters
+    ----------
+    cohort : genotypes to take the LD from; without them clumps are by distance alone.
+    build : where neither the scans nor the genotypes say it.
+    """
+    found = loci(
+        scans,
+        cohort,
+        genes=genes,
+        rule=ClumpRule(p1=rule.p1, p2=rule.p2, r2=rule.r2, kb=rule.kb),
+        merge_kb=rule.merge_kb,
+        gene_window_kb=rule.window_kb,
+        distance_only=cohort is None,
+        build=build,
+        threads=threads,
+    )
+    plots = None
+    if rule.regional_plots and len(found.table):
+        plots = regional_plots(
+            found, scans, cohort, n=rule.regional_plots, genes=genes, recombination=recombination,
+            window_kb=rule.window_kb,
+        )  # fmt: skip
+    return FoundLoci(found, plots, rule.p1)
+
+
+def read_rule_files(rule: LociSection) -> tuple[Genes | None, pd.DataFrame | None]:
+    """The genes and the genetic map that a rule names, paths as they are."""
+    genes = None
+    if rule.genes is not None:
+        genes = read_genes(rule.genes, build=rule.genes_build, coding_only=not rule.all_genes)
+    return genes, read_genetic_map(rule.genetic_map) if rule.genetic_map is not None else None
+
+
+def write_loci(found: Loci, path: Path) -> None:
+    """Write the table of loci, chromosomes by the names people read."""
+    table = found.table.assign(chromosome=_labels(found.table))
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, na_rep="NA", float_format="%.6g")
+
+
+def write_clumps(found: Loci, path: Path) -> None:
+    """Write one clump a line; ``members`` is NA where there is none, ``by`` is ld or distance."""
+    parts = []
+    for trait, clumps in found.clumps.items():
+        part = clumps.table.assign(
+            chromosome=_labels(clumps.table),
+            members=clumps.table["members"].where(clumps.table["n_members"] > 0, "NA"),
+            by="distance" if found.by_distance else "ld",
+        )
+        part.insert(0, "trait", trait)
+        parts.append(part)
+    filled = [part for part in parts if len(part)]
+    table = pd.concat(filled, ignore_index=True) if filled else parts[0]
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+
+
+def write_page(found: FoundLoci, path: Path, *, title: str) -> None:
+    """Write the regional plots as a page, where there are any."""
+    from gwasbone.plots.page import save_page
+
+    if found.plots is not None:
+        save_page(
+            found.plots.sections(found.p1), path, title=title,
+            subtitle="The strongest loci, each in the scan where its lead has the smallest p.",
+        )  # fmt: skip
+
+
+def write_stage(found: FoundLoci, folder: Path, *, title: str) -> None:
+    """Write the files of the stage; see the module."""
+    write_clumps(found.loci, folder / CLUMPS)
+    write_loci(found.loci, folder / LOCI)
+    write_page(found, folder / PAGE, title=title)
+    if found.plots is not None:
+        found.plots.write(folder / REGIONAL)
+
+
+def sections(folder: Path, *, genome_wide: float = 5e-8) -> Sections:
+    """The regional plots of a finished stage, each with its heading; [] where none was drawn."""
+    if not (folder / REGIONAL).is_dir():
+        return []
+    return RegionalPlots.read(folder / REGIONAL).sections(genome_wide)
+
+
+def _labels(table: pd.DataFrame) -> list[str]:
+    return [chromosome_label(int(code)) for code in table["chromosome"]]
