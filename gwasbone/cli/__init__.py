@@ -30,6 +30,7 @@ COMMANDS = {
     ),
     "residuals": ("gwasbone.cli.residuals", "Take sex, age and weight out of phenotypes."),
     "clump": ("gwasbone.cli.clump", "Clump a scan's variants by linkage disequilibrium."),
+    "plot": ("gwasbone.cli.plot", "Draw scans: Manhattan, QQ, stacked, Miami, scatter, volcano."),
     "run": ("gwasbone.cli.run", "Run the stages of a study.toml that are not up to date."),
     "config": ("gwasbone.cli.config", "Show or check a study.toml."),
     "qc": ("gwasbone.cli.qc", "Quality control of people and variants."),
@@ -44,7 +45,7 @@ COMMANDS = {
 #: Commands of the contract that later versions bring.
 _LATER = """
 compare munge meta h2 rg mr pleiotropy coloc
-mediate plot report
+mediate report
 """
 NOT_BUILT = frozenset(_LATER.split())
 

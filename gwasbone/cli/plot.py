@@ -1,0 +1,104 @@
+"""``gwasbone plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gwasbone.cli.options import out_option
+
+_KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
+_P = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+
+@click.command(
+    epilog="\b\nExamples:\n  gwasbone plot manhattan scan.bmd.tsv.gz --out bmd\n"
+    "  gwasbone plot stacked scan.parquet --trait bmd_hip,bmd_spine,cnn_prob --out bones\n"
+    "  gwasbone plot miami scan.bmd_hip.tsv.gz scan.cnn_prob.tsv.gz --leads loci.tsv --out hip"
+)
+@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--trait", metavar="LIST", help="Only these traits of the files, in this order.")
+@click.option("--names", metavar="LIST", help="What to call the scans instead of their traits.")
+@click.option(
+    "--leads",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Variants to mark (chromosome, position_bp; trait, gene or label): as select, clump and "
+    "loci write them. Else the best of each 1 Mb below the genome-wide line.",
+)
+@click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build.")
+@click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X.")
+@click.option(
+    "--genome-wide", type=_P, default=5e-8, show_default=True, help="Significance level, as p."
+)
+@click.option(
+    "--y-max",
+    type=click.FloatRange(0, min_open=True),
+    help="Highest -log10 p at its true height; triangles above.",
+)
+@click.option("--common-y", is_flag=True, help="One scale for all panels (stacked, miami).")
+@click.option("--max-labels", type=click.IntRange(0), help="Names for each scan, at most.")
+@click.option("--effect", metavar="TEXT", help="Unit of the effect (volcano): log odds, SD.")
+@click.option("--title", metavar="TEXT", help="Headline of the page.")
+@click.option("--force", is_flag=True, help="Overwrite existing output.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@out_option("gwasbone")
+def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
+    """Draw scans from files, as one page that opens offline.
+
+    \b
+    manhattan  -log10 p along the genome, one figure for each scan
+    qq         observed against expected -log10 p, one figure for each scan
+    volcano    -log10 p against the effect, one figure for each scan
+    stacked    2 to 25 scans one below another on one genome axis
+    miami      two scans on one genome axis, one upwards, one downwards
+    scatter    -log10 p and z of one scan against another's
+
+    FILES are GWAS-SSF (.tsv.gz), Parquet of one trait or of many, or the results folder of a
+    run. Writes PREFIX.KIND.html.
+    """
+    from gwasbone.association.lead_files import read_leads
+    from gwasbone.association.scan_files import open_scans
+    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cohort.subsets import parse_chromosomes
+    from gwasbone.errors import UsageError
+    from gwasbone.progress import counted_progress
+    from gwasbone.steps.plot import PlotRequest, draw_page
+
+    # a glob of a scan's output also matches its tables of untested variants
+    files = tuple(path for path in files if not path.name.endswith(".untested.tsv.gz"))
+    if not files:
+        raise UsageError("no scans: the files named hold untested variants only")
+    config = current_study()
+    build = options["build"] or (config.study.build if config is not None else None)
+    chromosomes = options["chromosomes"]
+    with command_context(
+        options | {"kind": kind, "files": " ".join(map(str, files))},
+        config,
+        outputs=[f".{kind}.html"],
+    ) as context:
+        scans = open_scans(files, traits=_listed(options["trait"]), names=_listed(options["names"]))
+        request = PlotRequest(
+            kind=kind,
+            genome_wide=options["genome_wide"],
+            leads=read_leads(options["leads"]) if options["leads"] else None,
+            build=build,
+            chromosomes=frozenset(parse_chromosomes(chromosomes)) if chromosomes else None,
+            y_max=options["y_max"],
+            common_y=options["common_y"],
+            max_labels=options["max_labels"],
+            effect=options["effect"],
+        )
+        path = Path(f"{context.out}.{kind}.html")
+        with counted_progress() as show:
+            said = draw_page(scans, request, path, title=options["title"] or "", show=show)
+        for line in said:
+            click.echo(line)
+        click.echo(str(path))
+
+
+def _listed(text: str | None) -> list[str] | None:
+    return [name.strip() for name in text.split(",")] if text else None

@@ -1,0 +1,351 @@
+"""Pages of scans that lie in files: one figure for each scan, or one of several.
+
+A large scan is read, thinned to what a panel can show, and let go before the next is read.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.association.lead_files import leads_in_scan
+from gwasbone.association.pairing import pair_scans
+from gwasbone.association.scan_files import ScanFile
+from gwasbone.association.selection import lead_blocks
+from gwasbone.association.shared_loci import shared_loci
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genome import LENGTHS_BP, chromosome_label
+from gwasbone.stats.genomic_control import lambda_gc
+
+if TYPE_CHECKING:
+    from gwasbone.plots.page import Sections
+    from gwasbone.plots.scan_points import ScanPoints
+
+log = logging.getLogger(__name__)
+
+_PLACE = ("chromosome", "position_bp", "neg_log10_p")
+_ALLELES = ("other_allele", "effect_allele")
+_EFFECT = ("beta", "se")
+_MORE = ("source_id", *_ALLELES, "effect_allele_frequency", *_EFFECT, "n")
+
+#: Kind of figure -> how many scans it takes (None: no upper end), and the columns it needs.
+KINDS: dict[str, tuple[int, int | None, tuple[str, ...]]] = {
+    "manhattan": (1, None, _PLACE),
+    "qq": (1, None, _PLACE),
+    "volcano": (1, None, (*_PLACE, *_EFFECT)),
+    "stacked": (2, 25, _PLACE),
+    "miami": (2, 2, _PLACE),
+    "scatter": (2, 2, (*_PLACE, *_ALLELES, *_EFFECT)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlotRequest:
+    """What to draw of the scans.
+
+    Attributes
+    ----------
+    kind : one of ``KINDS``.
+    genome_wide : significance level, as p.
+    leads : from :func:`gwasbone.association.lead_files.read_leads`; None for the best variant of
+        each 1 Mb block below the level.
+    build : ``GRCh37`` or ``GRCh38``, which the positions must fit; None where it is not known.
+    chromosomes : only these codes. y_max : highest −log₁₀ p drawn at its true height.
+    common_y : one scale for all panels. max_labels : names for each scan; None for the figure's
+    own. effect : what the effect is, with its unit.
+    """
+
+    kind: str
+    genome_wide: float = 5e-8
+    leads: pd.DataFrame | None = None
+    build: str | None = None
+    chromosomes: frozenset[int] | None = None
+    y_max: float | None = None
+    common_y: bool = False
+    max_labels: int | None = None
+    effect: str | None = None
+
+    def labels(self) -> dict[str, int]:
+        """``max_labels`` as an argument, where it is given."""
+        return {} if self.max_labels is None else {"max_labels": self.max_labels}
+
+
+def draw_page(
+    scans: Sequence[ScanFile],
+    request: PlotRequest,
+    path: Path,
+    *,
+    title: str = "",
+    show: Callable[[str, int, int], None] | None = None,
+) -> list[str]:
+    """Read scans and write the page of a figure.
+
+    Parameters
+    ----------
+    show : called with a step, how many scans are done, and of how many.
+
+    Returns
+    -------
+    A line for each scan: what was read.
+
+    Raises
+    ------
+    UsageError
+        The figure takes another number of scans.
+    InputError
+        A file cannot be read, or its positions do not fit the build.
+    """
+    from gwasbone.plots.page import save_page
+
+    least, most, _ = KINDS[request.kind]
+    if len(scans) < least or (most is not None and len(scans) > most):
+        takes = f"{least}" if least == most else f"{least} to {most}" if most else "1 or more"
+        raise UsageError(
+            f"plot {request.kind} takes {takes} scans; {len(scans)} came: "
+            f"{', '.join(scan.name for scan in scans)}"
+        )
+    _check_leads(scans, request.leads)
+    reader = _Reader(scans, request, show)
+    sections = _DRAW[request.kind](reader)
+    names = ", ".join(scan.name for scan in scans)
+    subtitle = f"{names}; {request.build}" if request.build else names
+    headline = title or f"{_HEADLINES[request.kind]} of {_some(scans)}"
+    save_page(sections, path, title=headline, subtitle=subtitle if headline != subtitle else "")
+    return reader.said
+
+
+@dataclass
+class _Reader:
+    """Reads one scan after another, and says what it read."""
+
+    scans: Sequence[ScanFile]
+    request: PlotRequest
+    show: Callable[[str, int, int], None] | None
+
+    def __post_init__(self) -> None:
+        self.said: list[str] = []
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Name and table of each scan."""
+        needed = KINDS[self.request.kind][2]
+        wanted = () if self.request.kind == "qq" else _MORE
+        for done, scan in enumerate(self.scans):
+            if self.show:
+                self.show("reading scans", done, len(self.scans))
+            table = self._kept(scan, scan.read(needed, wanted))
+            n_missing = int(table["neg_log10_p"].isna().sum())
+            line = f"{scan.name}: {len(table) - n_missing:,} variants"
+            self.said.append(line + (f", {n_missing:,} without a p-value" if n_missing else ""))
+            log.info("%s (%s)", self.said[-1], scan.path)
+            yield scan.name, table
+        if self.show:
+            self.show("reading scans", len(self.scans), len(self.scans))
+
+    def _kept(self, scan: ScanFile, table: pd.DataFrame) -> pd.DataFrame:
+        if self.request.build:
+            _check_build(scan, table, self.request.build)
+        if self.request.chromosomes is not None:
+            inside = table["chromosome"].isin(self.request.chromosomes)
+            table = table[inside]
+            if table.empty:
+                shown = ", ".join(chromosome_label(c) for c in sorted(self.request.chromosomes))
+                raise InputError(f"{scan.path}: no variant of {scan.name} on chromosome {shown}")
+        return table
+
+    def leads(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
+        """The leads of a scan: those of the file, or the best of each block."""
+        if self.request.leads is None:
+            level = self.request.genome_wide
+            return lead_blocks(table, p_threshold=level, max_blocks=None)
+        given = self.request.leads
+        mine = given[given["trait"] == name] if "trait" in given else given
+        if self.request.chromosomes is not None:
+            mine = mine[mine["chromosome"].isin(self.request.chromosomes)]
+        found = leads_in_scan(mine, table)
+        places = mine.drop_duplicates(["chromosome", "position_bp"])
+        n_found = len(found.drop_duplicates(["chromosome", "position_bp"]))
+        if n_found < len(places):
+            log.warning(
+                "%s: %d of %d leads are not in the scan and are not marked",
+                name,
+                len(places) - n_found,
+                len(places),
+            )
+        return found
+
+
+def _manhattans(reader: _Reader) -> Sections:
+    from gwasbone.plots.manhattan import manhattan
+
+    request = reader.request
+    return [
+        (
+            "",
+            manhattan(
+                table,
+                title=name,
+                leads=reader.leads(name, table),
+                genome_wide=request.genome_wide,
+                y_max=request.y_max,
+                **request.labels(),
+            ),
+        )
+        for name, table in reader.tables()
+    ]
+
+
+def _quantiles(reader: _Reader) -> Sections:
+    from gwasbone.plots.qq import qq
+    from gwasbone.stats.quantile_plot import quantile_plot_points
+
+    sections = []
+    for name, table in reader.tables():
+        p = table["neg_log10_p"].to_numpy(dtype=np.float64)
+        sections.append(("", qq(quantile_plot_points(p), title=name, lambda_gc=lambda_gc(p))))
+    return sections
+
+
+def _volcanoes(reader: _Reader) -> Sections:
+    from gwasbone.plots.volcano import volcano
+
+    request = reader.request
+    label = {"x_label": f"Effect of each copy of the effect allele, {request.effect}"}
+    return [
+        (
+            "",
+            volcano(
+                table,
+                title=name,
+                leads=reader.leads(name, table),
+                genome_wide=request.genome_wide,
+                **(label if request.effect else {}),
+                **request.labels(),
+            ),
+        )
+        for name, table in reader.tables()
+    ]
+
+
+def _thinned(reader: _Reader) -> tuple[dict[str, ScanPoints], dict[str, pd.DataFrame]]:
+    from gwasbone.plots.scan_points import ScanPoints
+
+    points, leads = {}, {}
+    for name, table in reader.tables():
+        leads[name] = reader.leads(name, table)
+        points[name] = ScanPoints.of(table, figure=f"{name}: a Manhattan plot").thinned()
+    return points, {name: table for name, table in leads.items() if len(table)}
+
+
+def _stacked(reader: _Reader) -> Sections:
+    from gwasbone.plots.stacked_manhattan import stacked_manhattan
+
+    request = reader.request
+    points, leads = _thinned(reader)
+    figure = stacked_manhattan(
+        points,
+        leads=leads,
+        shared=shared_loci(leads),
+        common_y=request.common_y,
+        genome_wide=request.genome_wide,
+        y_max=request.y_max,
+        **request.labels(),
+    )
+    return [("", figure)]
+
+
+def _miami(reader: _Reader) -> Sections:
+    from gwasbone.plots.miami import miami
+
+    request = reader.request
+    points, leads = _thinned(reader)
+    figure = miami(
+        points,
+        leads=leads,
+        common_y=request.common_y,
+        genome_wide=request.genome_wide,
+        y_max=request.y_max,
+        **request.labels(),
+    )
+    return [("", figure)]
+
+
+def _scatter(reader: _Reader) -> Sections:
+    from gwasbone.plots.p_scatter import p_scatter, z_scatter
+
+    request = reader.request
+    (name_a, a), (name_b, b) = reader.tables()
+    paired = pair_scans(a, b)
+    line = (
+        f"{len(paired.table):,} variants in both, {paired.n_swapped:,} with alleles the other way "
+        f"round; {paired.n_only_a:,} only in {name_a}, {paired.n_only_b:,} only in {name_b}"
+    )
+    reader.said.append(line)
+    log.info("%s", line)
+    pairs = paired.table
+    if request.leads is not None:
+        pairs = _named(pairs, request.leads)
+    level = {"names": (name_a, name_b), "genome_wide": request.genome_wide}
+    by_p = p_scatter(pairs, title="Strength of association", **level, **request.labels())
+    return [("", by_p), ("", z_scatter(pairs, title="Direction of effects", **level))]
+
+
+def _named(pairs: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
+    """Pairs with the names that a table of leads gives to some of them."""
+    named = leads_in_scan(leads, pairs.assign(neg_log10_p=0.0))
+    key = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+    words = [name for name in ("label", "gene", "nearest_gene") if name in named]
+    if not words:
+        return pairs
+    return pairs.merge(named[[*key, *words]], on=key, how="left")
+
+
+_DRAW: dict[str, Callable[[_Reader], Any]] = {
+    "manhattan": _manhattans,
+    "qq": _quantiles,
+    "volcano": _volcanoes,
+    "stacked": _stacked,
+    "miami": _miami,
+    "scatter": _scatter,
+}
+
+_HEADLINES = {
+    "manhattan": "Manhattan plot",
+    "qq": "Quantile-quantile plot",
+    "volcano": "Volcano plot",
+    "stacked": "Manhattan plots",
+    "miami": "Miami plot",
+    "scatter": "Scatter plot",
+}
+
+
+def _some(scans: Sequence[ScanFile]) -> str:
+    names = [scan.name for scan in scans]
+    return " and ".join(names) if len(names) < 3 else f"{len(names)} scans"
+
+
+def _check_leads(scans: Sequence[ScanFile], leads: pd.DataFrame | None) -> None:
+    if leads is None or "trait" not in leads:
+        return
+    theirs, ours = sorted(set(leads["trait"].dropna())), [scan.name for scan in scans]
+    if not set(theirs) & set(ours):
+        raise InputError(
+            f"the leads are of {', '.join(theirs[:5])}, the scans are {', '.join(ours[:5])}: give "
+            "the scans the names of the leads' traits with --names"
+        )
+
+
+def _check_build(scan: ScanFile, table: pd.DataFrame, build: str) -> None:
+    last = table.groupby("chromosome")["position_bp"].max()
+    for code, position_bp in last.items():
+        length = LENGTHS_BP[build].get(int(code))
+        if length is not None and position_bp > length:
+            raise InputError(
+                f"{scan.path}: chromosome {chromosome_label(int(code))} of {build} ends at "
+                f"{length:,}, {scan.name} has a variant at {position_bp:,}: give the right --build"
+            )
