@@ -24,7 +24,7 @@ JOB_PARQUET = f"{JOB_MANY}, one Parquet file"
 JOB_SSF = f"{JOB_MANY}, GWAS-SSF files"
 JOB_BINARY = "binary, score and Firth"
 JOB_PRUNE = "LD prune, 500 kb, r² 0.1"
-JOB_PCA = "PCA, 10 components, pruned set"
+JOB_PCA = "PCA, 10 components, pruned set, no page"
 JOB_QC = "QC statistics"
 
 N_MANY = 75

@@ -28,11 +28,12 @@ def test_prune_by_hail(stopwatch):
 
 
 def test_pca(tool, stopwatch, pruned):
-    """``gwasbone pca --extract``, which looks once more for pairs to prune. Peer: ``plink2
-    --extract --pca 10 approx``."""
+    """``gwasbone pca --extract --no-prune --no-plots``. Peer: ``plink2 --extract --pca 10 approx``,
+    which draws no page either."""
     source = ["--bfile", linked_data(LINKED).bfile, "--extract", pruned]
     if tool == GWASBONE:
-        command, makes = gwasbone("pca", *source, "--build", BUILD), "out.pcs.tsv"
+        as_given = ["--build", BUILD, "--no-prune", "--no-plots"]
+        command, makes = gwasbone("pca", *source, *as_given), "out.pcs.tsv"
     else:
         command, makes = plink2(*source, "--pca", "10", "approx"), "out.eigenvec"
     stopwatch.shell(JOB_PCA, tool, pruned_size(pruned), [command], makes=makes)

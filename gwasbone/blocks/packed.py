@@ -220,26 +220,35 @@ def multiply_transposed(
     return result
 
 
-def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
-    """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
-    from scipy import sparse  # a tenth of a second that pruning does not need
-
+def missing_places(
+    words: Words, mask: Words
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row and slot, in order, of each missing call of the people of a mask."""
     missing = (words & mask & ~(words >> _ONE)).ravel()
     word = np.flatnonzero(missing)
-    if len(word) == 0:
-        return None
-    left, places = missing[word], []
+    left, places = missing[word], [np.zeros(0, dtype=np.int64)]
     while len(word):
         # missing calls are few: one is taken off each word that has any, until none has
         lowest = left & (~left + _ONE)
         places.append(word * PEOPLE_PER_WORD + np.bitwise_count(lowest - _ONE) // 2)
         left = left ^ lowest
         word, left = word[left != 0], left[left != 0]
-    place = np.sort(np.concatenate(places))
-    shape = (len(words), words.shape[1] * PEOPLE_PER_WORD)
-    indptr = np.searchsorted(place, np.arange(len(words) + 1) * shape[1])
-    ones = np.ones(len(place), dtype=np.float32)
-    return sparse.csr_array((ones, place % shape[1], indptr), shape=shape)
+    row, slot = np.divmod(np.sort(np.concatenate(places)), words.shape[1] * PEOPLE_PER_WORD)
+    return row, slot
+
+
+def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
+    """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
+    row, slot = missing_places(words, mask)
+    if len(row) == 0:
+        return None
+    from scipy import sparse  # a tenth of a second that pruning and exact components do not need
+
+    indptr = np.searchsorted(row, np.arange(len(words) + 1))
+    ones = np.ones(len(row), dtype=np.float32)
+    return sparse.csr_array(
+        (ones, slot, indptr), shape=(len(words), words.shape[1] * PEOPLE_PER_WORD)
+    )
 
 
 def sum_over_variants(

@@ -3,9 +3,9 @@
 The matrix Z = U·diag(s)·V' of :mod:`gwasbone.blocks.standardised` has the components V, with s²
 the eigenvalues of the relationship matrix Z'Z, and the loadings U.
 
-Where people or variants are few, Z'Z or ZZ' is summed over blocks and solved. Elsewhere a block
-Lanczos method with thick restarts (Zhou & Saad 2008, Numer Algorithms 47:341) starts from random
-vectors and reads the blocks once for each product with Z'Z, until the residuals are small.
+Where people or variants are few, Z'Z or ZZ' is summed over blocks and kept. Elsewhere each product
+with Z'Z reads the blocks once. A block Lanczos method with thick restarts (Zhou & Saad 2008, Numer
+Algorithms 47:341) starts from random vectors and goes on until the residuals are small.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import eigh
-from scipy.sparse.linalg import eigsh
 from threadpoolctl import threadpool_limits
 
 from gwasbone.blocks.packed import PeopleColumns, Words
@@ -29,8 +28,11 @@ from gwasbone.errors import GwasboneWarning, UsageError
 FloatArray = npt.NDArray[np.float64]
 Method = Literal["auto", "exact", "iterative"]
 
-#: Up to this many people, or variants, the relationship matrix is solved itself: 300 MB.
+#: Up to this many people, or variants, the relationship matrix itself is kept: 300 MB.
 MOST_EXACT = 5_000
+# Smaller ones than this are solved for all their components, of which a few are kept.
+_SOLVED_WHOLE = 500
+_EXACT_TOLERANCE, _EXACT_PASSES = 1e-6, 500
 # Columns of a block of the iterative method per component, and blocks before a restart.
 _WIDTH, _BASIS_BLOCKS = 2, 8
 # Below this share of the largest, an eigenvalue is rounding.
@@ -51,7 +53,8 @@ class LeadingComponents:
     people : (n, k) V, columns of length 1; signs are arbitrary.
     loadings : (m, k) U; NaN for variants that do not vary.
     frequency : (m,) of ALT, NaN where nobody is called.
-    residual : (k,) ‖Z'Zv − s²v‖ / s² as the solver knows it; 0 for the exact method.
+    residual : (k,) ‖Z'Zv − s²v‖ / s² as the solver knows it; 0, being below 1e-6, for the exact
+        method.
     n_passes : products with Z'Z that the iterative method took; 0 for the exact one.
     """
 
@@ -118,10 +121,10 @@ def leading_components(
             )
         V, residual, n_passes = solution.vectors, solution.residual, solution.n_products
     elif n <= m:
-        V = _leading_vectors(Z.people_products(), k, seed)
+        V = _leading_vectors(Z.people_products(), k, seed, Z.threads)
     else:
-        U = _leading_vectors(Z.variant_products(), k, seed)
-        V = _unit_columns(Z.transposed_times(Z.spread(U)))
+        U = Z.spread(_leading_vectors(Z.variant_products(), k, seed, Z.threads))
+        V = _unit_columns(Z.transposed_times(U))
     scaled = Z.times(V)
     s = np.linalg.norm(scaled, axis=0)
     order = np.argsort(-s, kind="stable")
@@ -138,17 +141,20 @@ def leading_components(
     return LeadingComponents(s**2, V, loadings, Z.frequency, residual, n_passes)
 
 
-def _leading_vectors(K: FloatArray, k: int, seed: int) -> FloatArray:
+def _leading_vectors(K: FloatArray, k: int, seed: int, threads: int) -> FloatArray:
     """(len(K), k) eigenvectors of the largest eigenvalues, largest first."""
     size = len(K)
-    if size < 20 * k:
-        vectors = eigh(K, subset_by_index=[size - k, size - 1], overwrite_a=True)[1]
-    else:
-        start = np.random.default_rng(seed).standard_normal(size)
-        with threadpool_limits(1, user_api="blas"):  # bound by memory, not by cores
-            vectors = eigsh(K, k, which="LA", v0=start, ncv=min(size, max(40, 4 * k)))[1]
-    leading: FloatArray = vectors[:, ::-1]
-    return leading
+    if size < max(_SOLVED_WHOLE, _BASIS_BLOCKS * _WIDTH * k):
+        return np.linalg.eigh(K)[1][:, : -k - 1 : -1]
+    parts = np.array_split(K, threads)
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
+
+        def product(X: FloatArray) -> FloatArray:
+            return np.vstack(list(pool.map(lambda part: part @ X, parts)))
+
+        return _block_lanczos(
+            product, size, k, seed=seed, tolerance=_EXACT_TOLERANCE, max_passes=_EXACT_PASSES
+        ).vectors
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from gwasbone.blocks import packed
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import PEOPLE_PER_WORD, PeopleColumns, Words
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -103,15 +106,25 @@ class StandardisedCalls:
         wide, sums = self._wide(X)
 
         def product(i: int) -> FloatArray:
-            return self._block_times(i, *self._read(i), wide, sums)
+            words, rows = self._words(i), self._rows(i)
+            row, slot = packed.missing_places(words, self.everyone)
+            at_mean = _summed(row, wide[slot], len(words)) * self.mean[rows, None]
+            at_mean *= self.scale[rows, None]
+            return self._block_times(i, words, None, wide, sums) + at_mean
 
         return np.vstack(list(map_blocks(product, range(len(self.blocks)), threads=self.threads)))
 
     def transposed_times(self, T: FloatArray) -> FloatArray:
         """(n, c) Z'T in float64."""
-        return self._sum(
-            lambda i: self._block_transposed_times(i, *self._read(i), T[self._rows(i)])
-        )
+
+        def product(i: int) -> FloatArray:
+            words, rows = self._words(i), self._rows(i)
+            row, slot = packed.missing_places(words, self.everyone)
+            at_mean = (self.mean[rows] * self.scale[rows])[:, None] * T[rows]
+            missing = _summed(slot, at_mean[row], self.columns.n_slots)[self.columns.slots]
+            return self._block_transposed_times(i, words, None, T[rows]) + missing
+
+        return self._sum(product)
 
     def people_products(self) -> FloatArray:
         """(n, n) Z'Z, products of a tile in float32 and sums in float64."""
@@ -153,13 +166,12 @@ class StandardisedCalls:
         Z = packed.decode(words.view(np.uint8))
         Z -= self.mean[rows, None].astype(np.float32)
         Z *= self.scale[rows, None].astype(np.float32)
-        missing = packed.missing_calls(words, self.everyone[here])
-        if missing is not None:
-            Z[missing.nonzero()] = 0
+        Z[packed.missing_places(words, self.everyone[here])] = 0
         first = PEOPLE_PER_WORD * (here.start or 0)
         slots = self.columns.slots
         kept = slots[(slots >= first) & (slots < first + Z.shape[1])] - first
-        return Z[:, kept]
+        neighbours = len(kept) > 0 and kept[-1] - kept[0] < len(kept)
+        return Z[:, kept[0] : kept[-1] + 1] if neighbours else Z[:, kept]
 
     def _read(self, i: int) -> tuple[Words, sparse.csr_array | None]:
         words = self._words(i)
@@ -211,3 +223,9 @@ class StandardisedCalls:
         chunks = np.array_split(np.arange(n_blocks), min(n_blocks, self.threads))
         parts = list(map_blocks(over, chunks, threads=self.threads))
         return np.sum(parts, axis=0)
+
+
+def _summed(at: npt.NDArray[np.int64], values: npt.NDArray[np.floating], n: int) -> FloatArray:
+    """(n, c) sums of the rows of ``values`` that go to each place."""
+    sums: FloatArray = np.stack([np.bincount(at, column, n) for column in values.T], axis=1)
+    return sums

@@ -6,6 +6,7 @@ Commands live in modules of their own and are imported only when asked for, so t
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import os
@@ -94,8 +95,9 @@ def main(arguments: list[str] | None = None) -> int:
         # so that `kill` lets temporary folders be removed, as Ctrl-C does
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         # imports make a hundred thousand objects that stay; looking through them for garbage
-        # again and again takes a tenth of a second
-        gc.set_threshold(100_000)
+        # again and again, and once more at the end, takes a tenth of a second
+        gc.set_threshold(200_000)
+        atexit.register(gc.freeze)
     try:
         cli.main(
             join_vcf_files(arguments) or ["--help"],

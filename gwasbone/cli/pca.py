@@ -12,7 +12,8 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 
 
 @click.command(
-    epilog="\b\nExample:\n  gwasbone pca --bfile ukb --build GRCh37 --keep qc.keep.txt --out ukb"
+    epilog="\b\nExamples:\n  gwasbone pca --bfile ukb --build GRCh37 --keep qc.keep.txt --out ukb\n"
+    "  gwasbone pca --bfile ukb --build GRCh37 --extract ukb.prune.in --no-prune --out ukb"
 )
 @genotype_options
 @subset_options
@@ -20,15 +21,18 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 @click.option("--maf", type=float, help="Least minor-allele frequency of the variants (0.05).")
 @click.option("--r2", type=float, help="Pruning threshold (0.1).")
 @click.option("--window", help="Pruning window (500kb).")
+@click.option("--no-prune", is_flag=True, help="Take the variants given as pruned already.")
 @click.option("--groups", metavar="FILE", help="Table with a column to colour the page by.")
 @click.option("--group-column", metavar="NAME", help="That column.")
+@click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Principal components of the kept people.
 
-    On autosomal variants, pruned, outside long-range-LD regions. Leave out relatives first (see
-    relatedness). Writes PREFIX.pcs.tsv, .loadings.tsv.gz, .eigenvalues.tsv, .prune.in and a page.
+    On autosomal variants, pruned, outside long-range-LD regions; with --no-prune on those that
+    --extract names. Leave out relatives first (see relatedness). Writes PREFIX.pcs.tsv,
+    .loadings.tsv.gz, .eigenvalues.tsv, .prune.in and a page.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.pca import principal_components
@@ -39,21 +43,41 @@ def command(**options: Any) -> None:
     rule = config.pca if config is not None else PcaSection()
     given = {name: options[name] for name in ("n_components", "maf", "r2", "window")}
     rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
-    outputs = (".pcs.tsv", ".loadings.tsv.gz", ".eigenvalues.tsv", ".prune.in", ".pca.html")
+    no_prune, plots = options["no_prune"], options["plots"]
+    _refuse_rules_without_pruning(options)
+    outputs = [".pcs.tsv", ".loadings.tsv.gz", ".eigenvalues.tsv"]
+    outputs += ([] if no_prune else [".prune.in"]) + ([".pca.html"] if plots else [])
     with command_context(options, config, outputs=outputs) as context:
         cohort = context.cohort()
         groups = context.column(options["groups"], options["group_column"])
-        pruned = components.pruned_variants(cohort, rule)
-        pcs = principal_components(cohort, pruned.index, k=rule.n_components)
-        components.write_pruned(pruned, context.out)
-        components.write_components(pcs, cohort, context.out)
-        components.components_page(
-            pcs,
-            Path(f"{context.out}.pca.html"),
-            title="Principal components",
-            groups=groups.reindex(pcs.scores.index) if groups is not None else None,
+        if no_prune:
+            variants = components.autosomes(cohort).variants.kept_table()
+        else:
+            variants = components.pruned_variants(cohort, rule)
+            components.write_pruned(variants, context.out)
+        pcs = principal_components(
+            cohort, variants.index, k=rule.n_components, threads=options["threads"]
         )
+        components.write_components(pcs, cohort, context.out)
+        if plots:
+            components.components_page(
+                pcs,
+                Path(f"{context.out}.pca.html"),
+                title="Principal components",
+                groups=groups.reindex(pcs.scores.index) if groups is not None else None,
+            )
+        page = f", {context.out}.pca.html" if plots else ""
         click.echo(
-            f"{rule.n_components} components of {len(pcs.scores):,} people from {len(pruned):,} "
-            f"variants: {context.out}.pcs.tsv, {context.out}.pca.html"
+            f"{rule.n_components} components of {len(pcs.scores):,} people from "
+            f"{len(variants):,} variants: {context.out}.pcs.tsv{page}"
+        )
+
+
+def _refuse_rules_without_pruning(options: dict[str, Any]) -> None:
+    from gwasbone.errors import UsageError
+
+    given = [name for name in ("maf", "r2", "window") if options[name] is not None]
+    if options["no_prune"] and given:
+        raise UsageError(
+            f"--no-prune takes the variants as they are, got --{given[0]} too: give one of the two"
         )

@@ -66,6 +66,7 @@ def principal_components(
     k: int = 10,
     engine: Literal["auto", "blocks", "hail"] = "auto",
     seed: int = 0,
+    threads: int | None = None,
 ) -> PrincipalComponents:
     """Principal components of the kept people.
 
@@ -81,7 +82,8 @@ def principal_components(
     engine : ``blocks`` reads packed calls of .bed files
         (:func:`gwasbone.blocks.pca.leading_components`), ``hail`` is ``hl.hwe_normalized_pca`` on
         any source; ``auto`` takes blocks where it can. Both give the same components.
-    seed : of the random vectors that ``blocks`` starts from in large cohorts.
+    seed : of the random vectors that ``blocks`` starts from.
+    threads : cores that ``blocks`` uses; all by default.
 
     Raises
     ------
@@ -113,7 +115,7 @@ def principal_components(
         "blocks" if by_blocks else "hail", n, m,
     )  # fmt: skip
     if by_blocks:
-        eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed)
+        eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
     else:
         from gwasbone.cohort.pca_hail import hail_components
 
@@ -165,12 +167,12 @@ class _BlocksOf(Sequence[Words]):
 
 
 def _components_by_blocks(
-    cohort: Cohort, mask: npt.NDArray[np.bool_], k: int, seed: int
+    cohort: Cohort, mask: npt.NDArray[np.bool_], k: int, seed: int, threads: int | None
 ) -> _Components:
     calls = PackedCalls.of(cohort)
     table = cohort.variants.table.loc[mask]
     blocks = _BlocksOf(calls, table, cohort.people.n_kept)
-    found = leading_components(blocks, calls.columns, k=k, seed=seed)
+    found = leading_components(blocks, calls.columns, k=k, seed=seed, threads=threads)
     names = _names(k)
     people = cohort.people.kept_table().index
     scores = pd.DataFrame(found.people * np.sqrt(found.eigenvalues), index=people, columns=names)

@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gwasbone.cohort.ancestry import british_ancestry
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.prune import prune
-from gwasbone.cohort.relatedness import exclude_related, relatedness
 from gwasbone.cohort.subsets import short_names
 from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.files import atomic_path
@@ -30,13 +27,19 @@ log = logging.getLogger(__name__)
 FEW_VARIANTS = 5_000
 
 
-def pruned_variants(cohort: Cohort, rule: PcaSection) -> pd.DataFrame:
-    """Autosomal variants above the frequency limit, pruned, outside long-range LD."""
+def autosomes(cohort: Cohort) -> Cohort:
+    """The cohort without the variants that components are not computed on."""
     autosomal = cohort.variants.table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
-    on_autosomes = cohort.exclude_variants(
+    return cohort.exclude_variants(
         "pca", "not_autosomal", ~autosomal, description="components are of the autosomes"
     )
-    return prune(on_autosomes, window=rule.window, step=rule.step, r2=rule.r2, maf=rule.maf)
+
+
+def pruned_variants(cohort: Cohort, rule: PcaSection) -> pd.DataFrame:
+    """Autosomal variants above the frequency limit, pruned, outside long-range LD."""
+    from gwasbone.cohort.prune import prune
+
+    return prune(autosomes(cohort), window=rule.window, step=rule.step, r2=rule.r2, maf=rule.maf)
 
 
 def components_of(cohort: Cohort, rule: PcaSection) -> PrincipalComponents:
@@ -93,7 +96,9 @@ def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
 def ancestry_filter(
     cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestrySection
 ) -> Cohort:
-    """Keep people near the reference group; see :func:`british_ancestry`."""
+    """Keep people near the reference group; see :mod:`gwasbone.cohort.ancestry`."""
+    from gwasbone.cohort.ancestry import british_ancestry
+
     return british_ancestry(
         cohort,
         scores,
@@ -142,6 +147,8 @@ def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySecti
 
 def related_pairs(cohort: Cohort, rule: RelatednessSection, pca: PcaSection) -> pd.DataFrame:
     """Pairs of kept people above the kinship that counts as related."""
+    from gwasbone.cohort.relatedness import relatedness
+
     variants = pruned_variants(cohort, dataclasses.replace(pca, r2=rule.r2)).index
     if len(variants) < FEW_VARIANTS:
         log.warning(
@@ -161,6 +168,8 @@ def without_relatives(
     keep_first: pd.Series | None = None,
 ) -> Cohort:
     """Keep a maximal unrelated set, cases first where ``keep_first`` marks them with 1."""
+    from gwasbone.cohort.relatedness import exclude_related
+
     return exclude_related(cohort, pairs, min_kinship=rule.min_kinship, keep_first=keep_first)
 
 

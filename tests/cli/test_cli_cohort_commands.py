@@ -80,6 +80,14 @@ def test_the_chain_from_qc_to_components(run, folder):
     assert [*scores.columns[1:]] == ["FID", "IID", "PC1", "PC2", "PC3"]
     assert len(pd.read_csv(folder / "pcs.eigenvalues.tsv", sep="\t")) == 3
 
+    # the same of the variants that it kept, without looking for pairs to prune and without a page
+    pruned = ("--keep", "rel.keep.txt", "--extract", "pcs.prune.in", "--no-prune", "--no-plots")
+    run("pca", *pruned, "--components", "3", "--out", "again")
+    again = pd.read_csv(folder / "again.pcs.tsv", sep="\t", dtype={"id": str})
+    pd.testing.assert_frame_equal(again, scores, atol=1e-6)
+    made = {path.name for path in folder.glob("again.*")}
+    assert made == {f"again.{x}" for x in ("pcs.tsv", "loadings.tsv.gz", "eigenvalues.tsv", "log")}
+
 
 def test_prune_writes_what_extract_takes(run, folder):
     said = run("prune", "--r2", "0.2", "--chr", "1-3", "--out", "pr")
