@@ -269,7 +269,8 @@ def _run_stage(
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     clock = time.monotonic()
     try:
-        summary = stage.run(StageRun(config, stage.name, partial, threads))
+        with _warnings_kept() as warned:
+            summary = stage.run(StageRun(config, stage.name, partial, threads))
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -281,6 +282,7 @@ def _run_stage(
         "summary": summary,
         "started": started,
         "seconds": round(time.monotonic() - clock, 2),
+        "warnings": warned,
         "versions": versions(),
         "made_from": wanted,
         "outputs": outputs,
@@ -289,6 +291,31 @@ def _run_stage(
     _replace_folder(partial, final)
     hashes.renamed(partial, final)
     return summary
+
+
+class _Kept(logging.Handler):
+    """Keeps what a stage warns of; other packages' warnings are in the log only."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.said: dict[str, None] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if not getattr(record, "only_in_file", False):
+            self.said[record.getMessage()] = None
+
+
+@contextlib.contextmanager
+def _warnings_kept() -> Iterator[list[str]]:
+    """The warnings of the block, each once; the list is full when the block ends."""
+    kept, said = _Kept(), list[str]()
+    root = logging.getLogger("gwasbone")
+    root.addHandler(kept)
+    try:
+        yield said
+    finally:
+        root.removeHandler(kept)
+        said.extend(kept.said)
 
 
 def _replace_folder(new: Path, final: Path) -> None:

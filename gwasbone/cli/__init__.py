@@ -41,12 +41,13 @@ COMMANDS = {
     "pca": ("gwasbone.cli.pca", "Principal components of the kept people."),
     "assoc": ("gwasbone.cli.assoc", "Scan traits against the genome."),
     "select": ("gwasbone.cli.select", "Lead variants of scans by blocks of the genome."),
+    "report": ("gwasbone.cli.report", "One page of all that a study's stages found."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
 compare munge meta h2 rg mr pleiotropy coloc
-mediate report
+mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 

@@ -17,7 +17,7 @@ import click
 @click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(folder: Path, **options: Any) -> None:
-    """Simulate a small study and run all of it.
+    """Simulate a small study, run all of it and report it.
 
     FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
     """
@@ -26,6 +26,7 @@ def command(folder: Path, **options: Any) -> None:
     from gwasbone.progress import counted_progress
     from gwasbone.run_log import run_log
     from gwasbone.steps.demo import write_demo_study
+    from gwasbone.steps.report import REPORT
     from gwasbone.steps.stages import STAGES
     from gwasbone.study import run_study
 
@@ -39,7 +40,8 @@ def command(folder: Path, **options: Any) -> None:
         config = load_config(folder / "study.toml")
         start_session_options(options, config.output / "study")
         run_study(config, STAGES, threads=options["threads"], say=click.echo)
-    click.echo(f"\ndone in {time.monotonic() - started:.0f} s; the pages:")
-    for page in sorted(config.output.glob("*/*.html")):
-        click.echo(f"  {page}")
-    click.echo(f"\nnext: cd {folder} && gwasbone assoc --pheno cnn_prob")
+    click.echo(
+        f"\ndone in {time.monotonic() - started:.0f} s; {config.output} has each stage's own page"
+    )
+    click.echo(f"next: cd {folder} && gwasbone assoc --pheno cnn_prob")
+    click.echo(f"\nthe report: {config.output / 'report' / REPORT}")

@@ -15,7 +15,7 @@ from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import qc_people, qc_variants
-from gwasbone.config import StudyConfig
+from gwasbone.config import StudyConfig, sections
 from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
 from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
@@ -231,17 +231,17 @@ def _loci(run: StageRun) -> str:
     return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in found.loci.clumps) + " loci"
 
 
-def _pages(run: StageRun) -> str:
-    from gwasbone.steps.index import write_index
+def _report(run: StageRun) -> str:
+    from gwasbone.steps.report import REPORT, write_report
 
-    write_index(run.config, study_cohort(run.config, before=run.stage), run.folder / "index.html")
-    return str(run.config.output / "pages" / "index.html")
+    write_report(run.config, REPORTED, run.folder / REPORT)
+    return str(run.config.output / run.stage / REPORT)
 
 
 _GENOTYPES = ("study", "genotypes")
 
-#: In order; a stage depends on those named in ``after``.
-STAGES = (
+#: Those that the report tells of, in order; a stage depends on those named in ``after``.
+REPORTED = (
     *BONE_STAGES,
     Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
     Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
@@ -266,5 +266,17 @@ STAGES = (
     ),
     Stage("leads", "lead variants", ("selection",), ("scans",), lambda _: [], _leads),
     Stage("loci", "loci and genes", ("loci",), ("scans",), _loci_files, _loci),
-    Stage("pages", "index page", ("study",), ("leads", "loci", "pca"), lambda _: [], _pages),
+)
+
+#: All, in order.
+STAGES = (
+    *REPORTED,
+    Stage(
+        "report",
+        "report",
+        tuple(sections()),
+        tuple(stage.name for stage in REPORTED),
+        lambda _: [],
+        _report,
+    ),
 )

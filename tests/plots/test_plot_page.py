@@ -1,12 +1,15 @@
 """A page is one file that asks nothing of the network and appears whole or not at all."""
 
+import json
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from gwasbone.errors import InputError
 from gwasbone.plots import page, theme
+from gwasbone.plots.contact_sheet import contact_sheet
 from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.page import describe, save_page
 
@@ -104,3 +107,39 @@ def test_a_page_of_many_variants_stays_below_ten_megabytes(tmp_path):
     )
     path = save_page(manhattan(table, title="t"), tmp_path / "p.html", title="T")
     assert path.stat().st_size < 10e6
+
+
+def test_a_page_gives_its_figures_back_with_their_words(tmp_path):
+    sheet = contact_sheet(np.zeros((1, 4, 4), dtype=np.uint8), ["</script>P1"])
+    path = save_page(
+        [("Draw <n>", describe(_figure(), "What & why", notes=["n1", "n2"])), ("Sheet", sheet)],
+        tmp_path / "p.html",
+        title="A < B",
+        subtitle="why",
+        notes=["of the page"],
+    )
+    kept = page.read_page(path)
+    assert (kept.title, kept.subtitle, kept.notes) == ("A < B", "why", ("of the page",))
+    drawn, plain = kept.figures
+    assert (drawn.heading, drawn.description, drawn.notes) == (
+        "Draw <n>",
+        "What & why",
+        ("n1", "n2"),
+    )
+    assert drawn.bundles == ("bokeh",)
+    assert json.loads(drawn.item)["doc"]["roots"][0]["name"] == "Figure"
+    assert (plain.heading, plain.item) == ("Sheet", "")
+    assert plain.markup.count("<img") == 1
+    assert "&lt;/script&gt;P1" in plain.markup
+
+
+def test_a_page_of_pictures_needs_no_bokeh(tmp_path):
+    sheet = contact_sheet(np.zeros((1, 4, 4), dtype=np.uint8), ["P1"])
+    text = save_page(sheet, tmp_path / "p.html", title="T").read_text()
+    assert "BEGIN bokeh" not in text
+
+
+def test_another_file_is_no_page(tmp_path):
+    (tmp_path / "p.html").write_text("<html></html>")
+    with pytest.raises(InputError, match=r"p.html: expected a page"):
+        page.read_page(tmp_path / "p.html")

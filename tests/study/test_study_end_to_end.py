@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hail
 STAGES = [
     "records", "residuals", "images", "training",
     "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "loci",
-    "pages",
+    "report",
 ]  # fmt: skip
 
 STUDY = """
@@ -100,13 +100,14 @@ def test_all_stages_run_and_leave_their_pages(finished):
     pages = {str(p.relative_to(results)) for p in results.glob("*/*.html")}
     assert pages == {
         "people/people.html", "ancestry/ancestry.html", "variants/variants.html", "pca/pca.html",
-        "pages/index.html", "loci/regional.html",
+        "report/report.html", "loci/regional.html",
         *(f"scans/scan.{t}.{kind}.html" for t in ("bmd_spine", "null_trait")
           for kind in ("manhattan", "qq")),
     }  # fmt: skip
-    index = (results / "pages" / "index.html").read_text()
-    assert "Spines &amp; hips" in index
-    assert "../scans/scan.bmd_spine.manhattan.html" in index
+    report = (results / "report" / "report.html").read_text()
+    assert "<h1>Spines &amp; hips</h1>" in report
+    assert "bmd_spine: Manhattan plot." in report
+    assert "Not part of this study: no records.table in study.toml" in report
     log = (results / "study.log").read_text()
     assert "stage scans runs: not run yet" in log
 
@@ -143,11 +144,11 @@ def test_a_later_option_reruns_only_what_depends_on_it(finished, capsys):
     assert main(["config", "check", str(study)]) == 0
     text = capsys.readouterr().out
     assert "leads        would run: options changed" in text
-    assert "pages        would run: after leads" in text
+    assert "report       would run: after leads" in text
     assert text.count("would run") == 2
     assert main(["run", str(study)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if "up to date" not in line] == ["leads", "pages"]
+    assert [line.split()[0] for line in lines if "up to date" not in line] == ["leads", "report"]
     study.write_text(STUDY)
 
 

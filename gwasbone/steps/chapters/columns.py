@@ -1,0 +1,87 @@
+"""What the columns of the stages' tables mean, and how a report writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from pandas.api import types
+
+from gwasbone.report import Column
+from gwasbone.report.document import Kind
+
+_Known = tuple[str, str, Kind, str]
+
+#: name -> heading, unit, kind, meaning.
+_KNOWN: dict[str, _Known] = {
+    "trait": ("Trait", "", "text", "column that was scanned"),
+    "locus": ("Locus", "", "text", ""),
+    "region": ("Region", "", "text", ""),
+    "chromosome": ("Chr", "", "text", "chromosome"),
+    "position_bp": ("Position", "bp", "count", "on the build of the study"),
+    "start_bp": ("Start", "bp", "count", ""),
+    "end_bp": ("End", "bp", "count", ""),
+    "source_id": ("Variant", "", "text", "as the genotype files name it"),
+    "variant_id": ("Variant", "", "text", "chr_pos_other_effect"),
+    "lead_variant_id": ("Lead variant", "", "text", "chr_pos_other_effect"),
+    "effect_allele": ("Effect allele", "", "text", "the allele that beta is of"),
+    "other_allele": ("Other allele", "", "text", ""),
+    "effect_allele_frequency": ("Frequency", "", "number", "of the effect allele"),
+    "beta": ("Beta", "per allele", "number", "effect of one more effect allele"),
+    "se": ("SE", "", "number", "standard error of beta"),
+    "neg_log10_p": ("−log₁₀ p", "", "height", ""),
+    "top_neg_log10_p": ("−log₁₀ p of it", "", "height", ""),
+    "n": ("People", "", "count", "people with the trait and all covariates"),
+    "n_below_threshold": ("Variants below", "", "count", "variants of the block below the limit"),
+    "n_clumps": ("Clumps", "", "count", "clumps that the locus joins"),
+    "tested": ("Tested", "variants", "count", ""),
+    "untested": ("Not tested", "variants", "count", "see the untested table of the scan"),
+    "lambda_gc": ("λ", "GC", "thousandths", "genomic inflation: median χ² over its null median"),
+    "leads_5e-8": ("Genome-wide", "blocks", "count", "1 Mb blocks with p below 5 × 10⁻⁸"),
+    "top": ("Top variant", "", "text", ""),
+    "nearest_gene": ("Nearest gene", "", "text", ""),
+    "distance_to_gene_bp": ("Distance to gene", "bp", "count", ""),
+    "distance_to_tss_bp": ("Distance to TSS", "bp", "count", "transcription start site"),
+    "genes_in_window": ("Genes in window", "", "text", ""),
+    "known_bone_genes": ("Known bone genes", "", "text", ""),
+    "ancestry_group": ("Reported background", "", "text", ""),
+    "people": ("People", "", "count", ""),
+    "kept": ("Kept", "people", "count", ""),
+    "least": ("Least", "deviation", "number", "squared deviation from the reference group"),
+    "median": ("Median", "deviation", "number", "squared deviation from the reference group"),
+    "most": ("Most", "deviation", "number", "squared deviation from the reference group"),
+    "rule": ("Rule", "", "text", ""),
+    "n_people": ("People", "", "count", ""),
+    "n_only": ("By it alone", "people", "count", "people whom no other rule finds"),
+    "array": ("Picture", "", "text", ""),
+    "pictures": ("Pictures", "", "count", ""),
+    "score": ("Score", "", "text", ""),
+    "n_cases": ("Cases", "", "count", ""),
+    "auc": ("AUC", "", "thousandths", "area under the ROC curve"),
+    "auc_lower": ("AUC from", "95%", "thousandths", "lower end of the 95% interval"),
+    "auc_upper": ("AUC to", "95%", "thousandths", "upper end of the 95% interval"),
+    "scans": ("Scans", "", "text", "scans in which the variant was selected"),
+    "n_scans": ("Scans", "number", "count", ""),
+    "best_scan": ("Best scan", "", "text", "scan with the smallest p"),
+}  # fmt: skip
+
+
+def columns_of(table: pd.DataFrame, names: Sequence[str] | None = None) -> tuple[Column, ...]:
+    """The columns of a table, those named or all; one that is not known is called by its name."""
+    chosen = [name for name in names if name in table] if names is not None else list(table)
+    return tuple(_column(str(name), table[name]) for name in chosen)
+
+
+def _column(name: str, values: pd.Series) -> Column:
+    is_number = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+    if name in _KNOWN:
+        label, unit, kind, meaning = _KNOWN[name]
+        kind = kind if is_number else "text"
+        return Column(name=name, label=label, unit=unit, kind=kind, meaning=meaning)
+    label = name.removesuffix("_bp").replace("_", " ")
+    unit = "bp" if name.endswith("_bp") else ""
+    kind = "text"
+    if is_number:
+        kind = "count" if types.is_integer_dtype(values) else "number"
+        kind = "height" if name.endswith("neg_log10_p") else kind
+    return Column(name=name, label=label[:1].upper() + label[1:], unit=unit, kind=kind)

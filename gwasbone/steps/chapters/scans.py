@@ -1,0 +1,117 @@
+"""The chapters of scans, loci and their comparison."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from gwasbone.plots.theme import format_p
+from gwasbone.report import Chapter, Part, Table
+from gwasbone.steps.chapters.columns import columns_of
+from gwasbone.steps.chapters.findings import Findings, counted, listed
+from gwasbone.steps.cohort_files import LEADS, SCAN, SUMMARY
+from gwasbone.steps.scan import expand_request, page_paths
+
+_LEADS = (
+    "trait", "chromosome", "position_bp", "source_id", "effect_allele", "other_allele",
+    "effect_allele_frequency", "beta", "se", "neg_log10_p", "n_below_threshold", "n",
+)  # fmt: skip
+
+
+def scan_name(trait: str) -> str:
+    """What links to a scan lead to.
+
+    >>> scan_name("bmd.total/rint")
+    'scan-bmd-total-rint'
+    """
+    return f"scan-{re.sub(r'[^A-Za-z0-9_]+', '-', trait)}"
+
+
+def scans_chapter(findings: Findings) -> Chapter:
+    """The scans: a table of all, and each one's Manhattan and QQ plot."""
+    summary = findings.table("scans", SUMMARY)
+    if summary is None:
+        return findings.absent("scans", "scans", "Scans")
+    traits = summary["trait"].tolist()
+    table = Table(
+        caption="Scans",
+        rows=summary,
+        columns=columns_of(summary),
+        file_name="scans",
+        links={"trait": {trait: scan_name(trait) for trait in traits}},
+    )
+    parts = [Part(blocks=(table,))]
+    for row in summary.itertuples():
+        parts.append(_scan_part(findings, row))
+    return Chapter(
+        name="scans",
+        title="Scans",
+        sentences=_scan_sentences(findings, summary),
+        parts=tuple(parts),
+    )
+
+
+def _scan_sentences(findings: Findings, summary: pd.DataFrame) -> tuple[str, ...]:
+    model = findings.config.association
+    covariates = [
+        *expand_request(findings.config.covariates.quantitative),
+        *expand_request(findings.config.covariates.categorical),
+    ]
+    method = (
+        "linear regression"
+        if model.method == "linear"
+        else f"logistic regression ({model.test} test)"
+    )
+    changed = [
+        name
+        for name, on in (("normal scores", model.rint), ("standardised", model.standardize))
+        if on
+    ]
+    adjusted = f", adjusted for {listed(covariates)}" if covariates else ", without covariates"
+    hits = summary[summary["leads_5e-8"] > 0]
+    found = (
+        f"Blocks below p = 5 × 10⁻⁸ were found in {listed(list(hits['trait']))}."
+        if len(hits)
+        else "No scan reached p = 5 × 10⁻⁸."
+    )
+    return (
+        f"{counted(len(summary), 'trait')} {'was' if len(summary) == 1 else 'were'} scanned by "
+        f"{method} on the dosage of each variant{adjusted}.",
+        *((f"Traits as {listed(changed)}.",) if changed else ()),
+        found,
+    )
+
+
+def _scan_part(findings: Findings, row: object) -> Part:
+    trait = str(row.trait)  # type: ignore[attr-defined]
+    prefix = findings.config.output / "scans" / SCAN
+    figures = [
+        figure
+        for path, kind in zip(page_paths(prefix, trait), ("Manhattan plot", "QQ plot"), strict=True)
+        for figure in findings.figures("scans", path.name, heading=f"{trait}: {kind}")
+    ]
+    said = f"{row.n:,} people, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
+    return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))
+
+
+def loci_chapter(findings: Findings) -> Chapter:
+    """Lead variants, loci and genes."""
+    leads = findings.table("leads", LEADS)
+    if leads is None:
+        return findings.absent("leads", "loci", "Loci")
+    links = {trait: scan_name(trait) for trait in leads["trait"].unique()}
+    rule = findings.config.selection
+    said = (
+        f"{counted(len(leads), 'lead variant')} in {counted(leads['trait'].nunique(), 'scan')}: "
+        f"the best variant of each block of {rule.block_bp / 1e6:g} Mb with p below "
+        f"{format_p(rule.p_threshold)}, at most {rule.max_blocks} blocks per scan."
+    )
+    table = Table(
+        caption="Lead variants",
+        rows=leads,
+        columns=columns_of(leads, _LEADS),
+        file_name="leads",
+        links={"trait": links},
+    )
+    return Chapter(name="loci", title="Loci", sentences=(said,), parts=(Part(blocks=(table,)),))

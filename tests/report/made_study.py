@@ -1,0 +1,207 @@
+"""A study's results as its stages leave them, of made-up numbers: no genotypes, no Hail."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.config import StudyConfig, load_config
+from gwasbone.genome import chromosome_label
+from gwasbone.plots import Threshold, qc_histogram
+from gwasbone.plots.contact_sheet import contact_sheet, plain_table
+from gwasbone.plots.learning_curves import learning_curves
+from gwasbone.plots.manhattan import manhattan
+from gwasbone.plots.page import save_page
+from gwasbone.plots.qq import qq
+from gwasbone.plots.roc import roc
+from gwasbone.stats.quantile_plot import quantile_plot_points
+from gwasbone.stats.roc import area_under_curve, roc_curve
+from gwasbone.steps.scan import page_paths
+from gwasbone.study import Stage, StageRun, run_study
+
+STUDY = """\
+[study]
+name = "Bone <density> & study"
+build = "GRCh37"
+[genotypes]
+bfile = "genotypes"
+[covariates]
+quantitative = ["sex", "age", "PC1-PC3"]
+[training]
+seed = 7
+[association]
+traits = [{traits}]
+"""
+
+
+def make_study(
+    folder: Path, *, traits: tuple[str, ...] = ("bmd_spine", "case"), m: int = 4000
+) -> StudyConfig:
+    """Write ``study.toml`` and the results of some of its stages.
+
+    Parameters
+    ----------
+    traits : those scanned.
+    m : variants of a scan.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    named = ", ".join(f'"{trait}"' for trait in traits)
+    (folder / "study.toml").write_text(STUDY.format(traits=named))
+    (folder / "input.tsv").write_text("IID\n")
+    config = load_config(folder / "study.toml")
+    run_study(config, stages(m))
+    return config
+
+
+def stages(m: int) -> tuple[Stage, ...]:
+    """Stages that draw numbers instead of computing them."""
+    made = (
+        ("records", _nothing_recorded), ("variants", _decisions), ("people", _quality),
+        ("images", _images), ("training", _training),
+        ("scans", lambda run: _scans(run, m)), ("leads", _leads),
+    )  # fmt: skip
+    return tuple(
+        Stage(name, name, ("training",), (), lambda config: [str(config.folder / "input.tsv")], run)
+        for name, run in made
+    )
+
+
+def _nothing_recorded(run: StageRun) -> str:
+    return "no records.table in study.toml: no cases or measurements of records"
+
+
+def _decisions(run: StageRun) -> str:
+    for noun, n in (("people", 200), ("variants", 3000)):
+        rng = np.random.default_rng(n)
+        table = MaskedTable(noun, pd.DataFrame({"f": rng.normal(size=n)}))
+        table = table.exclude(
+            "qc", "low_call_rate", np.arange(n) < n // 10, description="call rate below 0.97"
+        )
+        table = table.exclude("qc", "odd", np.arange(n) % 50 == 0, description="<odd> & even")
+        table.write(run.folder / f"{noun}.parquet")
+    logging.getLogger("gwasbone.made").warning("kinship from 40 variants is unreliable")
+    return "180 of 200 people kept"
+
+
+def _quality(run: StageRun) -> str:
+    limit = Threshold("limit", -2.0, "below")
+    values = np.random.default_rng(1).normal(size=200)
+    plots = [
+        (name, qc_histogram(values, title=name, x_label=name, thresholds=[limit]))
+        for name in ("People", "Sex")
+    ]
+    save_page(plots, run.folder / "people.html", title="People")
+    return "people"
+
+
+def _images(run: StageRun) -> str:
+    counts = pd.DataFrame({"array": ["ap_spine"], "pictures": [24], "people": [20]})
+    counts.to_csv(run.folder / "counts.tsv", sep="\t", index=False)
+    pictures = np.random.default_rng(2).integers(0, 255, (6, 40, 30), dtype=np.uint8)
+    save_page(
+        [
+            ("Pictures per array", plain_table(counts)),
+            ("ap spine", contact_sheet(pictures, [f"P{i}" for i in range(6)])),
+        ],
+        run.folder / "contact_sheet.html",
+        title="Bone images",
+        subtitle="24 pictures of 20 people",
+    )
+    return "24 pictures"
+
+
+def _training(run: StageRun) -> str:
+    rng = np.random.default_rng(3)
+    p = rng.random(300)
+    case = rng.random(300) < p
+    area = area_under_curve(case, p)
+    curve = [
+        {"epoch": e, "loss": 1 / e, "validation_loss": 1.1 / e, "seconds": 1.0} for e in (1, 2, 3)
+    ]
+    save_page(
+        [
+            ("Discrimination", roc({"spine": roc_curve(case, p)}, {"spine": area}, title="case")),
+            ("Learning curves, spine", learning_curves([curve], title="Losses")),
+        ],
+        run.folder / "study.train.html",
+        title="case from pictures",
+        subtitle="150 cases and 150 controls; AUC of spine 0.83.",
+        notes=["spine: small (1,000 parameters)."],
+    )
+    pd.DataFrame(
+        {"score": ["spine"], "people": ["all"], "n": [300], "n_cases": [150], "auc": [0.83],
+         "auc_lower": [0.78], "auc_upper": [0.88]}
+    ).to_csv(run.folder / "study.evaluation.tsv", sep="\t", index=False)  # fmt: skip
+    return "spine: AUC 0.83"
+
+
+def scan(trait: str, m: int) -> pd.DataFrame:
+    """A scan of m variants with two peaks."""
+    rng = np.random.default_rng(abs(hash_of(trait)))
+    chromosome = np.sort(rng.integers(1, 24, m)).astype(np.int16)
+    heights = rng.exponential(1 / np.log(10), m)
+    heights[[m // 3, m // 2]] = [9.5, 12.25]
+    return pd.DataFrame(
+        {
+            "chromosome": chromosome,
+            "position_bp": rng.integers(1, 150_000_000, m).astype(np.int32),
+            "effect_allele": "A",
+            "other_allele": "G",
+            "beta": rng.normal(size=m),
+            "se": 0.1,
+            "neg_log10_p": heights,
+            "effect_allele_frequency": rng.uniform(0.05, 0.5, m),
+            "n": 180,
+            "source_id": [f"rs{i}" for i in range(m)],
+        }
+    )
+
+
+def hash_of(text: str) -> int:
+    """The same number for a text in every run, as a seed."""
+    return sum(ord(letter) * 31**i for i, letter in enumerate(text)) % 2**32
+
+
+def _scans(run: StageRun, m: int) -> str:
+    rows = []
+    for trait in run.config.association.traits:
+        table = scan(trait, m)
+        leads = table.nlargest(2, "neg_log10_p")
+        man, quantiles = page_paths(run.folder / "scan", trait)
+        save_page(manhattan(table, title=trait, leads=leads), man, title=trait)
+        points = quantile_plot_points(table["neg_log10_p"])
+        save_page(qq(points, title=trait, lambda_gc=1.012), quantiles, title=trait)
+        top = leads.iloc[0]
+        rows.append(
+            {"trait": trait, "n": 180, "tested": m, "untested": 3, "lambda_gc": 1.012,
+             "leads_5e-8": 2, "top": top["source_id"], "top_neg_log10_p": top["neg_log10_p"]}
+        )  # fmt: skip
+    pd.DataFrame(rows).to_csv(run.folder / "summary.tsv", sep="\t", index=False)
+    return f"{len(rows)} scans"
+
+
+def leads_of(config: StudyConfig, m: int = 4000, k: int = 20) -> pd.DataFrame:
+    """The k highest variants of each scan."""
+    parts = []
+    for trait in config.association.traits:
+        best = scan(trait, m).nlargest(k, "neg_log10_p")
+        best.insert(0, "trait", trait)
+        parts.append(best)
+    leads = pd.concat(parts, ignore_index=True)
+    leads["chromosome"] = [chromosome_label(int(code)) for code in leads["chromosome"]]
+    leads.loc[3, "effect_allele_frequency"] = np.nan
+    return leads
+
+
+def _leads(run: StageRun) -> str:
+    leads = leads_of(run.config)
+    leads.to_csv(run.folder / "leads.tsv", sep="\t", index=False, na_rep="NA", float_format="%.6g")
+    return f"{len(leads)} leads"
+
+
+#: Those of a study of :func:`make_study` by default.
+STAGES = stages(4000)

@@ -1,0 +1,189 @@
+"""The report as a file: words, order, what is left out, and how large it gets."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from made_study import STAGES, make_study
+
+from gwasbone.cli import main
+from gwasbone.config import load_config
+from gwasbone.errors import InputError
+from gwasbone.report import Chapter, Column, Funnel, Part, Report, Table, save_report
+from gwasbone.report.page import report_lines
+from gwasbone.steps.report import write_report
+from gwasbone.study import run_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return make_study(tmp_path_factory.mktemp("study"), m=400)
+
+
+@pytest.fixture(scope="module")
+def text(study):
+    write_report(study, STAGES, study.folder / "report.html")
+    return (study.folder / "report.html").read_text(encoding="utf-8")
+
+
+def _text_of(*parts):
+    chapter = Chapter(name="c", title="C", sentences=("Said.",), parts=(Part(blocks=parts),))
+    made = Report(title="T", subtitle="s", key_numbers=(), chapters=(chapter,))
+    return "\n".join(report_lines(made))
+
+
+def _table(rows, **columns):
+    given = tuple(Column(name=name, label=name, kind=kind) for name, kind in columns.items())
+    return Table(caption="Rows", rows=rows, columns=given, file_name="rows")
+
+
+def test_counts_are_told_in_words(text):
+    # 20 of 200 below the call rate, then each 50th from 0 on: 0 is gone already, 50, 100, 150 go
+    assert "Of 200 people, 177 (88%) are analysed." in text
+    assert "Left out were 20 for low call rate and 3 for odd." in text
+    assert "2 traits were scanned by linear regression" in text
+    assert "adjusted for sex, age, PC1, PC2 and PC3." in text
+    assert "40 lead variants in 2 scans" in text
+    assert "p below 10⁻⁵" in text
+
+
+def test_what_is_not_part_of_the_study_is_one_sentence(text):
+    assert "Not part of this study: no records.table in study.toml" in text
+    assert "Not part of this report: stage ancestry has not run." in text
+
+
+def test_names_are_escaped_and_data_cannot_end_a_script(text):
+    assert "<h1>Bone &lt;density&gt; &amp; study</h1>" in text
+    assert "&lt;odd&gt; &amp; even" in text
+    blocks = re.findall(r'<script type="application/json" class="item">(.*?)</script>', text, re.S)
+    assert len(blocks) == 7
+    assert all(block.startswith('{"target_id"') and block.endswith("}") for block in blocks)
+
+
+def test_nothing_is_loaded_from_elsewhere(text):
+    assert "default-src 'none'" in text
+    loading = r"<(?:script|link|img|iframe)\b[^>]*?\b(?:src|href)\s*=\s*\"(?!data:)"
+    assert re.findall(loading, text) == []
+
+
+def test_provenance_tells_versions_inputs_seeds_and_warnings(text, study):
+    from gwasbone.files import content_hash
+    from gwasbone.run_log import versions
+
+    assert content_hash(study.folder / "input.tsv") in text
+    assert f'<th scope="row">numpy</th><td>{versions()["numpy"]}</td><td>all</td>' in text
+    assert "Seeds: training.seed = 7." in text
+    assert "kinship from 40 variants is unreliable" in text
+    assert "All of them are up to date" in text
+
+
+def test_the_same_results_give_the_same_file(study, text, tmp_path):
+    write_report(study, STAGES, tmp_path / "again.html")
+    again = (tmp_path / "again.html").read_text(encoding="utf-8")
+    assert again == text
+
+
+@pytest.fixture
+def copied(study, text, tmp_path):
+    """The study and its report once more, to be spoilt."""
+    shutil.copytree(study.folder, tmp_path / "copy")
+    return load_config(tmp_path / "copy" / "study.toml")
+
+
+def test_a_stage_that_is_out_of_date_is_named(copied):
+    path = copied.folder / "study.toml"
+    path.write_text(path.read_text().replace("seed = 7", "seed = 8"))
+    write_report(load_config(path), STAGES, copied.folder / "report.html")
+    assert "Not up to date: records, variants" in (copied.folder / "report.html").read_text()
+
+
+def test_results_whose_inputs_are_elsewhere_can_be_reported(copied, text):
+    (copied.folder / "input.tsv").unlink()
+    write_report(copied, STAGES, copied.folder / "report.html")
+    found = (copied.folder / "report.html").read_text()
+    assert "Whether they are up to date cannot be told" in found
+    assert "input.tsv: No such file or directory" in found
+
+
+def test_no_finished_stage_is_an_error(tmp_path):
+    (tmp_path / "study.toml").write_text('[genotypes]\nbfile = "g"\n')
+    with pytest.raises(InputError, match="no stage is finished"):
+        write_report(load_config(tmp_path / "study.toml"), STAGES, tmp_path / "r.html")
+    assert not (tmp_path / "r.html").exists()
+
+
+def test_a_page_of_another_kind_is_an_error_and_the_old_report_stays(copied, text):
+    (copied.output / "people" / "people.html").write_text("<html></html>")
+    with pytest.raises(InputError, match=r"people.html: expected a page that gwasbone drew"):
+        write_report(copied, STAGES, copied.folder / "report.html")
+    assert (copied.folder / "report.html").read_text(encoding="utf-8") == text
+
+
+def test_the_command_makes_the_page_and_does_not_overwrite(study, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(study.folder)
+    out = tmp_path / "mine.html"
+    assert main(["report", "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert f"{out}" in said
+    assert "nothing on Ancestry" in said
+    assert "gwasbone report --out" in (tmp_path / "mine.log").read_text()
+    assert main(["report", "--out", str(out)]) == 1
+    assert "--force" in capsys.readouterr().err
+    assert main(["report", "--out", str(out), "--force"]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "--out", "r.html"]) == 1
+    assert "study.toml" in capsys.readouterr().err
+
+
+def test_a_table_writes_numbers_to_read_and_keeps_them_to_download():
+    rows = pd.DataFrame(
+        {
+            "name": ["a<b", "c"],
+            "n": [12345, 7],
+            "beta": [0.123456789, float("nan")],
+            "p": [7.301, 350.0],
+        }
+    )
+    text = _text_of(_table(rows, name="text", n="count", beta="number", p="height"))
+    assert '<th scope="row">a&lt;b</th>' in text
+    assert '<td class="number" data-v="12345">12,345</td>' in text
+    assert '<td class="number" data-v="0.12345679">0.123</td>' in text
+    assert '<td class="number" data-v="NA">–</td>' in text
+    assert '<td class="number" data-v="7.301">7.3</td>' in text
+    # two rows: sorted, not searched
+    assert 'aria-sort="none"' in text
+    assert 'type="search"' not in text
+
+
+def test_a_table_of_one_row_has_no_controls():
+    text = _text_of(_table(pd.DataFrame({"n": [1]}), n="count"))
+    assert 'class="controls"' not in text.split("<main")[1].split("</main>")[0]
+    assert "<button" not in text.split("<table>")[1].split("</table>")[0]
+
+
+def test_a_funnel_without_anybody_is_drawn():
+    rows = pd.DataFrame({"step": ["all"], "reason": [""], "removed": [0], "remaining": [0]})
+    text = _text_of(Funnel(caption="c", noun="people", rows=rows))
+    assert "width:0.00%" in text
+
+
+def test_a_report_without_figures_carries_no_bokeh(tmp_path):
+    report = Report(title="T", subtitle="", key_numbers=(), chapters=())
+    path = save_report(report, tmp_path / "r.html")
+    assert "BEGIN bokeh" not in path.read_text()
+
+
+def test_warnings_of_a_stage_are_kept_in_its_record_once(study):
+    from gwasbone.study import read_record
+
+    record = read_record(study.output / "variants")
+    assert record["warnings"] == ["kinship from 40 variants is unreliable"]
+    assert read_record(study.output / "people")["warnings"] == []
+    said = []
+    run_study(study, STAGES, say=said.append)
+    assert all("up to date" in line for line in said), (
+        "a record with warnings is as good as one without"
+    )
