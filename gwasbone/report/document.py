@@ -121,11 +121,13 @@ class Part:
     heading : empty where the chapter has one part only.
     blocks : figures and tables, in order.
     sentences : before them.
+    points : after those, one line each.
     name : what links lead to; none where empty.
     """
 
     heading: str = ""
     sentences: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
     blocks: tuple[Block, ...] = ()
     name: str = ""
 

@@ -138,6 +138,7 @@ def _part(part: Part, numbers: _Numbers) -> Iterator[str]:
     if part.heading:
         yield f"<h3>{html.escape(part.heading)}</h3>"
     yield from _paragraphs(part.sentences)
+    yield _list(part.points, "points")
     for are_figures, blocks in groupby(part.blocks, lambda block: isinstance(block, PageFigure)):
         # figures next to each other share a row where they find room
         if are_figures:
@@ -177,7 +178,7 @@ def _figure(figure: PageFigure, number: int) -> Iterator[str]:
         yield "<noscript><p>This figure is drawn by JavaScript.</p></noscript>"
     yield (
         f'<figcaption><strong id="{name}-title">Figure {number}. {title}.</strong> '
-        f"{html.escape(figure.description)}{_notes(figure.notes)}</figcaption>"
+        f"{html.escape(figure.description)}{_list(figure.notes, 'notes')}</figcaption>"
     )
     yield "</figure>"
 
@@ -206,9 +207,9 @@ def _paragraphs(sentences: Iterable[str]) -> Iterator[str]:
         yield f"<p>{html.escape(text)}</p>"
 
 
-def _notes(notes: Iterable[str]) -> str:
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    return f'<ul class="notes">{items}</ul>' if items else ""
+def _list(lines: Iterable[str], kind: str) -> str:
+    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
+    return f'<ul class="{kind}">{items}</ul>' if items else ""
 
 
 def _file(name: str) -> str:

@@ -8,22 +8,43 @@
 const drawings = [...document.querySelectorAll(".drawing")];
 let queue = Promise.resolve();
 
-/** Make a figure fit: side by side becomes one below another, and a frame gets narrower. */
-function fit(model, room) {
-  const attributes = model.attributes || {};
-  if (model.name === "Row" && room < 1000) model.name = "Column";
-  const width = attributes.frame_width;
-  if (width) {
-    // Axes stand outside the frame; at the right of a wide one, so do the names of levels. Of a
-    // wide figure half a page is left at least, and the rest is scrolled.
-    const beside = width > 700 ? 200 : 80;
-    attributes.frame_width = Math.min(width, Math.max(room - beside, width > 700 ? 560 : 240));
-    // a square stays one: both of its axes have one scale
-    if (attributes.frame_height === width) attributes.frame_height = attributes.frame_width;
+/** Frames of a figure that stand side by side, as [frame, how many share its row]. */
+function frames(model, beside = 1) {
+  const attributes = model.attributes || model;
+  if (attributes.frame_width) return [[attributes, beside]];
+  const name = model.name || model.type;
+  const children = attributes.children || [];
+  const columns = name === "Row" ? children.length
+    : name === "GridPlot" ? Math.max(...children.map((child) => child[2] + 1)) : 1;
+  return children.flatMap((child) => frames(Array.isArray(child) ? child[0] : child, beside * columns));
+}
+
+/** Narrower by so many pixels, but never so narrow that nothing can be told. */
+function narrow(frame, by) {
+  const least = frame.frame_width > 700 ? 560 : 240;
+  const width = Math.max(frame.frame_width - by, Math.min(frame.frame_width, least));
+  // a square stays one: both of its axes have one scale
+  if (frame.frame_height === frame.frame_width) frame.frame_height = width;
+  frame.frame_width = width;
+}
+
+/** Before it is drawn: what stands side by side does so where there is room. */
+function arrange(root, room) {
+  if (root.name === "Row" && room < 1000) root.name = "Column";
+  for (const [frame, beside] of frames(root)) {
+    narrow(frame, Math.max(0, frame.frame_width - (room / beside - 60)));
   }
-  for (const child of attributes.children || []) {
-    const inside = Array.isArray(child) ? child[0] : child;
-    fit(inside, model.name === "Row" ? room / attributes.children.length : room);
+}
+
+/** After that: axes, legends and names beside the frame are as wide as they are. */
+async function fit(place, roots) {
+  for (let round = 0; round < 3; round += 1) {
+    const excess = place.scrollWidth - place.clientWidth;
+    if (excess <= 1) return;
+    for (const root of roots) {
+      for (const [frame, beside] of frames(root)) narrow(frame, Math.ceil(excess / beside));
+    }
+    await settled(place);
   }
 }
 
@@ -32,9 +53,10 @@ async function draw(place) {
   place.dataset.state = "drawing";
   try {
     const item = JSON.parse(place.parentElement.querySelector("script.item").textContent);
-    for (const root of item.doc.roots) fit(root, place.clientWidth);
+    for (const root of item.doc.roots) arrange(root, place.clientWidth);
     await Bokeh.embed.embed_item(item, place.id);
     await settled(place);
+    await fit(place, Bokeh.documents.at(-1).roots());
     place.style.minHeight = "";
     place.dataset.state = "drawn";
     reachable(place);

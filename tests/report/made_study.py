@@ -105,7 +105,7 @@ def _images(run: StageRun) -> str:
     save_page(
         [
             ("Pictures per array", plain_table(counts)),
-            ("ap spine", contact_sheet(pictures, [f"P{i}" for i in range(6)])),
+            ("ap spine", contact_sheet(pictures, [f"person-471{i}" for i in range(6)])),
         ],
         run.folder / "contact_sheet.html",
         title="Bone images",

@@ -43,7 +43,7 @@ def _table(rows, **columns):
 def test_counts_are_told_in_words(text):
     # 20 of 200 below the call rate, then each 50th from 0 on: 0 is gone already, 50, 100, 150 go
     assert "Of 200 people, 177 (88%) are analysed." in text
-    assert "Left out were 20 for low call rate and 3 for odd." in text
+    assert "Left out: 20 (low call rate) and 3 (odd)." in text
     assert "2 traits were scanned by linear regression" in text
     assert "adjusted for sex, age, PC1, PC2 and PC3." in text
     assert "40 lead variants in 2 scans" in text
@@ -53,6 +53,12 @@ def test_counts_are_told_in_words(text):
 def test_what_is_not_part_of_the_study_is_one_sentence(text):
     assert "Not part of this study: no records.table in study.toml" in text
     assert "Not part of this report: stage ancestry has not run." in text
+
+
+def test_pictures_name_nobody(text):
+    assert text.count('<img src="data:image/png') == 6
+    assert 'alt="ap spine, picture 6"' in text
+    assert "person-4711" not in text
 
 
 def test_names_are_escaped_and_data_cannot_end_a_script(text):

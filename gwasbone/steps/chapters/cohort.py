@@ -10,6 +10,7 @@ from gwasbone.steps.chapters.columns import columns_of
 from gwasbone.steps.chapters.findings import Findings, counted, listed
 from gwasbone.steps.cohort_files import DECIDING_STAGES, PEOPLE, VARIANTS
 
+_METHODS = {"king": "KING", "pc_relate": "PC-Relate"}
 #: Reasons named in a sentence; the funnel has them all.
 _NAMED = 4
 
@@ -32,7 +33,7 @@ def people_chapter(findings: Findings) -> Chapter:
         rule = findings.config.relatedness
         found = (
             f"{counted(len(pairs), 'pair')} of people had a kinship above {rule.min_kinship:g} "
-            f"({rule.method}); of each cluster of relatives a largest unrelated set was kept."
+            f"({_METHODS[rule.method]}); of relatives a largest unrelated set was kept."
         )
         parts.append(Part(heading="Relatives", sentences=(found,)))
     figures = findings.figures("people", "people.html", but=("People",))
@@ -76,7 +77,9 @@ def ancestry_chapter(findings: Findings) -> Chapter:
             columns=columns_of(groups),
             file_name="ancestry_groups",
         )
-        figures = findings.figures("ancestry", "ancestry.html")
+        figures = findings.figures(
+            "ancestry", "ancestry.html", heading="Ancestry on principal components"
+        )
         parts.append(Part(heading="Ancestry filter", blocks=(table, *figures)))
     elif "ancestry" in findings.records:
         sentences.append("No ancestry filter: everybody is kept.")
@@ -109,10 +112,10 @@ def _kept_sentences(table: MaskedTable) -> tuple[str, ...]:
     if removed.empty:
         return (said,)
     named = [
-        f"{row.removed:,} for {str(row.reason).replace('_', ' ')}"
+        f"{row.removed:,} ({str(row.reason).replace('_', ' ')})"
         for row in removed.head(_NAMED).itertuples()
     ]
     rest = int(removed["removed"].iloc[_NAMED:].sum())
     if rest:
         named.append(f"{rest:,} for other reasons")
-    return (said, f"Left out were {listed(named)}.")
+    return (said, f"Left out: {listed(named)}.")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 from pandas.api import types
@@ -52,6 +53,7 @@ _KNOWN: dict[str, _Known] = {
     "most": ("Most", "deviation", "number", "squared deviation from the reference group"),
     "rule": ("Rule", "", "text", ""),
     "n_people": ("People", "", "count", ""),
+    "n_first": ("First", "people", "count", "people whom no rule before it finds"),
     "n_only": ("By it alone", "people", "count", "people whom no other rule finds"),
     "array": ("Picture", "", "text", ""),
     "pictures": ("Pictures", "", "count", ""),
@@ -66,10 +68,25 @@ _KNOWN: dict[str, _Known] = {
 }  # fmt: skip
 
 
-def columns_of(table: pd.DataFrame, names: Sequence[str] | None = None) -> tuple[Column, ...]:
-    """The columns of a table, those named or all; one that is not known is called by its name."""
+def columns_of(
+    table: pd.DataFrame,
+    names: Sequence[str] | None = None,
+    *,
+    labels: Mapping[str, str] | None = None,
+) -> tuple[Column, ...]:
+    """The columns of a table, those named or all.
+
+    Parameters
+    ----------
+    labels : headings of columns that mean something else in this table. A column that is not
+        known is called by its name.
+    """
     chosen = [name for name in names if name in table] if names is not None else list(table)
-    return tuple(_column(str(name), table[name]) for name in chosen)
+    made = [_column(str(name), table[name]) for name in chosen]
+    said = labels or {}
+    return tuple(
+        replace(one, label=said[one.name], meaning="") if one.name in said else one for one in made
+    )
 
 
 def _column(name: str, values: pd.Series) -> Column:

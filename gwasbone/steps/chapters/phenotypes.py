@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import html
+import itertools
+import re
+from dataclasses import replace
+
 from gwasbone.learning.evaluation import POOLED
 from gwasbone.plots.page import Page, PageFigure
 from gwasbone.report import Chapter, Part, Table
@@ -73,9 +78,21 @@ def images_chapter(findings: Findings) -> Chapter:
         columns=columns_of(counts),
         file_name="pictures",
     )
-    sheets = tuple(figure for figure in page.figures if "<img" in figure.markup)
+    sheets = tuple(without_identities(figure) for figure in page.figures if "<img" in figure.markup)
     parts = (Part(blocks=(table,)), Part(heading="A sample of the pictures", blocks=sheets))
     return Chapter(name="images", title="Images", sentences=(f"{page.subtitle}.",), parts=parts)
+
+
+def without_identities(sheet: PageFigure) -> PageFigure:
+    """A sheet of pictures as others may see it: numbered, without persons and visits."""
+    number = itertools.count(1)
+    plain = re.sub(r"<figcaption>.*?</figcaption>", "", sheet.markup, flags=re.DOTALL)
+    named = re.sub(
+        r'alt="[^"]*"',
+        lambda _: f'alt="{html.escape(sheet.heading)}, picture {next(number)}"',
+        plain,
+    )
+    return replace(sheet, markup=named)
 
 
 def models_chapter(findings: Findings) -> Chapter:
@@ -87,14 +104,14 @@ def models_chapter(findings: Findings) -> Chapter:
     table = Table(
         caption="How well each score tells cases from controls",
         rows=evaluation,
-        columns=columns_of(evaluation, _EVALUATION),
+        columns=columns_of(evaluation, _EVALUATION, labels={"people": "Predictions"}),
         file_name="evaluation",
         notes=(f"{POOLED}: everybody predicted by models that never saw them.",),
     )
     curves, figures = _told_apart(page)
     parts = [
         Part(heading="Discrimination and calibration", blocks=(table, *figures)),
-        Part(heading="Learning", sentences=page.notes, blocks=curves),
+        Part(heading="Training", points=page.notes, blocks=curves),
     ]
     return Chapter(name="models", title="Models", sentences=(page.subtitle,), parts=tuple(parts))
 
