@@ -8,32 +8,44 @@
 const drawings = [...document.querySelectorAll(".drawing")];
 let queue = Promise.resolve();
 
-/** Frames of a figure that stand side by side, as [frame, how many share its row]. */
-function frames(model, beside = 1) {
-  const attributes = model.attributes || model;
-  if (attributes.frame_width) return [[attributes, beside]];
-  const name = model.name || model.type;
-  const children = attributes.children || [];
-  const columns = name === "Row" ? children.length
-    : name === "GridPlot" ? Math.max(...children.map((child) => child[2] + 1)) : 1;
-  return children.flatMap((child) => frames(Array.isArray(child) ? child[0] : child, beside * columns));
+/** Frames of a figure, and how many of them stand side by side. */
+function frames(root) {
+  const found = [];
+  let beside = 1;
+  const look = (model, columns) => {
+    // of the JSON, or of what Bokeh made of it
+    const isLive = typeof model.setv === "function";
+    const attributes = isLive ? model : model.attributes || {};
+    const name = isLive ? model.type : model.name;
+    if (attributes.frame_width) {
+      found.push(attributes);
+      beside = Math.max(beside, columns);
+    }
+    const children = (attributes.children || []).map((child) => Array.isArray(child) ? child : [child]);
+    if (name === "Row") columns *= children.length;
+    if (name === "GridPlot") columns *= Math.max(...children.map((child) => child[2] + 1));
+    for (const [child] of children) look(child, columns);
+  };
+  look(root, 1);
+  return { found, beside };
 }
 
 /** Narrower by so many pixels, but never so narrow that nothing can be told. */
 function narrow(frame, by) {
   const least = frame.frame_width > 700 ? 560 : 240;
   const width = Math.max(frame.frame_width - by, Math.min(frame.frame_width, least));
+  const range = frame.y_range || {};
+  const isNumeric = (range.type || range.name) !== "FactorRange";
   // a square stays one: both of its axes have one scale
-  if (frame.frame_height === frame.frame_width) frame.frame_height = width;
+  if (isNumeric && frame.frame_height === frame.frame_width) frame.frame_height = width;
   frame.frame_width = width;
 }
 
 /** Before it is drawn: what stands side by side does so where there is room. */
 function arrange(root, room) {
   if (root.name === "Row" && room < 1000) root.name = "Column";
-  for (const [frame, beside] of frames(root)) {
-    narrow(frame, Math.max(0, frame.frame_width - (room / beside - 60)));
-  }
+  const { found, beside } = frames(root);
+  for (const frame of found) narrow(frame, Math.max(0, frame.frame_width - (room / beside - 60)));
 }
 
 /** After that: axes, legends and names beside the frame are as wide as they are. */
@@ -42,7 +54,8 @@ async function fit(place, roots) {
     const excess = place.scrollWidth - place.clientWidth;
     if (excess <= 1) return;
     for (const root of roots) {
-      for (const [frame, beside] of frames(root)) narrow(frame, Math.ceil(excess / beside));
+      const { found, beside } = frames(root);
+      for (const frame of found) narrow(frame, Math.ceil(excess / beside));
     }
     await settled(place);
   }

@@ -39,7 +39,7 @@ traits = [{traits}]
 
 
 def make_study(
-    folder: Path, *, traits: tuple[str, ...] = ("bmd_spine", "case"), m: int = 4000
+    folder: Path, *, traits: tuple[str, ...] = ("bmd_spine", "case"), m: int = 1500
 ) -> StudyConfig:
     """Write ``study.toml`` and the results of some of its stages.
 
@@ -184,7 +184,7 @@ def _scans(run: StageRun, m: int) -> str:
     return f"{len(rows)} scans"
 
 
-def leads_of(config: StudyConfig, m: int = 4000, k: int = 20) -> pd.DataFrame:
+def leads_of(config: StudyConfig, m: int = 1500, k: int = 20) -> pd.DataFrame:
     """The k highest variants of each scan."""
     parts = []
     for trait in config.association.traits:
@@ -204,4 +204,4 @@ def _leads(run: StageRun) -> str:
 
 
 #: Those of a study of :func:`make_study` by default.
-STAGES = stages(4000)
+STAGES = stages(1500)
