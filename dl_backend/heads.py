@@ -6,7 +6,7 @@ what a saturated probability has rounded away.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -91,11 +91,34 @@ def predicted(head: Mapping[str, Any], output: FloatArray) -> FloatArray:
     return output
 
 
-def score_of(head: Mapping[str, Any], index: int) -> Callable[[Any], Any]:
-    """The number of a head's output that a saliency map is of."""
+def score_of(
+    head: Mapping[str, Any], index: int, contrast: Sequence[float] | None = None
+) -> Callable[[Any], Any]:
+    """The number of a head's output that a saliency map is of.
+
+    Parameters
+    ----------
+    index : of a class (its logit) or number; of a binary head 1 for its log odds, 0 against.
+    contrast : weights of the outputs instead: (−1, 0, 1) over three classes are the log odds of
+        the last against the first. What is added to all logits alike drops out.
+
+    Raises
+    ------
+    ValueError
+        Weights of a head that has one number only, or not one weight an output.
+    """
     kind = head["kind"]
+    if contrast is not None:
+        if kind not in ("categorical", "regression") or len(contrast) != head["size"]:
+            raise ValueError(
+                f"saliency: expected {head['size']} weights of a categorical or regression head, "
+                f"got {len(contrast)} of {head['name']}, which is {kind}"
+            )
+        weights = np.asarray(contrast, dtype=np.float32)
 
     def score(output: Any) -> Any:
+        if contrast is not None:
+            return ops.sum(output * weights, axis=-1)
         if kind == "ordinal":
             return output[:, 0]
         if kind == "binary":

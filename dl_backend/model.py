@@ -127,14 +127,20 @@ class KerasModel:
         return self._outputs(below, inputs, rows)["features"].astype(np.float32)
 
     def saliency(
-        self, inputs: Mapping[str, Any], *, rows: IntArray, head: str, index: int = 0
+        self,
+        inputs: Mapping[str, Any],
+        *,
+        rows: IntArray,
+        head: str,
+        index: int = 0,
+        contrast: Sequence[float] | None = None,
     ) -> FloatArray:
         """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
 
         Raises
         ------
         ValueError
-            No such head, or a network without pictures.
+            No such head, a network without pictures, or weights that do not fit the head.
         """
         found = next((h for h in self._network["heads"] if h["name"] == head), None)
         # cutting a network to pieces leaves marks on its layers: a copy is cut
@@ -143,7 +149,7 @@ class KerasModel:
         base = next((x for x in model.layers if isinstance(x, keras.Model)), None)
         if found is None or base is None:
             raise ValueError(f"saliency: expected an image network with a head {head}")
-        of_head = SaliencyMaps(model, base, found, index)
+        of_head = SaliencyMaps(model, base, found, index, contrast=contrast)
         batches = self._batches(inputs, rows)
         parts = [of_head.maps(batches[i]) for i in range(len(batches))]
         return np.concatenate(parts)[: len(rows)]

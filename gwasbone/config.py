@@ -145,6 +145,7 @@ class TrainingSection:
     learning_rate : of Adam.
     patience : epochs without a lower validation loss before training stops.
     folds : models; each predicts the people it never saw.
+    saliency : whether maps are made of where the networks look.
     seed : of folds and networks.
     """
 
@@ -159,6 +160,7 @@ class TrainingSection:
     learning_rate: float = 5e-4
     patience: int = 8
     folds: int = 5
+    saliency: bool = True
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -55,6 +55,10 @@ from gwasbone.cli.options import out_option
               show_default=True, help="Before the output.")  # fmt: skip
 @click.option("--mixed-precision", is_flag=True, help="Compute in 16 bits (for an accelerator).")
 @click.option("--side-inputs", metavar="COLUMNS", help="Numbers beside the picture: sex,age.")
+@click.option("--saliency/--no-saliency", default=True, show_default=True,
+              help="Maps of where the networks look, and a page.")  # fmt: skip
+@click.option("--saliency-people", type=click.IntRange(2), default=200, show_default=True,
+              help="Of each class, whose maps are made.")  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Of folds and networks.")
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What identifies a person.")  # fmt: skip
@@ -68,8 +72,9 @@ def command(**options: Any) -> None:
     repeated visits are averaged. All regions share the split, and several are stacked to one
     score. Writes PREFIX.cnn.tsv (IID, cnn_prob, cnn_logit, cnn_logit_std, cnn_logit_rint,
     cnn_fold, and cnn_prob_REGION; all out of fold), PREFIX.evaluation.tsv, PREFIX.left_out.tsv,
-    PREFIX.train.html and PREFIX.models. The scale of models differs between folds: cnn_logit_std
-    is standardised within them, or take cnn_fold as a covariate.
+    PREFIX.train.html, PREFIX.saliency.html (where the networks look) and PREFIX.models. The scale
+    of models differs between folds: cnn_logit_std is standardised within them, or take cnn_fold as
+    a covariate.
 
     A run that was killed goes on when the same command is given again: finished folds and epochs
     in PREFIX.models are taken.
@@ -81,6 +86,7 @@ def command(**options: Any) -> None:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import expand_names
     from gwasbone.progress import counted_progress
+    from gwasbone.steps import saliency as looks
     from gwasbone.steps import train as step
     from gwasbone.steps.train_inputs import LEFT_OUT
 
@@ -92,7 +98,8 @@ def command(**options: Any) -> None:
         patience=options["patience"], seed=options["seed"],
     )  # fmt: skip
     models = Path(f"{options['out']}{step.MODELS}")
-    with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
+    outputs = (*step.OUTPUTS, looks.PAGE) if options["saliency"] else step.OUTPUTS
+    with command_context(options, current_study(), outputs=outputs) as context:
         tables = _tables(options, context)
         cache = open_cache(options["images"])
         with step.compiled_in(models), counted_progress() as progress:
@@ -109,15 +116,24 @@ def command(**options: Any) -> None:
                 validation_share=options["validation_share"], force=options["force"],
                 progress=progress,
             )  # fmt: skip
-        step.write_training(trained, context.out, models=models)
+            step.write_training(trained, context.out, models=models)
+            if options["saliency"]:
+                seen = looks.training_saliency(
+                    backend, cache, trained, models=models, most=options["saliency_people"],
+                    seed=options["seed"], progress=progress,
+                )  # fmt: skip
+                looks.write_saliency(seen, context.out, task=options["task"])
         for line in step.summary(trained):
             click.echo(line)
+        if options["saliency"]:
+            for one in seen:
+                click.echo(looks.sentence(one))
         for reason, count in trained.left_out["reason"].value_counts().items():
             click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         out = context.out
         click.echo(
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
-            f"{out}.train.html, {models}"
+            f"{out}.train.html, {models}" + (f", {out}{looks.PAGE}" * options["saliency"])
         )
 
 

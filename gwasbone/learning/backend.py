@@ -88,10 +88,23 @@ class Model(Protocol):
         rows: npt.NDArray[np.integer],
         head: str,
         index: int = 0,
+        contrast: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float32]:
         """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
 
-        Gradient-weighted class activation maps averaged over several convolutional layers.
+        Class activation maps averaged over several convolutional layers. Everything is of log
+        odds or numbers, not of probabilities.
+
+        Parameters
+        ----------
+        index : of a class or number; of a binary head 1 for, 0 against; of an ordinal head unused.
+        contrast : weights of the numbers of a categorical or regression head instead, whose
+            weighted sum it is.
+
+        Raises
+        ------
+        ValueError
+            No such head, a network without pictures, or weights that do not fit the head.
         """
 
     def save(self, path: Path) -> None:

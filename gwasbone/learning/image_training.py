@@ -48,10 +48,12 @@ class TrainingPeople:
     table : indexed by person, sorted: ``case`` (1 or 0), ``sex`` (-1 where not known), and the
         side inputs, standardised, 0 where not known.
     side_inputs : their names.
+    class_names : what 0 and 1 are called.
     """
 
     table: pd.DataFrame
     side_inputs: tuple[str, ...] = ()
+    class_names: tuple[str, str] = ("0", "1")
 
     @property
     def strata(self) -> npt.NDArray[np.str_]:

@@ -48,8 +48,8 @@ class ReducedPictures:
             )
         self._pictures, self._rows = pictures, np.asarray(rows)
         self._same = (height, width) == (full_height, full_width)
-        self._down = _areas(full_height, height)
-        self._across = _areas(full_width, width)
+        self._down = areas(full_height, height)
+        self._across = areas(full_width, width)
         self.shape = (len(self._rows), height, width, self._channels)
 
     def __len__(self) -> int:
@@ -91,8 +91,11 @@ def reduced_size(height: int, width: int, longer: int) -> tuple[int, int]:
     return max(1, round(height * share)), max(1, round(width * share))
 
 
-def _areas(full: int, small: int) -> npt.NDArray[np.float32]:
-    """(small, full) what each pixel counts in each area; rows sum to one."""
+def areas(full: int, small: int) -> npt.NDArray[np.float32]:
+    """(small, full) what each of ``full`` pixels counts in each of ``small`` areas.
+
+    Rows sum to one.
+    """
     edges = np.arange(small + 1) * full / small
     pixels = np.arange(full)
     overlap = np.minimum(edges[1:, None], pixels + 1) - np.maximum(edges[:-1, None], pixels)

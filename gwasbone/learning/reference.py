@@ -136,13 +136,31 @@ class ReferenceModel:
         return self._standardised(self._features(inputs, rows))[:, 1:].astype(np.float32)
 
     def saliency(
-        self, inputs: Mapping[str, Rows], *, rows: IntArray, head: str, index: int = 0
+        self,
+        inputs: Mapping[str, Rows],
+        *,
+        rows: IntArray,
+        head: str,
+        index: int = 0,
+        contrast: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """(len(rows), height, width) size of each pixel's own part of the linear predictor."""
+        """(len(rows), height, width) size of each pixel's own part of the linear predictor.
+
+        An ordinal head is a categorical one here, asked about the number of its class.
+        """
         if self.network["input"] != "image" or head not in self.coefficients:
             raise ValueError(f"saliency: expected an image network with a head {head}")
-        kind = next(h["kind"] for h in self.network["heads"] if h["name"] == head)
-        column = self.coefficients[head][:, 0 if kind == "binary" else index]
+        found = next(h for h in self.network["heads"] if h["name"] == head)
+        column = self.coefficients[head][:, 0 if found["kind"] == "binary" else index]
+        if found["kind"] == "ordinal":
+            column = self.coefficients[head] @ (np.arange(found["size"]) - (found["size"] - 1) / 2)
+        if contrast is not None:
+            if found["kind"] in ("binary", "ordinal") or len(contrast) != found["size"]:
+                raise ValueError(
+                    f"saliency: expected {found['size']} weights of a categorical or regression "
+                    f"head, got {len(contrast)} of {head}, which is {found['kind']}"
+                )
+            column = self.coefficients[head] @ np.asarray(contrast, dtype=np.float64)
         Z = self._standardised(self._features(inputs, rows))
         n_pixels = POOLED * POOLED * self.network["channels"]
         part = np.abs(Z * column)[:, 1 : n_pixels + 1]

@@ -113,6 +113,7 @@ def _training(run: StageRun) -> str:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
+    from gwasbone.steps import saliency
     from gwasbone.steps import train as step
 
     config, chosen = run.config, run.config.training
@@ -152,7 +153,13 @@ def _training(run: StageRun) -> str:
             force=True,
             progress=progress,
         )
-    step.write_training(trained, run.folder / _PREFIX, models=models)
+        step.write_training(trained, run.folder / _PREFIX, models=models)
+        if chosen.saliency:
+            seen = saliency.training_saliency(
+                backend, open_cache(pictures), trained, models=models, seed=chosen.seed,
+                progress=progress,
+            )  # fmt: skip
+            saliency.write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
 
 

@@ -106,4 +106,20 @@ def training_people(
         log.info("%d people %s (%s)", (left_out["reason"] == reason).sum(), meaning, reason)
     n_cases = int(table[CASE].sum())
     log.info("%s: %d cases, %d controls with a picture", task, n_cases, len(table) - n_cases)
-    return TrainingPeople(table, tuple(f"side_{name}" for name in side_inputs)), left_out
+    names_of_sides = tuple(f"side_{name}" for name in side_inputs)
+    is_12 = bool((numbers(columns, task) == 2).any())
+    return TrainingPeople(table, names_of_sides, class_names(task, is_12=is_12)), left_out
+
+
+def class_names(task: str, *, is_12: bool) -> tuple[str, str]:
+    """What the two values of a target are called; ``is_12``: they are 1 and 2, not 0 and 1.
+
+    >>> class_names("sex", is_12=True), class_names("fracture", is_12=False)
+    (('men', 'women'), ('fracture 0', 'fracture 1'))
+    """
+    if task == "case":
+        return "controls", "cases"
+    if task == "sex":
+        # 1, 2 is PLINK's coding (1 = male), 0, 1 that of UK Biobank's field 31 (1 = male)
+        return ("men", "women") if is_12 else ("women", "men")
+    return (f"{task} 1", f"{task} 2") if is_12 else (f"{task} 0", f"{task} 1")

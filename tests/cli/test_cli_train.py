@@ -10,9 +10,11 @@ import pytest
 from small_cohort import left_by, one_line_error
 
 from gwasbone.cli import main
+from gwasbone.errors import InputError
 from gwasbone.stats.roc import area_under_curve
+from gwasbone.steps.saliency import read_saliency, sections
 
-FILES = ["cnn.tsv", "evaluation.tsv", "left_out.tsv", "models", "train.html"]
+FILES = ["cnn.tsv", "evaluation.tsv", "left_out.tsv", "models", "saliency.html", "train.html"]
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,38 @@ def trained(study, tmp_path_factory):
     out = tmp_path_factory.mktemp("trained") / "bone"
     assert main(arguments(study, out)) == 0
     return out
+
+
+def test_where_the_networks_look(study, trained):
+    """A page without anybody's name, and what it is drawn from."""
+    page = (trained.parent / "bone.saliency.html").read_text()
+    for said in ("Case from ap spine", "Case from hip", "controls, 27 cases", "folds agree"):
+        assert said in page
+    people = pd.read_csv(f"{trained}.cnn.tsv", sep="\t", dtype={"IID": str})
+    assert not any(name in page for name in people["IID"])
+    assert len(page) < 3_000_000
+    again = sections(trained.parent / "bone.models")
+    assert [heading for heading, _ in again] == ["Case from ap spine", "Case from hip"]
+    seen = read_saliency(trained.parent / "bone.models" / "hip" / "saliency.npz")
+    assert list(seen.maps.n) == list(people["IID"].map(case_of(study)).value_counts().sort_index())
+    # two visits of some are one map
+    assert seen.n_pictures > seen.maps.n.sum()
+    np.testing.assert_allclose(seen.maps.mean.mean(axis=(1, 2)), 1, rtol=1e-3)
+    assert seen.picture.shape == seen.body.shape == seen.maps.slope.shape
+    assert 0.05 < seen.body.mean() < 1
+    with pytest.raises(InputError, match="expected saliency maps of `gwasbone train`"):
+        read_saliency(trained.parent / "bone.models" / "training.json")
+
+
+def case_of(study):
+    people = pd.read_csv(study / "people.tsv", sep="\t", dtype={"IID": str})
+    return people.set_index("IID")["case"]
+
+
+def test_no_maps_where_none_are_wanted(study, tmp_path):
+    asked = arguments(study, tmp_path / "bone", "--no-saliency", "--region", "hip")
+    assert main(asked) == 0
+    assert not list(tmp_path.rglob("*saliency*"))
 
 
 def test_the_files(study, trained):

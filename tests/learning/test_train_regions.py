@@ -28,6 +28,8 @@ from gwasbone.plots.learning_curves import learning_curves
 from gwasbone.plots.page import notes_of
 from gwasbone.stats.roc import area_under_curve
 from gwasbone.steps import train as step
+from gwasbone.steps.saliency import training_saliency
+from gwasbone.steps.train_inputs import training_people
 
 SIDE = 24
 CHOICE, PLAN = NetworkChoice("small"), TrainingPlan(seed=1)
@@ -263,6 +265,32 @@ def test_evaluation_row_by_row():
     assert np.isnan(table.loc[("spine", "standardised"), "brier"])
     test = paired_differences(made, case).iloc[0]
     assert (test["difference"], test["n"]) == (0, n)
+
+
+def test_sides_that_are_not_mirrored_are_not_laid_over_each_other(tmp_path, caplog):
+    """Bright on the left of left hips and on the right of right ones."""
+    hips = pictures_of(np.repeat(NAMES, 2), bright=CASES, signal=20, seed=2)
+    hips.table["side"] = ["left", "right"] * 90
+    hips.arrays[0][1::2] = hips.arrays[0][1::2, :, ::-1]
+    cache = cache_of(tmp_path, hip=hips)
+    trained = train(tmp_path, cache=cache, regions=["hip"])
+    (seen,) = training_saliency(ReferenceBackend(), cache, trained, models=tmp_path / "models")
+    assert "only the 90 left pictures are laid over each other" in caplog.text
+    assert (seen.n_pictures, list(seen.maps.n)) == (90, [60, 30])
+    left, right = seen.picture[4:10, 4:10], seen.picture[4:10, 14:20]
+    assert left.mean() > right.mean() + 4
+
+
+def test_what_the_values_of_a_target_are_called(tmp_path):
+    table = table_of()["t.tsv"]
+    for changed, task, names in (
+        ({}, "case", ("controls", "cases")),
+        ({}, "sex", ("women", "men")),
+        ({"sex": table["sex"] + 1}, "sex", ("men", "women")),
+        ({"spare": table["case"]}, "spare", ("spare 0", "spare 1")),
+    ):
+        people, _ = training_people({"t": table.assign(**changed)}, pd.Index(NAMES), task)
+        assert people.class_names == names
 
 
 def test_a_killed_run_goes_on_and_another_training_is_refused(tmp_path):

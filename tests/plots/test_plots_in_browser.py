@@ -31,6 +31,7 @@ from gwasbone.plots import (
 from gwasbone.plots.calibration import reliability
 from gwasbone.plots.probabilities import predicted_probabilities
 from gwasbone.plots.roc import precision_recall, roc
+from gwasbone.plots.saliency import saliency_figure
 from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.quantile_plot import quantile_plot_points
@@ -112,6 +113,14 @@ def _region(results):
     )  # fmt: skip
 
 
+def _saliency(rng):
+    picture = rng.integers(0, 256, (30, 20)).astype(np.uint8)
+    maps, slope, t = rng.random((2, 30, 20)), *rng.normal(size=(2, 30, 20))
+    return saliency_figure(
+        picture, maps, slope, t, names=["a", "b"], n=[3, 4], critical=1.5, title="t"
+    )
+
+
 def _every_figure():
     rng = np.random.default_rng(1)
     results = _results(rng)
@@ -154,6 +163,7 @@ def _every_figure():
         ),
         ("Funnel", funnel(steps, title="t")),
         ("Region", _region(results)),
+        ("Saliency", _saliency(rng)),
         *_evaluation_figures(rng),
         *_figures_of_two_scans(),
     ]

@@ -67,6 +67,7 @@ def test_each_stage_leaves_its_table_and_its_page(study):
     for page in (
         "records/study.phenotypes.html", "residuals/study.residuals.html",
         "images/contact_sheet.html", "training/study.train.html",
+        "training/study.saliency.html",
     ):  # fmt: skip
         assert (results / page).stat().st_size > 1000
     tables = study_tables(load_config(study / "study.toml"))
