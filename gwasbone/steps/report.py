@@ -14,11 +14,14 @@ from gwasbone.steps.chapters.cohort import (
     people_chapter,
     variants_chapter,
 )
+from gwasbone.steps.chapters.comparison import comparison_chapter
 from gwasbone.steps.chapters.findings import Findings
+from gwasbone.steps.chapters.loci import loci_chapter
 from gwasbone.steps.chapters.phenotypes import images_chapter, models_chapter, phenotypes_chapter
 from gwasbone.steps.chapters.provenance import Age, provenance_chapter
-from gwasbone.steps.chapters.scans import loci_chapter, scans_chapter
+from gwasbone.steps.chapters.scans import scans_chapter
 from gwasbone.steps.cohort_files import PEOPLE, SUMMARY, VARIANTS
+from gwasbone.steps.loci import LOCI
 from gwasbone.study import Stage, stage_status
 
 #: What the stage calls its page.
@@ -71,6 +74,7 @@ def study_report(findings: Findings, age: Age) -> Report:
             models_chapter(findings),
             scans_chapter(findings),
             loci_chapter(findings),
+            comparison_chapter(findings),
             provenance_chapter(findings, age),
         ),
     )
@@ -90,5 +94,9 @@ def _key_numbers(findings: Findings) -> list[tuple[str, str]]:
     summary = findings.table("scans", SUMMARY)
     if summary is not None:
         numbers.append(("scans", f"{len(summary):,}"))
+    loci = findings.table("loci", LOCI)
+    if loci is not None:
+        numbers.append(("loci", f"{loci['locus'].nunique():,}"))
+    elif summary is not None:
         numbers.append(("genome-wide blocks", f"{int(summary['leads_5e-8'].sum()):,}"))
     return numbers

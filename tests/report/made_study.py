@@ -11,11 +11,11 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.config import StudyConfig, load_config
 from gwasbone.genome import chromosome_label
-from gwasbone.plots import Threshold, qc_histogram
+from gwasbone.plots import Threshold, qc_histogram, theme
 from gwasbone.plots.contact_sheet import contact_sheet, plain_table
 from gwasbone.plots.learning_curves import learning_curves
 from gwasbone.plots.manhattan import manhattan
-from gwasbone.plots.page import save_page
+from gwasbone.plots.page import describe, save_page
 from gwasbone.plots.qq import qq
 from gwasbone.plots.roc import roc
 from gwasbone.stats.quantile_plot import quantile_plot_points
@@ -62,7 +62,8 @@ def stages(m: int) -> tuple[Stage, ...]:
     made = (
         ("records", _nothing_recorded), ("variants", _decisions), ("people", _quality),
         ("images", _images), ("training", _training),
-        ("scans", lambda run: _scans(run, m)), ("leads", _leads),
+        ("scans", lambda run: _scans(run, m)), ("leads", _leads), ("loci", _loci),
+        ("comparison", _comparison), ("genotype_models", _genotype_models),
     )  # fmt: skip
     return tuple(
         Stage(name, name, ("training",), (), lambda config: [str(config.folder / "input.tsv")], run)
@@ -132,6 +133,9 @@ def _training(run: StageRun) -> str:
         subtitle="150 cases and 150 controls; AUC of spine 0.83.",
         notes=["spine: small (1,000 parameters)."],
     )
+    save_page(
+        [("Case from spine", _figure("maps"))], run.folder / "study.saliency.html", title="Maps"
+    )
     pd.DataFrame(
         {"score": ["spine"], "people": ["all"], "n": [300], "n_cases": [150], "auc": [0.83],
          "auc_lower": [0.78], "auc_upper": [0.88]}
@@ -197,10 +201,80 @@ def leads_of(config: StudyConfig, m: int = 1500, k: int = 20) -> pd.DataFrame:
     return leads
 
 
+def _write(table: pd.DataFrame, path: Path) -> None:
+    table.to_csv(path, sep="\t", index=False, na_rep="NA", float_format="%.6g")
+
+
+def _figure(name: str) -> object:
+    plot = theme.new_figure(x_label="x", y_label="y", title=name)
+    plot.scatter([1, 2], [3, 4])
+    return describe(plot, f"Two points of {name}.")
+
+
 def _leads(run: StageRun) -> str:
     leads = leads_of(run.config)
-    leads.to_csv(run.folder / "leads.tsv", sep="\t", index=False, na_rep="NA", float_format="%.6g")
+    _write(leads, run.folder / "leads.tsv")
+    pairs = leads.iloc[:3].rename(columns={"trait": "best_scan"})
+    pairs = pairs.assign(region="hip", variant_id=pairs["source_id"], n_scans=1)
+    columns = ["region", "variant_id", "chromosome", "n_scans", "best_scan", "neg_log10_p"]
+    _write(pairs[columns], run.folder / "selected.tsv")
+    save_page([("Counts", _figure("counts"))], run.folder / "selected.html", title="SNPs")
+    save_page([("rs1", _figure("rs1"))], run.folder / "effects.html", title="Effects")
     return f"{len(leads)} leads"
+
+
+def loci_table() -> pd.DataFrame:
+    """Two loci, the first of them in two scans."""
+    return pd.DataFrame(
+        {
+            "trait": ["bmd_spine", "case", "case"],
+            "locus": [1, 1, 2],
+            "chromosome": ["7", "7", "X"],
+            "start_bp": [120_900_000, 120_900_000, 5_000_000],
+            "end_bp": [121_000_000, 121_000_000, 5_010_000],
+            "position_bp": [120_965_464, 120_979_089, 5_005_000],
+            "lead_variant_id": ["7_120965464_G_C", "7_120979089_A_G", "X_5005000_A_T"],
+            "neg_log10_p": [31.25, 9.5, 8.0],
+            "nearest_gene": ["WNT16", "WNT16", np.nan],
+            "known_bone_genes": ["WNT16,CPED1", "WNT16", np.nan],
+            "strand": [np.nan] * 3,
+        }
+    )
+
+
+def _loci(run: StageRun) -> str:
+    _write(loci_table(), run.folder / "loci.tsv")
+    plots = [("7:120,965,464 near WNT16", _figure("WNT16")), ("X:5,005,000", _figure("X"))]
+    save_page(plots, run.folder / "regional.html", title="Loci")
+    return "bmd_spine 1, case 2 loci"
+
+
+def _comparison(run: StageRun) -> str:
+    table = pd.DataFrame(
+        {"scan_a": ["bmd_spine"], "scan_b": ["case"], "quantity": ["lambda_ratio"],
+         "value": [1.25], "low": [1.125], "high": [1.5], "method": ["jackknife"], "n": [1500],
+         "note": [""]}
+    )  # fmt: skip
+    _write(table, run.folder / "comparison.tsv")
+    save_page(
+        [("Ratios", _figure("ratios"))], run.folder / "comparison.html", title="Scans compared",
+        subtitle="bmd_spine, case: 1,500 variants in all", notes=["case: 3 variants left out."],
+    )  # fmt: skip
+    return "effective sample sizes: bmd_spine / case 1.25 (1.13 to 1.50)"
+
+
+def _genotype_models(run: StageRun) -> str:
+    table = pd.DataFrame(
+        {"region": ["hip"], "variant_id": ["rs1"], "n": [180], "auc": [0.61], "null_p": [0.005],
+         "fdr": [0.01], "status": ["tested"], "warning": [np.nan]}
+    )  # fmt: skip
+    _write(table, run.folder / "study.genotype_models.tsv")
+    save_page(
+        [("Classifiers", _figure("classifiers")), ("Learning curves, hip rs1", _figure("curves"))],
+        run.folder / "study.genotype_models.html", title="Genotypes from pictures",
+        subtitle="1 pair of region and SNP, 1 tested against shuffled labels",
+    )  # fmt: skip
+    return "1 tested"
 
 
 #: Those of a study of :func:`make_study` by default.

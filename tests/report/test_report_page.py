@@ -55,6 +55,38 @@ def test_what_is_not_part_of_the_study_is_one_sentence(text):
     assert "Not part of this report: stage ancestry has not run." in text
 
 
+def test_loci_are_told_and_lead_to_their_scans_and_plots(text):
+    assert "2 loci with p up to 5 × 10⁻⁸ in 2 scans, 1 of them in more than one scan." in text
+    assert "Genes known for bone are near: WNT16 and CPED1." in text
+    table = text.split('data-file="loci.tsv"')[1].split("</table>")[0]
+    row = table.split("<tbody>")[1].split("</tr>")[1]
+    # the second row is the same locus in another scan
+    assert row.startswith('\n<tr><th scope="row"><a href="#scan-case">case</a></th>')
+    assert '<a href="#regional-1">1</a>' in row
+    assert '<td class="number" data-v="120979089">120,979,089</td>' in row
+    assert "strand" not in table, "a column without values is left out"
+    for name in ("scan-case", "scan-bmd_spine", "regional-1", "regional-2"):
+        assert text.count(f'id="{name}"') == 1
+
+
+def test_every_link_leads_somewhere(text):
+    links = set(re.findall(r'href="#([^"]+)"', text))
+    assert links <= set(re.findall(r'id="([^"]+)"', text))
+    assert len(links) > 15
+
+
+def test_no_name_is_given_twice(text):
+    names = re.findall(r' id="([^"]+)"', text.split("<main")[1].split("</main>")[0])
+    assert len(names) == len(set(names))
+
+
+def test_models_and_comparison_have_their_chapters(text):
+    assert "Where the networks look" in text
+    assert "1 pair of region and SNP, 1 tested against shuffled labels" in text
+    assert "Effective sample sizes: bmd_spine / case 1.25 (1.13 to 1.50)." in text
+    assert "<li>case: 3 variants left out.</li>" in text
+
+
 def test_pictures_name_nobody(text):
     assert text.count('<img src="data:image/png') == 6
     assert 'alt="ap spine, picture 6"' in text
@@ -65,7 +97,7 @@ def test_names_are_escaped_and_data_cannot_end_a_script(text):
     assert "<h1>Bone &lt;density&gt; &amp; study</h1>" in text
     assert "&lt;odd&gt; &amp; even" in text
     blocks = re.findall(r'<script type="application/json" class="item">(.*?)</script>', text, re.S)
-    assert len(blocks) == 7
+    assert len(blocks) == 15
     assert all(block.startswith('{"target_id"') and block.endswith("}") for block in blocks)
 
 

@@ -18,6 +18,10 @@ _RESIDUAL = "resid_"
 _EVALUATION = (
     "score", "people", "n", "n_cases", "auc", "auc_lower", "auc_upper",
 )  # fmt: skip
+_GENOTYPE_MODELS = (
+    "variant_id", "region", "n", "maf", "auc", "auc_low", "auc_high", "baseline_auc", "null_p",
+    "n_permutations", "fdr", "status", "warning",
+)  # fmt: skip
 
 
 def phenotypes_chapter(findings: Findings) -> Chapter:
@@ -113,7 +117,38 @@ def models_chapter(findings: Findings) -> Chapter:
         Part(heading="Discrimination and calibration", blocks=(table, *figures)),
         Part(heading="Training", points=page.notes, blocks=curves),
     ]
+    parts += _saliency_parts(findings) + _genotype_parts(findings)
     return Chapter(name="models", title="Models", sentences=(page.subtitle,), parts=tuple(parts))
+
+
+def _saliency_parts(findings: Findings) -> list[Part]:
+    page = findings.page("training", "study.saliency.html")
+    if page is None:
+        return []
+    return [
+        Part(heading="Where the networks look", sentences=(page.subtitle,), blocks=page.figures)
+    ]
+
+
+def _genotype_parts(findings: Findings) -> list[Part]:
+    page = findings.page("genotype_models", "study.genotype_models.html")
+    table = findings.table("genotype_models", "study.genotype_models.tsv")
+    if page is None or table is None:
+        return []
+    shown = Table(
+        caption="Networks that tell a SNP's genotype from pictures",
+        rows=table,
+        columns=columns_of(table, _GENOTYPE_MODELS, labels={"n": "People"}),
+        file_name="genotype_models",
+    )
+    curves, figures = _told_apart(page)
+    parts = [
+        Part(heading="Genotypes from pictures", sentences=(page.subtitle,), points=page.notes,
+             blocks=(shown, *figures)),
+    ]  # fmt: skip
+    if curves:
+        parts.append(Part(heading="Training on genotypes", blocks=curves))
+    return parts
 
 
 def _told_apart(page: Page) -> tuple[tuple[PageFigure, ...], tuple[PageFigure, ...]]:

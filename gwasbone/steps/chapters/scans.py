@@ -1,4 +1,4 @@
-"""The chapters of scans, loci and their comparison."""
+"""The chapter of scans."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import re
 
 import pandas as pd
 
-from gwasbone.plots.theme import format_p
 from gwasbone.report import Chapter, Part, Table
 from gwasbone.steps.chapters.columns import columns_of
 from gwasbone.steps.chapters.findings import Findings, counted, listed
-from gwasbone.steps.cohort_files import LEADS, SCAN, SUMMARY
+from gwasbone.steps.cohort_files import SCAN, SUMMARY
 from gwasbone.steps.scan import expand_request, page_paths
-
-_LEADS = (
-    "trait", "chromosome", "position_bp", "source_id", "effect_allele", "other_allele",
-    "effect_allele_frequency", "beta", "se", "neg_log10_p", "n_below_threshold", "n",
-)  # fmt: skip
 
 
 def scan_name(trait: str) -> str:
@@ -28,18 +22,23 @@ def scan_name(trait: str) -> str:
     return f"scan-{re.sub(r'[^A-Za-z0-9_]+', '-', trait)}"
 
 
+def scan_links(findings: Findings) -> dict[object, str]:
+    """Trait -> where its scan stands in the report."""
+    summary = findings.table("scans", SUMMARY)
+    return {} if summary is None else {trait: scan_name(trait) for trait in summary["trait"]}
+
+
 def scans_chapter(findings: Findings) -> Chapter:
     """The scans: a table of all, and each one's Manhattan and QQ plot."""
     summary = findings.table("scans", SUMMARY)
     if summary is None:
         return findings.absent("scans", "scans", "Scans")
-    traits = summary["trait"].tolist()
     table = Table(
         caption="Scans",
         rows=summary,
         columns=columns_of(summary),
         file_name="scans",
-        links={"trait": {trait: scan_name(trait) for trait in traits}},
+        links={"trait": scan_links(findings)},
     )
     parts = [Part(blocks=(table,))]
     for row in summary.itertuples():
@@ -93,25 +92,3 @@ def _scan_part(findings: Findings, row: object) -> Part:
     ]
     said = f"{row.n:,} people, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
     return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))
-
-
-def loci_chapter(findings: Findings) -> Chapter:
-    """Lead variants, loci and genes."""
-    leads = findings.table("leads", LEADS)
-    if leads is None:
-        return findings.absent("leads", "loci", "Loci")
-    links = {trait: scan_name(trait) for trait in leads["trait"].unique()}
-    rule = findings.config.selection
-    said = (
-        f"{counted(len(leads), 'lead variant')} in {counted(leads['trait'].nunique(), 'scan')}: "
-        f"the best variant of each block of {rule.block_bp / 1e6:g} Mb with p below "
-        f"{format_p(rule.p_threshold)}, at most {rule.max_blocks} blocks per scan."
-    )
-    table = Table(
-        caption="Lead variants",
-        rows=leads,
-        columns=columns_of(leads, _LEADS),
-        file_name="leads",
-        links={"trait": links},
-    )
-    return Chapter(name="loci", title="Loci", sentences=(said,), parts=(Part(blocks=(table,)),))
