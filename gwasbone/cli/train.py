@@ -86,7 +86,7 @@ def command(**options: Any) -> None:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import expand_names
     from gwasbone.progress import counted_progress
-    from gwasbone.steps import saliency as looks
+    from gwasbone.steps import saliency, saliency_page
     from gwasbone.steps import train as step
     from gwasbone.steps.train_inputs import LEFT_OUT
 
@@ -98,7 +98,7 @@ def command(**options: Any) -> None:
         patience=options["patience"], seed=options["seed"],
     )  # fmt: skip
     models = Path(f"{options['out']}{step.MODELS}")
-    outputs = (*step.OUTPUTS, looks.PAGE) if options["saliency"] else step.OUTPUTS
+    outputs = (*step.OUTPUTS, saliency_page.PAGE) if options["saliency"] else step.OUTPUTS
     with command_context(options, current_study(), outputs=outputs) as context:
         tables = _tables(options, context)
         cache = open_cache(options["images"])
@@ -118,22 +118,22 @@ def command(**options: Any) -> None:
             )  # fmt: skip
             step.write_training(trained, context.out, models=models)
             if options["saliency"]:
-                seen = looks.training_saliency(
+                seen = saliency.training_saliency(
                     backend, cache, trained, models=models, most=options["saliency_people"],
                     seed=options["seed"], progress=progress,
                 )  # fmt: skip
-                looks.write_saliency(seen, context.out, task=options["task"])
+                saliency_page.write_saliency(seen, context.out, task=options["task"])
         for line in step.summary(trained):
             click.echo(line)
         if options["saliency"]:
             for one in seen:
-                click.echo(looks.sentence(one))
+                click.echo(saliency_page.sentence(one))
         for reason, count in trained.left_out["reason"].value_counts().items():
             click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         out = context.out
         click.echo(
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
-            f"{out}.train.html, {models}" + (f", {out}{looks.PAGE}" * options["saliency"])
+            f"{out}.train.html, {models}" + (f", {out}{saliency_page.PAGE}" * options["saliency"])
         )
 
 

@@ -44,13 +44,14 @@ _PALEST, _MOST_COLOUR = 0.45, 0.85
 _STYLE = f"""
 .maps {{ display: flex; flex-wrap: wrap; gap: 18px 22px; font-family: {theme.FONT};
   align-items: flex-start; }}
-.maps figure {{ margin: 0; }}
+.maps figure {{ margin: 0; overflow: visible; }}
 .maps img {{ display: block; border: 1px solid {theme.GRID}; }}
 .maps figcaption {{ font-size: {theme.LABEL_PX}px; line-height: 1.35; color: {theme.INK};
   margin: 0 0 4px; }}
 .maps .n {{ color: {theme.MUTED_INK}; font-size: {theme.TICK_PX}px; display: block; }}
 .maps .scale {{ font-size: {theme.TICK_PX}px; color: {theme.INK}; margin-top: 8px; }}
-.maps .scale img {{ border: 1px solid {theme.AXIS}; width: 100%; height: 12px; }}
+.maps .scale img {{ border: 1px solid {theme.AXIS}; width: 100%;
+  height: 12px; box-sizing: border-box; }}
 .maps .ends {{ display: flex; justify-content: space-between; color: {theme.INK}; }}
 """
 

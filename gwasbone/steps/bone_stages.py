@@ -113,7 +113,7 @@ def _training(run: StageRun) -> str:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
-    from gwasbone.steps import saliency
+    from gwasbone.steps import saliency, saliency_page
     from gwasbone.steps import train as step
 
     config, chosen = run.config, run.config.training
@@ -159,7 +159,7 @@ def _training(run: StageRun) -> str:
                 backend, open_cache(pictures), trained, models=models, seed=chosen.seed,
                 progress=progress,
             )  # fmt: skip
-            saliency.write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
+            saliency_page.write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
 
 

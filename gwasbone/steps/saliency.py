@@ -2,17 +2,15 @@
 
 Files: beside each model of a fold ``saliency.npz`` with the maps of the people it held out, so
 that a killed run goes on; beside the folds of a region ``saliency.npz`` with what is drawn
-(:func:`read_saliency`); and ``PREFIX.saliency.html``.
+(:func:`gwasbone.steps.saliency_page.read_saliency`); and ``PREFIX.saliency.html``.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +19,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.files import atomic_path
 from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.regions import SIDED
 from gwasbone.learning.backend import Backend
@@ -29,7 +26,6 @@ from gwasbone.learning.held_out_maps import held_out_maps
 from gwasbone.learning.image_training import CASE, TARGET
 from gwasbone.learning.picture_rows import ReducedPictures
 from gwasbone.learning.saliency import (
-    GroupMaps,
     MassShare,
     Question,
     body_of,
@@ -37,16 +33,14 @@ from gwasbone.learning.saliency import (
     group_maps,
     mass_share,
 )
+from gwasbone.steps.saliency_page import KEPT, RegionSaliency, keep_saliency, sentence
 from gwasbone.steps.train_inputs import region_pictures
 
 if TYPE_CHECKING:
-    from gwasbone.plots.page import Sections
     from gwasbone.steps.train import Trained
 
 log = logging.getLogger(__name__)
 
-PAGE = ".saliency.html"
-KEPT = "saliency.npz"
 #: People of each class whose maps are made.
 MOST_PEOPLE = 200
 
@@ -82,29 +76,6 @@ class SaliencyRequest:
     side_inputs: Mapping[str, pd.Series]
     most: int = MOST_PEOPLE
     seed: int = 1
-
-
-@dataclass(frozen=True)
-class RegionSaliency:
-    """Where the networks of a region look.
-
-    Parameters
-    ----------
-    title : see :class:`SaliencyRequest`; region : of the pictures.
-    maps : by class.
-    picture : (h, w) uint8 mean of the people's pictures, of the maps' size.
-    body : (h, w) where a body is on it.
-    n_pictures : in the maps; several of a person are averaged.
-    target : (h, w) where the truth is known to lie; None on real pictures.
-    """
-
-    title: str
-    region: str
-    maps: GroupMaps
-    picture: npt.NDArray[np.uint8]
-    body: npt.NDArray[np.bool_]
-    n_pictures: int
-    target: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -233,105 +204,6 @@ def training_saliency(
     return found
 
 
-def sentence(seen: RegionSaliency) -> str:
-    """What was looked at, in a line."""
-    maps = seen.maps
-    counts = ", ".join(f"{n:,} {name}" for name, n in zip(maps.names, maps.n, strict=True))
-    body = mass_share(np.nan_to_num(maps.mean), seen.body, seen.body)
-    beyond = (np.abs(maps.t) > maps.critical).mean()
-    folds = "" if np.isnan(maps.agreement) else f"; folds agree with r = {maps.agreement:.2f}"
-    return (
-        f"{seen.title}: maps of {counts}; {body.mass:.0%} of the saliency lies on the body, which "
-        f"is {body.of_area:.0%} of the picture; classes differ beyond noise on {beyond:.0%} of "
-        f"it{folds}"
-    )
-
-
-def write_saliency(seen: Sequence[RegionSaliency], prefix: Path, *, task: str) -> None:
-    """Write ``PREFIX.saliency.html``."""
-    from gwasbone.plots.page import save_page
-
-    save_page(
-        saliency_sections(seen),
-        Path(f"{prefix}{PAGE}"),
-        title=f"{task}: where networks look",
-        subtitle="Class activation maps averaged over convolutional layers, of people whom the "
-        "models never saw; group means drawn over the mean picture.",
-    )
-
-
-def saliency_sections(seen: Sequence[RegionSaliency]) -> Sections:
-    """(heading, figure) per region."""
-    from gwasbone.plots.saliency import saliency_figure
-
-    return [
-        (
-            one.title[:1].upper() + one.title[1:],
-            saliency_figure(
-                one.picture, one.maps.mean, one.maps.slope, one.maps.t,
-                names=one.maps.names, n=one.maps.n, critical=one.maps.critical, title=one.title,
-                target=one.target, notes=[f"{sentence(one)}."],
-            ),
-        )
-        for one in seen
-    ]  # fmt: skip
-
-
-def sections(models: Path) -> Sections:
-    """The figures of a folder of models, ``<region>/saliency.npz`` or deeper, drawn again."""
-    return saliency_sections([read_saliency(path) for path in sorted(models.rglob(KEPT))
-                              if not path.parent.name.startswith("fold")])  # fmt: skip
-
-
-def keep_saliency(seen: RegionSaliency, path: Path) -> None:
-    """Write what is drawn of a region: maps, picture, body, and what they are of."""
-    arrays = {name: value for name, value in asdict(seen.maps).items() if name != "names"}
-    about = {"title": seen.title, "region": seen.region, "n_pictures": seen.n_pictures}
-    arrays |= {"picture": seen.picture, "body": seen.body}
-    if seen.target is not None:
-        arrays["target"] = seen.target
-    with atomic_path(path) as partial, open(partial, "wb") as handle:
-        np.savez_compressed(
-            handle, about=np.array(json.dumps(about | {"names": list(seen.maps.names)})),
-            **{name: _single(value) for name, value in arrays.items()},
-        )  # fmt: skip
-
-
-def read_saliency(path: Path) -> RegionSaliency:
-    """Read what :func:`keep_saliency` wrote.
-
-    Raises
-    ------
-    InputError
-        The file is not one.
-    """
-    try:
-        with np.load(path) as kept:
-            about = json.loads(str(kept["about"]))
-            fields = {
-                name: kept[name]
-                for name in GroupMaps.__dataclass_fields__
-                if name != "names"
-            }  # fmt: skip
-            for name in ("n_empty", "critical", "agreement"):
-                fields[name] = fields[name].item()
-            target = kept["target"] if "target" in kept.files else None
-            return RegionSaliency(
-                about["title"], about["region"],
-                GroupMaps(names=tuple(about["names"]), **fields),
-                kept["picture"], kept["body"], about["n_pictures"], target,
-            )  # fmt: skip
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: expected saliency maps of `gwasbone train`, it cannot be read: {error}"
-        ) from None
-
-
-def _single(value: Any) -> npt.NDArray[Any]:
-    array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype == np.float64 and array.ndim else array
-
-
 def _one_frame(pictures: Pictures, region: str, cache: ImageCache) -> Pictures:
     """Pictures that can be laid over each other: of one side where sides are not mirrored."""
     sides = pictures.table["side"].value_counts() if "side" in pictures.table else pd.Series()
@@ -354,7 +226,8 @@ def _person_means(
 ) -> npt.NDArray[np.float32]:
     total = np.zeros((n, *maps.shape[1:]), dtype=np.float32)
     np.add.at(total, place, maps)
-    return total / np.bincount(place, minlength=n)[:, None, None].astype(np.float32)
+    counts = np.bincount(place, minlength=n).astype(np.float32)
+    return np.asarray(total / counts[:, None, None], dtype=np.float32)
 
 
 def _mean_picture(pictures: ReducedPictures) -> npt.NDArray[np.float64]:

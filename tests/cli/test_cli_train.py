@@ -12,7 +12,7 @@ from small_cohort import left_by, one_line_error
 from gwasbone.cli import main
 from gwasbone.errors import InputError
 from gwasbone.stats.roc import area_under_curve
-from gwasbone.steps.saliency import read_saliency, sections
+from gwasbone.steps.saliency_page import read_saliency, sections
 
 FILES = ["cnn.tsv", "evaluation.tsv", "left_out.tsv", "models", "saliency.html", "train.html"]
 
