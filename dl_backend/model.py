@@ -22,7 +22,7 @@ from dl_backend.heads import output_layer, predicted
 from dl_backend.images import image_base
 from dl_backend.saliency import SaliencyMaps
 from dl_backend.tables import table_base
-from dl_backend.training import Training
+from dl_backend.training import SCHEDULES, Compiled, Training
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.integer]
@@ -36,6 +36,7 @@ class KerasModel:
 
     def __init__(self, network: Mapping[str, Any], model: keras.Model) -> None:
         self._network, self._model = dict(network), model
+        self._compiled: Compiled | None = None
 
     @classmethod
     def build(cls, network: Mapping[str, Any], *, seed: int) -> KerasModel:
@@ -102,15 +103,20 @@ class KerasModel:
         def batches(of: IntArray) -> Batches:
             return Batches(columns, of, plan["batch_size"], targets=shaped, weights=weights)
 
+        compiled = self._compile(plan, batches, validation_rows)
         training = Training(
-            self._model, self._network["heads"], batches,
-            rows=rows, validation_rows=validation_rows, plan=plan,
-        )  # fmt: skip
+            compiled, batches, rows=rows, validation_rows=validation_rows, plan=plan
+        )
         used = np.concatenate([rows, validation_rows])
         values = [shaped[name][used] for name in names]
         values += [weights[name][used] for name in names if weights and name in weights]
         key = training_key(self._network, plan, rows, validation_rows, *values)
         return training.run(checkpoint, key, on_epoch)
+
+    def restart(self) -> None:
+        """Go back to the weights and random states from before the first fit."""
+        if self._compiled is not None:
+            self._compiled.restart()
 
     def predict(self, inputs: Mapping[str, Any], *, rows: IntArray) -> dict[str, FloatArray]:
         """Head -> (len(rows), size): probability of 1, of each class, or the numbers."""
@@ -175,6 +181,22 @@ class KerasModel:
             "versions": {"keras": keras.version()},
             "suffix": ".keras",
         }
+
+    def _compile(
+        self, plan: Mapping[str, Any], batches: Callable[[IntArray], Batches], rows: IntArray
+    ) -> Compiled:
+        """The model as compiled for its first fit, unless a plan asks for another optimiser."""
+        if plan["schedule"] not in SCHEDULES:
+            raise ValueError(f"schedule: expected one of {SCHEDULES}, got {plan['schedule']}")
+        known = self._compiled
+        if known is not None and known.weight_decay == plan["weight_decay"]:
+            known.forget()
+            return known
+        self._compiled = Compiled(
+            self._model, self._network["heads"], weight_decay=plan["weight_decay"],
+            first_row=batches(rows[:1]),
+        )  # fmt: skip
+        return self._compiled
 
     def _batches(self, inputs: Mapping[str, Any], rows: IntArray) -> Batches:
         pictures = self._network["input"] == "image"

@@ -18,9 +18,50 @@ from dl_backend.heads import loss
 
 IntArray = npt.NDArray[np.integer]
 
-_SCHEDULES = ("constant", "cosine", "plateau")
+SCHEDULES = ("constant", "cosine", "plateau")
 _LOWEST_SHARE = 0.01
 _PLATEAU_FACTOR = 0.2
+
+
+class Compiled:
+    """A Keras model with its optimiser, compiled once for all its fits.
+
+    Compiling anew would trace the network again, which takes longer than to train a small one.
+
+    Parameters
+    ----------
+    first_row : one row as a batch: the model is run on it, since that builds what the first epoch
+        would build and draws from the layers' random states.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        heads: list[Mapping[str, Any]],
+        *,
+        weight_decay: float,
+        first_row: Batches,
+    ) -> None:
+        self.model, self.weight_decay = model, weight_decay
+        optimizer = (
+            keras.optimizers.AdamW(weight_decay=weight_decay)
+            if weight_decay
+            else keras.optimizers.Adam()
+        )
+        model.compile(optimizer=optimizer, loss={head["name"]: loss(head) for head in heads})
+        optimizer.build(model.trainable_variables)
+        model.evaluate(first_row, verbose=0)
+        self._variables = _values(model.variables)
+        self._optimizer = _values(optimizer.variables)
+
+    def restart(self) -> None:
+        """Variables and random states as before the first fit."""
+        _set(self.model.variables, self._variables)
+        self.forget()
+
+    def forget(self) -> None:
+        """The optimiser as before its first step; the network stays as it is."""
+        _set(self.model.optimizer.variables, self._optimizer)
 
 
 class Training:
@@ -28,6 +69,7 @@ class Training:
 
     Parameters
     ----------
+    compiled : the model; its optimiser has taken no step.
     batches : from rows to the :class:`Batches` of them, with targets and weights.
     rows, validation_rows : who is trained on, and who decides when to stop.
     plan : ``TrainingPlan`` as a mapping.
@@ -35,25 +77,15 @@ class Training:
 
     def __init__(
         self,
-        model: keras.Model,
-        heads: list[Mapping[str, Any]],
+        compiled: Compiled,
         batches: Callable[[IntArray], Batches],
         *,
         rows: IntArray,
         validation_rows: IntArray,
         plan: Mapping[str, Any],
     ) -> None:
-        if plan["schedule"] not in _SCHEDULES:
-            raise ValueError(f"schedule: expected one of {_SCHEDULES}, got {plan['schedule']}")
-        self._model, self._batches, self._plan = model, batches, plan
+        self._model, self._batches, self._plan = compiled.model, batches, plan
         self._rows, self._validation_rows = rows, validation_rows
-        optimizer = (
-            keras.optimizers.AdamW(plan["learning_rate"], weight_decay=plan["weight_decay"])
-            if plan["weight_decay"]
-            else keras.optimizers.Adam(plan["learning_rate"])
-        )
-        model.compile(optimizer=optimizer, loss={head["name"]: loss(head) for head in heads})
-        optimizer.build(model.trainable_variables)
 
     def run(
         self,
@@ -63,8 +95,6 @@ class Training:
     ) -> list[dict[str, float]]:
         """Train to the end, from a checkpoint where one is kept; the best weights are left in."""
         state = TrainingState.find(checkpoint, key) if checkpoint is not None else TrainingState()
-        # builds what the first epoch would build, which draws from the layers' random states
-        self._model.evaluate(self._batches(self._validation_rows[:1]), verbose=0)
         if state.variables:
             _set(self._model.variables, state.variables)
             _set(self._model.optimizer.variables, state.optimizer)

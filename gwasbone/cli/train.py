@@ -8,26 +8,37 @@ from typing import Any
 import click
 
 from gwasbone.cli.options import out_option
+from gwasbone.cli.train_genotypes import (
+    GENOTYPE_TASK,
+    genotype_task_options,
+    refuse_of_genotypes,
+    train_on_genotypes,
+)
+from gwasbone.cli.train_options import network_choice, people_tables, training_plan
 
 
 @click.command(
     epilog="\b\nExamples:\n  gwasbone train --images images --table pheno.cases.tsv "
     "--table pheno.bmd.tsv \\\n    --task case --region ap_spine,hip --out bone\n"
     "  gwasbone assoc --pheno cnn_prob --pheno-file bone.cnn.tsv --bfile cohort --build GRCh37\n"
-    "  gwasbone train --images images --table pheno.bmd.tsv --task sex --region knee --out sex"
+    "  gwasbone train --images images --table pheno.bmd.tsv --task sex --region knee --out sex\n"
+    "  gwasbone train --task genotype --images images --table pheno.bmd.tsv --table pcs.tsv \\\n"
+    "    --genotypes lead.genotypes.parquet --snps lead.selected.tsv --keep kept.txt --out snps"
 )
 @click.option("--images", required=True, metavar="FOLDER", help="Cache made by gwasbone images.")
 @click.option("--table", "tables", multiple=True, metavar="FILE",
               help="Tables of people (IID) with the target, sex and side inputs.")  # fmt: skip
 @click.option("--task", default="case", show_default=True, metavar="COLUMN",
-              help="The target: case, sex, or any column of 0/1 or 1/2.")  # fmt: skip
-@click.option("--region", "regions", default="ap_spine", show_default=True, metavar="LIST",
-              help="ap_spine, lateral_spine, hip, left_hip, knee, forearm, whole_body, ...",
-              )  # fmt: skip
+              help="The target: case, sex, any column of 0/1 or 1/2; or genotype, the SNPs of "
+              "--genotypes.")  # fmt: skip
+@click.option("--region", "regions", metavar="LIST",
+              help="ap_spine, lateral_spine, hip, left_hip, knee, forearm, whole_body, ...  "
+              "[default: ap_spine; with --snps, all of its regions]")  # fmt: skip
 @click.option("--backend", default="keras", show_default=True, help="What computes.")
 @click.option("--architecture", metavar="NAME",
               help="small, efficientnet_b0, or any of keras.applications.  [default: "
-              "efficientnet_v2_s (the paper's), without an accelerator small]")  # fmt: skip
+              "efficientnet_v2_s (the paper's; of genotypes efficientnet_b0), without an "
+              "accelerator small]")  # fmt: skip
 @click.option("--weights", default="random", show_default=True, metavar="random|FILE",
               help="Weights to start from: of keras.applications, or a model saved here.",
               )  # fmt: skip
@@ -62,6 +73,7 @@ from gwasbone.cli.options import out_option
 @click.option("--seed", type=int, default=1, show_default=True, help="Of folds and networks.")
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What identifies a person.")  # fmt: skip
+@genotype_task_options
 @click.option("--force", is_flag=True, help="Overwrite output, and models of another training.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -78,38 +90,36 @@ def command(**options: Any) -> None:
 
     A run that was killed goes on when the same command is given again: finished folds and epochs
     in PREFIX.models are taken.
+
+    With --task genotype the SNPs of --genotypes are learned instead, one at a time: networks
+    pretrained on sex, an AUC out of fold for each region and SNP, and its p-value against networks
+    that are trained on shuffled labels. Writes PREFIX.genotype_models.tsv and .html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.image_training import NetworkChoice
-    from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import expand_names
     from gwasbone.progress import counted_progress
     from gwasbone.steps import saliency, saliency_page
     from gwasbone.steps import train as step
     from gwasbone.steps.train_inputs import LEFT_OUT
 
-    regions = expand_names(options["regions"])
-    augment = _augment(options["augment"])
-    plan = TrainingPlan(
-        epochs=options["epochs"], batch_size=options["batch_size"],
-        learning_rate=options["learning_rate"], schedule=options["schedule"],
-        patience=options["patience"], seed=options["seed"],
-    )  # fmt: skip
+    if options["task"] == GENOTYPE_TASK:
+        train_on_genotypes(options)
+        return
+    refuse_of_genotypes(options)
+    regions = expand_names(options["regions"] or "ap_spine")
+    plan = training_plan(options)
     models = Path(f"{options['out']}{step.MODELS}")
     outputs = (*step.OUTPUTS, saliency_page.PAGE) if options["saliency"] else step.OUTPUTS
     with command_context(options, current_study(), outputs=outputs) as context:
-        tables = _tables(options, context)
+        tables = people_tables(options, context)
         cache = open_cache(options["images"])
         with step.compiled_in(models), counted_progress() as progress:
             backend = load_backend(options["backend"])
-            choice = NetworkChoice(
-                architecture=options["architecture"] or step.default_architecture(backend),
-                weights=options["weights"], size=options["size"], dropout=options["dropout"],
-                mixed_precision=options["mixed_precision"], augment=augment,
-                class_weights=options["class_weights"],
-            )  # fmt: skip
+            choice = network_choice(
+                options, options["architecture"] or step.default_architecture(backend)
+            )
             trained = step.train(
                 backend, cache, regions, tables, options["task"], choice, plan, models=models,
                 side_inputs=expand_names(options["side_inputs"] or ""), folds=options["folds"],
@@ -135,40 +145,3 @@ def command(**options: Any) -> None:
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
             f"{out}.train.html, {models}" + (f", {out}{saliency_page.PAGE}" * options["saliency"])
         )
-
-
-def _tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The tables that flags name, else the study's."""
-    from gwasbone.errors import UsageError
-    from gwasbone.phenotypes.table import read_people_table
-
-    paths = list(options["tables"])
-    if not paths and context.config is not None:
-        paths = [str(context.config.path(table)) for table in context.config.phenotypes.tables]
-    if not paths:
-        raise UsageError("no table of people: give --table FILE, or run inside a study")
-    return {path: read_people_table(path, id_rule=context.id_rule) for path in paths}
-
-
-def _augment(text: str | None) -> dict[str, float]:
-    """``shift=0.02,rotate=3`` as a mapping."""
-    from gwasbone.errors import UsageError
-
-    chosen: dict[str, float] = {}
-    for part in (text or "").split(","):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        try:
-            chosen[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(
-                f"--augment {part}: expected NAME=NUMBER of shift, zoom, rotate"
-            ) from None
-    unknown = sorted(set(chosen) - {"shift", "zoom", "rotate"})
-    if unknown or any(value < 0 for value in chosen.values()):
-        raise UsageError(
-            f"--augment {text}: expected numbers from 0 for shift, zoom and rotate"
-            f"{f', got {unknown[0]}' if unknown else ''}"
-        )
-    return chosen

@@ -71,6 +71,13 @@ class Model(Protocol):
         All epochs.
         """
 
+    def restart(self) -> None:
+        """Go back to what the model was before its first fit: fresh (or loaded) weights.
+
+        A fit that follows ends where the first one would have ended with the same targets and
+        plan. It may be cheaper than to build again, since a framework keeps what it compiled.
+        """
+
     def predict(
         self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
     ) -> dict[str, npt.NDArray[np.float32]]:

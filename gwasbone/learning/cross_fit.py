@@ -10,7 +10,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def cross_fit(
     folder: Path,
     data_hash: str,
     weights: Mapping[str, FloatArray] | None = None,
+    first_weights: Sequence[Path] | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> CrossFit:
     """Fit a model per fold and predict everybody.
@@ -71,6 +72,8 @@ def cross_fit(
     folder : where the folds are kept, ``fold0`` and so on.
     data_hash : of what the inputs are (the cache of pictures, the table): a kept fold of other
         data is trained anew.
+    first_weights : per fold, a saved model whose layers below the heads its model starts from. It
+        must not have seen the people of the fold either.
     on_epoch : called with the fold's number and each epoch.
 
     Raises
@@ -80,8 +83,8 @@ def cross_fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = [
-        _one_fold(backend, network, plan, inputs, targets, fold, folder / f"fold{fold.number}",
-                  data_hash, weights, on_epoch)
+        _one_fold(backend, _of_fold(network, fold, first_weights), plan, inputs, targets, fold,
+                  folder / f"fold{fold.number}", data_hash, weights, on_epoch)
         for fold in folds
     ]  # fmt: skip
     n = len(folds.fold)
@@ -103,6 +106,49 @@ def cross_fit(
         models=tuple(kept.model for kept in done),
         model_hashes=tuple(kept.model_hash for kept in done),
     )
+
+
+def held_out_predictions(
+    backend: Backend,
+    network: ImageNetwork | TableNetwork,
+    plan: TrainingPlan,
+    inputs: Mapping[str, Rows],
+    targets: Mapping[str, FloatArray],
+    folds: PersonFolds,
+    *,
+    first_weights: Sequence[Path] | None = None,
+) -> dict[str, FloatArray]:
+    """The ``held_out`` of :func:`cross_fit`, without keeping anything on disk.
+
+    Raises
+    ------
+    InputError
+        As :func:`cross_fit`.
+    """
+    held_out = {head.name: np.full((len(folds.fold), head.size), np.nan) for head in network.heads}
+    training = as_mapping(plan)
+    for fold in folds:
+        spec = as_mapping(_of_fold(network, fold, first_weights))
+        try:
+            model = backend.build(spec, seed=plan.seed + fold.number)
+            model.fit(
+                inputs, targets, rows=fold.training, validation_rows=fold.validation, plan=training
+            )
+            found = model.predict(inputs, rows=fold.held_out)
+        except ValueError as error:
+            raise InputError(str(error)) from error
+        for name, values in found.items():
+            held_out[name][fold.held_out] = values
+    return held_out
+
+
+def _of_fold(
+    network: ImageNetwork | TableNetwork, fold: Fold, first_weights: Sequence[Path] | None
+) -> ImageNetwork | TableNetwork:
+    if first_weights is None:
+        return network
+    assert isinstance(network, ImageNetwork)
+    return replace(network, weights=str(first_weights[fold.number]))
 
 
 @dataclass(frozen=True)
@@ -199,6 +245,10 @@ def _key(
     weights: Mapping[str, FloatArray] | None,
 ) -> str:
     """A hash of everything that the fold's model depends on."""
+    first = Path(str(spec.get("weights", "")))
+    if first.is_file():
+        # what a file holds, not where it lies
+        spec = {**spec, "weights": content_hash(first)}
     digest = hashlib.sha256(
         json.dumps([spec, plan, data_hash, fold.number], sort_keys=True, default=str).encode()
     )

@@ -116,6 +116,9 @@ class ReferenceModel:
             on_epoch(epoch)
         return [epoch]
 
+    def restart(self) -> None:
+        """Nothing to do: a fit solves its problem, wherever it starts."""
+
     def predict(
         self, inputs: Mapping[str, Rows], *, rows: IntArray
     ) -> dict[str, npt.NDArray[np.float32]]:

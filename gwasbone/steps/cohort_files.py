@@ -125,6 +125,14 @@ def with_tables(cohort: Cohort, folder: Path) -> Cohort:
     return cohort
 
 
+def kept_people(config: StudyConfig) -> pd.Index | None:
+    """People whom the finished stages of a study keep; None before there are any."""
+    decided = _finished_in_order(config, None)
+    if not decided:
+        return None
+    return MaskedTable.read(config.output / decided[-1] / PEOPLE).kept_table().index
+
+
 def principal_component_table(config: StudyConfig) -> dict[str, pd.DataFrame]:
     """The components that the study computed, as a phenotype table by its path; {} before that."""
     path = config.output / "pca" / SCORES

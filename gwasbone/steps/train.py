@@ -72,18 +72,19 @@ class Trained:
         return STACKED if STACKED in self.scores else next(iter(self.scores))
 
 
-def default_architecture(backend: Backend) -> str:
-    """EfficientNetV2-S, the paper's, where there is an accelerator, else ``small``."""
+def default_architecture(backend: Backend, paper: str = "efficientnet_v2_s") -> str:
+    """The paper's, EfficientNetV2-S (B0 for genotypes), with an accelerator, else ``small``."""
     tiny = ImageNetwork(heads=(Head(TARGET, "binary"),), height=32, width=32)
     device = backend.build(as_mapping(tiny), seed=0).describe()["device"]
     if device == "cpu":
         log.warning(
             "no accelerator: --architecture small is taken, which a CPU can train; "
-            "efficientnet_v2_s is the paper's"
+            "%s is the paper's",
+            paper,
         )
         return "small"
-    log.info("architecture efficientnet_v2_s, on %s", device)
-    return "efficientnet_v2_s"
+    log.info("architecture %s, on %s", paper, device)
+    return paper
 
 
 @contextlib.contextmanager
@@ -142,8 +143,8 @@ def train(
         "people": len(people.table), "cases": int(people.table[CASE].sum()),
     }  # fmt: skip
     fits = {}
-    with _full_disk(models):
-        _claim(models, asked, force=force)
+    with full_disk(models):
+        claim(models, asked, force=force)
         for region in regions:
             watch = _Watch(region, plan.epochs, folds, progress)
             fits[region] = fit_region(
@@ -243,13 +244,18 @@ def _log_region(region: str, fit: RegionFit) -> None:
     )  # fmt: skip
 
 
-def _claim(models: Path, asked: Mapping[str, Any], *, force: bool) -> None:
-    """Say in the folder what is trained there, or refuse where it is something else."""
+def claim(models: Path, asked: Mapping[str, Any], *, force: bool) -> None:
+    """Say in the folder what is trained there, or refuse where it is something else.
+
+    Raises
+    ------
+    InputError
+        The folder holds models of another training and ``force`` is not set.
+    """
     path = models / TRAINING
     plain = json.loads(json.dumps(asked))
     # a run that failed before its first epoch holds nothing that could be lost
-    begun = any(models.glob("*/fold*/*"))
-    if path.exists() and begun and not force:
+    if path.exists() and any(models.glob("**/fold*/*")) and not force:
         try:
             there = json.loads(path.read_text())
         except ValueError:
@@ -265,7 +271,14 @@ def _claim(models: Path, asked: Mapping[str, Any], *, force: bool) -> None:
 
 
 @contextlib.contextmanager
-def _full_disk(folder: Path) -> Iterator[None]:
+def full_disk(folder: Path) -> Iterator[None]:
+    """Turn a full disk into an error that says what is kept.
+
+    Raises
+    ------
+    GwasboneError
+        The disk is full.
+    """
     try:
         yield
     except OSError as error:

@@ -76,6 +76,21 @@ def test_predictions_belong_to_rows_not_to_places_in_a_batch(trained, pictures):
     assert trained[0].predict(inputs, rows=OUT[:0])["case"].shape == (0, 1)
 
 
+def test_a_restarted_model_comes_to_the_same_end(trained, pictures):
+    """Bit for bit: permutation tests count on it."""
+    model, epochs = trained
+    inputs, case = pictures
+    before = model.predict(inputs, rows=OUT)["case"]
+    how = {"rows": TRAIN, "validation_rows": STOP}
+    model.restart()
+    model.fit(inputs, {"case": 1 - case}, plan=PLAN | {"epochs": 1}, **how)
+    assert (model.predict(inputs, rows=OUT)["case"] != before).any()
+    model.restart()
+    again = model.fit(inputs, {"case": case}, plan=PLAN, **how)
+    np.testing.assert_array_equal(model.predict(inputs, rows=OUT)["case"], before)
+    assert [e["validation_loss"] for e in again] == [e["validation_loss"] for e in epochs]
+
+
 def test_saliency_lies_where_the_signal_is(trained, pictures):
     inputs, case = pictures
     cases = OUT[case[OUT] == 1][:12]

@@ -1,0 +1,163 @@
+"""``gwasbone train --task genotype``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gwasbone.cli.options import _stack
+from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gwasbone.cli.context import Context
+
+GENOTYPE_TASK = "genotype"
+
+#: Flags of this task only, None or False where they are not given.
+_OWN = ("genotypes", "snps", "keep", "head", "permutations", "stop_at", "least", "covar",
+        "strata_bins")  # fmt: skip
+
+_HELP = "With --task genotype: "
+
+genotype_task_options = _stack(
+    click.option("--genotypes", metavar="FILE",
+                 help=f"{_HELP}people × SNPs of `gwasbone select` (IID, a column per "
+                 "variant_id)."),
+    click.option("--snps", metavar="FILE",
+                 help=f"{_HELP}pairs of region and SNP, PREFIX.selected.tsv of `gwasbone "
+                 "select`.  [default: each --region with each column]"),
+    click.option("--keep", metavar="FILE",
+                 help=f"{_HELP}the homogeneous, unrelated people (IID, or FID IID).  [default: "
+                 "those the study keeps]"),
+    click.option("--head", type=click.Choice(["categorical", "ordinal"]),
+                 help=f"{_HELP}genotypes as classes, or ordered by copies.  [default: "
+                 "categorical]"),
+    click.option("--permutations", type=click.IntRange(0), metavar="B",
+                 help=f"{_HELP}networks per SNP that are trained on shuffled labels, at most.  "
+                 "[default: 199]"),
+    click.option("--stop-at", type=click.IntRange(1), metavar="H",
+                 help=f"{_HELP}a SNP's permutations end when so many reach its AUC.  [default: "
+                 "10]"),
+    click.option("--min-per-class", "least", type=click.IntRange(1), metavar="N",
+                 help=f"{_HELP}people that a genotype needs; fewer homozygotes join the "
+                 "heterozygotes.  [default: 30]"),
+    click.option("--covar", metavar="COLUMNS",
+                 help=f"{_HELP}of the baseline.  [default: sex,age,weight,PC1-PC10, those there "
+                 "are]"),
+    click.option("--strata", "strata_bins", type=click.IntRange(1), metavar="K",
+                 help=f"{_HELP}labels are shuffled within K parts of PC1, each in K of PC2.  "
+                 "[default: 4]"),
+    click.option("--pretrain/--no-pretrain", default=True,
+                 help=f"{_HELP}start from networks that tell sex, or from random weights."),
+)  # fmt: skip
+
+
+def refuse_of_genotypes(options: dict[str, Any]) -> None:
+    """Raise where flags of this task are given to another."""
+    given = [name for name in _OWN if options[name] is not None]
+    if given:
+        flag = {"least": "min-per-class", "strata_bins": "strata"}.get(given[0], given[0])
+        raise UsageError(
+            f"--{flag.replace('_', '-')} is of --task genotype, got --task {options['task']}"
+        )
+
+
+def train_on_genotypes(options: dict[str, Any]) -> None:
+    """Learn SNPs from pictures."""
+    import numpy as np
+    import pandas as pd
+
+    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.train_options import network_choice, people_tables, training_plan
+    from gwasbone.images.cache import open_cache
+    from gwasbone.learning.backend import load_backend
+    from gwasbone.phenotypes.table import expand_names, read_people_table
+    from gwasbone.progress import counted_progress
+    from gwasbone.steps import genotype_models as step
+    from gwasbone.steps.genotype_inputs import LEFT_OUT, genotype_inputs, genotype_jobs
+    from gwasbone.steps.genotype_job import GenotypeRequest
+    from gwasbone.steps.train import MODELS, compiled_in, default_architecture
+    from gwasbone.steps.train_inputs import region_pictures
+
+    regions = expand_names(options["regions"] or "")
+    if options["genotypes"] is None:
+        raise UsageError("--task genotype needs --genotypes, which `gwasbone select` writes")
+    if options["side_inputs"]:
+        raise UsageError("--side-inputs: a network of genotypes sees pictures only")
+    if options["weights"] != "random" and options["pretrain"]:
+        raise UsageError("--weights: give --no-pretrain with it, or no weights: sex gives them")
+    given = {name: options[name] for name in _REQUEST if options[name] is not None}
+    request = GenotypeRequest(
+        pretrain=options["pretrain"], folds=options["folds"],
+        validation_share=options["validation_share"], **given,
+    )  # fmt: skip
+    models = Path(f"{options['out']}{MODELS}")
+    with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
+        genotypes = read_people_table(options["genotypes"], id_rule=context.id_rule)
+        selected = None
+        if options["snps"] is not None:
+            selected = _selected(Path(options["snps"]))
+        elif not regions:
+            regions = ["ap_spine"]
+        jobs = genotype_jobs(selected, regions, list(genotypes.columns))
+        cache = open_cache(options["images"])
+        wanted = jobs["region"].unique()
+        pictured = np.unique(np.concatenate([region_pictures(cache, r).people for r in wanted]))
+        inputs = genotype_inputs(
+            genotypes, pd.Index(pictured), _tables(people_tables(options, context), context),
+            keep=_kept(options["keep"], context),
+            covariates=None if options["covar"] is None else expand_names(options["covar"]),
+            strata_bins=options["strata_bins"] or 4,
+        )  # fmt: skip
+        with compiled_in(models), counted_progress() as progress:
+            backend = load_backend(options["backend"])
+            architecture = options["architecture"] or default_architecture(
+                backend, "efficientnet_b0"
+            )
+            run = step.train_genotypes(
+                backend, cache, jobs, inputs, network_choice(options, architecture),
+                training_plan(options), request, models=models, force=options["force"],
+                progress=progress,
+            )  # fmt: skip
+        step.write_genotype_models(run, inputs, context.out)
+        for line in step.summary(run):
+            click.echo(line)
+        for reason, count in inputs.left_out["reason"].value_counts().items():
+            click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
+        click.echo(
+            f"written: {', '.join(f'{context.out}{name}' for name in step.OUTPUTS)}, {models}"
+        )
+
+
+_REQUEST = ("head", "permutations", "stop_at", "least")
+
+
+def _selected(path: Path) -> pd.DataFrame:
+    import pandas as pd
+
+    if not path.is_file():
+        raise UsageError(f"--snps {path}: no such file; `gwasbone select` writes one")
+    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+
+
+def _tables(tables: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The tables of people, and the study's own components where it has any."""
+    from gwasbone.steps.cohort_files import principal_component_table
+
+    if context.options["tables"] or context.config is None:
+        return tables
+    return tables | principal_component_table(context.config)
+
+
+def _kept(path: str | None, context: Context) -> pd.Index | None:
+    """People to keep: of the flag, else of the study; None where neither says."""
+    from gwasbone.steps.cohort_files import kept_people
+    from gwasbone.steps.genotype_inputs import read_keep
+
+    if path is not None:
+        return read_keep(Path(path), id_rule=context.id_rule)
+    return None if context.config is None else kept_people(context.config)

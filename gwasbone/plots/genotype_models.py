@@ -1,0 +1,147 @@
+"""How well genotypes are learned from pictures: areas, their intervals, and shuffled labels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from bokeh.core.properties import value
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
+
+from gwasbone.errors import InputError
+from gwasbone.plots import theme
+from gwasbone.plots.page import describe
+from gwasbone.plots.tables import require_columns
+
+_ROW_PX, _WRITTEN_PX = 26, 210
+_MARGIN = 0.03
+
+
+def genotype_areas(
+    table: pd.DataFrame,
+    null: pd.DataFrame,
+    *,
+    title: str,
+    fdr: float = 0.05,
+    width_px: int = 560,
+) -> figure:
+    """Draw a row per classifier: AUC and interval over the AUCs of shuffled labels.
+
+    Parameters
+    ----------
+    table : ``name`` (each once), ``auc auc_low auc_high baseline_auc null_p fdr n``, NaN where not
+        known; the first row on top.
+    null : ``name auc``, a row per permutation.
+    fdr : jobs with a false-discovery rate below it are set off.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or no row has an AUC.
+    """
+    needed = ("name", "auc", "auc_low", "auc_high", "baseline_auc", "null_p", "fdr", "n")
+    require_columns(table, needed, figure="a plot of genotype classifiers")
+    require_columns(null, ("name", "auc"), figure="a plot of genotype classifiers")
+    drawn = table[np.isfinite(table["auc"])]
+    if drawn.empty:
+        raise InputError(f"a plot of genotype classifiers needs an AUC; of {len(table)} none has")
+    names = [str(name) for name in drawn["name"]]
+    shuffled = null[null["name"].astype(str).isin(names)]
+    ends = np.concatenate(
+        [drawn[c].to_numpy(float) for c in ("auc_low", "auc_high", "baseline_auc")]
+        + [shuffled["auc"].to_numpy(float), [0.5]]
+    )
+    ends = ends[np.isfinite(ends)]
+    limits = (float(ends.min()) - _MARGIN, float(ends.max()) + _MARGIN)
+    # text stands to the right of the axis' own range, in room that the frame keeps for it
+    room = (limits[1] - limits[0]) * _WRITTEN_PX / width_px
+    plot = theme.new_figure(
+        title=title,
+        x_label="AUC, out of fold",
+        y_label="",
+        width_px=width_px + _WRITTEN_PX,
+        height_px=max(90, _ROW_PX * len(names)),
+        x_range=(limits[0], limits[1] + room),
+        y_range=names[::-1],
+        tools="save",
+        active_drag=None,
+    )
+    plot.xaxis.bounds = limits
+    plot.ygrid.grid_line_color = theme.GRID
+    plot.segment(0.5, 0, 0.5, len(names), color=theme.MUTED_INK, line_dash="dashed")
+    if len(shuffled):
+        plot.scatter(
+            shuffled["auc"].to_numpy(float),
+            shuffled["name"].astype(str).tolist(),
+            marker="dash",
+            angle=np.pi / 2,
+            size=13,
+            color=theme.AXIS,
+            alpha=0.55,
+            legend_label="Labels shuffled",
+        )
+    known = drawn[np.isfinite(drawn["baseline_auc"])]
+    if len(known):
+        plot.scatter(
+            known["baseline_auc"].to_numpy(float),
+            known["name"].astype(str).tolist(),
+            marker="diamond",
+            size=10,
+            fill_color=theme.BACKGROUND,
+            line_color=theme.GROUP_COLOURS[2],
+            line_width=1.5,
+            legend_label="By covariates",
+        )
+    found = (drawn["fdr"] < fdr).to_numpy()
+    dots = []
+    for chosen, colour, marker, label in (
+        (~found, theme.MAIN, "circle", "By pictures, 95% interval"),
+        (found, theme.ACCENT, "square", f"The same, false-discovery rate below {fdr:g}"),
+    ):
+        if not chosen.any():
+            continue
+        source = ColumnDataSource(
+            {name: drawn.loc[chosen, name].to_numpy() for name in needed}
+            | {"name": drawn.loc[chosen, "name"].astype(str).tolist()}
+        )
+        how = {"source": source, "color": colour, "legend_label": label}
+        plot.segment("auc_low", "name", "auc_high", "name", line_width=2, **how)
+        dots.append(plot.scatter("auc", "name", size=8, marker=marker, **how))
+    tips = [
+        ("", "@name"),
+        ("AUC", "@auc{0.000} [@auc_low{0.000}, @auc_high{0.000}]"),
+        ("by covariates", "@baseline_auc{0.000}"),
+        ("p, q", "@null_p{0.0000}, @fdr{0.0000}"),
+        ("people", "@n{0,0}"),
+    ]
+    plot.add_tools(HoverTool(renderers=dots, tooltips=tips))
+    plot.text(
+        x=np.full(len(names), limits[1] + 0.05 * room),
+        y=names,
+        text=[_written(row) for row in drawn.itertuples()],
+        text_baseline="middle",
+        text_color=theme.INK,
+        text_font=value(theme.FONT),
+        text_font_size=f"{theme.TICK_PX}px",
+    )
+    theme.dress_legend(plot)
+    plot.add_layout(plot.legend[0], "below")
+    best = drawn.loc[drawn["auc"].idxmax()]
+    return describe(
+        plot,
+        f"{title}: AUC of {len(drawn)} classifiers with 95% intervals, the highest "
+        f"{best['auc']:.3f} ({best['name']}); {int(found.sum())} at a false-discovery rate below "
+        f"{fdr:g}. Grey strokes are networks trained on shuffled labels.",
+        notes=[
+            "For three genotypes the AUC is the share of pairs of people with different genotypes "
+            "whose expected copies are in the right order; only pairs of one fold are compared.",
+            "Intervals are those of the people predicted; p is the share of networks trained on "
+            "shuffled labels that reach the AUC, q its false-discovery rate.",
+        ],
+    )
+
+
+def _written(row: object) -> str:
+    p, q = row.null_p, row.fdr  # type: ignore[attr-defined]
+    tested = f"p {theme.format_p(p)}, q {theme.format_p(q)}" if np.isfinite(p) else "not tested"
+    return f"{row.auc:.3f}; {tested}"  # type: ignore[attr-defined]
