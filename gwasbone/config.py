@@ -341,6 +341,57 @@ class LociSection:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class GenotypeModelsSection:
+    """Networks that learn the selected SNPs from images; needs images.
+
+    Parameters
+    ----------
+    head : categorical (each genotype a class) or ordinal; the section is left out where not set.
+    regions : of the selected SNPs' regions, those to learn; all where empty.
+    pretrain : start from networks that tell sex.
+    permutations : networks per SNP that are trained on shuffled labels, at most.
+    stop_at : a SNP's permutations end when so many reach its AUC.
+    min_per_class : people that a genotype needs; fewer homozygotes join the heterozygotes.
+    strata : labels are shuffled within so many parts of PC1, each in as many of PC2.
+    covariates : of the baseline; sex, age, weight and PC1-PC10 as far as there are where empty.
+    backend : what computes: keras, or another that is installed.
+    architecture : by default the paper's efficientnet_b0 with an accelerator, small without.
+    size : side of the pictures that the network sees; what suits the architecture by default.
+    epochs : at most.
+    batch_size : pictures per step.
+    learning_rate : of Adam.
+    patience : epochs without a lower validation loss before training stops.
+    folds : models per SNP; each predicts the people it never saw.
+    seed : of folds, networks and permutations.
+    """
+
+    head: Literal["categorical", "ordinal"] | None = None
+    regions: tuple[str, ...] = ()
+    pretrain: bool = True
+    permutations: int = 199
+    stop_at: int = 10
+    min_per_class: int = 30
+    strata: int = 4
+    covariates: tuple[str, ...] = ()
+    backend: str = "keras"
+    architecture: str | None = None
+    size: int | None = None
+    epochs: int = 50
+    batch_size: int = 12
+    learning_rate: float = 5e-4
+    patience: int = 8
+    folds: int = 5
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        _refuse_outside(
+            self, permutations=(0, math.inf), stop_at=(1, math.inf), min_per_class=(1, math.inf),
+            strata=(1, math.inf), epochs=(1, math.inf), batch_size=(1, math.inf),
+            patience=(1, math.inf), folds=(2, math.inf),
+        )  # fmt: skip
+
+
 def _refuse_outside(section: Any, **ranges: tuple[float, float]) -> None:
     """Raise, with all faults, where a number lies outside its range."""
     faults = [
@@ -371,6 +422,7 @@ class StudyConfig:
     association: AssociationSection = AssociationSection()
     selection: SelectionSection = SelectionSection()
     loci: LociSection = LociSection()
+    genotype_models: GenotypeModelsSection = GenotypeModelsSection()
     folder: Path = Path()
 
     @property

@@ -68,20 +68,21 @@ def refuse_of_genotypes(options: dict[str, Any]) -> None:
 
 def train_on_genotypes(options: dict[str, Any]) -> None:
     """Learn SNPs from pictures."""
-    import numpy as np
-    import pandas as pd
-
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cli.train_options import network_choice, people_tables, training_plan
+    from gwasbone.cli.train_options import network_choice, training_plan
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.phenotypes.table import expand_names, read_people_table
     from gwasbone.progress import counted_progress
     from gwasbone.steps import genotype_models as step
-    from gwasbone.steps.genotype_inputs import LEFT_OUT, genotype_inputs, genotype_jobs
+    from gwasbone.steps.genotype_inputs import (
+        LEFT_OUT,
+        genotype_inputs,
+        genotype_jobs,
+        pictured_people,
+    )
     from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.train import MODELS, compiled_in, default_architecture
-    from gwasbone.steps.train_inputs import region_pictures
 
     regions = expand_names(options["regions"] or "")
     if options["genotypes"] is None:
@@ -97,7 +98,8 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     )  # fmt: skip
     models = Path(f"{options['out']}{MODELS}")
     with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
-        genotypes = read_people_table(options["genotypes"], id_rule=context.id_rule)
+        # `select` has named people by the rule already
+        genotypes = read_people_table(options["genotypes"], id_rule="iid")
         selected = None
         if options["snps"] is not None:
             selected = _selected(Path(options["snps"]))
@@ -105,10 +107,8 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
             regions = ["ap_spine"]
         jobs = genotype_jobs(selected, regions, list(genotypes.columns))
         cache = open_cache(options["images"])
-        wanted = jobs["region"].unique()
-        pictured = np.unique(np.concatenate([region_pictures(cache, r).people for r in wanted]))
         inputs = genotype_inputs(
-            genotypes, pd.Index(pictured), _tables(people_tables(options, context), context),
+            genotypes, pictured_people(cache, jobs), _tables(options, context),
             keep=_kept(options["keep"], context),
             covariates=None if options["covar"] is None else expand_names(options["covar"]),
             strata_bins=options["strata_bins"] or 4,
@@ -144,11 +144,13 @@ def _selected(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
 
-def _tables(tables: dict[str, Any], context: Context) -> dict[str, Any]:
+def _tables(options: dict[str, Any], context: Context) -> dict[str, Any]:
     """The tables of people, and the study's own components where it has any."""
+    from gwasbone.cli.train_options import people_tables
     from gwasbone.steps.cohort_files import principal_component_table
 
-    if context.options["tables"] or context.config is None:
+    tables = people_tables(options, context)
+    if options["tables"] or context.config is None:
         return tables
     return tables | principal_component_table(context.config)
 

@@ -12,8 +12,10 @@ import pandas as pd
 
 from gwasbone.errors import InputError
 from gwasbone.genome import AUTOSOMES, chromosome_code
+from gwasbone.images.cache import ImageCache
 from gwasbone.phenotypes.table import expand_names, numbers, pick_columns
 from gwasbone.stats.permutation import IntArray, quantile_strata
+from gwasbone.steps.train_inputs import region_pictures
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +121,18 @@ def read_keep(path: Path, *, id_rule: str) -> pd.Index:
             raise InputError(f"{path}: expected FID and IID on each line, for --id fid_iid")
         return pd.Index([f"{row[0]}_{row[1]}" for row in rows])
     return pd.Index([row[1] if len(row) > 1 else row[0] for row in rows])
+
+
+def pictured_people(cache: ImageCache, jobs: pd.DataFrame) -> pd.Index:
+    """Everybody with a picture of a job's region.
+
+    Raises
+    ------
+    InputError
+        The cache has no pictures of one.
+    """
+    shown = [region_pictures(cache, str(region)).people for region in jobs["region"].unique()]
+    return pd.Index(np.unique(np.concatenate(shown)))
 
 
 def genotype_inputs(

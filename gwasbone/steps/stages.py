@@ -34,6 +34,7 @@ from gwasbone.steps.cohort_files import (
     study_cohort,
     study_tables,
 )
+from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
 from gwasbone.steps.scan import (
     ScanRequest,
     expand_request,
@@ -266,6 +267,7 @@ REPORTED = (
     ),
     Stage("leads", "lead variants", ("selection",), ("scans",), lambda _: [], _leads),
     Stage("loci", "loci and genes", ("loci",), ("scans",), _loci_files, _loci),
+    GENOTYPE_STAGE,
 )
 
 #: All, in order.

@@ -222,3 +222,88 @@ def test_predict_refuses_other_pictures(study, trained, tmp_path, capfd):
     assert "expected pictures made as those of" in one_line_error(command, capfd)
     command[2] = str(tmp_path)
     assert "of a finished `gwasbone train`" in one_line_error(command, capfd)
+
+
+@pytest.fixture(scope="module")
+def snps(study):
+    """Genotypes of two SNPs as ``gwasbone select`` leaves them, and the pairs to learn."""
+    from bed_reader import open_bed
+
+    with open_bed(study / "genotypes.bed") as bed:
+        G = bed.read(dtype="float64")
+        people = pd.Index(bed.iid)
+    common = np.argsort(np.abs(np.nanmean(G, axis=0) - 1))[:2]
+    names = ["1_100_A_G", "2_200_C_T"]
+    table = pd.DataFrame(G[:, common], columns=names)
+    table.insert(0, "IID", people)
+    table.to_parquet(study / "lead.genotypes.parquet")
+    pairs = pd.DataFrame({"region": ["ap_spine", "hip"], "variant_id": names})
+    pairs.to_csv(study / "lead.selected.tsv", sep="\t", index=False)
+    (study / "kept.txt").write_text("".join(f"{name}\n" for name in people[:80]))
+    return study
+
+
+def genotype_arguments(study, out, *more):
+    return [
+        "train", "--task", "genotype", "--images", str(study / "cache"), "--table",
+        str(study / "people.tsv"), "--genotypes", str(study / "lead.genotypes.parquet"),
+        "--snps", str(study / "lead.selected.tsv"), "--keep", str(study / "kept.txt"),
+        "--architecture", "small", "--folds", "2", "--min-per-class", "10", "--out", str(out),
+        *more,
+    ]  # fmt: skip
+
+
+def test_genotypes_are_a_task(snps, tmp_path, capfd):
+    """On Keras, pretrained on sex, as a newcomer would; then the same command again."""
+    out = tmp_path / "snps"
+    more = ["--region", "ap_spine", "--size", "24", "--epochs", "1", "--permutations", "1"]
+    assert main(genotype_arguments(snps, out, *more)) == 0
+    said = capfd.readouterr()
+    assert "jobs ok: learned" in said.out
+    assert "ap_spine: sex AUC" in said.out
+    assert "the paper's reach 0.98" in said.err
+    table = pd.read_csv(f"{out}.genotype_models.tsv", sep="\t")
+    assert list(table["variant_id"]) == ["1_100_A_G"]
+    assert table["n"][0] <= 80
+    assert table["n_permutations"][0] == 1
+    left_out = pd.read_csv(f"{out}.left_out.tsv", sep="\t")
+    assert (left_out["reason"] == "not_kept").sum() == 10
+    folder = tmp_path / "snps.models" / "ap_spine"
+    for fold in range(2):
+        card = json.loads((folder / "1_100_A_G" / f"fold{fold}" / "card.json").read_text())
+        assert card["network"]["weights"] == str(folder / "sex" / f"fold{fold}" / "model.keras")
+    again = tmp_path / "snps"
+    assert "exists already" in one_line_error(genotype_arguments(snps, again, *more), capfd)
+    assert main(genotype_arguments(snps, again, *more, "--force")) == 0
+    pd.testing.assert_frame_equal(pd.read_csv(f"{out}.genotype_models.tsv", sep="\t"), table)
+
+
+def test_genotypes_without_a_framework(snps, tmp_path, capfd):
+    out = tmp_path / "snps"
+    more = ["--backend", "reference", "--no-pretrain", "--permutations", "0", "--head", "ordinal"]
+    assert main(genotype_arguments(snps, out, *more)) == 0
+    table = pd.read_csv(f"{out}.genotype_models.tsv", sep="\t")
+    assert list(table["region"]) == ["ap_spine", "hip"]
+    assert set(table["head"]) == {"ordinal"}
+    assert table["null_p"].isna().all()
+    capfd.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (("--genotypes", "none.parquet"), 1, "there is no file none.parquet"),
+        (("--snps", "none.tsv"), 2, "--snps none.tsv: no such file"),
+        (("--keep", "none.txt"), 1, "none.txt: no such file"),
+        (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
+        (("--covar", "bmi"), 1, "expected a column bmi"),
+        (("--side-inputs", "sex"), 2, "a network of genotypes sees pictures only"),
+        (("--weights", "x.keras"), 2, "give --no-pretrain with it"),
+        (("--task", "case"), 2, "--genotypes is of --task genotype, got --task case"),
+    ],
+)
+def test_mistakes_about_genotypes(snps, tmp_path, capfd, more, code, said):
+    out = tmp_path / "bad"
+    given = [*genotype_arguments(snps, out, "--backend", "reference"), *more]
+    assert said in one_line_error(given, capfd, code=code)
+    assert not [name for name in left_by(out) if name != "bad.models"]

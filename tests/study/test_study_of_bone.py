@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from bed_reader import open_bed
 
 from gwasbone.cli import main
-from gwasbone.config import load_config
+from gwasbone.config import GenotypeModelsSection, load_config
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
 from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings
 from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.cohort_files import study_tables
-from gwasbone.study import run_study
+from gwasbone.steps.genotype_stage import STAGE, sections
+from gwasbone.study import StageRun, run_study
 
 STUDY = """
 [study]
@@ -106,6 +110,38 @@ def test_one_trait_is_one_command_inside_the_study(study, monkeypatch, capsys):
     assert len(found) > 300
     people = pd.read_csv(study / "results/training/study.cnn.tsv", sep="\t")
     assert found["n"].iloc[0] == len(people)
+
+
+def test_selected_snps_are_learned_from_images(study):
+    """The stage alone, on what the stage of the leads would leave."""
+    config = load_config(study / "study.toml")
+    leads = study / "results" / "leads"
+    leads.mkdir()
+    folder = study / "results" / "learned"
+    folder.mkdir()
+    run = StageRun(config, STAGE.name, folder)
+    assert "no genotype_models.head" in STAGE.run(run)
+    assert sections(folder) == []
+    chosen = GenotypeModelsSection(
+        head="categorical", backend="reference", architecture="small", size=24, folds=2,
+        pretrain=False, permutations=2, stop_at=1, min_per_class=20,
+    )  # fmt: skip
+    run = replace(run, config=replace(config, genotype_models=chosen))
+    assert "no SNP is selected" in STAGE.run(run)
+    with open_bed(study / "data" / "genotypes.bed") as bed:
+        G, people = bed.read(dtype="float64"), bed.iid
+    best = int(np.argmin(np.abs(np.nanmean(G, axis=0) - 1)))
+    genotypes = pd.DataFrame({"IID": people, "1_5_A_G": G[:, best]})
+    genotypes.to_parquet(leads / "study.genotypes.parquet")
+    pairs = pd.DataFrame({"region": ["ap_spine", "left_knee"], "variant_id": "1_5_A_G"})
+    pairs.to_csv(leads / "study.selected.tsv", sep="\t", index=False)
+    said = STAGE.run(run)
+    assert "1 of 1 jobs ok" in said
+    assert "no pictures of left_knee" in said
+    table = pd.read_csv(folder / "study.genotype_models.tsv", sep="\t")
+    assert table["n"][0] > 200
+    assert next(iter(sections(folder)))[0] == "Classifiers"
+    assert (study / "results/cache/genotype_models/ap_spine/1_5_A_G/job.json").exists()
 
 
 def test_sections_that_need_another_say_so(study, tmp_path):
