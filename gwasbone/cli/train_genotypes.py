@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gwasbone.cli.options import _stack
 from gwasbone.errors import UsageError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from gwasbone.cli.context import Context
 
 GENOTYPE_TASK = "genotype"
 
@@ -136,7 +131,7 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
 _REQUEST = ("head", "permutations", "stop_at", "least")
 
 
-def _selected(path: Path) -> pd.DataFrame:
+def _selected(path: Path) -> Any:
     import pandas as pd
 
     if not path.is_file():
@@ -144,7 +139,7 @@ def _selected(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
 
 
-def _tables(options: dict[str, Any], context: Context) -> dict[str, Any]:
+def _tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     """The tables of people, and the study's own components where it has any."""
     from gwasbone.cli.train_options import people_tables
     from gwasbone.steps.cohort_files import principal_component_table
@@ -155,7 +150,7 @@ def _tables(options: dict[str, Any], context: Context) -> dict[str, Any]:
     return tables | principal_component_table(context.config)
 
 
-def _kept(path: str | None, context: Context) -> pd.Index | None:
+def _kept(path: str | None, context: Any) -> Any:
     """People to keep: of the flag, else of the study; None where neither says."""
     from gwasbone.steps.cohort_files import kept_people
     from gwasbone.steps.genotype_inputs import read_keep
