@@ -52,7 +52,7 @@ class PanelBudget:
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """Significance levels, as p; ``suggestive`` may be None."""
+    """Significance levels, as p; a ``suggestive`` one that is no less strict is not drawn."""
 
     genome_wide: float = 5e-8
     suggestive: float | None = 1e-5
@@ -64,8 +64,10 @@ class Levels:
 
     def heights(self) -> dict[str, float]:
         """−log₁₀ p by name, highest first."""
-        named = {"genome-wide": self.genome_wide, "suggestive": self.suggestive}
-        return {name: float(-np.log10(p)) for name, p in named.items() if p is not None}
+        named = {"genome-wide": self.genome_wide}
+        if self.suggestive is not None and self.suggestive > self.genome_wide:
+            named["suggestive"] = self.suggestive
+        return {name: float(-np.log10(p)) for name, p in named.items()}
 
     def texts(self) -> dict[float, str]:
         """What is written beside each line."""

@@ -32,7 +32,7 @@ from gwasbone.plots.scan_points import ScanPoints, scan_points_by_name
 from gwasbone.plots.stacked_manhattan import absent_chromosomes, common_axis, leads_by_scan
 
 _FIGURE = "a Miami plot"
-_LEFT_PX, _RIGHT_PX = 66, 172
+_LEFT_PX, _RIGHT_PX = 64, 148
 
 
 def miami(

@@ -220,7 +220,7 @@ def _draw(
         mine = points.kind[shown] == kind
         for talks in (False, True):
             rows = shown[mine & (answers == talks)]
-            if rows.size == 0 and (talks or kind == "neither"):
+            if rows.size == 0:
                 continue
             place = {"x": points.x[rows], "y": points.y[rows]}
             if talks:

@@ -39,8 +39,9 @@ from gwasbone.plots.variant_words import variant_texts
 
 MAX_SCANS = 25
 _FIGURE = "a stacked Manhattan plot"
-_LEFT_PX, _RIGHT_PX = 66, 172
-_HEADER_PX = 62
+_LEFT_PX, _RIGHT_PX = 64, 148
+#: Room for the names of a few loci in one line, or of more in several.
+_HEADER_PX, _TALL_HEADER_PX, _FEW_LOCI = 30, 62, 8
 _LABEL_PX = 26
 _GUIDE = "#9aa3ab"
 #: What all panels of a page share out among themselves.
@@ -118,6 +119,10 @@ def stacked_manhattan(
     rows = [_header(loci, plots[0], width_px), *plots] if len(loci) else plots
     grid = gridplot([[plot] for plot in rows], merge_tools=True, toolbar_location="right")
     notes = _notes(panels, budget, loci, n_unnamed)
+    if len(loci) and highlight:
+        notes.append("Green: variants near such a locus.")
+    if any(len(panel.leads) for panel in panels.values()):
+        notes.append("Diamonds: lead variants.")
     return describe(grid, _description(panels, loci, genome_wide, title), notes=notes)
 
 
@@ -196,6 +201,7 @@ def _draw_panels(
         )
         x_range = plot.x_range
         plot.min_border_left, plot.min_border_right = _LEFT_PX, _RIGHT_PX
+        plot.yaxis[0].ticker.desired_num_ticks = 4
         if name != last:
             plot.xaxis.axis_label = None
         _draw_guides(plot, loci)
@@ -253,11 +259,11 @@ def _highlight(plot: figure, panel: Panel, loci: pd.DataFrame) -> None:
 
 def _header(loci: pd.DataFrame, first: figure, width_px: int) -> figure:
     """A strip above the panels with the names of the shared loci."""
-    frame = Frame(
-        (first.x_range.start, first.x_range.end), float(_HEADER_PX), np.inf, width_px, _HEADER_PX
-    )
+    height_px = _HEADER_PX if len(loci) <= _FEW_LOCI else _TALL_HEADER_PX
+    limits = (first.x_range.start, first.x_range.end)
+    frame = Frame(limits, float(height_px), np.inf, width_px, height_px)
     plot = theme.new_figure(
-        x_label="", y_label="", width_px=width_px, height_px=_HEADER_PX, y_range=frame.y_range
+        x_label="", y_label="", width_px=width_px, height_px=height_px, y_range=frame.y_range
     )
     plot.x_range = first.x_range
     plot.axis.visible = False

@@ -30,9 +30,9 @@ _POINT_PX = 4.0
 _X_ROOM, _Y_ROOM = 1.08, 1.16
 #: Names of the classes of minor-allele frequency, with their upper ends.
 _CLASSES = (
-    ("minor allele below 1%", 0.01, theme.GROUP_COLOURS[3], "triangle"),
-    ("1 to 5%", 0.05, theme.GROUP_COLOURS[2], "square"),
-    ("from 5%", 0.5, theme.GROUP_COLOURS[0], "circle"),
+    ("MAF below 1%", 0.01, theme.GROUP_COLOURS[3], "triangle"),
+    ("MAF 1 to 5%", 0.05, theme.GROUP_COLOURS[2], "square"),
+    ("MAF from 5%", 0.5, theme.GROUP_COLOURS[0], "circle"),
 )
 
 

@@ -113,10 +113,10 @@ def draw_page(
     _check_leads(scans, request.leads)
     reader = _Reader(scans, request, show)
     sections = _DRAW[request.kind](reader)
-    names = ", ".join(scan.name for scan in scans)
-    subtitle = f"{names}; {request.build}" if request.build else names
-    headline = title or f"{_HEADLINES[request.kind]} of {_some(scans)}"
-    save_page(sections, path, title=headline, subtitle=subtitle if headline != subtitle else "")
+    names = [scan.name for scan in scans]
+    headline = title or f"{_HEADLINES[request.kind]} of {_some(names)}"
+    about = [", ".join(names) if title or len(names) > 2 else "", request.build or ""]
+    save_page(sections, path, title=headline, subtitle="; ".join(filter(None, about)))
     return reader.said
 
 
@@ -324,8 +324,7 @@ _HEADLINES = {
 }
 
 
-def _some(scans: Sequence[ScanFile]) -> str:
-    names = [scan.name for scan in scans]
+def _some(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) < 3 else f"{len(names)} scans"
 
 

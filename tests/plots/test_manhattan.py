@@ -87,6 +87,12 @@ def test_significance_lines_lie_at_minus_log10_p_and_are_named():
     assert "suggestive, p = 10⁻⁶" in text
 
 
+def test_a_suggestive_line_above_the_genome_wide_one_is_not_drawn():
+    plot = manhattan(_results(), title="t", genome_wide=1e-4, suggestive=1e-5)
+    assert [span.location for span in plot.select({"type": Span})] == pytest.approx([4])
+    assert list(plot.right[0].major_label_overrides.values()) == ["genome-wide, p = 0.0001"]
+
+
 def test_missing_p_values_are_left_out_and_counted():
     results = _results()
     results.loc[[1, 2, 3], "neg_log10_p"] = np.nan

@@ -27,7 +27,7 @@ def test_of_one_spot_the_most_precise_is_drawn():
     spot = spot.assign(se=[0.5, 0.1, 9.0], neg_log10_p=[1.0, 1.0, 9.0])
     spot["effect_allele_frequency"] = [0.001, 0.5, 0.5]
     plot = volcano(spot, title="t")
-    assert [name.label.value for name in plot.above[0].items] == ["from 5%"]
+    assert [name.label.value for name in plot.above[0].items] == ["MAF from 5%"]
 
 
 def test_uncertain_effects_outside_the_axis_are_counted():
