@@ -25,6 +25,7 @@ from gwasbone.plots.tables import require_columns
 from gwasbone.plots.theme import Threshold
 from gwasbone.plots.thinning import thin_points
 
+_LEGEND_LINE_PX = 22
 _PANEL_PX = (400, 360)
 _POINT_PX = 6
 #: Left and right of every panel, so that their edges line up.
@@ -273,7 +274,12 @@ def _add_legend(
         items.append(LegendItem(label="hollow: not kept", renderers=[empty]))
     if outlines:
         items.append(LegendItem(label="kept region", renderers=outlines))
-    plot.add_layout(Legend(items=items), "right")
+    legend = Legend(items=items)
+    # what is taller than the panel loses the marks of its last rows
+    line_px = int(min(_LEGEND_LINE_PX, _PANEL_PX[1] / len(items)))
+    legend.spacing, legend.padding = 0, 0
+    legend.glyph_height = legend.label_height = line_px
+    plot.add_layout(legend, "right")
     theme.dress_legend(plot)
 
 
