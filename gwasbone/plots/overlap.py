@@ -64,8 +64,8 @@ def overlap(
     ]
     if len(left_out):
         notes.append(
-            f"{count(len(left_out))} smaller combinations with {count(left_out.sum())} {noun} "
-            "together are not drawn."
+            f"Smaller combinations that are not drawn: {count(len(left_out))}, with "
+            f"{count(left_out.sum())} {noun} together."
         )
     words = "; ".join(
         f"{' and '.join(np.array(sets)[row]) or 'none'}: {count(size)}"

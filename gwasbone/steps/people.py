@@ -76,8 +76,8 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
         )
         centre, sd = table["f"].mean(), table["f"].std()
         limits = [
-            Threshold(f"{s * thresholds.het_sd:+g} SD", centre + s * thresholds.het_sd * sd, side)
-            for s, side in ((-1, "below"), (1, "above"))
+            Threshold(f"{sign}{thresholds.het_sd:g} SD", centre + s * thresholds.het_sd * sd, side)
+            for sign, s, side in (("−", -1, "below"), ("+", 1, "above"))
         ]
         sections.append(
             (
@@ -117,6 +117,7 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
 
 def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
     """Figures about the variants: funnel, frequency, call rate, Hardy-Weinberg, information."""
+    from gwasbone.plots import theme
     from gwasbone.plots.funnel import funnel
     from gwasbone.plots.qc import qc_histogram
     from gwasbone.plots.theme import Threshold
@@ -149,7 +150,8 @@ def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str
         marks = []
         if value:
             shown = thresholds.hwe if column == "hwe_neg_log10_p" else value
-            marks = [Threshold(f"{name} {shown:g}", float(value), side)]  # type: ignore[arg-type]
+            text = theme.format_p(shown) if name == "p" else f"{shown:g}"
+            marks = [Threshold(f"{name} {text}", float(value), side)]  # type: ignore[arg-type]
         sections.append(
             (
                 heading,

@@ -243,7 +243,8 @@ def _skewness_rows(shape: pd.DataFrame) -> pd.DataFrame:
             "lower": (shape["skewness"] - half).to_numpy(),
             "upper": (shape["skewness"] + half).to_numpy(),
             "written": [
-                f"{s:.2f}  (n = {n:,})" for s, n in zip(shape["skewness"], shape["n"], strict=True)
+                f"{round(s, 2) + 0:.2f}  (n = {n:,})".replace("-", "−")
+                for s, n in zip(shape["skewness"], shape["n"], strict=True)
             ],
         }
     )

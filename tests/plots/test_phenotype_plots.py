@@ -42,7 +42,9 @@ def test_bars_and_dots_of_an_overlap_stand_for_the_same_sets():
 def test_combinations_that_are_not_drawn_are_counted():
     layout = overlap(COMBINATIONS, TOTALS, title="t", at_most=1)
     assert _data(layout.children[0], "VBar")[0]["top"].tolist() == [5_000]
-    assert notes_of(layout)[-1].startswith("2 smaller combinations with 32 people")
+    assert notes_of(layout)[-1].startswith(
+        "Smaller combinations that are not drawn: 2, with 32 people"
+    )
 
 
 def test_an_overlap_needs_sets_and_people():
