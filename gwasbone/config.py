@@ -286,21 +286,39 @@ class AssociationSection:
 
 @dataclass(frozen=True, kw_only=True)
 class SelectionSection:
-    """Lead variants by blocks of the genome.
+    """Lead variants by blocks of the genome, and the SNPs of bone regions.
 
     Parameters
     ----------
     p_threshold : a block needs a p-value below this.
     block_bp : length of a block in bp.
-    max_blocks : how many blocks per scan, the smallest p-values first.
+    max_blocks : how many blocks, the smallest p-values first: of each scan, and of each region.
+    best_of : of what the best blocks are selected for the regions: region (over all its scans),
+        measurement (over the scans of one bone density) or scan.
+    window_bp : peaks at most this far apart can be one SNP.
+    r2 : peaks with at least this squared correlation are one SNP.
+    region_map : table of measurements and the regions of the images that show them; the package's
+        by default.
+    regions : further scans in regions, such as "bmd_hip=left_hip,right_hip".
+    effects : phenotypes drawn by genotype at the selected SNPs; those of the scans that a region
+        has where empty.
     """
 
     p_threshold: float = 1e-5
     block_bp: int = 1_000_000
     max_blocks: int = 12
+    best_of: Literal["region", "measurement", "scan"] = "region"
+    window_bp: int = 10_000_000
+    r2: float = 0.9
+    region_map: str | None = None
+    regions: tuple[str, ...] = ()
+    effects: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _refuse_outside(self, p_threshold=(0, 1), block_bp=(1, math.inf), max_blocks=(1, math.inf))
+        _refuse_outside(
+            self, p_threshold=(0, 1), block_bp=(1, math.inf), max_blocks=(1, math.inf),
+            window_bp=(0, math.inf), r2=(0, 1),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -212,6 +212,10 @@ class AssociationResults:
         """The Parquet file that holds all traits side by side, where the run made one."""
         return self.folder / _WIDE if _WIDE in self._files.values() else None
 
+    def file_of(self, trait: str) -> Path:
+        """The Parquet file that holds a trait, alone or beside others (``<trait>.beta``, …)."""
+        return self._file(trait).path
+
     def parquet_path(self, trait: str) -> Path:
         """A Parquet file with the canonical columns of a trait."""
         file = self._file(trait)

@@ -106,12 +106,18 @@ def read_ssf(path: str | Path) -> pd.DataFrame:
         Where the file is missing, cut short, or lacks a column.
     """
     path = Path(path)
-    raw = _read_text(path)
-    needed = list(SSF_COLUMNS)[:9]
-    if absent := [name for name in needed if name not in raw.column_names]:
-        raise InputError(
-            f"{path}: expected the GWAS-SSF columns {' '.join(needed)}; no {', '.join(absent)}"
-        )
+    return table_of_text(path, path)
+
+
+def table_of_text(source: Path | pa.NativeFile, where: str | Path) -> pd.DataFrame:
+    """GWAS-SSF text, header first, as a canonical results table; see :func:`read_ssf`.
+
+    Parameters
+    ----------
+    source : a file, or text in memory. where : what messages call it.
+    """
+    raw = _read_text(source, where)
+    refuse_absent_columns(raw.column_names, where)
     ids = [raw[name] for name in ("source_id", "rsid", "variant_id") if name in raw.column_names]
     empty = pa.array([""] * len(raw), pa.string())
     present = {
@@ -163,7 +169,7 @@ def read_ssf_columns(
         )
     chosen = [name for name in dict.fromkeys([*needed, *wanted]) if name in theirs]
     others = ids[1:] if "source_id" in chosen else []
-    raw = _read_text(path, include=[*(theirs[name] for name in chosen), *others])
+    raw = _read_text(path, path, include=[*(theirs[name] for name in chosen), *others])
     columns = {name: raw[theirs[name]] for name in chosen}
     if others:
         columns["source_id"] = pc.coalesce(*(raw[name] for name in ids))
@@ -186,7 +192,18 @@ def _header(path: Path) -> list[str]:
     return first.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r").split("\t")
 
 
-def _read_text(path: Path, include: Sequence[str] = ()) -> pa.Table:
+def refuse_absent_columns(names: Sequence[str], where: str | Path) -> None:
+    """Raise where a header lacks columns that :func:`read_ssf` needs."""
+    needed = list(SSF_COLUMNS)[:9]
+    if absent := [name for name in needed if name not in names]:
+        raise InputError(
+            f"{where}: expected the GWAS-SSF columns {' '.join(needed)}; no {', '.join(absent)}"
+        )
+
+
+def _read_text(
+    source: Path | pa.NativeFile, where: str | Path, include: Sequence[str] = ()
+) -> pa.Table:
     """The columns of a TSV that the reader knows, typed; only those included, if any are."""
     text = ["effect_allele", "other_allele", "test", "source_id", "rsid", "variant_id"]
     whole = ["chromosome", "base_pair_location", "n"]
@@ -194,7 +211,7 @@ def _read_text(path: Path, include: Sequence[str] = ()) -> pa.Table:
     types = dict.fromkeys(text, pa.string()) | dict.fromkeys(whole, pa.int64())
     try:
         return csv.read_csv(
-            path,
+            source,
             parse_options=csv.ParseOptions(delimiter="\t", quote_char=False),
             convert_options=csv.ConvertOptions(
                 column_types=types | dict.fromkeys(floats, pa.float64()),
@@ -205,7 +222,7 @@ def _read_text(path: Path, include: Sequence[str] = ()) -> pa.Table:
         )
     except (OSError, EOFError, pa.ArrowInvalid) as error:
         reason = str(error).splitlines()[0]
-        raise InputError(f"{path}: expected a GWAS-SSF table, got {reason}") from error
+        raise InputError(f"{where}: expected a GWAS-SSF table, got {reason}") from error
 
 
 @dataclass(frozen=True)

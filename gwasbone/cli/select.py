@@ -3,42 +3,154 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
 from gwasbone.errors import UsageError
 
+if TYPE_CHECKING:
+    from gwasbone.config import StudyConfig
+    from gwasbone.steps.select import EffectRequest
 
-@click.command(epilog="\b\nExample:\n  gwasbone select results/scans/*.tsv.gz --out leads")
+_EPILOG = """
+\b
+Examples:
+  gwasbone select results/scans/*.tsv.gz --out leads
+  gwasbone select scans/resid_bmd_*.tsv.gz --bfile ukb --build GRCh37 --out bone
+  gwasbone select scan.bmd_hip.tsv.gz --region bmd_hip=left_hip,right_hip --bfile ukb \\
+      --build GRCh37 --pheno-file people.tsv --covar sex,age,PC1-PC4 --out hip
+"""
+
+
+@click.command(epilog=_EPILOG)
 @click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--p", "p_threshold", type=float, help="A block needs a p-value below this.")
 @click.option("--block-bp", type=int, help="Length of a block in bp.")
-@click.option("--max-blocks", type=int, help="Blocks per scan, the best first.")
-@click.option("--force", is_flag=True, help="Overwrite existing output.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option("--max-blocks", type=int, help="Blocks, the best first: of a region, of a scan.")
+@click.option(
+    "--best-of",
+    type=click.Choice(["region", "measurement", "scan"]),
+    help="Of what the best blocks are selected; region by default.",
+)
+@click.option("--region-map", metavar="FILE", help="Measurements and regions; ours by default.")
+@click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="TRAIT=REGIONS",
+    help="Put a scan into regions, such as bmd_hip=left_hip,right_hip.",
+)
+@click.option("--window-bp", type=int, help="Peaks this near can be one SNP; 10 Mb by default.")
+@click.option("--r2", type=float, help="Peaks with this r2 are one SNP; 0.9 by default.")
+@genotype_options
+@subset_options
+@click.option("--pheno", metavar="NAMES", help="Phenotypes by genotype; the scans' by default.")
+@click.option("--pheno-file", multiple=True, metavar="FILE", help="Table with the phenotypes.")
+@click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
+@click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
+@click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
-    """Lead variants of GWAS-SSF scans by blocks of the genome.
+    """SNPs of bone regions out of many scans.
 
-    Per scan, the blocks (1 Mb) that hold a p-value below the threshold (1e-5), at most 12, each
-    with its best variant. Writes PREFIX.leads.tsv.
+    SCANS are GWAS-SSF files, Parquet files of one scan or many, or Hail Tables. A scan belongs to
+    the regions of the bone measurement that its name holds (bmd_total, resid_bmd_total, ...). Of
+    each region the blocks (1 Mb) with the smallest p-values are taken, at most 12 and below 1e-5;
+    peaks in LD (r2 of 0.9 within 10 Mb) are one SNP. LD needs genotypes; without them peaks of a
+    block are one SNP, and no LD pruning is done.
+
+    Writes PREFIX.leads.tsv (lead blocks of each scan), PREFIX.selected.tsv (regions and SNPs),
+    PREFIX.selected.html, with genotypes PREFIX.genotypes.parquet, and with phenotypes
+    PREFIX.effects.tsv and .html (means by genotype, covariates taken out).
     """
+    from gwasbone.association.region_selection import select_regions
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.config import SelectionSection
-    from gwasbone.steps.select import select_from_files, write_leads
+    from gwasbone.images.region_map import read_region_map
+    from gwasbone.progress import counted_progress
+    from gwasbone.steps.select import (
+        SUFFIXES,
+        region_flags,
+        scan_sources,
+        write_selection,
+    )
 
     # a glob of a scan's output also matches its tables of untested variants
     scans = tuple(path for path in scans if not path.name.endswith(".untested.tsv.gz"))
     if not scans:
         raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
-    rule = config.selection if config is not None else SelectionSection()
-    names = ("p_threshold", "block_bp", "max_blocks")
-    chosen = {n: options[n] if options[n] is not None else getattr(rule, n) for n in names}
-    with command_context(options, config, outputs=[".leads.tsv"]) as context:
-        leads = select_from_files(list(scans), **chosen)
-        path = Path(f"{context.out}.leads.tsv")
-        write_leads(leads, path)
-        click.echo(f"{len(leads)} lead blocks in {len(scans)} scans: {path}")
+    rule, chosen_map, regions = _rule(options, config)
+    outputs = [f".{suffix}" for suffix in SUFFIXES]
+    with command_context(options, config, outputs=outputs) as context:
+        sources = scan_sources(list(scans))
+        region_map = read_region_map(chosen_map)
+        cohort = context.cohort() if context.names_genotypes or config is not None else None
+        given = region_flags(regions)
+        if config is not None and not options["regions"]:
+            given = {trait: names for trait, names in given.items() if trait in sources}
+        effects = None
+        if options["pheno_file"] or options["pheno"]:
+            if cohort is None:
+                raise UsageError("means by genotype need genotypes: give --bfile or --bgen")
+            wanted = [t for t in sources if t in given or region_map.regions_of(t)]
+            effects = _effects(options, config, context.id_rule, wanted)
+        with counted_progress() as progress:
+            selection = select_regions(
+                sources, cohort=cohort, region_map=region_map, regions=given, rule=rule,
+                threads=options["threads"], progress=progress,
+            )  # fmt: skip
+        said = write_selection(selection, f"{context.out}.", cohort=cohort, effects=effects)
+        for line in said:
+            click.echo(line)
+        click.echo(f"written: {context.out}.leads.tsv, {context.out}.selected.tsv and more")
+
+
+def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any, tuple[str, ...]]:
+    """The rule, the region map and the regions of scans that flags and study make together."""
+    from gwasbone.config import SelectionSection
+    from gwasbone.steps.select import section_rule
+
+    section = config.selection if config is not None else SelectionSection()
+    names = ("p_threshold", "block_bp", "max_blocks", "best_of", "window_bp", "r2")
+    flags = {name: options[name] for name in names if options[name] is not None}
+    of_study = config.path(section.region_map) if config is not None else None
+    return (
+        section_rule(section, **flags),
+        options["region_map"] or of_study,
+        options["regions"] or section.regions,
+    )
+
+
+def _effects(
+    options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
+) -> EffectRequest:
+    from gwasbone.config import CovariatesSection
+    from gwasbone.steps.scan import ScanRequest, expand_request, phenotype_columns
+    from gwasbone.steps.select import EffectRequest
+
+    ours: list[Path] = []
+    more = {}
+    if config is not None:
+        from gwasbone.steps.cohort_files import principal_component_table, study_tables
+
+        ours = [Path(name) for name in study_tables(config)]
+        more = principal_component_table(config)
+    given = [Path(name) for name in options["pheno_file"]]
+    if not given and not ours:
+        raise UsageError("no phenotype table: give --pheno-file FILE")
+    covariates = config.covariates if config is not None else CovariatesSection()
+    request = ScanRequest(
+        traits=expand_request(options["pheno"]) or tuple(wanted),
+        covariates=expand_request(options["covar"] or covariates.quantitative),
+        categorical=expand_request(options["cat_covar"] or covariates.categorical),
+    )
+    if not request.traits:
+        raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")
+    table = phenotype_columns(
+        request, given or ours, covariate_tables=[Path(name) for name in options["covar_file"]],
+        otherwise=ours if given else (), id_rule=id_rule, more=more,
+    )  # fmt: skip
+    return EffectRequest(table, request.traits, request.covariates, request.categorical)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.images.regions import Place
+from gwasbone.images.regions import REGIONS, SIDED, SIDES, Place
 
 _COLUMNS = ("name", "region", "side")
 
@@ -50,12 +51,58 @@ class RegionMap:
             )
         return [Place(r, s or None) for r, s in zip(rows["region"], rows["side"], strict=True)]
 
+    def measurement_in(self, trait: str) -> str | None:
+        """The measurement that the name of a trait holds; None where it holds none.
+
+        A name holds a measurement where it is that, or where letters and digits end at both its
+        ends, as in ``resid_bmd_total`` and ``bmd_total.linear``; of several, the longest.
+
+        Examples
+        --------
+        >>> read_region_map().measurement_in("resid_bmd_spine_l1_l4")
+        'bmd_spine_l1_l4'
+        """
+        held = [
+            name
+            for name in self.table["name"].unique()
+            if re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", trait)
+        ]
+        return max(held, key=len, default=None)
+
+    def regions_of(self, trait: str) -> tuple[str, ...]:
+        """Names of the pictures' regions that a trait belongs to; () where no row has it.
+
+        Examples
+        --------
+        >>> read_region_map().regions_of("resid_bmd_legs")
+        ('left_knee', 'right_knee', 'whole_body')
+        """
+        measurement = self.measurement_in(trait)
+        if measurement is None:
+            return ()
+        return tuple(region_name(place) for place in self.images_of(measurement))
+
     def measurements_of(self, region: str, side: str | None = None) -> list[str]:
         """Measurements learnt from pictures of a region; of both sides where none is named."""
         rows = self.table[self.table["region"] == region]
         if side is not None:
             rows = rows[rows["side"].isin([side, ""])]
         return list(rows["name"].unique())
+
+
+#: Names of regions, as `gwasbone train --region` takes them: without a side, both.
+REGION_NAMES = tuple(
+    name for r in REGIONS for name in (r, *(f"{s}_{r}" for s in SIDES if r in SIDED))
+)
+
+
+def region_name(place: Place) -> str:
+    """A region as the command line names it.
+
+    >>> region_name(Place("hip", "left")), region_name(Place("ap_spine"))
+    ('left_hip', 'ap_spine')
+    """
+    return f"{place.side}_{place.region}" if place.side else str(place.region)
 
 
 def read_region_map(path: str | Path | None = None) -> RegionMap:

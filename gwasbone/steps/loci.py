@@ -16,6 +16,7 @@ import pandas as pd
 
 from gwasbone.association.clump_rules import ClumpRule
 from gwasbone.association.loci import Loci, loci
+from gwasbone.association.scan_hits import trait_of
 from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import LociSection
@@ -26,7 +27,6 @@ from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
 from gwasbone.genome import chromosome_label
 from gwasbone.steps.regional import RegionalPlots, regional_plots
-from gwasbone.steps.select import trait_of
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections

@@ -20,7 +20,6 @@ from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_ta
 from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.cohort_files import (
-    LEADS,
     MATRIX,
     PEOPLE,
     RESULTS,
@@ -42,7 +41,6 @@ from gwasbone.steps.scan import (
     run_scan,
     scan_summary,
 )
-from gwasbone.steps.select import write_leads
 from gwasbone.study import Stage, StageRun
 
 
@@ -197,11 +195,36 @@ def _scans(run: StageRun) -> str:
 
 
 def _leads(run: StageRun) -> str:
-    results = AssociationResults.open(run.finished("scans") / RESULTS)
-    leads = results.leads(**dataclasses.asdict(run.config.selection))
-    write_leads(leads, run.folder / LEADS)
-    counts = leads["trait"].value_counts()
-    return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in results.traits) + " lead blocks"
+    from gwasbone.association.region_selection import select_regions
+    from gwasbone.images.region_map import read_region_map
+    from gwasbone.progress import counted_progress
+    from gwasbone.steps import select as step
+
+    config, section = run.config, run.config.selection
+    folder = run.finished("scans") / RESULTS
+    if not folder.exists():
+        return "no association.traits in study.toml: nothing to select from"
+    results = AssociationResults.open(folder)
+    region_map = read_region_map(config.path(section.region_map))
+    cohort = study_cohort(config)
+    with counted_progress() as progress:
+        selection = select_regions(
+            results, cohort=cohort, region_map=region_map,
+            regions=step.region_flags(section.regions), rule=step.section_rule(section),
+            threads=run.threads, progress=progress,
+        )  # fmt: skip
+    traits = expand_request(section.effects)
+    traits = traits or tuple(trait for trait, regions in selection.regions.items() if regions)
+    effects = None
+    if traits and len(selection.pairs):
+        request = dataclasses.replace(scan_request(config), traits=traits)
+        phenotypes = phenotype_columns(
+            request, [Path(name) for name in study_tables(config)], id_rule=config.genotypes.id,
+            more=principal_component_table(config),
+        )  # fmt: skip
+        effects = step.EffectRequest(phenotypes, traits, request.covariates, request.categorical)
+    said = step.write_selection(selection, f"{run.folder}/", cohort=cohort, effects=effects)
+    return "; ".join(said)
 
 
 def _loci_files(config: StudyConfig) -> list[str]:
@@ -239,6 +262,11 @@ def _report(run: StageRun) -> str:
     return str(run.config.output / run.stage / REPORT)
 
 
+def _selection_files(config: StudyConfig) -> list[str]:
+    named = config.path(config.selection.region_map)
+    return _tables(config) + ([named] if named is not None else [])
+
+
 _GENOTYPES = ("study", "genotypes")
 
 #: Those that the report tells of, in order; a stage depends on those named in ``after``.
@@ -265,7 +293,14 @@ REPORTED = (
         _tables,
         _scans,
     ),
-    Stage("leads", "lead variants", ("selection",), ("scans",), lambda _: [], _leads),
+    Stage(
+        "leads",
+        "lead variants and SNPs of regions",
+        ("selection", "association", "covariates", "phenotypes"),
+        ("scans", "variants", "pca", "records", "residuals", "training"),
+        _selection_files,
+        _leads,
+    ),
     Stage("loci", "loci and genes", ("loci",), ("scans",), _loci_files, _loci),
     GENOTYPE_STAGE,
 )

@@ -143,3 +143,23 @@ def test_a_contact_sheet_holds_its_pictures_and_captions():
     assert "b &lt;c&gt;" in sheet.text
     assert 'width="20" height="40"' in sheet.text
     assert "none" in plain_table(pd.DataFrame({"a": []})).text
+
+
+def test_a_trait_finds_the_measurement_in_its_name():
+    region_map = read_region_map()
+    assert region_map.measurement_in("bmd_femur_neck_left") == "bmd_femur_neck_left"
+    assert region_map.measurement_in("resid_bmd_leg_left.nonlinear") == "bmd_leg_left"
+    assert region_map.measurement_in("resid-bmd_legs") == "bmd_legs"
+    for other in ("bmd_hip", "bmd_femur_neck", "xbmd_total", "bmd_totals", "case"):
+        assert region_map.measurement_in(other) is None
+        assert region_map.regions_of(other) == ()
+    assert region_map.regions_of("resid_bmd_spine_l1_l4") == ("ap_spine", "lateral_spine")
+    assert region_map.regions_of("bmd_femur_total_right") == ("right_hip",)
+    # every name holds itself and no other
+    for name in region_map.table["name"].unique():
+        assert region_map.measurement_in(f"resid_{name}_2") == name
+    names = {r for n in region_map.table["name"].unique() for r in region_map.regions_of(n)}
+    assert names == {
+        "ap_spine", "lateral_spine", "left_hip", "right_hip", "left_knee", "right_knee",
+        "whole_body",
+    }  # fmt: skip

@@ -1,0 +1,185 @@
+"""A few chosen variants of a cohort: where they are, their dosages, their LD with each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.blocks import packed
+from gwasbone.cohort.bgen_source import BgenSource
+from gwasbone.cohort.dosage_reader import DosageReader
+from gwasbone.cohort.ld import ld_matrix
+from gwasbone.cohort.matrix import variant_keys
+from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
+from gwasbone.cohort.packed_calls import PackedCalls
+from gwasbone.cohort.plink_files import BedSource
+from gwasbone.genome import X, chromosome_code
+from gwasbone.session import hail, temporary_path
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
+    """(m,) rows of the cohort's variant table; −1 for variants that it lacks or leaves out.
+
+    Matched by position and alleles, in either order.
+
+    Parameters
+    ----------
+    variants : ``chromosome`` (codes), ``position_bp``, ``other_allele``, ``effect_allele``.
+    """
+    table = cohort.variants.table
+    # the cohort may have ten million variants, sorted by place, of which these are few
+    ours = _locus(table["chromosome"], table["position_bp"])
+    wanted = np.unique(_locus(variants["chromosome"], variants["position_bp"]))
+    starts, ends = (np.searchsorted(ours, wanted, side) for side in ("left", "right"))
+    ranges = [np.arange(a, b) for a, b in zip(starts, ends, strict=True)]
+    near = np.concatenate([np.zeros(0, np.intp), *ranges]).astype(np.intp)
+    near = near[cohort.variants.kept[near]]
+    some = table.iloc[near]
+    keys = _unordered(ours[near], some["ref"], some["alt"])
+    row_of: dict[tuple[int, str, str], int] = {}
+    for key, row in zip(keys, near.tolist(), strict=True):
+        row_of.setdefault(key, row)
+    theirs = _unordered(
+        _locus(variants["chromosome"], variants["position_bp"]),
+        variants["other_allele"],
+        variants["effect_allele"],
+    )
+    return np.array([row_of.get(key, -1) for key in theirs], dtype=np.int64)
+
+
+def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """(m, n) copies of ALT that the kept people have; NaN where missing.
+
+    From .bed and BGEN files without a JVM. On X outside the pseudo-autosomal regions men have 0
+    or 2, and a man's heterozygous call is missing.
+
+    Parameters
+    ----------
+    rows : (m,) rows of the cohort's variant table.
+    """
+    rows = np.asarray(rows, dtype=np.intp)
+    table = cohort.variants.table.iloc[rows]
+    if not len(rows):
+        return np.empty((0, cohort.people.n_kept), np.float32)
+    if isinstance(cohort.source, BedSource):
+        calls = PackedCalls.of(cohort)
+        words = calls.read(table)
+        G = packed.decode(words.view(np.uint8))[:, calls.columns.slots]
+        missing = packed.missing_calls(words, calls.everyone)
+        return G if missing is None else _blanked(G, missing.toarray()[:, calls.columns.slots])
+    if isinstance(cohort.source, BgenSource):
+        block = DosageReader.of(cohort).read(table)
+        G = block.units * (2 / block.top).astype(np.float32)[:, None]
+        G[block.swapped] = 2 - G[block.swapped]
+        return G if block.missing is None else _blanked(G, block.missing.toarray())
+    return _by_hail(cohort, rows)
+
+
+def squared_correlations(
+    cohort: Cohort, rows: npt.NDArray[np.integer], *, threads: int | None = None
+) -> FloatArray:
+    """(m, m) r² of ALT dosages between variants of one chromosome, over people who have both.
+
+    On X men count once and women twice. NaN where a variant does not vary.
+
+    Parameters
+    ----------
+    rows : (m,) rows of the cohort's variant table.
+    """
+    rows = np.asarray(rows, dtype=np.intp)
+    if not isinstance(cohort.source, BgenSource):
+        index = cohort.variants.table.index[rows]
+        found = ld_matrix(cohort, variants=index, missing="pairwise", threads=threads)
+        place = found.variants.index.get_indexer(index)
+        return found.values[np.ix_(place, place)]
+    weights = np.ones(cohort.people.n_kept)
+    on_x = cohort.variants.table["chromosome"].to_numpy()[rows] == X
+    if on_x.any():
+        men = cohort.people.kept_table()["sex"].to_numpy() == MALE
+        weights = np.where(men, 1.0, 2.0) if men.any() else weights
+    return dosage_r2(dosages_of(cohort, rows), weights)
+
+
+def dosage_r2(G: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray:
+    """(m, m) squared correlations of dosages over the people who have both of a pair.
+
+    Parameters
+    ----------
+    G : (m, n) dosages, NaN where missing. weights : (n,) times that each person counts.
+
+    Examples
+    --------
+    >>> dosage_r2([[0, 0, 1, 1], [0, 1, 1, 1], [2, 1, 1, 1]], np.ones(4)).round(4).tolist()[1]
+    [0.3333, 1.0, 1.0]
+    """
+    G = np.asarray(G, dtype=np.float64)
+    M = ~np.isnan(G)
+    called = M * np.asarray(weights, dtype=np.float64)
+    # about the mean, so that sums of squares lose nothing
+    mean = np.divide(
+        np.nansum(G * called, axis=1), called.sum(axis=1), where=M.any(axis=1), out=np.zeros(len(G))
+    )
+    G = np.where(M, G - mean[:, None], 0.0)
+    weighted = G * called
+    n = called @ M.T
+    sums, squares = weighted @ M.T, (weighted * G) @ M.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        covariance = weighted @ G.T - sums * sums.T / n
+        variance = squares - sums**2 / n
+        # what rounding leaves of a variant that does not vary
+        variance[variance <= 1e-12 * n] = np.nan
+        return covariance**2 / (variance * variance.T)
+
+
+def _locus(chromosome: pd.Series, position_bp: pd.Series) -> IntArray:
+    return (chromosome.to_numpy(dtype=np.int64) << 32) + position_bp.to_numpy(dtype=np.int64)
+
+
+def _unordered(locus: IntArray, one: pd.Series, other: pd.Series) -> list[tuple[int, str, str]]:
+    """What names a variant, whichever of its alleles is counted."""
+    pairs = zip(locus.tolist(), one.astype(str), other.astype(str), strict=True)
+    return [(at, a, b) if a <= b else (at, b, a) for at, a, b in pairs]
+
+
+def _blanked(G: npt.NDArray[np.float32], missing: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    G[missing != 0] = np.nan
+    return G
+
+
+def _by_hail(cohort: Cohort, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """As lines of text, since collecting would make a Python object of each dosage."""
+    hl = hail()
+    table = cohort.variants.table.iloc[rows]
+    mt = cohort.mt.semi_join_rows(variant_keys(table, cohort.build))
+    wide = mt.select_entries("dosage").select_rows().localize_entries("people", "columns").key_by()
+    wide = wide.select(
+        chromosome=wide.locus.contig,
+        position_bp=wide.locus.position,
+        ref=wide.alleles[0],
+        alt=wide.alleles[1],
+        dosages=hl.delimit(
+            wide.people.map(lambda person: hl.or_else(hl.str(person.dosage), "nan")), " "
+        ),
+    )
+    path = temporary_path("dosages") + ".tsv"
+    wide.export(path)
+    place = {
+        (int(c), int(position), str(ref), str(alt)): i
+        for i, (c, position, ref, alt) in enumerate(
+            table[VARIANT_KEY].itertuples(index=False, name=None)
+        )
+    }
+    G = np.full((len(table), cohort.people.n_kept), np.nan, dtype=np.float32)
+    with hl.hadoop_open(path) as lines:
+        next(lines)
+        for line in lines:
+            contig, position, ref, alt, dosages = line.rstrip("\n").split("\t")
+            at = place[chromosome_code(contig) or 0, int(position), ref, alt]
+            G[at] = np.array(dosages.split(" "), dtype=np.float32)
+    return G
