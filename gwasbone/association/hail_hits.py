@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.cohort.variant_table import chromosome_codes
 from gwasbone.errors import InputError
-from gwasbone.session import hail, temporary_path
+from gwasbone.session import hail
 
 if TYPE_CHECKING:
     import hail as hl
@@ -75,33 +74,26 @@ def hits_of_hail_table(table: hl.Table, trait: str, least: float) -> pd.DataFram
         position_bp=found.locus.position,
         other_allele=found.alleles[0],
         effect_allele=found.alleles[1],
-        # as text of all digits: `export` itself writes five
-        **{name: hl.str(found[name]) for name in (*here, "source_id")},
+        **{name: found[name] for name in (*here, "source_id")},
     )
-    path = Path(temporary_path("hits") + ".tsv")
-    found.export(str(path))
-    return _canonical(path, trait)
+    # hits are few; `export` would write numbers with five or six digits
+    rows = found.collect()
+    return _canonical(pd.DataFrame([dict(row) for row in rows], columns=list(found.row)), trait)
 
 
 def _has_struct(table: hl.Table, trait: str) -> bool:
     return trait in table.row_value and "neg_log10_p" in getattr(table[trait], "dtype", {})
 
 
-def _canonical(path: Path, trait: str) -> pd.DataFrame:
-    text = ("chromosome", "other_allele", "effect_allele", "source_id", "test", "status")
-    found = pd.read_csv(
-        path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False,
-        na_values={name: ["NA", "NaN", "nan"] for name in COLUMNS if name not in text},
-    )  # fmt: skip
-    path.unlink()
+def _canonical(found: pd.DataFrame, trait: str) -> pd.DataFrame:
     infinite = np.isinf(found["neg_log10_p"].astype(float))
     if infinite.any():
         raise InputError(
             f"scan {trait}: {int(infinite.sum())} p-values of the Hail Table are 0 and cannot be "
             "ranked: give a field neg_log10_p, as gwasbone.associate does"
         )
-    found["chromosome"] = chromosome_codes(found["chromosome"])
-    for name in COLUMNS:
-        if name not in found:
-            found[name] = _OTHERWISE.get(name, np.nan)
-    return canonical_table(found.fillna(_OTHERWISE))
+    columns = {name: found.get(name, _OTHERWISE.get(name, np.nan)) for name in COLUMNS}
+    table = pd.DataFrame(columns, index=found.index)
+    for name, otherwise in _OTHERWISE.items():
+        table[name] = table[name].where(table[name].notna(), otherwise)
+    return canonical_table(table.assign(chromosome=chromosome_codes(table["chromosome"])))

@@ -163,8 +163,14 @@ def _by_hail(cohort: Cohort, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float
         position_bp=wide.locus.position,
         ref=wide.alleles[0],
         alt=wide.alleles[1],
+        # hl.str would write six digits
         dosages=hl.delimit(
-            wide.people.map(lambda person: hl.or_else(hl.str(person.dosage), "nan")), " "
+            wide.people.map(
+                lambda person: hl.if_else(
+                    hl.is_defined(person.dosage), hl.format("%.8f", person.dosage), "nan"
+                )
+            ),
+            " ",
         ),
     )
     path = temporary_path("dosages") + ".tsv"

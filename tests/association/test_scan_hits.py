@@ -162,7 +162,7 @@ def test_hail_tables_flat_and_of_many_traits(tmp_path, hail_session):
     both, flat = results.to_hail(), results.to_hail("b")
     found = hits({"a": both, "b": flat})
     for trait, table in tables.items():
-        pd.testing.assert_frame_equal(found[trait].table, expected(table))
+        pd.testing.assert_frame_equal(found[trait].table, expected(table), rtol=1e-14)
     with_p = flat.select("beta", standard_error=flat.se, p_value=10.0**-flat.neg_log10_p)
     as_hail = hits({"x": with_p})["x"].table
     np.testing.assert_allclose(as_hail["neg_log10_p"], expected(tables["b"])["neg_log10_p"])

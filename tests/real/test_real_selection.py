@@ -1,0 +1,77 @@
+"""SNPs of regions out of real scans: 489 Europeans, and a summary table of a large cohort."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import gwasbone as gb
+from gwasbone.association.results_table import COLUMNS, canonical_table
+from gwasbone.stats.pvalues import neg_log10_p_normal
+
+pytestmark = pytest.mark.real
+
+CHROMOSOMES = (7, 21, 22)
+
+
+@pytest.fixture(scope="module")
+def real(shared_data):
+    """Genotypes of three chromosomes, and BOLT's table of them; its allele order is its own."""
+    folder = shared_data / "genotypes" / "1kg_eur_82k"
+    beds = ",".join(str(folder / f"1000G.subset.{c}") for c in CHROMOSOMES)
+    cohort = gb.read_genotypes(bfile=beds, build="GRCh37")
+    with gzip.open(folder / "bolt.sumstats.txt.gz") as file:
+        bolt = pd.read_csv(file, sep=r"\s+")
+    bolt = bolt[bolt["CHR"].isin(CHROMOSOMES)]
+    z = bolt["BETA"] / bolt["SE"]
+    values = dict.fromkeys(COLUMNS, np.nan) | {"test": "bolt", "status": "", "n": 0}
+    table = pd.DataFrame(values, index=bolt.index).assign(
+        chromosome=bolt["CHR"], position_bp=bolt["BP"], effect_allele=bolt["ALLELE1"],
+        other_allele=bolt["ALLELE0"], source_id=bolt["SNP"], beta=bolt["BETA"], se=bolt["SE"],
+        effect_allele_frequency=bolt["A1FREQ"], neg_log10_p=neg_log10_p_normal(z),
+    )  # fmt: skip
+    return cohort, canonical_table(table)
+
+
+def test_the_pruned_snps_of_a_large_cohorts_scan(real):
+    cohort, table = real
+    assert table["neg_log10_p"].max() > 5
+    # blocks of 50 kb, since the data are a megabyte of each chromosome
+    rule = gb.SelectionRule(block_bp=50_000, r2=0.5, p_threshold=1e-3)
+    scans = {"bmd_total": table, "bmd_spine_l1_l4": table[table["position_bp"] % 3 > 0]}
+    found = gb.select_regions(scans, cohort=cohort, rule=rule)
+    assert 1 < found.pairs["variant_id"].nunique() < found.n_peaks
+    assert found.n_lost == 0
+    genotypes = gb.selected_genotypes(found, cohort)
+    assert genotypes.shape == (489, found.pairs["variant_id"].nunique())
+    # BOLT counts the other allele than the .bim for most; the frequencies agree nevertheless
+    chosen = found.variants.merge(table, on=["chromosome", "position_bp", "effect_allele"])
+    frequency = genotypes[chosen["variant_id"]].mean() / 2
+    gap = np.abs(frequency.to_numpy() - chosen["effect_allele_frequency"].to_numpy())
+    assert np.corrcoef(frequency, chosen["effect_allele_frequency"])[0, 1] > 0.9
+    assert gap.max() < 0.2
+    # no two SNPs that are kept are in LD, by numpy
+    at = found.variants
+    r2 = genotypes.corr().to_numpy() ** 2
+    same = at["chromosome"].to_numpy()[:, None] == at["chromosome"].to_numpy()
+    np.fill_diagonal(r2, 0)
+    order = [genotypes.columns.get_loc(name) for name in at["variant_id"]]
+    assert (r2[np.ix_(order, order)][same] < 0.5).all()
+
+
+def test_every_peak_is_stood_for_by_a_snp_in_ld_with_it(real):
+    cohort, table = real
+    rule = gb.SelectionRule(block_bp=50_000, r2=0.5, p_threshold=1e-3)
+    found = gb.select_regions({"bmd_total": table}, cohort=cohort, rule=rule)
+    peaks = found.leads.assign(
+        variant_id=found.leads[["chromosome", "position_bp", "other_allele", "effect_allele"]]
+        .astype(str)
+        .agg("_".join, axis=1)
+    )
+    of_peaks = gb.selected_genotypes(peaks, cohort)
+    of_snps = gb.selected_genotypes(found, cohort)
+    for name, g in of_peaks.items():
+        assert max(of_snps.corrwith(g) ** 2) >= 0.5 - 1e-6, name
