@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NAME = "genotype_models"
 _PREFIX, _CACHE = "study", "cache"
 #: What the stage ``leads`` leaves: pairs of region and SNP, and the SNPs' genotypes.
-_SELECTED, _GENOTYPES = "*.selected.tsv", "*.genotypes.parquet"
+_SELECTED, _GENOTYPES = "*selected.tsv", "*genotypes.parquet"
 
 
 def sections(folder: Path) -> Sections:
