@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from bokeh.layouts import gridplot
-from bokeh.models import BoxAnnotation, ColumnDataSource, LayoutDOM, Range1d, Span
+from bokeh.models import ColumnDataSource, LayoutDOM, Range1d
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
@@ -227,27 +227,24 @@ def _inside(
 
 
 def _draw_guides(plot: figure, loci: pd.DataFrame) -> None:
-    for row in loci.itertuples():
-        plot.add_layout(
-            BoxAnnotation(
-                left=row.x_start,
-                right=row.x_end,
-                fill_color=theme.GRID,
-                fill_alpha=0.9,
-                line_color=None,
-                level="underlay",
-            )
-        )
-        plot.add_layout(
-            Span(
-                location=row.x,
-                dimension="height",
-                line_color=_GUIDE,
-                line_width=1,
-                line_dash="dotted",
-                level="underlay",
-            )
-        )
+    """A line and a band at each locus, which a page draws much faster than annotations."""
+    if loci.empty:
+        return
+    plot.vstrip(
+        x0=loci["x_start"].to_numpy(),
+        x1=loci["x_end"].to_numpy(),
+        fill_color=theme.GRID,
+        fill_alpha=0.9,
+        line_color=None,
+        level="underlay",
+    )
+    plot.vspan(
+        x=loci["x"].to_numpy(),
+        line_color=_GUIDE,
+        line_width=1,
+        line_dash="dotted",
+        level="underlay",
+    )
 
 
 def _highlight(plot: figure, panel: Panel, loci: pd.DataFrame) -> None:

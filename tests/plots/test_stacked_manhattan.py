@@ -83,7 +83,12 @@ def test_a_locus_of_two_scans_has_a_line_through_all_panels_and_its_name_on_top(
     assert texts(header) == ["WNT16"]
     assert header.x_range is drawn[0].x_range
     guides = [
-        [s.location for s in plot.select({"type": Span}) if s.dimension == "height"]
+        [
+            x
+            for one in plot.renderers
+            if type(one.glyph).__name__ == "VSpan"
+            for x in one.data_source.data["x"].tolist()
+        ]
         for plot in drawn
     ]
     assert guides[0] == guides[1] == guides[2]
