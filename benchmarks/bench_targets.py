@@ -25,7 +25,7 @@ JOB_SSF = f"{JOB_MANY}, GWAS-SSF files"
 JOB_BINARY = "binary, score and Firth"
 JOB_PRUNE = "LD prune, 500 kb, r² 0.1"
 JOB_PCA = "PCA, 10 components, pruned set, no page"
-JOB_QC = "QC statistics"
+JOB_QC = "QC statistics and tables, no page"
 
 N_MANY = 75
 #: Memory that no job may take.

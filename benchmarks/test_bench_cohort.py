@@ -45,8 +45,9 @@ def test_pca_by_hail(stopwatch, pruned):
 
 
 def test_qc(stopwatch):
-    """``gwasbone qc``: statistics, exclusions, lists and the page."""
-    command = gwasbone("qc", "--bfile", linked_data(LINKED).bfile, "--build", BUILD)
+    """``gwasbone qc --no-plots``: statistics, exclusions, tables and lists, no page."""
+    source = ["--bfile", linked_data(LINKED).bfile, "--build", BUILD]
+    command = gwasbone("qc", *source, "--no-plots")
     stopwatch.shell(JOB_QC, GWASBONE, LINKED, [command], makes="out.people.tsv.gz")
 
 

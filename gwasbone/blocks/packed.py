@@ -24,6 +24,8 @@ Words = npt.NDArray[np.uint64]
 PEOPLE_PER_WORD = 32
 _LOW = np.uint64(0x5555555555555555)
 _ONE, _THREE = np.uint64(1), np.uint64(3)
+_FOURS, _BYTES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
+_COUNTED_IN_BYTES = 255
 _HEADER_BYTES = 3
 
 
@@ -156,8 +158,6 @@ def swap_alleles(words: Words, rows: npt.NDArray[np.bool_]) -> Words:
 
 # A byte holds four calls: decoding is a gather of 16-byte elements, four float32 at a time.
 _COPIES = np.array([2, 0, 1, 0], dtype=np.float32)
-_CALLED = np.array([1, 0, 1, 1], dtype=np.float32)
-_HET = np.array([0, 0, 1, 0], dtype=np.float32)
 
 
 def _gather_table(values: npt.NDArray[np.float32]) -> npt.NDArray[np.complex128]:
@@ -166,7 +166,7 @@ def _gather_table(values: npt.NDArray[np.float32]) -> npt.NDArray[np.complex128]
     return np.ascontiguousarray(table).view(np.complex128).ravel()
 
 
-_GATHER, _GATHER_CALLED, _GATHER_HET = map(_gather_table, (_COPIES, _CALLED, _HET))
+_GATHER = _gather_table(_COPIES)
 _GATHER_SQUARES = _gather_table(_COPIES**2)
 
 
@@ -252,21 +252,48 @@ def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
 
 
 def sum_over_variants(
-    words: Words, weights: npt.NDArray[np.float64], *, tile_rows: int = 64, tile_bytes: int = 1250
+    words: Words, people: Words, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(6, slots) sums over variants: calls times each of three weights, then heterozygous ones.
+    """(4, slots) sums over variants: each of three weights where the call of a person of the mask
+    is not missing, then heterozygous calls.
 
     Parameters
     ----------
     weights : (3, m).
     """
-    packed = words.view(np.uint8)
-    sums = np.zeros((6, 4 * packed.shape[1]))
-    for top in range(0, len(words), tile_rows):
-        rows = slice(top, top + tile_rows)
-        for left in range(0, packed.shape[1], tile_bytes):
-            tile = packed[rows, left : left + tile_bytes]
-            people = slice(4 * left, 4 * (left + tile.shape[1]))
-            for part, table in ((slice(0, 3), _GATHER_CALLED), (slice(3, 6), _GATHER_HET)):
-                sums[part, people] += weights[:, rows] @ table[tile].view(np.float32).astype(float)
+    n_slots = words.shape[1] * PEOPLE_PER_WORD
+    row, slot = missing_places(words, people)
+    absent = [np.bincount(slot, weight[row], n_slots) for weight in weights]
+    return np.vstack([weights.sum(axis=1)[:, None] - absent, count_heterozygous(words)])
+
+
+def count_heterozygous(words: Words) -> npt.NDArray[np.int64]:
+    """(slots,) variants at which a person's call is heterozygous.
+
+    Calls are added within words: those of 3 variants fit in the 2 bits of a person, those of 15 in
+    4 bits and of 255 in 8, for which the people of a word are parted among 2, then 4 words.
+    """
+    counts = np.zeros(words.shape[1] * PEOPLE_PER_WORD, dtype=np.int64)
+    for top in range(0, len(words), _COUNTED_IN_BYTES):
+        part = words[top : top + _COUNTED_IN_BYTES]
+        twos = _added((part >> _ONE) & ~part & _LOW, 3)
+        fours = _added(_split(twos, _FOURS, 2), 5)
+        bytes_ = _added(_split(fours, _BYTES, 4), 17)[0]
+        # of a word's people those of a byte are neighbours: the upper half of 8, then of 4 bits
+        by_person = bytes_.reshape(2, 2, -1).view(np.uint8).reshape(2, 2, words.shape[1], 8)
+        counts += by_person.transpose(2, 3, 0, 1).ravel()
+    return counts
+
+
+def _added(words: Words, n: int) -> Words:
+    """Sums of every n rows."""
+    sums = words[::n].copy()
+    for first in range(1, n):
+        others = words[first::n]
+        sums[: len(others)] += others
     return sums
+
+
+def _split(words: Words, mask: np.uint64, shift: int) -> Words:
+    """(rows, 2 w) the lower half of each field of bits in words of their own, then the upper."""
+    return np.hstack([words & mask, (words >> np.uint64(shift)) & mask])

@@ -15,8 +15,8 @@ _OUTPUTS = (
     ".keep.txt",
     ".extract.txt",
     ".funnel.tsv",
-    ".qc.html",
 )
+_PAGE = ".qc.html"
 
 
 @click.command(
@@ -34,6 +34,7 @@ _OUTPUTS = (
 @click.option("--het-sd", type=float, help="Heterozygosity outliers lie beyond this many SD (3).")
 @click.option("--biobank-qc", metavar="FILE", help="Table with UK Biobank's own QC columns.")
 @click.option("--withdrawn", metavar="FILE", help="IDs of people who withdrew, one a line.")
+@click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -55,7 +56,8 @@ def command(**options: Any) -> None:
         given[name] = None if options[flag] is None else 1 - options[flag]
     changes = {name: value for name, value in given.items() if value is not None}
     thresholds = dataclasses.replace(thresholds, **changes)
-    with command_context(options, config, outputs=_OUTPUTS) as context:
+    outputs = (*_OUTPUTS, *([_PAGE] if options["plots"] else []))
+    with command_context(options, config, outputs=outputs) as context:
         cohort = qc(
             context.cohort(),
             thresholds,
@@ -67,10 +69,13 @@ def command(**options: Any) -> None:
         people.write_decisions(cohort.variants, Path(f"{out}.variants.tsv.gz"))
         people.write_lists(cohort, out)
         people.write_funnels(cohort, Path(f"{out}.funnel.tsv"))
-        people.qc_page(cohort, thresholds, Path(f"{out}.qc.html"), title="Quality control")
+        page = ""
+        if options["plots"]:
+            page = f"{out}{_PAGE}, "
+            people.qc_page(cohort, thresholds, Path(f"{out}{_PAGE}"), title="Quality control")
         click.echo(people.funnel_summary(cohort.people))
         click.echo(people.funnel_summary(cohort.variants))
-        click.echo(f"written: {out}.qc.html, {out}.keep.txt, {out}.extract.txt and tables")
+        click.echo(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")
 
 
 def _biobank(path: str | None, id_rule: Any) -> Any:

@@ -8,6 +8,7 @@ decision excludes it. So the way from everyone to the people analysed stays a ta
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -76,6 +77,13 @@ class MaskedTable:
     def kept_table(self) -> pd.DataFrame:
         """The rows that are kept, with all columns."""
         return self.table[self.kept] if self.decisions else self.table
+
+    def pieces(self, rows: int = 65_536) -> Iterator[MaskedTable]:
+        """The table in pieces of so many rows, one empty piece where there are none."""
+        for top in range(0, max(1, len(self.table)), rows):
+            part = slice(top, top + rows)
+            decisions = (replace(d, excluded=d.excluded[part]) for d in self.decisions)
+            yield replace(self, table=self.table.iloc[part], decisions=tuple(decisions))
 
     def exclude(
         self, stage: str, reason: str, excluded: npt.ArrayLike, *, description: str

@@ -40,7 +40,7 @@ class CallBlocks(Protocol):
         """(m,) people called and copies of ALT, then the same of the men."""
 
     def over_variants(self, calls: Any, weights: FloatArray) -> FloatArray:
-        """(6, n) sums of whether a person is called times weights (3, m), then of heterozygous."""
+        """(4, n) sums of weights (3, m) where a person is called, then heterozygous calls."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class PackedCallBlocks:
 
     def over_variants(self, calls: Words, weights: FloatArray) -> FloatArray:
         """See :class:`CallBlocks`."""
-        return sum_over_variants(calls, weights)[:, self.calls.columns.slots]
+        return sum_over_variants(calls, self.calls.everyone, weights)[:, self.calls.columns.slots]
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ class ProbableCallBlocks:
 
     def over_variants(self, calls: npt.NDArray[np.int8], weights: FloatArray) -> FloatArray:
         """See :class:`CallBlocks`."""
-        sums = np.zeros((6, calls.shape[1]))
+        sums = np.zeros((4, calls.shape[1]))
         for top in range(0, len(calls), _TILE_VARIANTS):
             rows = slice(top, top + _TILE_VARIANTS)
             sums[:3] += weights[:, rows] @ (calls[rows] >= 0).astype(np.float64)
-            sums[3:] += weights[:, rows] @ (calls[rows] == 1).astype(np.float64)
+            sums[3] += np.count_nonzero(calls[rows] == 1, axis=0)
         return sums
 
 
@@ -217,13 +217,14 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
         return source.over_variants(calls, weights)
 
     def totals(which: BoolArray) -> FloatArray:
-        sums = np.zeros((6, len(people)))
+        sums = np.zeros((4, len(people)))
         for part in map_blocks(over, source.blocks(table[which])):
             sums += part
         return sums
 
-    called, judged, expected, het, het_judged, _ = totals(autosomal)
-    called_x, judged_x, expected_x, het_x, het_judged_x, _ = totals(x)
+    # where anybody is heterozygous a variant varies: all heterozygous calls are among the judged
+    called, judged, expected, het = totals(autosomal)
+    called_x, judged_x, expected_x, het_x = totals(x)
     wrong = np.where(people["sex"].to_numpy() == MALE, het_x, 0)
     return pd.DataFrame(
         {
@@ -231,12 +232,12 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
             "n_called": called,
             "n_het": het,
             "n_judged": judged,
-            "observed_hom": judged - het_judged,
+            "observed_hom": judged - het,
             "expected_hom": expected,
             "n_variants_x": x.sum(),
             "n_right_x": called_x - wrong,
             "n_called_x": judged_x,
-            "observed_hom_x": judged_x - het_judged_x,
+            "observed_hom_x": judged_x - het_x,
             "expected_hom_x": expected_x,
         },
         index=people.index,

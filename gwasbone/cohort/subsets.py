@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import InputError, UsageError
@@ -138,15 +140,12 @@ def short_names(variants: pd.DataFrame) -> pd.Series:
 
 def variant_names(table: pd.DataFrame) -> pd.Series:
     """(m,) ``chr:pos:ref:alt`` of a variant table, chromosomes as codes (23 = X)."""
-    return (
-        table["chromosome"].astype(str)
-        + ":"
-        + table["position_bp"].astype(str)
-        + ":"
-        + table["ref"].astype(str)
-        + ":"
-        + table["alt"].astype(str)
-    )
+    parts = [
+        pa.array(table[name]).cast(pa.string())
+        for name in ("chromosome", "position_bp", "ref", "alt")
+    ]
+    names = pc.binary_join_element_wise(*parts, ":")
+    return pd.Series(names.to_numpy(zero_copy_only=False), index=table.index, dtype=object)
 
 
 def _lines(path: Path) -> list[str]:

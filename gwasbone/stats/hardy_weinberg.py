@@ -22,16 +22,17 @@ Stat Appl Genet Mol Biol 12:433 (mid-p).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import gammaln
 
-from gwasbone.stats.pvalues import LN10, FloatArray
-
+FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
+
+LN10 = math.log(10)
 
 # Two configurations are equally probable when their log-probabilities differ by no more; real
 # ties are exact, and log-gamma of 2n = 10^6 is good to about 1e-9.
@@ -68,14 +69,27 @@ def hardy_weinberg_neg_log10_p(
     )
     # Which homozygote is the rare one does not matter; sorting them merges more variants.
     counts[:, [0, 2]] = np.sort(counts[:, [0, 2]], axis=1)
-    unique, inverse = np.unique(counts, axis=0, return_inverse=True)
+    unique, inverse = _distinct_rows(counts)
     valid = np.flatnonzero((unique >= 0).all(axis=1))
     result = np.full(len(unique), np.nan)
-    log_factorial = gammaln(np.arange(2 * int(unique.sum(axis=1).max(initial=0)) + 2) + 1.0)
+    # SciPy's takes longer to import than this takes for 100,000 people
+    n_alleles = 2 * int(unique.sum(axis=1).max(initial=0))
+    log_factorial = np.fromiter(map(math.lgamma, range(1, n_alleles + 3)), np.float64)
     for start in range(0, len(valid), _CHUNK):
         rows = valid[start : start + _CHUNK]
         result[rows] = _exact_test(unique[rows], log_factorial, midp=midp)
     return result[inverse.reshape(-1)]
+
+
+def _distinct_rows(counts: IntArray) -> tuple[IntArray, npt.NDArray[np.intp]]:
+    """Rows that differ, and for each row which of them it is; by one number where that can be."""
+    lowest = int(counts.min(initial=0))
+    base = int(counts.max(initial=0)) - lowest + 1
+    if base**3 >= 2**63:
+        return np.unique(counts, axis=0, return_inverse=True)
+    a, b, c = (counts - lowest).T
+    _, first, inverse = np.unique((a * base + b) * base + c, return_index=True, return_inverse=True)
+    return counts[first], inverse
 
 
 @dataclass(frozen=True)

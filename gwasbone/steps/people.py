@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
@@ -27,7 +28,15 @@ def write_table(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
 
 def write_decisions(table: MaskedTable, path: Path) -> None:
     """Write all rows with their columns and the reasons that exclude them, as gzipped TSV."""
-    write_table(table.table.assign(excluded_by=table.reasons().replace("", "NA")), path)
+    from gwasbone.steps.line_text import write_rows
+
+    write_rows(
+        (
+            piece.table.assign(excluded_by=piece.reasons().replace("", "NA"))
+            for piece in table.pieces()
+        ),
+        path,
+    )
 
 
 def write_keep(cohort: Cohort, prefix: Path) -> None:
@@ -39,10 +48,11 @@ def write_keep(cohort: Cohort, prefix: Path) -> None:
 
 def write_lists(cohort: Cohort, prefix: Path) -> None:
     """Write ``PREFIX.keep.txt``, and ``PREFIX.extract.txt`` with chr:pos:ref:alt."""
+    from gwasbone.steps.line_text import write_lines
+
     write_keep(cohort, prefix)
-    with atomic_path(Path(f"{prefix}.extract.txt")) as temporary:
-        names = variant_names(cohort.variants.kept_table())
-        names.to_csv(temporary, index=False, header=False)
+    pieces = (variant_names(piece.kept_table()) for piece in cohort.variants.pieces())
+    write_lines((pa.array(names, pa.string()) for names in pieces), Path(f"{prefix}.extract.txt"))
 
 
 def write_funnels(cohort: Cohort, path: Path) -> None:

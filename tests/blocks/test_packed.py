@@ -5,6 +5,7 @@ import pytest
 from bed_reader import to_bed
 
 from gwasbone.blocks import packed
+from gwasbone.blocks.bit_planes import PackedArray
 from gwasbone.blocks.packed import PackedBed, PeopleColumns
 
 N, M = 203, 37
@@ -87,3 +88,17 @@ def test_no_missing_call_is_none(bed):
     columns = PeopleColumns.of(whole, n_people=N)
     words = file.rows(np.array([0]), columns)
     assert packed.missing_calls(words, columns.mask(np.ones(len(whole), bool))) is None
+
+
+@pytest.mark.parametrize("m", [1, 3, 254, 255, 256, 1_000])
+def test_sums_over_variants_are_those_of_the_calls_written_out(m):
+    """Also where everybody is heterozygous everywhere, which fills the counters."""
+    rng = np.random.default_rng(m)
+    calls = rng.integers(-1, 3, (m, 77))
+    calls[:, 5], calls[:, 6] = 1, -1
+    array = PackedArray.of(calls)
+    weights = np.stack([np.ones(m), rng.random(m), rng.integers(0, 2, m)])
+    everyone = array.columns.mask(np.ones(77, dtype=bool))
+    sums = packed.sum_over_variants(array.words, everyone, weights)[:, array.columns.slots]
+    np.testing.assert_allclose(sums[:3], weights @ (calls >= 0), rtol=1e-12, atol=1e-9)
+    np.testing.assert_array_equal(sums[3], (calls == 1).sum(axis=0))

@@ -1,0 +1,116 @@
+"""Rows of large tables as lines of text, made in Arrow a piece of the table at a time.
+
+Arrow's string arrays are the bytes of the file already; floats get the eight digits that
+:func:`gwasbone.steps.people.write_table` gives them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from gwasbone.files import atomic_path
+
+_DIGITS = 8
+# Powers of ten that float64 holds exactly.
+_POWERS = 10.0 ** np.arange(23)
+_GZIP_LEVEL = 1
+_BREAKS_A_LINE = r'[\t\r\n"]'
+
+
+def write_rows(pieces: Iterable[pd.DataFrame], path: Path) -> None:
+    """Write consecutive pieces of a table, at least one, with their index, as gzipped TSV.
+
+    Missing is NA; equal tables are equal files.
+    """
+    with atomic_path(path) as temporary, _gzip(temporary) as file:
+        for i, piece in enumerate(pieces):
+            if i == 0:
+                file.write(
+                    "\t".join([str(piece.index.name or ""), *piece.columns]).encode() + b"\n"
+                )
+            file.write(_bytes_of(lines_of(piece)))
+
+
+def write_lines(pieces: Iterable[pa.Array], path: Path) -> None:
+    """Write text, one element a line."""
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        for piece in pieces:
+            file.write(_bytes_of(_joined(piece, "\n", separator="")))
+
+
+@contextlib.contextmanager
+def _gzip(path: Path) -> Iterator[Any]:
+    from isal import igzip
+
+    with open(path, "wb") as raw, igzip.IGzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as file:
+        yield file
+
+
+def lines_of(table: pd.DataFrame) -> pa.Array:
+    """(rows,) the cells of each row between tabs, the index first, ending in a line break."""
+    columns = [table.index, *(table[name] for name in table.columns)]
+    text = [cell_text(column) for column in columns]
+    return _joined(*text[:-1], _joined(text[-1], "\n", separator=""))
+
+
+def cell_text(column: pd.Series | pd.Index) -> pa.Array:
+    """(rows,) a column as text; missing as NA."""
+    try:
+        cells = pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):  # an object column of several types
+        cells = pa.array([None if pd.isna(cell) else str(cell) for cell in column], pa.string())
+    if isinstance(cells, pa.ChunkedArray):
+        cells = cells.combine_chunks()
+    if pa.types.is_dictionary(cells.type):
+        cells = cells.dictionary_decode()
+    if pa.types.is_floating(cells.type):
+        rounded = _rounded(column.to_numpy(dtype=np.float64, na_value=np.nan))
+        cells = pa.array(rounded, from_pandas=True)
+    if pa.types.is_boolean(cells.type):
+        text = pc.if_else(cells, "True", "False")
+    else:
+        text = cells.cast(pa.string())
+        if not pa.types.is_primitive(cells.type) and _breaks_lines(text):
+            odd = pc.match_substring_regex(text, _BREAKS_A_LINE)
+            quoted = _joined('"', pc.replace_substring(text, '"', '""'), '"', separator="")
+            text = pc.if_else(odd, quoted, text)
+    return text.fill_null("NA") if text.null_count else text
+
+
+def _breaks_lines(text: pa.Array) -> bool:
+    """Whether a character that must be quoted is anywhere; looks at all text in one piece."""
+    data = text.buffers()[2]
+    everything = data.to_pybytes() if data is not None else b""
+    return any(mark in everything for mark in b'\t\r\n"')
+
+
+def _rounded(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """x to eight significant digits, as the floats whose shortest decimals have no more."""
+    usual = np.isfinite(x) & (x != 0)
+    exponent = np.floor(np.log10(np.abs(np.where(usual, x, 1.0)))).astype(np.int64)
+    shift = np.clip(_DIGITS - 1 - exponent, 1 - len(_POWERS), len(_POWERS) - 1)
+    up, down = _POWERS[np.maximum(shift, 0)], _POWERS[np.maximum(-shift, 0)]
+    with np.errstate(invalid="ignore"):
+        return np.where(usual, np.rint(x * up / down) * down / up, x)
+
+
+def _joined(*parts: pa.Array | str, separator: str = "\t") -> pa.Array:
+    return pc.binary_join_element_wise(*parts, separator)
+
+
+def _bytes_of(lines: pa.Array) -> memoryview:
+    """The text of all lines, which lies in one piece already."""
+    if not len(lines):
+        return memoryview(b"")
+    _, offsets, data = lines.buffers()
+    at = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    return memoryview(data)[at[0] : at[-1]]

@@ -1,0 +1,64 @@
+"""Tables written through Arrow read back as what pandas writes."""
+
+import gzip
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from gwasbone.steps.line_text import cell_text, write_lines, write_rows
+from gwasbone.steps.people import write_table
+
+
+def mixed_table(n=2_000):
+    rng = np.random.default_rng(71)
+    numbers = rng.normal(size=n) * 10.0 ** rng.integers(-12, 12, n)
+    numbers[:6] = [0, np.nan, -1, 0.1, 1234567.89, 1e8]
+    words = np.array(['a "quoted" one', "with\ttab", "", None, "NA", "x"], dtype=object)
+    table = pd.DataFrame(
+        {
+            "number": numbers,
+            "whole": rng.integers(-5, 10**9, n),
+            "small": rng.integers(0, 2, n).astype("int8"),
+            "flag": rng.random(n) < 0.5,
+            "word": words[np.arange(n) % 6],
+            "kind": pd.Categorical(np.array(["A", "CGT"])[np.arange(n) % 2]),
+            "sundry": np.array([1, "b", None], dtype=object)[np.arange(n) % 3],
+        }
+    )
+    return table.rename_axis("id")
+
+
+def test_what_is_written_reads_back_as_what_pandas_writes(tmp_path):
+    table = mixed_table()
+    pieces = (table.iloc[top : top + 700] for top in range(0, len(table), 700))
+    write_rows(pieces, tmp_path / "ours.tsv.gz")
+    write_table(table, tmp_path / "theirs.tsv.gz")
+    ours, theirs = (pd.read_csv(tmp_path / f"{x}.tsv.gz", sep="\t") for x in ("ours", "theirs"))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-13, atol=0)
+
+
+def test_equal_tables_are_equal_files_and_none_but_a_header_is_fine(tmp_path):
+    for name in ("a", "b"):
+        write_rows([mixed_table(10)], tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    write_rows([mixed_table().iloc[:0]], tmp_path / "empty")
+    header = "id\tnumber\twhole\tsmall\tflag\tword\tkind\tsundry\n"
+    assert gzip.decompress((tmp_path / "empty").read_bytes()).decode() == header
+
+
+def test_eight_digits():
+    text = cell_text(pd.Series([1 / 3, 2e5 / 3, np.inf, 123456789.0, 1.5, -2e-9 / 3]))
+    assert text.to_pylist() == [
+        "0.33333333",
+        "66666.667",
+        "inf",
+        "123456790",
+        "1.5",
+        "-6.6666667e-10",
+    ]
+
+
+def test_lines(tmp_path):
+    write_lines([pa.array(["a", "b"]), pa.array([], pa.string()), pa.array(["c"])], tmp_path / "l")
+    assert (tmp_path / "l").read_text() == "a\nb\nc\n"
