@@ -55,6 +55,10 @@ Tried on the even split (truth R2 0.381; boosted trees of all 30 inputs 0.307, l
 - 3 x 32, 64, 2e-3, 0.1, 0.1: 0.340; 2 x 32, 32, 2e-3, 0.1, 0.1: 0.342
 - 3 x 32, 32, 2e-3, 0.1, 0.1: 0.343 (chosen)
 
+Seed 202 with this size and one network per fold: R2 0.365 out of fold, 0.946 [0.933, 0.961] of the
+signal kept, 0.882 [0.860, 0.915] after the refit. So networks are averaged; two were trained (of
+three that were planned) when machine time ended, on a draw that was not seen before.
+
 A first run of seed 202 with 2 x 32 and batches of 64 (decay 0.1) had R2 0.367 out of fold, 0.944
 [0.932, 0.957] of the signal kept, and 0.874 [0.850, 0.909] after the refit.
 """
@@ -418,9 +422,9 @@ def report(
 def main() -> None:
     """Run and write the results."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seed", type=int, default=202)
+    parser.add_argument("--seed", type=int, default=303)
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--networks", type=int, default=3, help="per fold, averaged")
+    parser.add_argument("--networks", type=int, default=2, help="per fold, averaged")
     parser.add_argument("--models", type=Path, required=True, help="folder, kept for a next run")
     parser.add_argument(
         "--out", type=Path, default=Path(__file__).parent / "results" / "transformer-residuals.md"
