@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from isal import igzip
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genes.bone import build_by_bone_genes
@@ -52,7 +52,7 @@ def read_genes(path: str | Path, *, build: str | None = None, coding_only: bool 
 
     Parameters
     ----------
-    path : plain or gzipped. **GTF** (``gene`` lines, or made of the transcripts where it has
+    path : plain or gzipped. **GTF** (``gene`` lines, or made of the exons where it has
         none; exons are kept). **NCBI's .gene.loc**: Entrez ID, chromosome, start, end, strand,
         symbol, without a header. **Any table with a header**, by tabs or commas: a chromosome, a
         start, an end and a name, under names such as ``chromosome start end gene``, ``strand``
@@ -123,33 +123,36 @@ def _read(path: Path) -> _Raw:
         with _opened(path) as handle:
             comments, first = _head(handle)
             fields = first.rstrip("\r\n").split("\t")
-            rest = _Lines([first], handle)
-            if len(fields) == 9 and fields[3].isdigit() and fields[4].isdigit():
-                table, exons = read_gtf(rest, str(path))
-                return _Raw(table, exons, "".join(comments))
-            return _Raw(_read_table(first, rest, path), None, "".join(comments))
+            if len(fields) != 9 or not fields[3].isdigit() or not fields[4].isdigit():
+                rest = _Lines([first], handle)
+                return _Raw(_read_table(first, rest, path), None, "".join(comments))
+        with _bytes_of(path) as stream:
+            table, exons = read_gtf(stream, str(path), skip_rows=len(comments))
+            return _Raw(table, exons, "".join(comments))
     except (OSError, EOFError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: expected a GTF file or a table of genes: {reason}") from None
 
 
-def _opened(path: Path) -> IO[str]:
+def _bytes_of(path: Path) -> Any:
     handle = open(path, "rb")  # noqa: SIM115
     packed = handle.read(2) == b"\x1f\x8b"
     handle.seek(0)
-    plain = gzip.GzipFile(fileobj=handle) if packed else handle
-    return io.TextIOWrapper(plain, encoding="utf-8-sig")
+    return igzip.IGzipFile(fileobj=handle) if packed else handle
+
+
+def _opened(path: Path) -> IO[str]:
+    return io.TextIOWrapper(_bytes_of(path), encoding="utf-8-sig")
 
 
 def _head(handle: IO[str]) -> tuple[list[str], str]:
-    """The comment lines in front, and the first line after them."""
+    """The lines of comment or nothing in front, and the first line after them."""
     comments: list[str] = []
     for line in handle:
         # a table's header may begin with # as well
-        if line.startswith("#") and not ("\t" in line and _header(line)):
-            comments.append(line)
-        elif line.strip():
+        if line.strip() and not (line.startswith("#") and not ("\t" in line and _header(line))):
             return comments, line
+        comments.append(line)
     return comments, ""
 
 

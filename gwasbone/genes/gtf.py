@@ -6,86 +6,108 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
 
 from gwasbone.errors import InputError
 
-_COLUMNS = ["chromosome", "feature", "start_bp", "end_bp", "strand", "attributes"]
-_LINES_AT_A_TIME = 200_000
-_FEATURES = ("gene", "transcript", "exon")
+_COLUMNS = ["chromosome", "source", "feature", "start_bp", "end_bp", "score", "strand", "frame",
+            "attributes"]  # fmt: skip
+_KEPT = ["chromosome", "feature", "start_bp", "end_bp", "strand", "attributes"]
+_KEY = ["gene_id", "chromosome"]
 #: Ours -> the attributes that say it, the first that is there.
-_ATTRIBUTES = {
-    "gene_id": ("gene_id",),
-    "name": ("gene_name", "gene"),
-    "biotype": ("gene_type", "gene_biotype"),
-}
+_ATTRIBUTES = {"name": ("gene_name", "gene"), "biotype": ("gene_type", "gene_biotype")}
 
 
-def read_gtf(handle: Any, path: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_gtf(stream: Any, path: str, *, skip_rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genes and their exons.
 
     Parameters
     ----------
-    handle : text of the file after its comments. path : for messages.
+    stream : bytes of the file. path : for messages. skip_rows : comments in front.
 
     Returns
     -------
     Genes: ``chromosome`` as spelled, ``start_bp``, ``end_bp``, ``strand``, ``name`` (the ID where
-    there is none), ``biotype``; of ``gene`` lines, and for genes without one, from the first to
-    the last base of their transcripts and exons. Exons: ``gene`` (row of the genes), ``start_bp``,
-    ``end_bp``, each once.
+    there is none), ``biotype``; of ``gene`` and ``exon`` lines, so that a file without the first
+    has its genes too. Exons: ``gene`` (row of the genes), ``start_bp``, ``end_bp``, each once.
 
     Raises
     ------
     InputError
-        No line is of a gene, transcript or exon, or one lacks ``gene_id``.
+        No line is of a gene or exon, or one lacks ``gene_id``.
     """
-    parts = []
-    chunks = pd.read_csv(
-        handle, sep="\t", header=None, comment="#", usecols=[0, 2, 3, 4, 6, 8], names=range(9),
-        dtype=str, keep_default_na=False, quoting=3, chunksize=_LINES_AT_A_TIME,
-    )  # fmt: skip
     try:
-        for chunk in chunks:
-            chunk.columns = pd.Index(_COLUMNS)
-            some = chunk[chunk["feature"].isin(_FEATURES)]
-            parts.append(some.drop(columns="attributes").join(_attributes(some["attributes"])))
-    except (pd.errors.ParserError, ValueError) as error:
-        raise InputError(f"{path}: expected the nine columns of GTF: {error}") from None
+        parts = [_lines_of(batch) for batch in _batches(stream, skip_rows)]
+    except (pa.ArrowInvalid, EOFError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: expected the nine columns of GTF: {reason}") from None
     lines = pd.concat(parts, ignore_index=True)
-    if lines.empty or (lines["gene_id"] == "").any():
+    if lines.empty or lines["gene_id"].isna().any():
         raise InputError(
-            f"{path}: expected GTF lines of genes, transcripts or exons, each with gene_id "
-            '"..."; is it GFF3? Convert it, such as with gffread -T'
+            f'{path}: expected GTF lines of genes or exons, each with gene_id "..."; is it '
+            "GFF3? Convert it, such as with gffread -T"
         )
-    for end in ("start_bp", "end_bp"):
-        lines[end] = pd.to_numeric(lines[end], errors="coerce")
     return _genes_of(lines)
 
 
-def _attributes(text: pd.Series) -> pd.DataFrame:
-    found = {}
-    for ours, theirs in _ATTRIBUTES.items():
-        value = pd.Series("", index=text.index)
-        for name in theirs:
-            inside = text.str.extract(rf'(?:^|;)\s*{name} "?([^";]+)"?', expand=False).fillna("")
-            value = value.where(value != "", inside)
-        found[ours] = value
-    return pd.DataFrame(found)
+def _batches(stream: Any, skip_rows: int) -> csv.CSVStreamingReader:
+    text = dict.fromkeys(_COLUMNS, pa.string())
+    return csv.open_csv(
+        stream,
+        read_options=csv.ReadOptions(
+            column_names=_COLUMNS, skip_rows=skip_rows, block_size=16 << 20
+        ),
+        parse_options=csv.ParseOptions(
+            delimiter="\t",
+            quote_char=False,
+            # RefSeq ends its files with a comment
+            invalid_row_handler=lambda row: "skip" if row.text.startswith("#") else "error",
+        ),
+        convert_options=csv.ConvertOptions(
+            column_types=text | {"start_bp": pa.int64(), "end_bp": pa.int64()},
+            include_columns=_KEPT,
+        ),
+    )
+
+
+def _lines_of(batch: pa.RecordBatch) -> pd.DataFrame:
+    """Genes and exons with their IDs; attributes where a gene is met first, else empty."""
+    table = pa.table(batch)
+    table = table.filter(pc.is_in(table["feature"], pa.array(["gene", "exon"])))
+    gene_id = _attribute(table["attributes"], "gene_id")
+    texts = ["chromosome", "feature", "strand"]
+    for name in texts:
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, table[name].dictionary_encode())
+    lines = table.drop_columns("attributes").to_pandas()
+    lines = lines.assign(gene_id=gene_id.to_pandas()).astype(dict.fromkeys(texts, object))
+    first = (~lines.duplicated(_KEY) | (lines["feature"] == "gene")).to_numpy()
+    attributes = np.full(len(lines), "", dtype=object)
+    attributes[first] = table["attributes"].filter(pa.array(first)).to_pandas()
+    return lines.assign(attributes=attributes)
+
+
+def _attribute(texts: Any, name: str) -> Any:
+    """The value of an attribute; null where it is not there."""
+    found = pc.extract_regex(texts, rf'(?:^|;)\s*{name} "?(?P<value>[^";]+)"?')
+    return pc.struct_field(found, "value")
 
 
 def _genes_of(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    lines = lines.assign(_order=lines["feature"] != "gene").sort_values("_order", kind="stable")
     # RefSeq has one ID on X and on Y
-    key = ["gene_id", "chromosome"]
-    of_gene = lines["feature"] == "gene"
-    lines = lines.assign(_is_gene=of_gene).sort_values("_is_gene", ascending=False, kind="stable")
-    groups = lines.groupby(key, sort=False)
+    groups = lines.groupby(_KEY, sort=False)
+    number = groups.ngroup().to_numpy()
     genes = groups.agg(
         start_bp=("start_bp", "min"), end_bp=("end_bp", "max"), strand=("strand", "first"),
-        name=("name", "first"), biotype=("biotype", "first"),
+        attributes=("attributes", "first"),
     ).reset_index()  # fmt: skip
+    texts = pa.array(genes["attributes"], pa.string())
+    for ours, theirs in _ATTRIBUTES.items():
+        genes[ours] = pc.coalesce(*(_attribute(texts, t) for t in theirs), "").to_pandas()
     genes["name"] = genes["name"].where(genes["name"] != "", genes["gene_id"])
-    number = pd.Series(np.arange(len(genes)), index=pd.MultiIndex.from_frame(genes[key]))
-    exons = lines.loc[lines["feature"] == "exon", [*key, "start_bp", "end_bp"]]
-    row = number.reindex(pd.MultiIndex.from_frame(exons[key])).to_numpy()
-    exons = exons.assign(gene=row)[["gene", "start_bp", "end_bp"]].drop_duplicates()
-    return genes.drop(columns="gene_id"), exons.reset_index(drop=True)
+    exons = lines.assign(gene=number)[lines["feature"] == "exon"]
+    exons = exons[["gene", "start_bp", "end_bp"]].drop_duplicates()
+    return genes.drop(columns=["gene_id", "attributes"]), exons.reset_index(drop=True)

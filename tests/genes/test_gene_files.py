@@ -11,11 +11,12 @@ from gwasbone.genes.files import accession, read_genes
 GTF = """#!genome-build GRCh37.p13
 1\thavana\tgene\t1000\t2000\t.\t-\t.\tgene_id "E1"; gene_name "ONE"; gene_biotype "protein_coding";
 1\thavana\ttranscript\t1000\t2000\t.\t-\t.\tgene_id "E1"; transcript_id "T1"; gene_name "ONE";
-1\thavana\texon\t1900\t2000\t.\t-\t.\tgene_id "E1"; transcript_id "T1"; exon_number "1";
+1\thavana\texon\t1900\t2000\t.\t-\t.\tgene_id "E1"; transcript_id "T1"; gene_name "ONE";
 1\thavana\texon\t1000\t1100\t.\t-\t.\tgene_id "E1"; transcript_id "T1"; exon_number "2";
 1\thavana\texon\t1900\t2000\t.\t-\t.\tgene_id "E1"; transcript_id "T2"; exon_number "1";
 1\thavana\tCDS\t1950\t2000\t.\t-\t0\tgene_id "E1"; transcript_id "T1";
 chrX\thavana\tgene\t50\t90\t.\t+\t.\tgene_id "E2"; gene_type "lncRNA";
+###
 GL000191.1\thavana\tgene\t5\t9\t.\t+\t.\tgene_id "E3"; gene_biotype "protein_coding";
 """
 
@@ -47,7 +48,7 @@ def test_gtf(tmp_path, packed, caplog):
     assert everything.within(23, 90, 100).table["name"].tolist() == ["E2"]
 
 
-def test_gtf_without_gene_lines_is_made_of_its_transcripts(tmp_path):
+def test_gtf_without_gene_lines_is_made_of_its_exons(tmp_path):
     lines = [line for line in GTF.splitlines() if "\tgene\t" not in line]
     genes = read_genes(write(tmp_path, "\n".join(lines)))
     assert rows(genes) == [(1, 1000, 2000, "-", "ONE")]
