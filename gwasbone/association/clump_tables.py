@@ -83,6 +83,10 @@ def tested_scan(table: pd.DataFrame) -> TestedScan:
             f"clump: expected the columns {', '.join(_NEEDED)}; no {', '.join(missing)}"
         )
     tested = table.loc[table["neg_log10_p"].notna().to_numpy(), _NEEDED]
+    locus = (tested["chromosome"].to_numpy().astype(np.int64) << 32) + tested["position_bp"]
+    if (np.diff(locus) > 0).all():
+        # one variant a locus, in order: no alleles need to be compared
+        return TestedScan(tested.reset_index(drop=True), len(table) - len(tested))
     ordered = tested.sort_values(VARIANT, kind="stable", ignore_index=True)
     twice = ordered.duplicated(VARIANT)
     if twice.any():

@@ -55,11 +55,11 @@ _DRAWN_BY_DEFAULT = 6
 def command(**options: Any) -> None:
     """Independent loci of scans: clumps by linkage disequilibrium, and the genes near them.
 
-    SCANS are GWAS-SSF files. LD is that of the genotypes named; clumps are those of PLINK's
-    --clump. Clumps of all scans that overlap or lie within --merge-kb make one locus. Writes
-    PREFIX.clumps.tsv (one index variant a line, with its members) and PREFIX.loci.tsv (one row per
-    locus and scan: lead, nearest gene, genes around, genes known for bone), and with --regional
-    PREFIX.regional.html.
+    SCANS are GWAS-SSF files; in a study folder its own scans by default. LD is that of the
+    genotypes named; clumps are those of PLINK's --clump. Clumps of all scans that overlap or lie
+    within --merge-kb make one locus. Writes PREFIX.clumps.tsv (one index variant a line, with its
+    members) and PREFIX.loci.tsv (one row per locus and scan: lead, nearest gene, genes around,
+    genes known for bone), and with --regional PREFIX.regional.html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import loci as step
@@ -71,7 +71,8 @@ def command(**options: Any) -> None:
         outputs.append(f".{step.PAGE}")
     in_effect = {k: v for k, v in vars(rule).items() if v is not None}
     with command_context(options, config, outputs=outputs, in_effect=in_effect) as context:
-        scans = step.ssf_scans([*options["scans"], *options["sumstats"]])
+        named = [*options["scans"], *options["sumstats"]]
+        scans = step.ssf_scans(named) if named or config is None else step.study_scans(config)
         genes, recombination = step.read_rule_files(rule)
         cohort = None
         if not options["distance_only"]:

@@ -16,16 +16,18 @@ import pandas as pd
 
 from gwasbone.association.clump_rules import ClumpRule
 from gwasbone.association.loci import Loci, loci
+from gwasbone.association.results import AssociationResults
 from gwasbone.association.scan_hits import trait_of
 from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
-from gwasbone.config import LociSection
+from gwasbone.config import LociSection, StudyConfig
 from gwasbone.errors import UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
 from gwasbone.genome import chromosome_label
+from gwasbone.steps.cohort_files import RESULTS
 from gwasbone.steps.regional import RegionalPlots, regional_plots
 
 if TYPE_CHECKING:
@@ -61,13 +63,26 @@ def ssf_scans(paths: list[Path]) -> ScanTables:
     return ScanTables.of_files(traits)
 
 
+def study_scans(config: StudyConfig) -> ScanTables:
+    """The scans of a study.
+
+    Raises
+    ------
+    UsageError
+        They are not made yet.
+    """
+    folder = config.output / "scans" / RESULTS
+    if not folder.exists():
+        raise UsageError(f"{folder}: the study has no scans yet: name files, or gwasbone run")
+    return ScanTables.of_results(AssociationResults.open(folder))
+
+
 @dataclass(frozen=True)
 class FoundLoci:
     """Loci, and what their regional plots show (None where none is drawn)."""
 
     loci: Loci
     plots: RegionalPlots | None
-    p1: float
 
     def summary(self) -> list[str]:
         """A line for each scan."""
@@ -116,9 +131,9 @@ def find_loci(
     if rule.regional_plots and len(found.table):
         plots = regional_plots(
             found, scans, cohort, n=rule.regional_plots, genes=genes, recombination=recombination,
-            window_kb=rule.window_kb,
+            window_kb=rule.window_kb, level=rule.p1,
         )  # fmt: skip
-    return FoundLoci(found, plots, rule.p1)
+    return FoundLoci(found, plots)
 
 
 def read_rule_files(rule: LociSection) -> tuple[Genes | None, pd.DataFrame | None]:
@@ -159,7 +174,7 @@ def write_page(found: FoundLoci, path: Path, *, title: str) -> None:
 
     if found.plots is not None:
         save_page(
-            found.plots.sections(found.p1), path, title=title,
+            found.plots.sections(), path, title=title,
             subtitle="The strongest loci, each in the scan where its lead has the smallest p.",
         )  # fmt: skip
 
@@ -173,11 +188,11 @@ def write_stage(found: FoundLoci, folder: Path, *, title: str) -> None:
         found.plots.write(folder / REGIONAL)
 
 
-def sections(folder: Path, *, genome_wide: float = 5e-8) -> Sections:
+def sections(folder: Path) -> Sections:
     """The regional plots of a finished stage, each with its heading; [] where none was drawn."""
     if not (folder / REGIONAL).is_dir():
         return []
-    return RegionalPlots.read(folder / REGIONAL).sections(genome_wide)
+    return RegionalPlots.read(folder / REGIONAL).sections()
 
 
 def _labels(table: pd.DataFrame) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class RegionalPlots:
     Parameters
     ----------
     table : a row per plot: ``title``, ``trait``, ``chromosome`` (code), ``start_bp``, ``end_bp``,
-        ``lead`` (row among the plot's variants).
+        ``lead`` (row among the plot's variants), ``p`` (the level drawn).
     variants : ``plot`` (row of ``table``) and the columns of a results table and ``r2``.
     genes : ``plot``, ``name``, ``start_bp``, ``end_bp``, ``strand``, ``is_known``; None where no
         genes were given.
@@ -82,7 +82,7 @@ class RegionalPlots:
             some[_GENES], some[_EXONS], some[_RATES],
         )  # fmt: skip
 
-    def sections(self, genome_wide: float = 5e-8) -> Sections:
+    def sections(self) -> Sections:
         """A heading and a figure for each plot."""
         from gwasbone.plots.regional import regional
 
@@ -93,7 +93,7 @@ class RegionalPlots:
                     _of(self.variants, plot), lead=int(row["lead"]), title=str(row["trait"]),
                     start_bp=int(row["start_bp"]), end_bp=int(row["end_bp"]),
                     genes=_of(self.genes, plot), exons=_of(self.exons, plot),
-                    recombination=_of(self.recombination, plot), genome_wide=genome_wide,
+                    recombination=_of(self.recombination, plot), genome_wide=float(row["p"]),
                 ),
             )
             for plot, row in self.table.iterrows()
@@ -109,6 +109,7 @@ def regional_plots(
     genes: Genes | None = None,
     recombination: pd.DataFrame | None = None,
     window_kb: float = 500,
+    level: float = 5e-8,
 ) -> RegionalPlots:
     """What the regional plots of the strongest loci show.
 
@@ -122,6 +123,7 @@ def regional_plots(
     genes, recombination : from :func:`gwasbone.genes.files.read_genes` and
         :func:`gwasbone.genes.genetic_map.read_genetic_map`.
     window_kb : how far to either side of the lead.
+    level : p-value at which a line is drawn.
     """
     ranked = found.table.sort_values("neg_log10_p", ascending=False, kind="stable")
     chosen = ranked.drop_duplicates("locus").head(n)
@@ -141,7 +143,8 @@ def regional_plots(
                 if progress is not None:
                     progress("regions", len(regions), len(chosen))
     ordered = [regions[int(index)] for index in chosen.index]
-    return _collected(ordered, genes, recombination, found.build)
+    plots = _collected(ordered, genes, recombination, found.build)
+    return replace(plots, table=plots.table.assign(p=level))
 
 
 def _collected(

@@ -233,17 +233,15 @@ def _loci_files(config: StudyConfig) -> list[str]:
 
 
 def _loci(run: StageRun) -> str:
-    from gwasbone.association.scan_tables import ScanTables
     from gwasbone.steps import loci as step
 
-    folder = run.finished("scans") / RESULTS
-    if not folder.exists():
+    if not (run.finished("scans") / RESULTS).exists():
         return "no scans: no loci"
     paths = {name: run.config.path(getattr(run.config.loci, name)) for name in step.FILES}
     rule = dataclasses.replace(run.config.loci, **paths)
     genes, recombination = step.read_rule_files(rule)
     found = step.find_loci(
-        ScanTables.of_results(AssociationResults.open(folder)),
+        step.study_scans(run.config),
         study_cohort(run.config, before=run.stage),
         rule,
         genes=genes,

@@ -215,3 +215,12 @@ def test_loci_of_all_scans_with_genes_and_pictures(finished):
     assert f"near {best['nearest_gene']}" in drawn[0][0]
     index = (finished / "results" / "pages" / "index.html").read_text()
     assert "../loci/regional.html" in index
+
+
+def test_clump_in_the_folder_takes_all_of_the_study(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished)
+    assert main(["clump", "--out", "mine"]) == 0
+    pd.testing.assert_frame_equal(
+        *(pd.read_csv(p, sep="\t") for p in ("mine.loci.tsv", "results/loci/loci.tsv"))
+    )
+    assert not (finished / "mine.regional.html").exists()
