@@ -410,6 +410,32 @@ class GenotypeModelsSection:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class ComparisonSection:
+    """Scans of one disease compared with one another.
+
+    Parameters
+    ----------
+    scans : traits of this study's scans, or GWAS-SSF files; the section is left out where empty.
+    loci : table of loci known from other studies (chromosome, position_bp), or "simulated truth":
+        truth/causal_variants.tsv beside the simulated genotypes.
+    ld_scores : folder of LDSC's LD scores, or "genotypes": made of the study's own people.
+    fdr : false-discovery rate at which loci are counted.
+    lead_p : leads, looked up in the other scans, have p below this.
+    """
+
+    scans: tuple[str, ...] = ()
+    loci: str | None = None
+    ld_scores: str | None = None
+    fdr: float = 0.05
+    lead_p: float = 5e-8
+
+    def __post_init__(self) -> None:
+        _refuse_outside(self, fdr=(0, 1), lead_p=(0, 1))
+        if len(self.scans) == 1:
+            raise UsageError("scans: expected two or more to compare, got one")
+
+
 def _refuse_outside(section: Any, **ranges: tuple[float, float]) -> None:
     """Raise, with all faults, where a number lies outside its range."""
     faults = [
@@ -441,6 +467,7 @@ class StudyConfig:
     selection: SelectionSection = SelectionSection()
     loci: LociSection = LociSection()
     genotype_models: GenotypeModelsSection = GenotypeModelsSection()
+    comparison: ComparisonSection = ComparisonSection()
     folder: Path = Path()
 
     @property

@@ -40,13 +40,14 @@ COMMANDS = {
     "prune": ("gwasbone.cli.prune", "Prune variants in linkage disequilibrium."),
     "pca": ("gwasbone.cli.pca", "Principal components of the kept people."),
     "assoc": ("gwasbone.cli.assoc", "Scan traits against the genome."),
+    "compare": ("gwasbone.cli.compare", "Compare scans: which definition finds more?"),
     "select": ("gwasbone.cli.select", "Lead variants of scans by blocks of the genome."),
     "report": ("gwasbone.cli.report", "One page of all that a study's stages found."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-compare munge meta h2 rg mr pleiotropy coloc
+munge meta h2 rg mr pleiotropy coloc
 mediate
 """
 NOT_BUILT = frozenset(_LATER.split())

@@ -33,6 +33,7 @@ from gwasbone.steps.cohort_files import (
     study_cohort,
     study_tables,
 )
+from gwasbone.steps.comparison_inputs import comparison_files
 from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
 from gwasbone.steps.scan import (
     ScanRequest,
@@ -253,6 +254,14 @@ def _loci(run: StageRun) -> str:
     return ", ".join(f"{trait} {counts.get(trait, 0)}" for trait in found.loci.clumps) + " loci"
 
 
+def _comparison(run: StageRun) -> str:
+    from gwasbone.steps import compare as step
+
+    if not run.config.comparison.scans:
+        return "no comparison.scans in study.toml: nothing is compared"
+    return step.run_stage(run.config, run.folder, threads=run.threads)
+
+
 def _report(run: StageRun) -> str:
     from gwasbone.steps.report import REPORT, write_report
 
@@ -300,6 +309,14 @@ REPORTED = (
         _leads,
     ),
     Stage("loci", "loci and genes", ("loci",), ("scans",), _loci_files, _loci),
+    Stage(
+        "comparison",
+        "comparing scans",
+        ("comparison",),
+        ("scans",),
+        comparison_files,
+        _comparison,
+    ),
     GENOTYPE_STAGE,
 )
 

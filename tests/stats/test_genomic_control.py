@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from gwasbone.stats.genomic_control import lambda_gc, lambda_gc_from_chi2
+from gwasbone.stats.genomic_control import lambda_gc, lambda_gc_from_chi2, lambda_gc_without
 from gwasbone.stats.pvalues import neg_log10_p_chi2
 
 
@@ -35,3 +37,14 @@ def test_untested_variants_do_not_count() -> None:
 def test_deep_p_values_survive() -> None:
     # mpmath: erfc(√(x/2)) = 1e-1000 at x = 4596.28516.
     assert lambda_gc([1000.0, 1000.0]) == pytest.approx(4596.28516 / 0.454936423, rel=1e-8)
+
+
+@pytest.mark.parametrize("m", [11, 500])
+def test_lambda_without_each_block_is_what_computing_it_again_gives(m: int) -> None:
+    chi2 = np.random.default_rng(m).chisquare(1, m).round(2)  # ties
+    edges = np.array([0, 3, 4, m // 2, m])
+    again = [
+        lambda_gc_from_chi2(np.delete(chi2, np.arange(start, end)))
+        for start, end in pairwise(edges)
+    ]
+    np.testing.assert_allclose(lambda_gc_without(chi2, edges), again, rtol=1e-14)

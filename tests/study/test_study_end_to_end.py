@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hail
 STAGES = [
     "records", "residuals", "images", "training",
     "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "loci",
-    "report",
+    "comparison", "report",
 ]  # fmt: skip
 
 STUDY = """

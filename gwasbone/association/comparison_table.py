@@ -1,0 +1,135 @@
+"""The table of a comparison of scans while it is made: one number with its interval a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import UsageError
+from gwasbone.stats.jackknife import JackknifeInterval, jackknife_interval
+
+FloatArray = npt.NDArray[np.float64]
+
+#: Columns of the table of a comparison. ``scan_b`` is empty where a number is of one scan;
+#: ``low`` and ``high`` are the ends of a 95 % interval (infinite where it has none); ``value`` is
+#: NaN where the quantity is undefined, and ``note`` says why; ``n`` counts variants, loci or leads.
+COLUMNS = ("scan_a", "scan_b", "quantity", "value", "low", "high", "method", "n", "note")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonRule:
+    """How scans are compared.
+
+    Parameters
+    ----------
+    fdr : false-discovery rate at which loci are counted.
+    lead_p : leads, looked up in the other scan, have a p-value below this.
+    block_bp : length of the stretches in which loci are counted, and least distance of leads.
+    n_blocks : of the jackknife over the genome.
+    """
+
+    fdr: float = 0.05
+    lead_p: float = 5e-8
+    block_bp: int = 1_000_000
+    n_blocks: int = 200
+
+    def __post_init__(self) -> None:
+        if not (0 < self.fdr < 1 and 0 < self.lead_p < 1):
+            raise UsageError(
+                f"comparison: expected fdr and lead_p between 0 and 1, got {self.fdr} and "
+                f"{self.lead_p}"
+            )
+        if self.block_bp < 1 or self.n_blocks < 2:
+            raise UsageError(
+                f"comparison: expected block_bp from 1 and n_blocks from 2, got {self.block_bp} "
+                f"and {self.n_blocks}"
+            )
+
+
+@dataclass(frozen=True)
+class LdRows:
+    """LD scores at rows of the aligned scans.
+
+    Parameters
+    ----------
+    rows : (r,) ascending. ld_score : (r,). m_ld : M. source : where scores come from.
+    """
+
+    rows: npt.NDArray[np.intp]
+    ld_score: npt.NDArray[np.float64]
+    m_ld: float
+    source: str
+
+
+class Measures:
+    """Rows of the table while it is made."""
+
+    def __init__(self) -> None:
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(
+        self,
+        scans: tuple[str, str],
+        quantity: str,
+        value: float,
+        low: float,
+        high: float,
+        *,
+        method: str,
+        n: int,
+        note: str = "",
+    ) -> None:
+        """One number with its interval."""
+        self._rows.append((*scans, quantity, value, low, high, method, n, note))
+
+    def add_interval(
+        self,
+        scans: tuple[str, str],
+        quantity: str,
+        found: JackknifeInterval,
+        *,
+        method: str,
+        n: int,
+        note: str = "",
+        least: float = -np.inf,
+    ) -> None:
+        """A jackknife interval; ``least`` is the smallest value that the quantity can have."""
+        low = max(found.lower, least)
+        self.add(scans, quantity, found.estimate, low, found.upper, method=method, n=n, note=note)
+
+    def undefined(self, scans: tuple[str, str], quantity: str, why: str, *, n: int = 0) -> None:
+        """A quantity that these scans do not have, and why."""
+        self.add(scans, quantity, np.nan, np.nan, np.nan, method="undefined", n=n, note=why)
+
+    def table(self) -> pd.DataFrame:
+        return pd.DataFrame(self._rows, columns=list(COLUMNS))
+
+
+@dataclass(frozen=True)
+class OfScans:
+    """A statistic of each scan, with its values without each block."""
+
+    quantity: str
+    method: str
+    values: list[float]
+    deleted: list[FloatArray]
+    n: int
+
+    def write(self, names: tuple[str, ...], measures: Measures, *, least: float = -np.inf) -> None:
+        for name, value, deleted in zip(names, self.values, self.deleted, strict=True):
+            found = jackknife_interval(value, deleted)
+            measures.add_interval(
+                (name, ""), self.quantity, found, method=self.method, n=self.n, least=least
+            )
+        for a, b in combinations(range(len(names)), 2):
+            found = jackknife_interval(
+                self.values[a] - self.values[b], self.deleted[a] - self.deleted[b]
+            )
+            measures.add_interval(
+                (names[a], names[b]), f"{self.quantity}_difference", found,
+                method=f"{self.method}, paired", n=self.n,
+            )  # fmt: skip

@@ -1,0 +1,87 @@
+"""``gwasbone compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+
+
+@click.command(
+    epilog="\b\nExample:\n  gwasbone compare scan.case.tsv.gz scan.cnn_prob.tsv.gz \\\n"
+    "    --loci known.tsv --ld-scores eur_w_ld_chr --out cnn"
+)
+@click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--loci",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Loci known from other studies: a table with chromosome and position_bp.",
+)
+@click.option(
+    "--ld-scores",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="LDSC's *.l2.ldscore.gz and *.l2.M_5_50; of --bfile otherwise.",
+)
+@genotype_options
+@subset_options
+@click.option("--fdr", type=float, help="False-discovery rate at which loci are counted.")
+@click.option("--lead-p", type=float, help="Leads have a p-value below this.")
+@run_options
+@out_option("gwasbone")
+def command(scans: tuple[Path, ...], **options: Any) -> None:
+    """Compare scans of one disease: which definition finds more, and is it the same?
+
+    Inflation, LD-score intercept, heritability and genetic correlation (with LD scores), mean χ²
+    and ratio of effective sample sizes at known loci, slopes of effects, loci at equal
+    false-discovery rate, and leads of each scan looked up in the others; all with intervals.
+    Writes PREFIX.comparison.tsv and .html, and what the page draws.
+    """
+    from gwasbone.association.comparison_table import ComparisonRule
+    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, named_scans
+    from gwasbone.steps.compare import write_comparison as write
+
+    # a glob of a scan's output also matches its tables of untested variants
+    named = named_scans([path for path in scans if not path.name.endswith(".untested.tsv.gz")])
+    chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
+    config = current_study()
+    with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:
+        genotypes = options["ld_scores"] is None and context.names_genotypes
+        compared = compare_files(
+            named,
+            loci=options["loci"],
+            ld_scores=options["ld_scores"],
+            cohort=context.cohort() if genotypes else None,
+            rule=ComparisonRule(**chosen),
+            threads=options["threads"],
+        )
+        paths = {name: Path(f"{context.out}.{name}") for name in FILES}
+        write(compared, paths, title=f"Comparison of {len(named)} scans")
+        click.echo(_summary(compared.comparison.measures))
+        click.echo(f"{len(compared.scans):,} variants in all scans: {paths[TABLE]}, {paths[PAGE]}")
+
+
+def _summary(measures: Any) -> str:
+    """The numbers that are asked for first, a line each."""
+    shown = (
+        "lambda_gc",
+        "ld_intercept",
+        "effective_sample_size_ratio",
+        "rg",
+        "deming_slope_per_sd",
+    )
+    lines = []
+    for row in measures.itertuples():
+        if row.quantity in shown and row.value == row.value:
+            pair = f"{row.scan_a} / {row.scan_b}" if row.scan_b else row.scan_a
+            method = " (score interval)" if "score interval" in row.method else ""
+            lines.append(
+                f"{row.quantity:<28} {pair}: {row.value:.3g} ({row.low:.3g} to {row.high:.3g})"
+                f"{method}"
+            )
+    return "\n".join(lines)

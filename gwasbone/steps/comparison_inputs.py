@@ -1,0 +1,63 @@
+"""What the comparison of a study reads: which files its section of ``study.toml`` names.
+
+Apart from the step itself, since every command in a study folder asks for these.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gwasbone.config import StudyConfig
+from gwasbone.errors import ConfigError
+from gwasbone.steps.cohort_files import SCAN
+
+#: What stands for a file in the section.
+SIMULATED_TRUTH, GENOTYPES = "simulated truth", "genotypes"
+_CAUSAL = Path("truth") / "causal_variants.tsv"
+
+
+def compared_scans(config: StudyConfig) -> dict[str, Path]:
+    """The scans to compare by name: files that are named, and the study's own scans."""
+    named = {}
+    for name in config.comparison.scans:
+        if name.endswith((".tsv", ".tsv.gz")):
+            path = Path(str(config.path(name)))
+            named[path.name.removesuffix(".gz").removesuffix(".tsv").rsplit(".", 1)[-1]] = path
+        else:
+            named[name] = config.output / "scans" / f"{SCAN}.{name}.tsv.gz"
+    return named
+
+
+def loci_file(config: StudyConfig) -> Path | None:
+    """The table of known loci; of a simulation that of its causal variants.
+
+    Raises
+    ------
+    ConfigError
+        There is no simulated truth beside the genotypes.
+    """
+    name = config.comparison.loci
+    if name != SIMULATED_TRUTH:
+        return Path(str(config.path(name))) if name is not None else None
+    genotypes = config.genotypes.bfile or config.genotypes.vcf or config.genotypes.bgen
+    path = Path(str(config.path(genotypes or ""))).parent / _CAUSAL
+    if not path.exists():
+        raise ConfigError(
+            f"comparison.loci = {SIMULATED_TRUTH!r}: expected {path}, which `gwasbone simulate` "
+            "writes; give a table of loci"
+        )
+    return path
+
+
+def comparison_files(config: StudyConfig) -> list[str]:
+    """Files from outside the study that the comparison reads."""
+    if not config.comparison.scans:
+        return []
+    own = config.output / "scans"
+    paths = [path for path in compared_scans(config).values() if path.parent != own]
+    loci = loci_file(config)
+    if loci is not None:
+        paths.append(loci)
+    if config.comparison.ld_scores not in (None, GENOTYPES):
+        paths.append(Path(str(config.path(config.comparison.ld_scores))))
+    return [str(path) for path in paths]

@@ -1,0 +1,114 @@
+"""``gwasbone compare`` from the command line."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.cli import main
+from gwasbone.config import load_config
+from gwasbone.errors import ConfigError, InputError
+from gwasbone.steps.compare import run_stage
+from gwasbone.steps.comparison_inputs import comparison_files
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "association"))
+from made_comparison import made_scans
+
+KINDS = ("tsv", "loci.tsv", "leads.tsv", "dropped.tsv", "points.parquet", "html")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compare")
+    made_scans(np.random.default_rng(21), m=900, n_loci=30).write(folder)
+    return folder
+
+
+def compare(folder, *more, out="out"):
+    scans = [str(folder / f"scan.{name}.tsv.gz") for name in ("score", "case")]
+    return main(["compare", *scans, *map(str, more), "--out", str(folder / out)])
+
+
+def test_table_and_page_are_written_and_nothing_is_overwritten(folder, capsys):
+    options = ("--loci", folder / "loci.tsv", "--ld-scores", folder / "ld")
+    assert compare(folder, *options) == 0
+    said = capsys.readouterr().out
+    assert "effective_sample_size_ratio  score / case" in said
+    for kind in KINDS:
+        assert (folder / f"out.comparison.{kind}").stat().st_size > 0
+    table = pd.read_csv(folder / "out.comparison.tsv", sep="\t", keep_default_na=False)
+    assert list(table.columns) == [
+        "scan_a", "scan_b", "quantity", "value", "low", "high", "method", "n", "note",
+    ]  # fmt: skip
+    assert {"rg", "h2", "deming_slope", "loci_at_equal_fdr"} <= set(table["quantity"])
+    page = (folder / "out.comparison.html").read_text()
+    assert "How much more each scan finds" in page
+    assert "30 known loci" in page
+    log = (folder / "out.log").read_text()
+    assert "known loci: 30 of 30 used" in log
+    assert compare(folder, *options) == 1
+    assert "--force" in capsys.readouterr().err
+
+
+def test_a_scans_own_leads_are_refused_and_leave_nothing(folder, capsys):
+    leads = pd.read_csv(folder / "scan.score.tsv.gz", sep="\t").nlargest(9, "neg_log_10_p_value")
+    leads.to_csv(folder / "own.tsv", sep="\t", index=False, float_format="%.6g")
+    assert compare(folder, "--loci", folder / "own.tsv", out="own") == 1
+    assert "p-values of scan score itself" in capsys.readouterr().err
+    assert [p.name for p in folder.glob("own.*")] in (
+        ["own.tsv", "own.log"],
+        ["own.log", "own.tsv"],
+    )
+
+
+def test_wrong_command_lines(folder, capsys):
+    scan = str(folder / "scan.score.tsv.gz")
+    for arguments, words in (
+        ([scan], "two scans or more"),
+        ([scan, scan], "both of trait score"),
+    ):
+        assert main(["compare", *arguments, "--out", str(folder / "x")]) == 2
+        assert words in capsys.readouterr().err
+    assert main(["compare", scan, str(folder / "none.tsv.gz"), "--out", str(folder / "x")]) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+STUDY = """
+[genotypes]
+bfile = "genotypes"
+[comparison]
+scans = ["scan.score.tsv.gz", "scan.case.tsv.gz"]
+loci = "{loci}"
+ld_scores = "ld"
+"""
+
+
+def test_a_studys_stage_leaves_what_its_figures_are_drawn_from(folder, tmp_path, monkeypatch):
+    # the figures are drawn in the test of the command
+    pages = []
+    monkeypatch.setattr("gwasbone.steps.compare.drawn_sections", lambda paths: [*paths])
+    monkeypatch.setattr("gwasbone.plots.page.save_page", lambda s, path, **_: pages.append(path))
+    (folder / "study.toml").write_text(STUDY.format(loci="loci.tsv"))
+    config = load_config(folder / "study.toml")
+    said = run_stage(config, tmp_path)
+    assert said.startswith("effective sample sizes: score / case ")
+    assert pages == [tmp_path / "comparison.html"]
+    assert {p.name for p in tmp_path.iterdir()} == {f"comparison.{k}" for k in KINDS[:-1]}
+    assert {Path(p).name for p in comparison_files(config)} == {
+        "scan.score.tsv.gz", "scan.case.tsv.gz", "loci.tsv", "ld",
+    }  # fmt: skip
+
+
+def test_simulated_truth_must_be_there_and_a_scan_must_have_been_made(folder, tmp_path):
+    (folder / "study.toml").write_text(STUDY.format(loci="simulated truth"))
+    with pytest.raises(ConfigError, match=r"expected .*causal_variants"):
+        comparison_files(load_config(folder / "study.toml"))
+    text = STUDY.format(loci="loci.tsv").replace("scan.case.tsv.gz", "case")
+    (folder / "study.toml").write_text(text)
+    with pytest.raises(InputError, match="case has no scan"):
+        run_stage(load_config(folder / "study.toml"), tmp_path)
+    (folder / "study.toml").write_text(text.replace(', "case"', ""))
+    with pytest.raises(ConfigError, match="two or more"):
+        load_config(folder / "study.toml")
