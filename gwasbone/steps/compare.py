@@ -23,13 +23,13 @@ from gwasbone.association.comparison import Comparison, compare_scans
 from gwasbone.association.comparison_genome import ld_rows, ld_scores_of_table
 from gwasbone.association.comparison_table import ComparisonRule
 from gwasbone.association.known_loci import known_loci, read_loci
+from gwasbone.association.scan_hits import trait_of
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import StudyConfig
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import chromosome_label
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
-from gwasbone.steps.select import trait_of
 from gwasbone.sumstats.ld_score_files import LdScores
 
 if TYPE_CHECKING:

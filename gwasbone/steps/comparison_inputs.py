@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gwasbone.association.scan_hits import trait_of
 from gwasbone.config import StudyConfig
 from gwasbone.errors import ConfigError
 from gwasbone.steps.cohort_files import SCAN
@@ -22,7 +23,7 @@ def compared_scans(config: StudyConfig) -> dict[str, Path]:
     for name in config.comparison.scans:
         if name.endswith((".tsv", ".tsv.gz")):
             path = Path(str(config.path(name)))
-            named[path.name.removesuffix(".gz").removesuffix(".tsv").rsplit(".", 1)[-1]] = path
+            named[trait_of(path)] = path
         else:
             named[name] = config.output / "scans" / f"{SCAN}.{name}.tsv.gz"
     return named

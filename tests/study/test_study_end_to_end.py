@@ -22,7 +22,7 @@ pytestmark = pytest.mark.hail
 STAGES = [
     "records", "residuals", "images", "training",
     "genotypes", "people", "ancestry", "relatedness", "variants", "pca", "scans", "leads", "loci",
-    "comparison", "report",
+    "comparison", "genotype_models", "report",
 ]  # fmt: skip
 
 STUDY = """
