@@ -22,14 +22,18 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import igzip
 from pyarrow import csv
 from scipy.stats import norm
 
+from gwasbone.association.selection import lead_blocks
+from gwasbone.association.shared_loci import shared_loci
 from gwasbone.files import atomic_path
 from gwasbone.genome import LENGTHS_BP
+from gwasbone.plots import ScanPoints, save_page, stacked_manhattan
 
 _CHUNK = 500_000
 _N_PEAKS, _PEAK_BP = 40, 300_000
@@ -102,6 +106,27 @@ def make_ssf(wide: Path, path: Path) -> None:
         out.write(("\t".join(names) + "\n").encode())
         for batch in file.iter_batches(_CHUNK, columns=ours):
             csv.write_csv(batch.select(ours), out, plain)
+
+
+def draw_from_memory(page: Path, *, n_variants: int, n_scans: int) -> None:
+    """A stacked page of scans made one after another: null p-values with peaks, no file read."""
+    rng = np.random.default_rng(2)
+    lengths = np.array([LENGTHS_BP["GRCh37"][code] for code in range(1, 24)])
+    at = np.sort(rng.integers(1, lengths.sum(), n_variants))
+    chromosome = np.searchsorted(np.cumsum(lengths), at, side="left")
+    position_bp = at - np.concatenate([[0], np.cumsum(lengths)])[chromosome]
+    scans, leads = {}, {}
+    for number in range(n_scans):
+        p = rng.exponential(1 / np.log(10), n_variants)
+        for top in rng.integers(0, n_variants, _N_PEAKS):
+            near = slice(max(0, top - 500), top + 500)
+            p[near] += rng.gamma(2, 10) * rng.random(p[near].size)
+        columns = {"chromosome": chromosome + 1, "position_bp": position_bp, "neg_log10_p": p}
+        table, name = pd.DataFrame(columns), f"scan {number + 1}"
+        leads[name] = lead_blocks(table, p_threshold=5e-8, max_blocks=None)
+        scans[name] = ScanPoints.of(table).thinned()
+    figure = stacked_manhattan(scans, leads=leads, shared=shared_loci(leads))
+    save_page(figure, page, title="Scans from memory")
 
 
 def draw(what: str, arguments: list[str], page: Path, empty_seconds: float | None) -> Measured:
