@@ -90,6 +90,26 @@ def test_what_is_added_to_all_logits_does_not_count(one_block):
     assert not keras_maps(one_block, pictures, (0.3, -0.1, -0.2)).any()
 
 
+def test_a_place_that_is_seen_and_not_used_is_no_saliency(one_block):
+    """The dim block shows in the first layer and ends there; pooled weights would draw it, too."""
+    from dl_backend.saliency import SaliencyMaps
+
+    model, base, dense = one_block
+    pictures = block_pictures()[:1]
+    pictures[0, 30:40, 6:18] = 210
+    dense.set_weights([np.array([[-1.0, 0.0, 1.0]]), np.zeros(3)])
+    base.get_layer("second").set_weights([np.ones((1, 1, 1, 1)), np.array([-20.0])])
+    dim, drawn = np.zeros((SIDE, SIDE), dtype=bool), {}
+    dim[24:46, :24] = True
+    head = {"name": "g", "kind": "categorical", "size": 3}
+    for pooled in (False, True):
+        made = SaliencyMaps(model, base, head, contrast=(-1.0, 0.0, 1.0), pooled=pooled)
+        drawn[pooled] = made.maps({"image": pictures})[0]
+    base.get_layer("second").set_weights([np.ones((1, 1, 1, 1)), np.array([0.0])])
+    assert drawn[False][dim].sum() < 1e-6 * SIDE**2
+    assert drawn[True][dim].sum() > 0.02 * drawn[True].sum()
+
+
 def test_a_flipped_picture_has_the_flipped_map(one_block):
     pictures = block_pictures()
     maps = keras_maps(one_block, pictures, (-1.0, 0.0, 1.0))
@@ -97,7 +117,7 @@ def test_a_flipped_picture_has_the_flipped_map(one_block):
     np.testing.assert_allclose(flipped[:, :, ::-1], maps, atol=1e-5)
 
 
-def test_the_layers_that_are_looked_at(monkeypatch):
+def test_the_layers_that_are_looked_at():
     """The picture itself and layers of too few cells are not."""
     from dl_backend.images import image_base
     from dl_backend.saliency import _cuts
@@ -109,7 +129,6 @@ def test_the_layers_that_are_looked_at(monkeypatch):
         return [top.shape[1] for top, _ in _cuts(image_base(network)[2])]
 
     assert sizes(96) == [12, 24, 48]
-    assert sizes(64) == [16, 32]
     assert sizes(16) == [8]
 
 
@@ -192,11 +211,11 @@ def test_noise_passes_the_critical_value_in_five_of_a_hundred():
     rng = np.random.default_rng(11)
     fold, group = np.arange(40) % 2, np.arange(40) // 2 % 2
     passed = []
-    for i in range(200):
+    for i in range(150):
         maps = rng.gamma(2, 1, (40, 5, 5))
-        found = group_maps(maps, group, fold, "ab", n_shuffles=100, seed=i)
+        found = group_maps(maps, group, fold, "ab", n_shuffles=80, seed=i)
         passed.append(np.abs(found.t).max() > found.critical)
-    assert stats.binomtest(sum(passed), 200, 0.05).pvalue > 0.01
+    assert stats.binomtest(sum(passed), 150, 0.05).pvalue > 0.01
     maps[group == 1, 2, 2] += 5
     found = group_maps(maps, group, fold, "ab", n_shuffles=100)
     assert np.unravel_index(found.t.argmax(), (5, 5)) == (2, 2)
