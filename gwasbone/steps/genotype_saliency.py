@@ -1,0 +1,104 @@
+"""Where the networks that learned genotypes look (Eriksson & Nakamori 2025, Figure 10)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.images.cache import ImageCache
+from gwasbone.learning.backend import Backend
+from gwasbone.learning.networks import Head
+from gwasbone.learning.saliency import dosage_question
+from gwasbone.steps.genotype_job import FinishedModel, finished_models
+from gwasbone.steps.saliency import (
+    MOST_PEOPLE,
+    Progress,
+    SaliencyRequest,
+    person_maps,
+    region_saliency,
+)
+from gwasbone.steps.saliency_page import KEPT, RegionSaliency, keep_saliency, sentence
+
+log = logging.getLogger(__name__)
+
+_COUNTS = ("no", "one", "two")
+
+
+def genotype_saliency(
+    backend: Backend,
+    cache: ImageCache,
+    models: Path,
+    jobs: Collection[tuple[str, str]],
+    *,
+    most: int = MOST_PEOPLE,
+    seed: int = 1,
+    progress: Progress | None = None,
+) -> list[RegionSaliency]:
+    """Where networks look for copies of the effect allele, in people whom they never saw.
+
+    Parameters
+    ----------
+    models : folder of ``gwasbone train --task genotype``; ``<region>/<variant_id>/saliency.npz``
+        is added.
+    jobs : (region, variant_id) of those that are drawn: where a network has learned nothing,
+        there is nothing that its maps could be of.
+    most : people of each class whose maps are made.
+
+    Raises
+    ------
+    InputError
+        No such folder, or a model that cannot be read.
+    """
+    found = []
+    for model in finished_models(models):
+        if (model.region, model.variant_id) not in jobs:
+            continue
+        asked = genotype_request(model, most=most, seed=seed)
+        made = person_maps(backend, cache, model.region, asked, progress=progress)
+        seen = region_saliency(asked, model.region, made)
+        keep_saliency(seen, model.models[0].parents[1] / KEPT)
+        log.info("%s", sentence(seen))
+        found.append(seen)
+    return found
+
+
+def genotype_request(
+    model: FinishedModel, *, most: int = MOST_PEOPLE, seed: int = 1
+) -> SaliencyRequest:
+    """Ask a finished classifier about the number of copies."""
+    card = json.loads((model.models[0].parent / "card.json").read_text())
+    network = card["network"]
+    (head,) = network["heads"]
+    group = pd.Series(np.nan, model.copies.index)
+    for number, members in enumerate(model.classes):
+        group[model.copies.isin(members)] = number
+    fold = pd.concat([pd.Series(j, people) for j, people in enumerate(model.held_out)])
+    shares = [float((group == k).sum()) for k in range(len(model.classes))]
+    return SaliencyRequest(
+        title=f"copies at {model.variant_id} from {model.region.replace('_', ' ')}",
+        models=model.models,
+        fold=fold,
+        group=group,
+        names=class_names(model.variant_id, model.classes),
+        question=dosage_question(Head(head["name"], head["kind"], head["size"]), shares),
+        size=(network["height"], network["width"]),
+        data_hash=card["data_hash"],
+        side_inputs={},
+        most=most,
+        seed=seed,
+    )
+
+
+def class_names(variant_id: str, classes: Sequence[Sequence[int]]) -> tuple[str, ...]:
+    """What the classes of a variant are called; its name ends in the effect allele.
+
+    >>> class_names("7_120_G_T", [(0,), (1, 2)])
+    ('no T', 'one or two T')
+    """
+    allele = variant_id.rsplit("_", 1)[-1]
+    return tuple(f"{' or '.join(_COUNTS[c] for c in members)} {allele}" for members in classes)
