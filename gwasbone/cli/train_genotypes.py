@@ -70,6 +70,7 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     from gwasbone.phenotypes.table import expand_names, read_people_table
     from gwasbone.progress import counted_progress
     from gwasbone.steps import genotype_models as step
+    from gwasbone.steps import genotype_saliency, saliency_page
     from gwasbone.steps.genotype_inputs import (
         LEFT_OUT,
         genotype_inputs,
@@ -92,7 +93,8 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         validation_share=options["validation_share"], **given,
     )  # fmt: skip
     models = Path(f"{options['out']}{MODELS}")
-    with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
+    outputs = (*step.OUTPUTS, *([saliency_page.PAGE] if options["saliency"] else []))
+    with command_context(options, current_study(), outputs=outputs) as context:
         # `select` has named people by the rule already
         genotypes = read_people_table(options["genotypes"], id_rule="iid")
         selected = None
@@ -118,13 +120,21 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
                 training_plan(options), request, models=models, force=options["force"],
                 progress=progress,
             )  # fmt: skip
-        step.write_genotype_models(run, inputs, context.out)
-        for line in step.summary(run):
+            step.write_genotype_models(run, inputs, context.out)
+            seen = []
+            if options["saliency"]:
+                seen = genotype_saliency.genotype_saliency(
+                    backend, cache, models, genotype_saliency.learned_jobs(run.table),
+                    most=options["saliency_people"], seed=options["seed"], progress=progress,
+                )  # fmt: skip
+                saliency_page.write_saliency(seen, context.out, task="Genotypes")
+        for line in [*step.summary(run), *map(saliency_page.sentence, seen)]:
             click.echo(line)
         for reason, count in inputs.left_out["reason"].value_counts().items():
             click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         click.echo(
             f"written: {', '.join(f'{context.out}{name}' for name in step.OUTPUTS)}, {models}"
+            + (f", {context.out}{saliency_page.PAGE}" * bool(seen))
         )
 
 

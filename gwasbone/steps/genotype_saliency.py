@@ -15,6 +15,7 @@ from gwasbone.learning.backend import Backend
 from gwasbone.learning.networks import Head
 from gwasbone.learning.saliency import dosage_question
 from gwasbone.steps.genotype_job import FinishedModel, finished_models
+from gwasbone.steps.genotype_models import FDR
 from gwasbone.steps.saliency import (
     MOST_PEOPLE,
     Progress,
@@ -65,6 +66,17 @@ def genotype_saliency(
         log.info("%s", sentence(seen))
         found.append(seen)
     return found
+
+
+def learned_jobs(table: pd.DataFrame) -> set[tuple[str, str]]:
+    """(region, variant_id) that networks learned: a false-discovery rate below 5 %.
+
+    Parameters
+    ----------
+    table : of ``gwasbone train --task genotype``.
+    """
+    found = table[table["fdr"] < FDR]
+    return set(zip(found["region"], found["variant_id"], strict=True))
 
 
 def genotype_request(

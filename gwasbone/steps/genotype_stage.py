@@ -46,6 +46,8 @@ def _learn(run: StageRun) -> str:
     from gwasbone.steps import genotype_models as step
     from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs, pictured_people
     from gwasbone.steps.genotype_job import GenotypeRequest
+    from gwasbone.steps.genotype_saliency import genotype_saliency, learned_jobs
+    from gwasbone.steps.saliency_page import write_saliency
     from gwasbone.steps.train import compiled_in, default_architecture
 
     config, chosen = run.config, run.config.genotype_models
@@ -91,7 +93,11 @@ def _learn(run: StageRun) -> str:
             backend, cache, jobs, inputs, NetworkChoice(architecture, size=chosen.size), plan,
             request, models=models, force=True, progress=progress,
         )  # fmt: skip
-    step.write_genotype_models(done, inputs, run.folder / _PREFIX)
+        step.write_genotype_models(done, inputs, run.folder / _PREFIX)
+        seen = genotype_saliency(
+            backend, cache, models, learned_jobs(done.table), seed=chosen.seed, progress=progress
+        )
+        write_saliency(seen, run.folder / _PREFIX, task="Genotypes")
     without = f"; no pictures of {', '.join(absent)}" if absent else ""
     return "; ".join(step.summary(done)) + without
 

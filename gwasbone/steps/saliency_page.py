@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,12 @@ from gwasbone.learning.saliency import GroupMaps, mass_share
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections
 
+log = logging.getLogger(__name__)
+
+_ONE_SIDED = (
+    "A map shows what speaks for the later class; what speaks against it is cut. Something that "
+    "is less, such as bone density of cases, may therefore show beside the bone and not on it."
+)
 PAGE = ".saliency.html"
 KEPT = "saliency.npz"
 
@@ -61,9 +68,12 @@ def sentence(seen: RegionSaliency) -> str:
 
 
 def write_saliency(seen: Sequence[RegionSaliency], prefix: Path, *, task: str) -> None:
-    """Write ``PREFIX.saliency.html``."""
+    """Write ``PREFIX.saliency.html``; where nothing was looked at, no page."""
     from gwasbone.plots.page import save_page
 
+    if not seen:
+        log.info("%s: nothing was learned, so there are no maps to draw", task)
+        return
     save_page(
         saliency_sections(seen),
         Path(f"{prefix}{PAGE}"),
@@ -83,7 +93,7 @@ def saliency_sections(seen: Sequence[RegionSaliency]) -> Sections:
             saliency_figure(
                 one.picture, one.maps.mean, one.maps.slope, one.maps.t,
                 names=one.maps.names, n=one.maps.n, critical=one.maps.critical, title=one.title,
-                target=one.target, notes=[f"{sentence(one)}."],
+                target=one.target, notes=[f"{sentence(one)}.", _ONE_SIDED],
             ),
         )
         for one in seen

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_genotypes import SIDE, Made
 
 from gwasbone.errors import InputError
 from gwasbone.learning.reference import ReferenceBackend
 from gwasbone.steps.genotype_job import finished_models
-from gwasbone.steps.genotype_saliency import class_names, genotype_request, genotype_saliency
+from gwasbone.steps.genotype_saliency import (
+    class_names,
+    genotype_request,
+    genotype_saliency,
+    learned_jobs,
+)
 from gwasbone.steps.saliency import person_maps
-from gwasbone.steps.saliency_page import sections
+from gwasbone.steps.saliency_page import sections, write_saliency
 
 PLACE = np.zeros((SIDE, SIDE), dtype=bool)
 PLACE[4:10, 4:10] = True
@@ -51,6 +57,14 @@ def test_merged_classes(tmp_path):
     }  # fmt: skip
     with pytest.raises(InputError, match="expected a folder of models"):
         genotype_saliency(ReferenceBackend(), made.cache, tmp_path / "none", set())
+
+
+def test_only_what_was_learned_is_drawn(tmp_path):
+    fdr = [0.01, 0.2, np.nan]
+    table = pd.DataFrame({"region": ["hip", "hip", "knee"], "variant_id": [*"aba"], "fdr": fdr})
+    assert learned_jobs(table) == {("hip", "a")}
+    write_saliency([], tmp_path / "out", task="Genotypes")
+    assert not list(tmp_path.iterdir())
 
 
 def test_names_of_alleles():
