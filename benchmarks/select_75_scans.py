@@ -119,9 +119,12 @@ def write_wide_scan(path: Path, traits: list[str], total: int) -> None:
     for first in range(0, total, _ROWS):
         n = min(_ROWS, total - first)
         columns: dict[str, object] = dict(variants(first, n, total))
+        distinct = [
+            neg_log10_p_normal(z_scores(seed, first, n, total)).astype(np.float32)
+            for seed in range(4)
+        ]
         for i, trait in enumerate(traits):
-            z = z_scores(i % 4, first, n, total)
-            columns[f"{trait}.neg_log10_p"] = neg_log10_p_normal(z).astype(np.float32)
+            columns[f"{trait}.neg_log10_p"] = distinct[i % 4]
         table = pa.table(columns)
         if writer is None:
             text = ["other_allele", "effect_allele"]
