@@ -101,6 +101,19 @@ def test_a_bgen_is_read_without_a_jvm(tmp_path):
     np.testing.assert_allclose(r2[0, 1], numpys, atol=1e-6)
 
 
+def test_women_count_twice_on_x_in_a_bgen_too(tmp_path):
+    rng = np.random.default_rng(3)
+    sex = rng.integers(1, 3, 50)
+    P = random_probabilities(rng, 2, 50)
+    P[1, :20] = P[0, :20]
+    variants = [MadeVariant(p, "X", 5_000_000 + i, source_id=f"v{i}") for i, p in enumerate(P)]
+    path = write_bgen(tmp_path / "x.bgen", variants, sex=sex)
+    cohort = read_genotypes(bgen=str(path), sample=path.with_suffix(".sample"), build="GRCh37")
+    twice = np.repeat(dosages_of(P), np.where(sex == 1, 1, 2), axis=1)
+    r2 = squared_correlations(cohort, [0, 1])[0, 1]
+    assert r2 == pytest.approx(np.corrcoef(twice)[0, 1] ** 2, rel=1e-5)
+
+
 @pytest.mark.hail
 def test_hail_gives_the_dosages_of_the_file(made, hail_session):
     cohort, G, _ = made
