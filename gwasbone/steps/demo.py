@@ -16,7 +16,7 @@ STUDY_TOML = """\
 # `gwasbone run` runs the stages that are not up to date.
 
 [study]
-name = "gwasbone demo"
+name = "gwasbone demo, simulated people"
 build = "GRCh37"
 
 [genotypes]
@@ -58,6 +58,11 @@ traits = [
     "case", "cnn_prob", "cnn_logit_std", "resid_bmd_spine_l1_l4", "resid_bmd_total", "bmd_spine",
     "null_trait",
 ]
+
+# genes that the simulation made up: their names are nobody's
+[loci]
+genes = "data/genes.tsv"
+genes_build = "GRCh37"
 """
 
 
@@ -66,8 +71,10 @@ def write_demo_study(
 ) -> str:
     """Simulate into ``folder/data`` (once) and write ``folder/study.toml``; says what is there."""
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
+    from gwasbone.simulate.genes import simulate_genes
     from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
     from gwasbone.simulate.phantoms import PhantomSettings
+    from gwasbone.steps.people import write_table
 
     data = folder / "data"
     # the last file of all: what is simulated is whole where it is there
@@ -89,6 +96,8 @@ def write_demo_study(
             f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives, "
             f"{len(pictures):,} bone images"
         )
+    if not (data / "genes.tsv").exists():
+        write_table(simulate_genes(SimulationSettings()), data / "genes.tsv", index=False)
     study = folder / "study.toml"
     if not study.exists():
         with atomic_path(study) as temporary:
