@@ -59,10 +59,32 @@ traits = [
     "null_trait",
 ]
 
+# the network's own phenotype stands for the spine too, which its pictures show
+[selection]
+regions = ["cnn_logit_std=ap_spine", "bmd_spine=ap_spine"]
+
+# a linear model of coarse pixels and few permutations, so that the demo is quick; by default
+# keras and 199
+[genotype_models]
+head = "categorical"
+regions = ["ap_spine"]
+backend = "reference"
+pretrain = false
+architecture = "small"
+size = 32
+permutations = 9
+stop_at = 2
+folds = 3
+
 # genes that the simulation made up: their names are nobody's
 [loci]
 genes = "data/genes.tsv"
 genes_build = "GRCh37"
+
+[comparison]
+scans = ["case", "cnn_prob", "cnn_logit_std", "bmd_spine"]
+loci = "simulated truth"
+ld_scores = "genotypes"
 """
 
 

@@ -197,7 +197,8 @@ def test_an_accessibility_check_finds_nothing(browser, report, width):
     assert page.complaints == []
     # and it would find something
     page.evaluate("document.querySelector('.markup img').removeAttribute('alt')")
-    assert [fault["id"] for fault in axe.Axe().run(page).response["violations"]] == ["image-alt"]
+    found = axe.Axe().run(page, options={"runOnly": ["image-alt"]}).response["violations"]
+    assert [fault["id"] for fault in found] == ["image-alt"]
     page.close()
 
 
