@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,10 @@ RADIUS, MAF = 0.05, 0.4
 REQUEST = GenotypeRequest(permutations=39, stop_at=3, folds=2, least=20)
 SIZE = 32
 #: SNPs without effect are many: fewer people, smaller pictures and fewer epochs of the same.
-NULL_PEOPLE, NULL_SIZE = 400, 24
+NULL_PEOPLE, NULL_SIZE = 240, 24
+NULL_REQUEST = replace(REQUEST, permutations=19)
 NULL_PLAN = TrainingPlan(
-    epochs=4, patience=4, batch_size=32, learning_rate=2e-3, schedule="cosine", seed=1
+    epochs=3, patience=3, batch_size=32, learning_rate=2e-3, schedule="cosine", seed=1
 )
 
 
@@ -115,8 +117,9 @@ def main() -> None:
     planted_names = [name for name, _, _ in PLANTED]
 
     def trained(
-        what: str, names: list[str], n: int, plan: TrainingPlan, size: int
-    ) -> step.GenotypeRun:
+        what: str, names: list[str], n: int, plan: TrainingPlan, size: int,
+        request: GenotypeRequest,
+    ) -> step.GenotypeRun:  # fmt: skip
         started = time.perf_counter()
 
         def say(step_name: str, done: int, total: int) -> None:
@@ -128,7 +131,7 @@ def main() -> None:
         inputs = genotype_inputs(some, some.index, {"people": people}, keep=some.index)
         run = step.train_genotypes(
             backend, cache, genotype_jobs(None, [REGION], names), inputs,
-            NetworkChoice("small", size=size), plan, REQUEST, models=folder / f"{what}.models",
+            NetworkChoice("small", size=size), plan, request, models=folder / f"{what}.models",
             progress=say,
         )  # fmt: skip
         # a later run takes what is finished: the first one's seconds count
@@ -137,9 +140,9 @@ def main() -> None:
         step.write_genotype_models(run, inputs, folder / what)
         return run
 
-    planted = trained("planted", planted_names, asked.people, PLAN, SIZE)
     null_names = [name for name in genotypes if name not in planted_names]
-    null = trained("null", null_names, NULL_PEOPLE, NULL_PLAN, NULL_SIZE)
+    null = trained("null", null_names, NULL_PEOPLE, NULL_PLAN, NULL_SIZE, NULL_REQUEST)
+    planted = trained("planted", planted_names, asked.people, PLAN, SIZE, REQUEST)
     sizes = {name: effect_in_sd(cache, genotypes, y, name) for name, y, _ in PLANTED}
     asked.out.parent.mkdir(exist_ok=True)
     asked.out.write_text(report(planted, null, sizes, asked, seconds))
@@ -171,8 +174,9 @@ def report(
         f"epochs; for SNPs without effect {NULL_PEOPLE} people, {NULL_SIZE} × {NULL_SIZE}, "
         f"{NULL_PLAN.epochs} epochs. Both pretrained on sex, {REQUEST.folds} folds, "
         f"{REQUEST.head} head, labels shuffled within 16 strata of two components, at most "
-        f"{REQUEST.permutations} permutations, ended by {REQUEST.stop_at} exceedances. Everything "
-        "is out of fold. Seconds on a shared machine, for orientation: "
+        f"{REQUEST.permutations} permutations ({NULL_REQUEST.permutations} of those without "
+        f"effect), ended by {REQUEST.stop_at} exceedances. Everything is out of "
+        "fold. Seconds on a shared machine, for orientation: "
         + ", ".join(f"{what} {s:.0f}" for what, s in seconds.items())
         + ".",
         "",
