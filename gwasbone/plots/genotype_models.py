@@ -125,6 +125,8 @@ def genotype_areas(
         text_font_size=f"{theme.TICK_PX}px",
     )
     theme.dress_legend(plot)
+    plot.legend.orientation = "horizontal"
+    plot.legend.location = "left"
     plot.add_layout(plot.legend[0], "below")
     best = drawn.loc[drawn["auc"].idxmax()]
     return describe(
@@ -135,8 +137,10 @@ def genotype_areas(
         notes=[
             "For three genotypes the AUC is the share of pairs of people with different genotypes "
             "whose expected copies are in the right order; only pairs of one fold are compared.",
-            "Intervals are those of the people predicted; p is the share of networks trained on "
-            "shuffled labels that reach the AUC, q its false-discovery rate.",
+            "Intervals are those of the people predicted, by these models: where there is little "
+            "to learn they are too narrow, since other people would have trained other models. "
+            "The test is p, the share of networks trained on shuffled labels that reach the AUC; "
+            "q is its false-discovery rate.",
         ],
     )
 

@@ -6,6 +6,7 @@ A ridge regression in place of networks (``QuickBackend``) makes hundreds of tra
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -177,6 +178,16 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path):
     assert more.fits == 2 * 3 * 12 - 2 * len(whole.null)
     with pytest.raises(InputError, match=r"another training \(other request\)"):
         made.train(folds=3)
+
+
+def test_the_null_is_the_observed_procedure(tmp_path):
+    """Everybody a stratum of their own: nothing is shuffled, and the AUC is the observed one."""
+    made = Made(tmp_path, nulls=0, twice=20)
+    inputs = made.inputs()
+    alone = replace(inputs, strata=np.arange(len(inputs.people)))
+    run = made.train(inputs=alone, permutations=2, stop_at=2, pretrain=True)
+    assert list(run.null["auc"]) == [row_of(run)["auc"]] * 2
+    assert row_of(run)["null_p"] == 1
 
 
 def test_other_strata_start_the_permutations_anew(tmp_path):
