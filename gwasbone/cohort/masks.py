@@ -74,9 +74,11 @@ class MaskedTable:
     def n_kept(self) -> int:
         return int(self.kept.sum())
 
-    def kept_table(self) -> pd.DataFrame:
-        """The rows that are kept, with all columns."""
-        return self.table[self.kept] if self.decisions else self.table
+    def kept_table(self, *columns: str) -> pd.DataFrame:
+        """The rows that are kept, with some columns or all; for reading only."""
+        table = self.table[list(columns)] if columns else self.table
+        kept = self.kept
+        return table if kept.all() else table[kept]
 
     def pieces(self, rows: int = 65_536) -> Iterator[MaskedTable]:
         """The table in pieces of so many rows, one empty piece where there are none."""
@@ -106,10 +108,13 @@ class MaskedTable:
 
     def annotate(self, columns: pd.DataFrame) -> MaskedTable:
         """Add (or replace) columns; rows are matched by index, unmatched ones become NaN."""
-        kept = self.table.drop(columns=[c for c in columns if c in self.table])
         same = columns.index.equals(self.table.index)
         added = columns if same else columns.reindex(self.table.index)
-        return replace(self, table=pd.concat([kept, added], axis=1))
+        kept = {name: self.table[name] for name in self.table if name not in columns}
+        together = kept | {name: added[name] for name in added}
+        # tables are not changed in place, so the new one shares the columns of the old one
+        table = pd.DataFrame(together, index=self.table.index, copy=False)
+        return replace(self, table=table)
 
     def funnel(self) -> pd.DataFrame:
         """The way from all rows to the kept ones.

@@ -22,7 +22,7 @@ from gwasbone.blocks.ranges import (
 )
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.people_table import IdRule, build_people_table
-from gwasbone.cohort.variant_table import build_variant_table
+from gwasbone.cohort.variant_table import TEXT, build_variant_table
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code, hail_contig
 
@@ -104,10 +104,11 @@ def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
         _refuse_other_people(filesets[0].fam, fam, fileset.fam)
         bim = read_bim(fileset.bim)
         _check_bed(fileset, n=len(fam), m=len(bim))
-        bims.append(bim.assign(file=np.int16(i), row=np.arange(len(bim), dtype=np.int32)))
-    variants = pd.concat(bims, ignore_index=True)
+        bim["file"], bim["row"] = np.int16(i), np.arange(len(bim), dtype=np.int32)
+        bims.append(bim)
+    variants = pd.concat(bims, ignore_index=True) if len(bims) > 1 else bims[0]
     where = prefix if len(filesets) > 1 else str(filesets[0].bim)
-    source = BedSource(tuple(filesets), tuple(sorted(set(variants["chromosome"]))))
+    source = BedSource(tuple(filesets), tuple(sorted(variants["chromosome"].unique())))
     return Cohort(
         source=source,
         build=build,
@@ -158,8 +159,9 @@ _BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")
 def read_bim(path: str | Path) -> pd.DataFrame:
     """Columns ``chromosome``, ``source_id``, ``position_bp``, ``ref`` (A2), ``alt`` (A1)."""
     frame = _read_tabbed_bim(path)
-    if frame is None:
-        frame = _read_columns(path, list(_BIM))
+    if frame is not None:
+        return frame
+    frame = _read_columns(path, list(_BIM))
     position = pd.to_numeric(frame["position"], errors="coerce")
     bad = position.isna() | (position % 1 != 0)
     if bad.any():
@@ -176,8 +178,8 @@ def read_bim(path: str | Path) -> pd.DataFrame:
 def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
     """A .bim as PLINK writes it, tabs between six columns; None where it is anything else.
 
-    The careful reader then reads it, or says what is wrong. Names of chromosomes and alleles are
-    shared between rows, which is most of a .bim in memory.
+    The careful reader then reads it, or says what is wrong. The file is read a piece at a time;
+    names of chromosomes and alleles are shared between rows, and IDs stay in Arrow.
     """
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
@@ -185,31 +187,40 @@ def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
     shared, text = pa.dictionary(pa.int32(), pa.string()), pa.string()
     types = dict(zip(_BIM, (shared, text, text, pa.int64(), shared, shared), strict=True))
     wanted = [name for name in _BIM if name != "cm"]
+    pieces: dict[str, list[pa.Array]] = {name: [] for name in wanted}
     try:
-        with open_stream(path) as stream:
-            table = arrow_csv.read_csv(
+        with (
+            open_stream(path) as stream,
+            arrow_csv.open_csv(
                 stream,
                 read_options=arrow_csv.ReadOptions(column_names=list(_BIM)),
                 parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False),
                 convert_options=arrow_csv.ConvertOptions(
                     column_types=types, include_columns=wanted, null_values=[]
                 ),
-            )
+            ) as batches,
+        ):
+            for batch in batches:
+                for name in wanted:
+                    pieces[name].append(batch[name])
     except pa.ArrowInvalid:
         return None
-    columns = {}
-    for name in wanted:
-        column = table[name].combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            return None
-        if isinstance(column, pa.DictionaryArray):
-            values = np.array(column.dictionary.to_pylist(), dtype=object)
-            columns[name] = values[column.indices.to_numpy(zero_copy_only=False)]
-        else:
-            columns[name] = column.to_numpy(zero_copy_only=False)
-    if any((columns[name] == "").any() for name in ("ref", "alt", "chromosome")):
+    columns = {name: pa.chunked_array(pieces.pop(name), types[name]) for name in wanted}
+    chromosome, ref, alt = (
+        columns[name].unify_dictionaries().to_pandas() for name in ("chromosome", "ref", "alt")
+    )
+    if any("" in column.cat.categories for column in (chromosome, ref, alt)):
         return None
-    return pd.DataFrame(columns)
+    return pd.DataFrame(
+        {
+            "chromosome": chromosome,
+            "source_id": pd.Series(TEXT.__from_arrow__(columns["source_id"])),
+            "position_bp": columns["position"].to_numpy(),
+            "ref": ref.astype(object),
+            "alt": alt.astype(object),
+        },
+        copy=False,
+    )
 
 
 def _read_columns(path: str | Path, names: list[str], n_least: int | None = None) -> pd.DataFrame:

@@ -162,7 +162,8 @@ def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohor
     thresholds = thresholds or QcThresholds()
     cohort = replace(cohort, variants=_undecided(cohort.variants))
     cohort = cohort.annotate_variants(variant_statistics(cohort, midp=thresholds.hwe_midp))
-    reasons = variant_reasons(cohort.variants.kept_table(), thresholds)
+    judged = cohort.variants.kept_table("call_rate", "maf", "mac", "hwe_neg_log10_p", "info")
+    reasons = variant_reasons(judged, thresholds)
     return replace(cohort, variants=_decide(cohort.variants, reasons))
 
 

@@ -6,6 +6,7 @@ women count for Hardy-Weinberg proportions, and sex is judged on calls as the fi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import ModuleType
 from typing import Literal
 
@@ -82,21 +83,37 @@ def variant_statistics(
     regions women), ``hwe_neg_log10_p`` (NaN on Y and mitochondria); ``info``: the file's own
     where it has one, else, for dosages, their variance over 2p(1 − p) (the MACH ratio).
     """
-    raw = _counter(cohort, engine).count_variants(cohort)
+    counter = _counter(cohort, engine)
     n_people = cohort.people.n_kept
     n_men = int((cohort.people.kept_table()["sex"] == MALE).sum())
-    return _variant_columns(raw, cohort, n_people=n_people, n_men=n_men, midp=midp)
+    columns: dict[str, np.ndarray] = {}
+    top = 0
+    # Hail takes all variants at once; of blocks no more is held than of one piece
+    in_blocks = _in_blocks(cohort, engine)
+    for piece in cohort.variants.pieces() if in_blocks else [cohort.variants]:
+        part = replace(cohort, variants=piece)
+        found = _variant_columns(
+            counter.count_variants(part), part, n_people=n_people, n_men=n_men, midp=midp
+        )
+        for name in found:
+            column = columns.setdefault(name, np.empty(len(cohort.variants)))
+            column[top : top + len(piece)] = found[name]
+        top += len(piece)
+    return pd.DataFrame(columns, index=cohort.variants.table.index, copy=False)
+
+
+def _in_blocks(cohort: Cohort, engine: Engine) -> bool:
+    return isinstance(cohort.source, (BedSource, BgenSource)) and engine != "hail"
 
 
 def _counter(cohort: Cohort, engine: Engine) -> ModuleType:
     """The module that counts; imported late, since Hail takes seconds."""
-    in_blocks = isinstance(cohort.source, (BedSource, BgenSource))
-    if engine == "blocks" and not in_blocks:
+    if engine == "blocks" and not _in_blocks(cohort, engine):
         raise UsageError(
             "engine blocks counts calls of .bed and .bgen files, the cohort is "
             f"{cohort.source.describe()}: use engine auto or hail"
         )
-    if in_blocks and engine != "hail":
+    if _in_blocks(cohort, engine):
         from gwasbone.cohort import statistics_blocks
 
         return statistics_blocks

@@ -218,7 +218,7 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
 
     def totals(which: BoolArray) -> FloatArray:
         sums = np.zeros((4, len(people)))
-        for part in map_blocks(over, source.blocks(table[which])):
+        for part in map_blocks(over, source.blocks(table if which.all() else table[which])):
             sums += part
         return sums
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -10,6 +13,9 @@ from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 
+#: Of text that differs from row to row; Arrow holds an ID in its own bytes and eight more.
+TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+_HASHED_TOGETHER = 65_536
 _PLACE = ["source_id", "chromosome", "position_bp"]
 
 #: Decisions taken on reading: such variants cannot be placed or tested, whatever the thresholds.
@@ -41,8 +47,16 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     """
     if raw.empty:
         raise InputError(f"{where}: expected at least one variant, found none")
-    table = raw.assign(chromosome=chromosome_codes(raw["chromosome"]))
-    table["position_bp"] = table["position_bp"].astype(np.int64)
+    columns: dict[str, Any] = {
+        **{name: raw[name] for name in VARIANT_COLUMNS if name in raw},
+        **{name: raw[name] for name in raw if name not in VARIANT_COLUMNS},
+    }
+    columns["chromosome"] = chromosome_codes(raw["chromosome"])
+    columns["position_bp"] = raw["position_bp"].to_numpy(dtype=np.int64)
+    if "source_id" in raw:
+        columns["source_id"] = raw["source_id"].astype(TEXT)
+    # there are many variants: columns are not copied where they need not be
+    table = pd.DataFrame(columns, index=raw.index, copy=False)
     _refuse_other_build(table, build=build, where=where)
     table = _sorted(table)
     _refuse_duplicates(table, where=where)
@@ -50,9 +64,8 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     unknown = table["chromosome"].to_numpy() == 0
     symbolic = _symbolic(table["ref"]) | _symbolic(table["alt"])
     table["position_bp"] = table["position_bp"].clip(0, np.iinfo(np.int32).max).astype(np.int32)
-    first = [c for c in VARIANT_COLUMNS if c in table]
-    ordered = table[first + [c for c in table if c not in first]]
-    variants = MaskedTable("variants", ordered.rename_axis("variant"))
+    table.index = pd.RangeIndex(len(table), name="variant")
+    variants = MaskedTable("variants", table)
     for reason, mask, rule in (
         ("unknown_chromosome", unknown, "chromosome is none of 1-22, X, Y, MT"),
         ("position_outside_chromosome", outside, f"position beyond the chromosome on {build}"),
@@ -90,8 +103,8 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     locus = (table["chromosome"].to_numpy().astype(np.int64) << 40) + table[
         "position_bp"
     ].to_numpy()
-    if (np.diff(locus) > 0).all():
-        return table.reset_index(drop=True)
+    if (locus[1:] > locus[:-1]).all():
+        return table
     return table.sort_values(VARIANT_KEY, kind="stable", ignore_index=True)
 
 
@@ -114,10 +127,11 @@ def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
             f"position with the same alleles ({', '.join(names)}): remove the copies, for example "
             "with plink2 --rm-dup"
         )
-    named = table.loc[placed & table["source_id"].notna().to_numpy(), _PLACE]
-    named = named[named["source_id"] != "."]
-    if named["source_id"].is_unique:
+    ids = table["source_id"]
+    chosen = placed & (ids.notna() & (ids != ".")).to_numpy(dtype=bool)
+    if _all_different(ids if chosen.all() else ids[chosen]):
         return
+    named = table.loc[chosen, _PLACE]
     again = named.drop_duplicates().duplicated("source_id")
     if again.any():
         names = [str(i) for i in named.drop_duplicates().loc[again, "source_id"].head(3)]
@@ -128,7 +142,16 @@ def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
         )
 
 
+def _all_different(ids: pd.Series) -> bool:
+    """Whether no ID is there twice, by sorted hashes: IDs are never all in memory as objects."""
+    hashes = np.empty(len(ids), dtype=np.uint64)
+    for top in range(0, len(ids), _HASHED_TOGETHER):
+        part = ids.iloc[top : top + _HASHED_TOGETHER].to_numpy(dtype=object)
+        hashes[top : top + _HASHED_TOGETHER] = pd.util.hash_array(part, categorize=False)
+    hashes.sort()
+    return not (hashes[1:] == hashes[:-1]).any() or bool(ids.is_unique)
+
+
 def _symbolic(alleles: pd.Series) -> np.ndarray:
-    categories = alleles.astype("category")
-    plain = categories.cat.categories.str.fullmatch("[ACGTNacgtn]+")
-    return ~np.asarray(plain, dtype=bool)[categories.cat.codes.to_numpy()]
+    odd = [a for a in alleles.unique() if not re.fullmatch("[ACGTNacgtn]+", a)]
+    return alleles.isin(odd).to_numpy() if odd else np.zeros(len(alleles), dtype=bool)
