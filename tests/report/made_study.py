@@ -244,7 +244,10 @@ def loci_table() -> pd.DataFrame:
 
 def _loci(run: StageRun) -> str:
     _write(loci_table(), run.folder / "loci.tsv")
-    plots = [("7:120,965,464 near WNT16", _figure("WNT16")), ("X:5,005,000", _figure("X"))]
+    plots = [
+        ("bmd_spine: 7:120,965,464 (near WNT16)", _figure("WNT16")),
+        ("case: X:5,005,000", _figure("X")),
+    ]
     save_page(plots, run.folder / "regional.html", title="Loci")
     return "bmd_spine 1, case 2 loci"
 

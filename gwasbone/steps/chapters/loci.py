@@ -86,7 +86,7 @@ def _loci_parts(findings: Findings) -> list[Part]:
 def _places(
     loci: pd.DataFrame, figures: tuple[PageFigure, ...]
 ) -> tuple[dict[object, str], list[Part]]:
-    """Locus -> where its plot stands, and the plots; a plot's heading begins with its lead."""
+    """Locus -> where its plot stands, and the plots; a plot's heading names its lead's place."""
     places: dict[object, str] = {}
     parts = []
     leads = [
@@ -96,7 +96,7 @@ def _places(
     for figure in figures:
         name = f"regional-{len(parts) + 1}"
         for locus, lead in zip(loci["locus"], leads, strict=True):
-            if figure.heading.partition(" ")[0].rstrip(",") == lead:
+            if lead in figure.heading.split():
                 places[locus] = name
         parts.append(Part(name=name, blocks=(figure,)))
     return places, parts
