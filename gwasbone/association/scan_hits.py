@@ -323,6 +323,7 @@ def _parquet_hits(
     done = 0
     for group in range(groups):
         n = file.metadata.row_group(group).num_rows
+        variants: dict[str, pa.ChunkedArray] = {}
         together = max(1, _PIECE_VALUES // max(1, n))
         for first in range(0, len(traits), together):
             some = traits[first : first + together]
@@ -331,7 +332,8 @@ def _parquet_hits(
                 p = read[f"{prefix[trait]}{_P}"].to_numpy()
                 rows = np.flatnonzero(p > least)
                 if len(rows):
-                    parts[trait].append(_parquet_rows(file, group, rows, prefix[trait], names))
+                    found = _parquet_rows(file, group, rows, prefix[trait], names, variants)
+                    parts[trait].append(found)
         up_to = path.stat().st_size * (group + 1) // groups
         count(up_to - done)
         done = up_to
@@ -345,17 +347,31 @@ _OTHERWISE = {"source_id": "", "test": "", "status": "", "n": 0}
 
 
 def _parquet_rows(
-    file: pq.ParquetFile, group: int, rows: npt.NDArray[np.intp], prefix: str, names: set[str]
+    file: pq.ParquetFile,
+    group: int,
+    rows: npt.NDArray[np.intp],
+    prefix: str,
+    names: set[str],
+    variants: dict[str, pa.ChunkedArray],
 ) -> pd.DataFrame:
-    """Some rows of a row group with the canonical columns; one column is held at a time."""
+    """Some rows of a row group with the canonical columns.
+
+    Of the trait one column is held at a time; those of the variants stay in ``variants``, which
+    the traits of a row group share.
+    """
     columns: dict[str, Any] = {}
     for name in COLUMNS:
-        column = name if name in (*KEY, "source_id") else f"{prefix}{name}"
-        if column in names:
-            read = file.read_row_group(group, [column], use_threads=False)
-            columns[name] = read[column].take(pa.array(rows)).to_pandas()
-        else:
+        of_variant = name in (*KEY, "source_id")
+        column = name if of_variant else f"{prefix}{name}"
+        if column not in names:
             columns[name] = _OTHERWISE.get(name, np.nan)
+            continue
+        read = variants.get(name)
+        if read is None:
+            read = file.read_row_group(group, [column], use_threads=False)[column]
+        if of_variant:
+            variants[name] = read
+        columns[name] = read.take(pa.array(rows)).to_pandas()
     return pd.DataFrame(columns)
 
 
