@@ -203,7 +203,7 @@ def main() -> None:
 def _report(path: Path, rows: list, total: int, distinct: int, same: str) -> None:
     load = os.getloadavg()
     lines = [
-        "# Selection from 75 scans",
+        "# Selection from dozens of scans",
         "",
         "`gwasbone select` without genotypes on scans (25 bone densities, 3 models) of "
         f"{total:,} variants each. {os.cpu_count()} cores, {platform.machine()}, "
@@ -216,7 +216,7 @@ def _report(path: Path, rows: list, total: int, distinct: int, same: str) -> Non
             for name, size, seconds, cpu, memory, said in rows
         ),
         "",
-        f"{distinct} distinct GWAS-SSF files stand under the names as links, so they come from the "
+        f"Of GWAS-SSF files {distinct} distinct stand under the names as links, so they come from the "
         "page cache; each is decompressed and read for itself. The Parquet file holds −log10 p as "
         "float32 and no effects. Memory is the greatest resident size of the process and its "
         "children, seen every 0.2 s. Where the load is above the number of cores, the seconds are "
