@@ -217,7 +217,8 @@ def _report(path: Path, rows: list, total: int, distinct: int, same: str) -> Non
         ),
         "",
         f"Of GWAS-SSF files {distinct} distinct stand under the names as links, so they come "
-        "from the page cache; each is decompressed and read for itself. The Parquet file holds −log10 p as "
+        "from the page cache; each is decompressed and read for itself. The Parquet file holds "
+        "−log10 p as "
         "float32 and no effects. Memory is the greatest resident size of the process and its "
         "children, seen every 0.2 s. Where the load is above the number of cores, the seconds are "
         "those of a machine that was busy with other things; CPU seconds are the command's own.",
