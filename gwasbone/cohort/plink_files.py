@@ -214,7 +214,7 @@ def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
     return pd.DataFrame(
         {
             "chromosome": chromosome,
-            "source_id": pd.Series(TEXT.__from_arrow__(columns["source_id"])),
+            "source_id": pd.Series(pd.array(columns["source_id"], dtype=TEXT)),
             "position_bp": columns["position"].to_numpy(),
             "ref": ref.astype(object),
             "alt": alt.astype(object),

@@ -96,7 +96,7 @@ def variant_statistics(
             counter.count_variants(part), part, n_people=n_people, n_men=n_men, midp=midp
         )
         for name in found:
-            column = columns.setdefault(name, np.empty(len(cohort.variants)))
+            column = columns.setdefault(str(name), np.empty(len(cohort.variants)))
             column[top : top + len(piece)] = found[name]
         top += len(piece)
     return pd.DataFrame(columns, index=cohort.variants.table.index, copy=False)

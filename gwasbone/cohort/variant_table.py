@@ -49,7 +49,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
         raise InputError(f"{where}: expected at least one variant, found none")
     columns: dict[str, Any] = {
         **{name: raw[name] for name in VARIANT_COLUMNS if name in raw},
-        **{name: raw[name] for name in raw if name not in VARIANT_COLUMNS},
+        **{str(name): raw[name] for name in raw if name not in VARIANT_COLUMNS},
     }
     columns["chromosome"] = chromosome_codes(raw["chromosome"])
     columns["position_bp"] = raw["position_bp"].to_numpy(dtype=np.int64)

@@ -129,7 +129,7 @@ def gene_track(
     plot.yaxis.visible = False
     plot.ygrid.grid_line_color = None
     drawn = np.flatnonzero(packed.row >= 0)
-    base = n_rows - 1.0 - packed.row
+    base = n_rows - 1.0 - packed.row.astype(np.float64)
     colour = np.where(known[order], theme.ACCENT, theme.MAIN)
     if exons is not None and len(exons):
         _draw_exons(plot, exons, order, packed.row, base, colour)
@@ -150,7 +150,8 @@ def gene_track(
 
 def _away(genes: pd.DataFrame, centre_bp: float) -> npt.NDArray[np.float64]:
     before, after = genes["start_bp"] - centre_bp, centre_bp - genes["end_bp"]
-    return np.maximum(0, np.maximum(before, after)).to_numpy(dtype=float)
+    outside = np.maximum(before.to_numpy(np.float64), after.to_numpy(np.float64))
+    return np.maximum(outside, 0.0)
 
 
 def _named(name: str, strand: str) -> str:

@@ -209,8 +209,11 @@ def _draw(
     rest = np.ones(points.x.size, dtype=bool)
     rest[foreground] = False
     low = np.flatnonzero(rest)
-    area = {"width_px": size_px, "height_px": size_px, "x_range": limits, "y_range": limits}
-    shown = np.concatenate([low[thin_points(points.x[low], points.y[low], **area)], foreground])
+    thinned = thin_points(
+        points.x[low], points.y[low], width_px=size_px, height_px=size_px,
+        x_range=limits, y_range=limits,
+    )  # fmt: skip
+    shown = np.concatenate([low[thinned], foreground])
     rank = np.argsort(-points.top[shown], kind="stable")
     shown = shown[rank]
     answers = np.zeros(shown.size, dtype=bool)

@@ -179,7 +179,7 @@ def _thinned(
 
 def _draw_variants(
     plot: figure, variants: pd.DataFrame, rows: npt.NDArray[np.int64], lead: int
-) -> list[tuple[str, list]]:  # type: ignore[type-arg]
+) -> list[tuple[str, list]]:
     """Points by bin of r², the highest last and on top; names and renderers for the legend."""
     rows = rows[rows != lead]
     height = variants["neg_log10_p"].to_numpy(dtype=float)
@@ -247,7 +247,7 @@ def _lead_name(row: pd.DataFrame) -> str:
     return str(row["source_id"].iloc[0]) if named else places(row)[0]
 
 
-def _draw_legend(plot: figure, groups: list[tuple[str, list]]) -> None:  # type: ignore[type-arg]
+def _draw_legend(plot: figure, groups: list[tuple[str, list]]) -> None:
     items = [LegendItem(label=name, renderers=renderers) for name, renderers in groups]
     plot.add_layout(Legend(items=items, orientation="horizontal", padding=0, margin=2), "above")
     theme.dress_legend(plot)
@@ -325,7 +325,7 @@ def _gene_words(genes: pd.DataFrame, centre_bp: float) -> str:
     if genes.empty:
         return " No gene lies here."
     before, after = genes["start_bp"] - centre_bp, centre_bp - genes["end_bp"]
-    away = np.maximum(0, np.maximum(before, after)).to_numpy()
+    away = np.maximum(np.maximum(before.to_numpy(), after.to_numpy()), 0)
     near = genes["name"].iloc[int(away.argmin())]
     return f" {len(genes)} genes lie here; the nearest to the lead is {near}."
 

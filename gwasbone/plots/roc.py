@@ -157,12 +157,11 @@ def _draw_curve(
     number: int,
     label: str,
 ) -> None:
-    limits = {
-        "x_range": (plot.x_range.start, plot.x_range.end),
-        "y_range": (plot.y_range.start, plot.y_range.end),
-    }
-    size = {"width_px": plot.frame_width, "height_px": plot.frame_height}
-    kept = thin_points(x, y, cell_px=0.5, **size, **limits)
+    kept = thin_points(
+        x, y, width_px=plot.frame_width, height_px=plot.frame_height, cell_px=0.5,
+        x_range=(plot.x_range.start, plot.x_range.end),
+        y_range=(plot.y_range.start, plot.y_range.end),
+    )  # fmt: skip
     kept = np.union1d(kept, [0, x.size - 1])
     plot.line(
         "x",

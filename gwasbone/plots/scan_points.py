@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -105,24 +106,19 @@ class ScanPoints:
         chromosome, position_bp, y = self.chromosome, self.position_bp, self.height
         axis = genome_axis(chromosome, position_bp)
         x = axis.place(chromosome, position_bp)
-        order = {"width_px": _WIDTH_PX, "x_range": axis.limits, "cell_px": 1.0}
+        thinned = partial(thin_points, width_px=_WIDTH_PX, x_range=axis.limits, cell_px=1.0)
         background = np.flatnonzero(y <= BACKGROUND)
-        low = thin_points(
-            x[background],
-            y[background],
-            height_px=_BACKGROUND_PX,
-            y_range=(0.0, BACKGROUND),
-            **order,
+        low = thinned(
+            x[background], y[background], height_px=_BACKGROUND_PX, y_range=(0.0, BACKGROUND)
         )
         above = np.flatnonzero(y > BACKGROUND)
-        high = thin_points(
+        high = thinned(
             x[above],
             y[above],
             height_px=_HEIGHT_PX,
             y_range=(BACKGROUND, float(y.max()) + 1e-9),
             keep_above=BACKGROUND,
             max_kept=_MAX_FOREGROUND,
-            **order,
         )
         nth = np.searchsorted(axis.codes, chromosome)
         to_end = np.minimum(x - axis.start[nth], axis.end[nth] - x)

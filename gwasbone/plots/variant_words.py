@@ -42,7 +42,7 @@ def repeated_nearby(rows: pd.DataFrame, texts: Sequence[str]) -> npt.NDArray[np.
     for i, text in enumerate(texts):
         near = chromosome[:i] == chromosome[i]
         near &= np.abs(position_bp[:i] - position_bp[i]) < _ONE_NAME_BP
-        repeated[i] = any(texts[j] == text for j in np.flatnonzero(near))
+        repeated[i] = any(texts[j] == text for j in np.flatnonzero(near).tolist())
     return repeated
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_scans import made_scan, marks, panels, texts
+from made_scan_tables import made_scan, marks, panels, texts
 
 from gwasbone.errors import InputError
 from gwasbone.plots import theme

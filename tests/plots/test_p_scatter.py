@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.models import HoverTool, Span
-from made_scans import made_scan, marks, texts
+from made_scan_tables import made_scan, marks, texts
 
 from gwasbone.errors import InputError
 from gwasbone.plots.p_scatter import p_scatter, z_scatter

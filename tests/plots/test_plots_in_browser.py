@@ -7,7 +7,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-from made_scans import made_scan
+from made_scan_tables import made_scan
 
 from gwasbone.association.shared_loci import shared_loci
 from gwasbone.plots import (

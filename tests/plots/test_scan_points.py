@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_scans import made_scan
+from made_scan_tables import made_scan
 
 from gwasbone.plots.genome_axis import genome_axis
 from gwasbone.plots.manhattan import manhattan

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bokeh.models import Span
-from made_scans import made_scan, marks, panels, texts
+from made_scan_tables import made_scan, marks, panels, texts
 
 from gwasbone.association.shared_loci import shared_loci
 from gwasbone.errors import InputError

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_scans import made_scan, marks, texts
+from made_scan_tables import made_scan, marks, texts
 
 from gwasbone.errors import InputError
 from gwasbone.plots.page import description_of, notes_of
