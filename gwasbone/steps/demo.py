@@ -40,6 +40,7 @@ mirror = "right"
 [training]
 regions = ["ap_spine", "hip"]
 architecture = "small"
+size = 64
 epochs = 12
 batch_size = 32
 learning_rate = 2e-3
