@@ -277,6 +277,10 @@ def _genotype_models(run: StageRun) -> str:
         run.folder / "study.genotype_models.html", title="Genotypes from pictures",
         subtitle="1 pair of region and SNP, 1 tested against shuffled labels",
     )  # fmt: skip
+    save_page(
+        [("Copies at rs1 from hip", _figure("maps of rs1"))], run.folder / "study.saliency.html",
+        title="Genotypes: where networks look",
+    )  # fmt: skip
     return "1 tested"
 
 

@@ -83,6 +83,8 @@ def test_no_name_is_given_twice(text):
 def test_models_and_comparison_have_their_chapters(text):
     assert "Where the networks look" in text
     assert "1 pair of region and SNP, 1 tested against shuffled labels" in text
+    assert "Where the networks of genotypes look" in text
+    assert "Two points of maps of rs1." in text
     assert "Effective sample sizes: bmd_spine / case 1.25 (1.13 to 1.50)." in text
     assert "<li>case: 3 variants left out.</li>" in text
 
@@ -97,7 +99,7 @@ def test_names_are_escaped_and_data_cannot_end_a_script(text):
     assert "<h1>Bone &lt;density&gt; &amp; study</h1>" in text
     assert "&lt;odd&gt; &amp; even" in text
     blocks = re.findall(r'<script type="application/json" class="item">(.*?)</script>', text, re.S)
-    assert len(blocks) == 15
+    assert len(blocks) == 16
     assert all(block.startswith('{"target_id"') and block.endswith("}") for block in blocks)
 
 

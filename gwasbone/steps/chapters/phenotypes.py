@@ -117,17 +117,16 @@ def models_chapter(findings: Findings) -> Chapter:
         Part(heading="Discrimination and calibration", blocks=(table, *figures)),
         Part(heading="Training", points=page.notes, blocks=curves),
     ]
-    parts += _saliency_parts(findings) + _genotype_parts(findings)
+    parts += _saliency_parts(findings, "training", "Where the networks look")
+    parts += _genotype_parts(findings)
     return Chapter(name="models", title="Models", sentences=(page.subtitle,), parts=tuple(parts))
 
 
-def _saliency_parts(findings: Findings) -> list[Part]:
-    page = findings.page("training", "study.saliency.html")
+def _saliency_parts(findings: Findings, stage: str, heading: str) -> list[Part]:
+    page = findings.page(stage, "study.saliency.html")
     if page is None:
         return []
-    return [
-        Part(heading="Where the networks look", sentences=(page.subtitle,), blocks=page.figures)
-    ]
+    return [Part(heading=heading, sentences=(page.subtitle,), blocks=page.figures)]
 
 
 def _genotype_parts(findings: Findings) -> list[Part]:
@@ -148,7 +147,8 @@ def _genotype_parts(findings: Findings) -> list[Part]:
     ]  # fmt: skip
     if curves:
         parts.append(Part(heading="Training on genotypes", blocks=curves))
-    return parts
+    looks = "Where the networks of genotypes look"
+    return parts + _saliency_parts(findings, "genotype_models", looks)
 
 
 def _told_apart(page: Page) -> tuple[tuple[PageFigure, ...], tuple[PageFigure, ...]]:
