@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -17,6 +18,11 @@ from gwasbone.blocks.compiled import compiled
 #: Words of a row before its planes: a vector of them, so that planes are aligned like rows.
 SUM_WORDS = 8
 _BYTES = 8
+_NOTHING, _ONE = np.uint64(0), np.uint64(1)
+#: Places to look at for what is missing, beyond which counting all people is faster.
+_FEW_PLACES = 32
+#: Bounds in float64 are compared with room for their rounding.
+_ROUNDING = 1 + 1e-12
 
 
 def _popcount(typingctx: Any, word: Any) -> Any:
@@ -79,6 +85,35 @@ def _sums(a: int, b: int, width: int) -> tuple[int, int, int, int, int]:
 
 
 @compiled
+def plane_words_together(width: int) -> int:
+    """Words of a plane that share one of the 64 bits which say where calls are missing."""
+    return -(-width // 64)
+
+
+@compiled
+def _lost(
+    a: int, b: int, places: Any, scale: int, segments: int, width: int
+) -> tuple[int, int, int]:
+    """n, Σx, Σx² over the people called at one variant and not at another, in these places."""
+    together = plane_words_together(width)
+    n, total, squares = 0, 0, 0
+    while places != _NOTHING:
+        others = places & (places - _ONE)
+        first = together * popcount((places ^ others) - _ONE)
+        places = others
+        for s in range(segments):
+            at = _BYTES * (SUM_WORDS + 3 * s * width)
+            times = number_at(scale, s)
+            for k in range(first, min(first + together, width)):
+                missing = ~word_at(b + at, k + 2 * width)
+                hom = popcount(word_at(a + at, k) & missing)
+                n += times * popcount(word_at(a + at, k + 2 * width) & missing)
+                total += times * (hom - 2 * popcount(word_at(a + at, k + width) & missing))
+                squares += times * hom
+    return n, total, squares
+
+
+@compiled
 def pair_sums(
     a: int, b: int, scale: int, segments: int, width: int
 ) -> tuple[int, int, int, int, int, int]:
@@ -89,14 +124,31 @@ def pair_sums(
     a, b : addresses of the variants' rows.
     scale : address of the segments' scales; segments : how many; width : words of a plane.
     """
+    return _with_sums(a, b, scale, segments, width, _products(a, b, scale, segments, width))
+
+
+@compiled
+def _products(a: int, b: int, scale: int, segments: int, width: int) -> int:
+    """Σxy of all segments."""
     product = 0
     for s in range(segments):
         at = _BYTES * (SUM_WORDS + 3 * s * width)
         product += number_at(scale, s) * _product(a + at, b + at, width)
-    if word_at(a, 3) & word_at(b, 3):
+    return product
+
+
+@compiled
+def _with_sums(
+    a: int, b: int, scale: int, segments: int, width: int, product: int
+) -> tuple[int, int, int, int, int, int]:
+    """As ``pair_sums``, Σxy given."""
+    places_a, places_b = word_at(a, 3), word_at(b, 3)
+    if popcount(places_a) + popcount(places_b) <= _FEW_PLACES:
+        lost_n, lost_x, lost_xx = _lost(a, b, places_b, scale, segments, width)
+        _, lost_y, lost_yy = _lost(b, a, places_a, scale, segments, width)
         return (
-            number_at(a, 0), number_at(a, 1), number_at(b, 1),
-            number_at(a, 2), number_at(b, 2), product,
+            number_at(a, 0) - lost_n, number_at(a, 1) - lost_x, number_at(b, 1) - lost_y,
+            number_at(a, 2) - lost_xx, number_at(b, 2) - lost_yy, product,
         )  # fmt: skip
     n, total_a, total_b, squares_a, squares_b = 0, 0, 0, 0, 0
     for s in range(segments):
@@ -109,6 +161,38 @@ def pair_sums(
         squares_a += times * part[3]
         squares_b += times * part[4]
     return n, total_a, total_b, squares_a, squares_b, product
+
+
+@compiled
+def r2_exceeds(a: int, b: int, scale: int, segments: int, width: int, threshold: float) -> bool:
+    """Whether r² over the people called at both is above a threshold; parameters as above.
+
+    The sums besides Σxy are counted only where bounds on them, from each variant's own sums and
+    how many calls the other lacks, leave it open: most pairs are far below.
+    """
+    product = _products(a, b, scale, segments, width)
+    if _surely_below(a, b, product, threshold):
+        return False
+    n, x, y, xx, yy, xy = _with_sums(a, b, scale, segments, width, product)
+    covariance = float(n * xy - x * y)
+    variances = threshold * float(n * xx - x * x) * float(n * yy - y * y)
+    return covariance * covariance > variances
+
+
+@compiled
+def _surely_below(a: int, b: int, product: int, threshold: float) -> bool:
+    """Whether r² cannot be above the threshold, whoever it is that lacks a call."""
+    lacks_a, lacks_b = float(number_at(a, 4)), float(number_at(b, 4))
+    most = min(float(number_at(a, 0)), float(number_at(b, 0)))
+    least = max(0.0, float(number_at(a, 0)) - lacks_b)
+    x, y = float(number_at(a, 1)), float(number_at(b, 1))
+    off = (most - least) * abs(product) + abs(x) * lacks_a + abs(y) * lacks_b + lacks_a * lacks_b
+    covariance = abs(most * product - x * y) + off
+    variance_a = least * (float(number_at(a, 2)) - lacks_b) - (abs(x) + lacks_b) ** 2
+    variance_b = least * (float(number_at(b, 2)) - lacks_a) - (abs(y) + lacks_a) ** 2
+    if variance_a <= 0 or variance_b <= 0:
+        return False
+    return covariance * covariance * _ROUNDING < threshold * variance_a * variance_b
 
 
 @compiled

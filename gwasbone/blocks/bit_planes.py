@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.blocks.bit_counts import SUM_WORDS, popcount
+from gwasbone.blocks.bit_counts import SUM_WORDS, plane_words_together, popcount
 from gwasbone.blocks.compiled import compiled
 from gwasbone.blocks.packed import PEOPLE_PER_WORD, PeopleColumns, Words
 from gwasbone.errors import UsageError
@@ -126,8 +126,9 @@ class Planes:
 
     Parameters
     ----------
-    rows : (m, 8 + 3·segments·w) uint64: n, Σx, Σx² (x being calls less one) and whether all are
-        called, then for each segment ``hom``, ``minus`` and ``called``, w words each.
+    rows : (m, 8 + 3·segments·w) uint64: n, Σx, Σx² (x being calls less one), a bit for each place
+        (a 64th of the people) where calls are missing and how many are, then for each segment
+        ``hom``, ``minus`` and ``called``, w words each.
     scale : (segments,) how often the people of a segment count.
     """
 
@@ -138,8 +139,7 @@ class Planes:
     def of(cls, words: Words, people: PeopleWeights) -> Planes:
         """Of (m, w) packed calls."""
         rows = np.empty((len(words), SUM_WORDS + 3 * people.masks.size), dtype=np.uint64)
-        everybody = int(np.bitwise_count(people.masks).sum(axis=1, dtype=np.int64) @ people.scale)
-        _fill(words, people.masks, people.scale, everybody, rows)
+        _fill(words, people.masks, people.scale, rows)
         return cls(rows, people.scale)
 
     @property
@@ -179,13 +179,11 @@ class Planes:
 
 
 @compiled
-def _fill(
-    words: Words, masks: Words, scale: npt.NDArray[np.int64], everybody: int, rows: Words
-) -> None:
+def _fill(words: Words, masks: Words, scale: npt.NDArray[np.int64], rows: Words) -> None:
     segments, width = masks.shape
-    n_words = words.shape[1]
+    n_words, together = words.shape[1], plane_words_together(width)
     for i in range(len(words)):
-        n, total, squares = 0, 0, 0
+        n, total, squares, lacking, places = 0, 0, 0, 0, _NOTHING
         for k in range(width):
             first = words[i, 2 * k] if 2 * k < n_words else _NOTHING
             second = words[i, 2 * k + 1] if 2 * k + 1 < n_words else _NOTHING
@@ -199,5 +197,8 @@ def _fill(
                 n += scale[b] * popcount(called)
                 total += scale[b] * (popcount(hom) - 2 * popcount(minus))
                 squares += scale[b] * popcount(hom)
-        rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3] = n, total, squares, n == everybody
-        rows[i, 4:SUM_WORDS] = 0
+                if called != mask:
+                    lacking += scale[b] * popcount(mask & ~called)
+                    places |= _ONE << np.uint64(k // together)
+        rows[i, 0], rows[i, 1], rows[i, 2], rows[i, 3] = n, total, squares, places
+        rows[i, 4], rows[i, 5:SUM_WORDS] = lacking, 0

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.blocks.bit_counts import pair_sums, plane_words
+from gwasbone.blocks.bit_counts import plane_words, r2_exceeds
 from gwasbone.blocks.bit_planes import PackedRows, PeopleWeights, Planes
 from gwasbone.blocks.compiled import announce_compiling, compiled
 from gwasbone.blocks.kernel_progress import Progress, ProgressCount
@@ -312,12 +312,8 @@ def _settle(
                     j = live[u]
                     if not alive[j]:
                         continue
-                    n, x, y, xx, yy, xy = pair_sums(
-                        row_i, base + size * place[j], scales, len(scale), width
-                    )
-                    covariance = float(n * xy - x * y)
-                    variances = threshold * float(n * xx - x * x) * float(n * yy - y * y)
-                    if covariance * covariance > variances:
+                    row_j = base + size * place[j]
+                    if r2_exceeds(row_i, row_j, scales, len(scale), width, threshold):
                         if major[i] > major[j] * (1 + _SMALL):
                             alive[i] = False
                         else:

@@ -57,10 +57,13 @@ class PackedCalls:
     def read(self, variants: pd.DataFrame) -> Words:
         """(m, w) packed calls of rows of the variant table."""
         file, row = variants["file"].to_numpy(), variants["row"].to_numpy()
-        words = np.empty((len(variants), self.columns.n_words), dtype=np.uint64)
-        for i in np.unique(file):
-            here = file == i
-            words[here] = self.beds[i].rows(row[here], self.columns)
+        if len(file) and (file == file[0]).all():
+            words = self.beds[file[0]].rows(row, self.columns)
+        else:
+            words = np.empty((len(variants), self.columns.n_words), dtype=np.uint64)
+            for i in np.unique(file):
+                here = file == i
+                words[here] = self.beds[i].rows(row[here], self.columns)
         x = self.on_x(variants)
         if x.any() and not self.as_filed:
             words[x] = packed.without_het(words[x], self.men)

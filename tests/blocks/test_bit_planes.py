@@ -5,20 +5,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gwasbone.blocks.bit_counts import haplotype_counts, own_sums, pair_sums, plane_words
+from gwasbone.blocks.bit_counts import (
+    haplotype_counts,
+    own_sums,
+    pair_sums,
+    plane_words,
+    r2_exceeds,
+)
 from gwasbone.blocks.bit_planes import PackedArray, PeopleWeights, Planes
 from gwasbone.blocks.packed import PeopleColumns, decode, missing_calls
 from gwasbone.errors import UsageError
 
 
-def of_pair(function, planes, i, j):
+def of_pair(function, planes, i, j, *more):
     base, size = planes.rows.ctypes.data, 8 * planes.rows.shape[1]
     segments = len(planes.scale)
     width = plane_words(planes.rows.shape[1], segments)
     addresses = base + i * size, base + j * size
     if function is own_sums:
         return function(*addresses)
-    return function(*addresses, planes.scale.ctypes.data, segments, width)
+    return function(*addresses, planes.scale.ctypes.data, segments, width, *more)
 
 
 def test_packing_is_that_of_a_bed():
@@ -50,6 +56,34 @@ def test_sums_of_a_pair(seed, n, most):
     called = G[0] >= 0
     assert planes.n[0] == weight[called].sum()
     assert planes.squares[0] == (weight * (G[0] - 1) ** 2)[called].sum()
+
+
+@pytest.mark.parametrize("share_missing", [0.0, 0.001, 0.05])
+@pytest.mark.parametrize("n", [70, 9_000])
+def test_r2_above_a_threshold_is_that_of_the_sums(n, share_missing):
+    # sums are bounded, looked up where calls are missing, or counted: all are to agree
+    rng = np.random.default_rng(n)
+    p = rng.choice([0.004, 0.05, 0.5, 0.98], (12, 1))
+    G = rng.binomial(2, p, (12, n))
+    G[6:] = np.where(rng.random((6, n)) < 0.6, G[:6], G[6:])
+    G[rng.random(G.shape) < share_missing] = -1
+    weight = rng.integers(0, 3, n)
+    array = PackedArray.of(G)
+    planes = Planes.of(array[:], PeopleWeights.of(array.columns, weight))
+    answers = []
+    for i in range(12):
+        for j in range(i):
+            both = (G[i] >= 0) & (G[j] >= 0)
+            w, x, y = weight[both], G[i][both] - 1, G[j][both] - 1
+            want = [w, w * x, w * y, w * x * x, w * y * y, w * x * y]
+            assert of_pair(pair_sums, planes, i, j) == tuple(int(v.sum()) for v in want)
+            n_, sx, sy, sxx, syy, sxy = (int(v.sum()) for v in want)
+            covariance, variances = n_ * sxy - sx * sy, (n_ * sxx - sx**2) * (n_ * syy - sy**2)
+            for threshold in (0.001, 0.1, 0.5):
+                found = of_pair(r2_exceeds, planes, i, j, threshold)
+                assert found == (covariance**2 > threshold * variances)
+                answers.append(found)
+    assert 0.04 < np.mean(answers) < 0.9
 
 
 def test_haplotypes_of_a_pair_are_counted_by_hand():
