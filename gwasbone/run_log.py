@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import platform
 import sys
@@ -23,6 +24,11 @@ _PACKAGES = ("gwasbone", "hail", "numpy", "scipy", "pandas", "statsmodels", "msp
 
 def versions() -> dict[str, str]:
     """Versions of Python and of the packages that compute."""
+    return dict(_versions())
+
+
+@functools.cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):

@@ -33,8 +33,10 @@ MOST_EXACT = 5_000
 # Smaller ones than this are solved for all their components, of which a few are kept.
 _SOLVED_WHOLE = 500
 _EXACT_TOLERANCE, _EXACT_PASSES = 1e-6, 500
-# Columns of a block of the iterative method per component, and blocks before a restart.
-_WIDTH, _BASIS_BLOCKS = 2, 8
+# Blocks of the iterative method before a restart. Where a product reads all genotypes, blocks are
+# wide and products few; where the matrix is held, narrow blocks need less arithmetic in all.
+_BASIS_BLOCKS = 8
+_LEAST_HELD_WIDTH = 8
 # Below this share of the largest, an eigenvalue is rounding.
 _RANK_TOLERANCE = 1e-7
 
@@ -113,11 +115,11 @@ def leading_components(
         )
     residual, n_passes = np.zeros(k), 0
     iterative = method == "iterative" or (method == "auto" and min(n, m) > MOST_EXACT)
-    if iterative and n >= _BASIS_BLOCKS * _WIDTH * k:
+    if iterative and n >= _BASIS_BLOCKS * 2 * k:
         # between passes the products are small: threads would wait for one another for longer
         with threadpool_limits(1, user_api="blas"):
             solution = _block_lanczos(
-                Z.relate, n, k, seed=seed, tolerance=tolerance, max_passes=max_passes
+                Z.relate, n, k, width=2 * k, seed=seed, tolerance=tolerance, max_passes=max_passes
             )
         V, residual, n_passes = solution.vectors, solution.residual, solution.n_products
     elif n <= m:
@@ -143,18 +145,21 @@ def leading_components(
 
 def _leading_vectors(K: FloatArray, k: int, seed: int, threads: int) -> FloatArray:
     """(len(K), k) eigenvectors of the largest eigenvalues, largest first."""
-    size = len(K)
-    if size < max(_SOLVED_WHOLE, _BASIS_BLOCKS * _WIDTH * k):
+    size, width = len(K), max(k, _LEAST_HELD_WIDTH)
+    if size < max(_SOLVED_WHOLE, _BASIS_BLOCKS * width):
         return np.linalg.eigh(K)[1][:, : -k - 1 : -1]
-    parts = np.array_split(K, threads)
+    # of its columns, being symmetric: so BLAS reorders less for narrow X
+    parts = np.array_split(K, threads, axis=1)
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
 
         def product(X: FloatArray) -> FloatArray:
-            return np.vstack(list(pool.map(lambda part: part @ X, parts)))
+            image: FloatArray = np.hstack(list(pool.map(lambda part: X.T @ part, parts))).T
+            return image
 
         return _block_lanczos(
-            product, size, k, seed=seed, tolerance=_EXACT_TOLERANCE, max_passes=_EXACT_PASSES
-        ).vectors
+            product, size, k, width=width, seed=seed, tolerance=_EXACT_TOLERANCE,
+            max_passes=_EXACT_PASSES,
+        ).vectors  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,7 @@ def _block_lanczos(
     n: int,
     k: int,
     *,
+    width: int,
     seed: int,
     tolerance: float,
     max_passes: int,
@@ -176,9 +182,9 @@ def _block_lanczos(
     """Leading eigenvectors of a positive (n, n) matrix known by its products.
 
     The basis Q keeps AQ = QH + RE', with E the columns of the last block, so the residual of a
-    Ritz vector Qy is the last part of y times R, and no product with A is kept.
+    Ritz vector Qy is the last part of y times R, and no product with A is kept. ``width`` is the
+    columns of a block, at least k.
     """
-    width = _WIDTH * k
     most = _BASIS_BLOCKS * width
     block = np.linalg.qr(np.random.default_rng(seed).standard_normal((n, width)))[0]
     Q = np.empty((n, most))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 
-_TILE = 1024
+# Variants or people decoded together; more, up to 40 MB, where the other side is short.
+_TILE, _TILE_FLOATS = 1024, 10_000_000
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ class StandardisedCalls:
         varies = np.flatnonzero(self.varies)
         words = np.vstack([self._words(i) for i in range(len(self.blocks))])[varies]
         K = np.zeros((len(words), len(words)))
-        step = _TILE // PEOPLE_PER_WORD
+        step = max(_TILE, _TILE_FLOATS // max(1, len(words))) // PEOPLE_PER_WORD
         with threadpool_limits(self.threads, user_api="blas"):
             for left in range(0, words.shape[1], step):
                 here = slice(left, left + step)

@@ -60,10 +60,12 @@ def write_pruned(pruned: pd.DataFrame, prefix: Path) -> None:
 
 def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> None:
     """Write scores (IDs and PC1, ...), loadings and eigenvalues as ``PREFIX.pcs.tsv`` and so on."""
+    from gwasbone.steps.line_text import write_rows
+
     people = cohort.people.table.loc[pcs.scores.index, ["fid", "iid"]]
     people.columns = pd.Index(["FID", "IID"])
-    write_table(people.join(pcs.scores), Path(f"{prefix}.pcs.tsv"))
-    write_table(pcs.loadings, Path(f"{prefix}.loadings.tsv.gz"), index=False)
+    write_rows([people.join(pcs.scores)], Path(f"{prefix}.pcs.tsv"))
+    write_rows([pcs.loadings], Path(f"{prefix}.loadings.tsv.gz"), index=False)
     names = [f"PC{i + 1}" for i in range(len(pcs.eigenvalues))]
     values = pd.DataFrame({"component": names, "eigenvalue": pcs.eigenvalues})
     write_table(values, Path(f"{prefix}.eigenvalues.tsv"), index=False)

@@ -26,18 +26,17 @@ _GZIP_LEVEL = 1
 _BREAKS_A_LINE = r'[\t\r\n"]'
 
 
-def write_rows(pieces: Iterable[pd.DataFrame], path: Path) -> None:
-    """Write consecutive pieces of a table, at least one, with their index, as gzipped TSV.
+def write_rows(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = True) -> None:
+    """Write consecutive pieces of a table, at least one, as TSV (gzip by name), atomically.
 
     Missing is NA; equal tables are equal files.
     """
-    with atomic_path(path) as temporary, _gzip(temporary) as file:
+    with atomic_path(path) as temporary, _opened(temporary, path.suffix == ".gz") as file:
         for i, piece in enumerate(pieces):
             if i == 0:
-                file.write(
-                    "\t".join([str(piece.index.name or ""), *piece.columns]).encode() + b"\n"
-                )
-            file.write(_bytes_of(lines_of(piece)))
+                names = [str(piece.index.name or "")] if index else []
+                file.write("\t".join([*names, *piece.columns]).encode() + b"\n")
+            file.write(_bytes_of(lines_of(piece, index=index)))
 
 
 def write_lines(pieces: Iterable[pa.Array], path: Path) -> None:
@@ -48,16 +47,20 @@ def write_lines(pieces: Iterable[pa.Array], path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _gzip(path: Path) -> Iterator[Any]:
-    from isal import igzip
+def _opened(path: Path, compressed: bool) -> Iterator[Any]:
+    with open(path, "wb") as raw:
+        if not compressed:
+            yield raw
+            return
+        from isal import igzip
 
-    with open(path, "wb") as raw, igzip.IGzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as file:
-        yield file
+        with igzip.IGzipFile("", "wb", _GZIP_LEVEL, raw, mtime=0) as file:
+            yield file
 
 
-def lines_of(table: pd.DataFrame) -> pa.Array:
+def lines_of(table: pd.DataFrame, *, index: bool = True) -> pa.Array:
     """(rows,) the cells of each row between tabs, the index first, ending in a line break."""
-    columns = [table.index, *(table[name] for name in table.columns)]
+    columns = [*([table.index] if index else []), *(table[name] for name in table.columns)]
     text = [cell_text(column) for column in columns]
     return _joined(*text[:-1], _joined(text[-1], "\n", separator=""))
 

@@ -40,11 +40,23 @@ def test_what_is_written_reads_back_as_what_pandas_writes(tmp_path):
 
 def test_equal_tables_are_equal_files_and_none_but_a_header_is_fine(tmp_path):
     for name in ("a", "b"):
-        write_rows([mixed_table(10)], tmp_path / name)
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-    write_rows([mixed_table().iloc[:0]], tmp_path / "empty")
+        write_rows([mixed_table(10)], tmp_path / f"{name}.gz")
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+    write_rows([mixed_table().iloc[:0]], tmp_path / "empty.gz")
     header = "id\tnumber\twhole\tsmall\tflag\tword\tkind\tsundry\n"
-    assert gzip.decompress((tmp_path / "empty").read_bytes()).decode() == header
+    assert gzip.decompress((tmp_path / "empty.gz").read_bytes()).decode() == header
+
+
+def test_the_name_says_gzip_and_the_index_may_stay_out(tmp_path):
+    table = mixed_table(10)
+    write_rows([table], tmp_path / "a.gz")
+    write_rows([table], tmp_path / "a.tsv")
+    text = (tmp_path / "a.tsv").read_text()
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()).decode() == text
+    write_rows([table], tmp_path / "b.tsv", index=False)
+    assert (tmp_path / "b.tsv").read_text() == "".join(
+        line.partition("\t")[2] for line in text.splitlines(keepends=True)
+    )
 
 
 def test_eight_digits():
