@@ -1,6 +1,7 @@
 """Whether networks find planted genotypes in simulated pictures, and none where there is none.
 
-    python benchmarks/genotype_models.py FOLDER [--people 800] [--nulls 40]
+    python benchmarks/genotype_models.py FOLDER [--people 800] [--nulls 40] [--seed 5]
+    python benchmarks/genotype_models.py FOLDER --null-only --seed 6 --out FILE
 
 Draws DICOM pictures of the spine of simulated people into FOLDER. Two SNPs brighten a vertebra
 each, others do nothing. Trains `small`, pretrained on sex, on each SNP as `gwasbone train --task
@@ -55,14 +56,16 @@ NULL_PLAN = TrainingPlan(
 )
 
 
-def make_data(folder: Path, n_people: int, n_nulls: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def make_data(
+    folder: Path, n_people: int, n_nulls: int, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Genotypes and the table of people; pictures and cache where they are not there yet."""
     asked = QuestionnaireSettings(
         n_people=n_people, n_filler=0, imaged_share=1.0, twice_share=0.0, withdrawn_share=0.0,
-        seed=5,
+        seed=seed,
     )  # fmt: skip
     people = stranger_phantoms(asked).people
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(seed)
     genotypes = {name: rng.binomial(2, MAF, len(people)) for name, _, _ in PLANTED}
     for j in range(n_nulls):
         genotypes[f"2_{1000 + j}_C_T"] = rng.binomial(2, rng.uniform(0.2, 0.5), len(people))
@@ -70,7 +73,7 @@ def make_data(folder: Path, n_people: int, n_nulls: int) -> tuple[pd.DataFrame, 
     if not (folder / "cache" / "settings.json").exists():
         effects = [LocalEffect(name, REGION, (0.0, y), RADIUS, size) for name, y, size in PLANTED]
         drawn = pd.concat([people, table.reset_index(drop=True)], axis=1)
-        phantoms = PhantomSettings(pictures=(REGION,), scale=SCALE, seed=5)
+        phantoms = PhantomSettings(pictures=(REGION,), scale=SCALE, seed=seed)
         simulate_phantoms(drawn, folder / "images", settings=phantoms, effects=effects)
         frame = Frame(round(672 * SCALE), round(672 * SCALE), CACHED, CACHED)
         made = ImageSettings(frames=dict.fromkeys(REGIONS, frame))
@@ -103,11 +106,13 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--people", type=int, default=800)
     parser.add_argument("--nulls", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=5, help="of people, pictures and genotypes")
+    parser.add_argument("--null-only", action="store_true", help="SNPs without effect alone")
     parser.add_argument("--out", type=Path, default=RESULTS)
     asked = parser.parse_args()
     folder: Path = asked.folder
     folder.mkdir(parents=True, exist_ok=True)
-    genotypes, people = make_data(folder, asked.people, asked.nulls)
+    genotypes, people = make_data(folder, asked.people, asked.nulls, asked.seed)
     cache = open_cache(folder / "cache")
     kept = folder / "seconds.json"
     seconds: dict[str, float] = json.loads(kept.read_text()) if kept.exists() else {}
@@ -142,9 +147,14 @@ def main() -> None:
 
     null_names = [name for name in genotypes if name not in planted_names]
     null = trained("null", null_names, NULL_PEOPLE, NULL_PLAN, NULL_SIZE, NULL_REQUEST)
+    asked.out.parent.mkdir(exist_ok=True)
+    if asked.null_only:
+        lines = [f"# SNPs without effect, seed {asked.seed}", "", *null_lines(null)]
+        asked.out.write_text("\n".join(lines))
+        print(asked.out.read_text())
+        return
     planted = trained("planted", planted_names, asked.people, PLAN, SIZE, REQUEST)
     sizes = {name: effect_in_sd(cache, genotypes, y, name) for name, y, _ in PLANTED}
-    asked.out.parent.mkdir(exist_ok=True)
     asked.out.write_text(report(planted, null, sizes, asked, seconds))
     print(asked.out.read_text())
 
@@ -160,12 +170,7 @@ def report(
     asked: argparse.Namespace, seconds: dict[str, float],
 ) -> str:  # fmt: skip
     """The page of results."""
-    table, null = planted.table.set_index("variant_id"), nulls.table
-    p = null["null_p"].to_numpy(float)
-    # p is uniform on a grid: how far its distribution lies above the line at the grid's points
-    excess = max(((p <= x).mean() - x, x) for x in np.unique(p))
-    ks = stats.kstest(p, "uniform", alternative="greater")
-    mean_auc, se_auc = null["auc"].mean(), null["auc"].std(ddof=1) / np.sqrt(len(null))
+    table = planted.table.set_index("variant_id")
     lines = [
         "# Genotypes from phantoms",
         "",
@@ -202,8 +207,18 @@ def report(
             f"{row['difference']:+.3f} [{row['difference_low']:+.3f}, "
             f"{row['difference_high']:+.3f}] | {row['null_p']:.3g} | {row['n_permutations']} |"
         )
-    lines += [
-        "",
+    return "\n".join([*lines, "", *null_lines(nulls)])
+
+
+def null_lines(nulls: step.GenotypeRun) -> list[str]:
+    """How the p-values of SNPs without effect are distributed."""
+    null = nulls.table
+    p = null["null_p"].to_numpy(float)
+    # p is uniform on a grid: how far its distribution lies above the line at the grid's points
+    excess = max(((p <= x).mean() - x, x) for x in np.unique(p))
+    ks = stats.kstest(p, "uniform", alternative="greater")
+    mean_auc, se_auc = null["auc"].mean(), null["auc"].std(ddof=1) / np.sqrt(len(null))
+    return [
         f"{len(null)} SNPs without effect:",
         "",
         "| question | found | expected |",
@@ -223,7 +238,6 @@ def report(
         f"| at a false-discovery rate below 0.05 | {int((null['fdr'] < 0.05).sum())} | 0 |",
         "",
     ]
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ _HOME = {
     "loci": "gwasbone.association.loci",
     "read_genes": "gwasbone.genes.files",
     "RegionSelection": "gwasbone.association.region_selection",
-    "SelectionRule": "gwasbone.association.region_selection",
+    "SelectionRule": "gwasbone.association.region_peaks",
     "select_regions": "gwasbone.association.region_selection",
     "selected_genotypes": "gwasbone.association.genotype_effects",
     "genotype_effects": "gwasbone.association.genotype_effects",

@@ -17,7 +17,18 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.association.results_table import COLUMNS, KEY
+from gwasbone.association.region_peaks import (
+    BLOCK,
+    SelectionRule,
+    by_block,
+    by_ld,
+    distinct_variants,
+    region_peaks,
+    stacked,
+    those_with_genotypes,
+    variant_names_of,
+)
+from gwasbone.association.results_table import KEY
 from gwasbone.association.scan_hits import ScanHits, map_hits
 from gwasbone.association.selection import lead_blocks
 from gwasbone.blocks.kernel_progress import Progress
@@ -28,54 +39,12 @@ if TYPE_CHECKING:
     from gwasbone.association.results import AssociationResults
     from gwasbone.cohort.model import Cohort
 
-BestOf = Literal["region", "measurement", "scan"]
-
 PAIR_COLUMNS = (
     "region", "variant_id", "chromosome", "position_bp", "effect_allele", "other_allele",
     "source_id", "scans", "n_scans", "best_scan", "neg_log10_p", "beta", "se",
 )  # fmt: skip
-_BLOCK = ["chromosome", "block_start_bp"]
 _KEY = list(KEY)
 _EFFECT = ("neg_log10_p", "beta", "se")
-
-
-@dataclass(frozen=True)
-class SelectionRule:
-    """How variants are selected; the defaults are the paper's.
-
-    Parameters
-    ----------
-    p_threshold : a block needs a p-value below this.
-    block_bp : length of a block in bp.
-    max_blocks : how many blocks, the smallest p-values first; None for all.
-    best_of : of what: of each ``region`` (over all its scans), of each ``measurement`` (over its
-        scans, such as the confounder models of one bone density) or of each ``scan``.
-    window_bp : peaks at most this far apart can be one.
-    r2 : peaks with an r² of at least this are one.
-    """
-
-    p_threshold: float = 1e-5
-    block_bp: int = 1_000_000
-    max_blocks: int | None = 12
-    best_of: BestOf = "region"
-    window_bp: int = 10_000_000
-    r2: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.best_of not in ("region", "measurement", "scan"):
-            raise UsageError(f"best_of: expected region, measurement or scan, got {self.best_of!r}")
-        if not 0 < self.p_threshold <= 1:
-            raise UsageError(f"p_threshold: expected a number in (0, 1], got {self.p_threshold}")
-        if self.block_bp < 1 or (self.max_blocks is not None and self.max_blocks < 1):
-            raise UsageError(
-                "expected block_bp and max_blocks of at least 1, got "
-                f"{self.block_bp} and {self.max_blocks}"
-            )
-        if not 0 < self.r2 <= 1 or self.window_bp < 0:
-            raise UsageError(
-                "expected r2 in (0, 1] and window_bp of at least 0, got "
-                f"{self.r2} and {self.window_bp}"
-            )
 
 
 @dataclass(frozen=True)
@@ -179,30 +148,32 @@ def select_regions(
         progress=progress,
     )
     blocks = {trait: scan.blocks for trait, scan in reduced.items()}
-    peaks = _peaks(blocks, belongs, region_map, rule)
-    n_blocks = len(peaks.drop_duplicates(["trait", *_BLOCK]))
+    peaks = region_peaks(blocks, belongs, region_map, rule)
+    n_blocks = len(peaks.drop_duplicates(["trait", *BLOCK]))
     n_replaced = 0
     if cohort is not None:
-        peaks, n_replaced = _those_with_genotypes(peaks, reduced)
-    found = _distinct(peaks)
+        peaks, n_replaced = those_with_genotypes(
+            peaks, {trait: scan.present for trait, scan in reduced.items()}
+        )
+    found = distinct_variants(peaks)
     if cohort is not None:
-        stands_for = _by_ld(found, cohort, rule, threads, progress)
+        stands_for = by_ld(found, cohort, rule, threads, progress)
     else:
-        stands_for = _by_block(found, rule)
+        stands_for = by_block(found, rule)
     pairs = _pairs(peaks, found, stands_for, reduced, list(_region_order(belongs, region_map)))
     every = [
         part.head(rule.max_blocks or len(part)).assign(trait=trait)[["trait", *part.columns]]
         for trait, part in blocks.items()
     ]
     return RegionSelection(
-        leads=_stacked(every),
+        leads=stacked(every),
         pairs=pairs,
         regions=belongs,
         scans_without_hits=tuple(t for t, part in blocks.items() if part.empty),
         pruned_by="block" if cohort is None else "ld",
         n_peaks=len(found),
         n_replaced=n_replaced,
-        n_lost=n_blocks - len(peaks.drop_duplicates(["trait", *_BLOCK])),
+        n_lost=n_blocks - len(peaks.drop_duplicates(["trait", *BLOCK])),
         n_variants=sum(scan.n_variants or 0 for scan in reduced.values()),
         rule=rule,
     )
@@ -268,138 +239,6 @@ def _region_order(belongs: Mapping[str, tuple[str, ...]], region_map: RegionMap)
     return dict.fromkeys(r for r in [*of_map, *REGION_NAMES] if r in used)
 
 
-def _peaks(
-    blocks: Mapping[str, pd.DataFrame],
-    belongs: Mapping[str, tuple[str, ...]],
-    region_map: RegionMap,
-    rule: SelectionRule,
-) -> pd.DataFrame:
-    """Rows of ``blocks`` with ``region`` and ``trait``: the best blocks of each, all scans there.
-
-    Where the best are those of a measurement or scan, a region has those of all of its own.
-    """
-    parts = []
-    for trait, part in blocks.items():
-        for region in belongs[trait]:
-            measurement = region_map.measurement_in(trait) or trait
-            of = {"region": region, "measurement": measurement, "scan": trait}[rule.best_of]
-            parts.append(part.assign(region=region, trait=trait, _of=of))
-    if not parts:
-        names = ["region", "trait", "_of", "block_start_bp", *COLUMNS]
-        return pd.DataFrame({name: [] for name in names})
-    every = _stacked(parts)
-    best = every.sort_values(
-        ["neg_log10_p", *_BLOCK], ascending=[False, True, True], kind="stable"
-    ).drop_duplicates(["_of", *_BLOCK])
-    if rule.max_blocks is not None:
-        best = best[best.groupby("_of").cumcount() < rule.max_blocks]
-    return every.merge(best[["_of", *_BLOCK]], on=["_of", *_BLOCK])
-
-
-def _those_with_genotypes(
-    peaks: pd.DataFrame, reduced: Mapping[str, _Scan]
-) -> tuple[pd.DataFrame, int]:
-    """Each peak as the best variant of its block that the genotypes have; how many changed."""
-    if peaks.empty:
-        return peaks, 0
-    present = _stacked(
-        [s.present.assign(trait=t) for t, s in reduced.items() if s.present is not None]
-    )
-    on = ["trait", *_BLOCK]
-    found = peaks[["region", *on, *_KEY[1:]]].merge(present, on=on, suffixes=("_lead", ""))
-    changed = np.zeros(len(found), dtype=bool)
-    for name in _KEY[1:]:
-        changed |= (found[f"{name}_lead"] != found[name]).to_numpy()
-    n_replaced = len(found[changed].drop_duplicates(on))
-    return found.drop(columns=[f"{name}_lead" for name in _KEY[1:]]), n_replaced
-
-
-def _distinct(peaks: pd.DataFrame) -> pd.DataFrame:
-    """The distinct variants among peaks, the smallest p-value first; ``_name`` in each.
-
-    Scans may count different alleles of a variant; it is named as where its p-value is smallest.
-    """
-    ranked = peaks.sort_values(
-        ["neg_log10_p", *_KEY, "trait"], ascending=[False, *[True] * 5], kind="stable"
-    )
-    return ranked.assign(_name=_names(ranked)).drop_duplicates("_name").reset_index(drop=True)
-
-
-def _names(table: pd.DataFrame) -> list[tuple[int, int, str, str]]:
-    """What names a variant, whichever of its alleles is counted."""
-    return [
-        (c, at, a, b) if a <= b else (c, at, b, a)
-        for c, at, a, b in table[_KEY].itertuples(index=False, name=None)
-    ]
-
-
-def _by_block(found: pd.DataFrame, rule: SelectionRule) -> npt.NDArray[np.intp]:
-    """(variants,) for each the row of that which stands for it: the first of its block."""
-    blocks = list(zip(found["chromosome"], found["position_bp"] // rule.block_bp, strict=True))
-    first: dict[tuple[int, int], int] = {}
-    return np.array([first.setdefault(block, i) for i, block in enumerate(blocks)], dtype=np.intp)
-
-
-def _by_ld(
-    found: pd.DataFrame,
-    cohort: Cohort,
-    rule: SelectionRule,
-    threads: int | None,
-    progress: Progress | None,
-) -> npt.NDArray[np.intp]:
-    """(variants,) for each the row of that which stands for it."""
-    from gwasbone.cohort.chosen_variants import rows_in_cohort, squared_correlations
-
-    stands_for = np.arange(len(found))
-    rows = rows_in_cohort(found, cohort)
-    codes = found["chromosome"].to_numpy()
-    for i, code in enumerate(np.unique(codes), 1):
-        here = np.flatnonzero(codes == code)
-        if len(here) > 1:
-            r2 = squared_correlations(cohort, rows[here], threads=threads)
-            position = found["position_bp"].to_numpy()[here]
-            stands_for[here] = here[representatives(r2, position, rule.window_bp, rule.r2)]
-        if progress is not None:
-            progress("linkage disequilibrium", i, len(np.unique(codes)))
-    return stands_for
-
-
-def representatives(
-    r2: npt.ArrayLike, position_bp: npt.ArrayLike, window_bp: int, r2_limit: float
-) -> npt.NDArray[np.intp]:
-    """Prune variants of a chromosome pairwise, the first ones kept.
-
-    Parameters
-    ----------
-    r2 : (m, m) squared correlations of variants, the best first; NaN counts as none.
-    position_bp : (m,).
-    window_bp : pairs at most this far apart count.
-    r2_limit : a variant with such an r² or more to one before it that is kept goes.
-
-    Returns
-    -------
-    (m,) for each variant the first kept one that it is in LD with; itself where it is kept.
-
-    Examples
-    --------
-    >>> r2 = [[1, 0.95, 0.2], [0.95, 1, 0.9], [0.2, 0.9, 1]]
-    >>> representatives(r2, [5, 7, 9], 100, 0.9).tolist()
-    [0, 0, 2]
-    """
-    r2, at = np.asarray(r2, dtype=float), np.asarray(position_bp, dtype=np.int64)
-    with np.errstate(invalid="ignore"):
-        linked = (r2 >= r2_limit) & (np.abs(at[:, None] - at) <= window_bp)
-    kept: list[int] = []
-    stands_for = np.arange(len(at))
-    for i in range(len(at)):
-        before = [k for k in kept if linked[k, i]]
-        if before:
-            stands_for[i] = before[0]
-        else:
-            kept.append(i)
-    return stands_for
-
-
 def _pairs(
     peaks: pd.DataFrame,
     found: pd.DataFrame,
@@ -410,7 +249,7 @@ def _pairs(
     if found.empty:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in PAIR_COLUMNS})
     row_of = {name: i for i, name in enumerate(found["_name"])}
-    chosen = np.array([stands_for[row_of[name]] for name in _names(peaks)])
+    chosen = np.array([stands_for[row_of[name]] for name in variant_names_of(peaks)])
     # (region, SNP) -> its scans with the −log10 p of the peak that the SNP stands for
     scans_of: dict[tuple[int, int], dict[str, float]] = {}
     columns = (peaks[name] for name in ("region", "trait", "neg_log10_p"))
@@ -452,14 +291,9 @@ def _effects(
         near = scan.hits.select(_KEY[:2]).to_pandas()
         rows = np.flatnonzero(pd.MultiIndex.from_frame(near).isin(places))
         hits = scan.hits.take(rows).to_pandas()
-        for name, hit in zip(_names(hits), hits.itertuples(index=False), strict=True):
+        for name, hit in zip(variant_names_of(hits), hits.itertuples(index=False), strict=True):
             if name in wanted:
                 row = wanted[name]
                 sign = 1 if hit.effect_allele == found["effect_allele"].iloc[row] else -1
                 effects[row, trait] = (hit.neg_log10_p, sign * hit.beta, hit.se)
     return effects
-
-
-def _stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    filled = [part for part in parts if len(part)]
-    return pd.concat(filled, ignore_index=True) if filled else parts[0]

@@ -10,11 +10,11 @@ ancestry in one sample do no harm (Manichaikul et al. 2010, Bioinformatics 26:28
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import numpy as np
 import numpy.typing as npt
 
+from gwasbone.blocks import packed
+from gwasbone.blocks.bit_planes import PackedRows
 from gwasbone.errors import UsageError
 
 _BLOCK = 1024
@@ -22,21 +22,12 @@ _BLOCK = 1024
 _MOST_VARIANTS = 2**22
 
 
-class GenotypeRows(Protocol):
-    """Hard calls that give (variants, people) int8 for a slice of variants; -1 is missing."""
-
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-
-    def __getitem__(self, rows: slice, /) -> Any: ...
-
-
-def king_kinship(genotypes: GenotypeRows) -> npt.NDArray[np.float64]:
+def king_kinship(genotypes: PackedRows) -> npt.NDArray[np.float64]:
     """Kinship of all pairs of people.
 
     Parameters
     ----------
-    genotypes : (m, n) copies of ALT 0, 1, 2 on autosomes; negative is missing. Read in slices.
+    genotypes : packed calls of m variants on autosomes and n people, read in slices.
 
     Returns
     -------
@@ -50,21 +41,26 @@ def king_kinship(genotypes: GenotypeRows) -> npt.NDArray[np.float64]:
 
     Examples
     --------
-    >>> twins_and_stranger = np.array([[1, 1, 2], [1, 1, 1], [0, 0, 1], [2, 2, 1]])
+    >>> from gwasbone.blocks.bit_planes import PackedArray
+    >>> twins_and_stranger = PackedArray.of([[1, 1, 2], [1, 1, 1], [0, 0, 1], [2, 2, 1]])
     >>> king_kinship(twins_and_stranger)[0, 1:].tolist()
     [0.5, 0.125]
     """
-    m, n = genotypes.shape
+    m, slots = len(genotypes), genotypes.columns.slots
+    n = len(slots)
     if m > _MOST_VARIANTS:
         raise UsageError(f"kinship: expected at most {_MOST_VARIANTS:,} variants, got {m:,}: prune")
+    everyone = genotypes.columns.mask(np.ones(n, dtype=bool))
     product, squares, hets = (np.zeros((n, n), dtype=np.float32) for _ in range(3))
     for start in range(0, m, _BLOCK):
-        block = np.asarray(genotypes[start : start + _BLOCK])
-        called = (block >= 0).astype(np.float32)
-        calls = block * called
+        words = genotypes[start : start + _BLOCK]
+        calls = packed.decode(words.view(np.uint8))[:, slots]
+        called = np.ones((len(words), genotypes.columns.n_slots), dtype=np.float32)
+        called[packed.missing_places(words, everyone)] = 0
+        called = called[:, slots]
         product += calls.T @ calls
         squares += (calls * calls).T @ called
-        hets += (block == 1).astype(np.float32).T @ called
+        hets += (calls == 1).astype(np.float32).T @ called
     distance = squares + squares.T - 2 * product
     fewest = np.minimum(hets, hets.T).astype(float)
     fewest[fewest == 0] = np.nan

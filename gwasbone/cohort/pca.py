@@ -22,8 +22,8 @@ from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words
 from gwasbone.blocks.pca import leading_components
 from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY, Cohort
-from gwasbone.cohort.packed_calls import CALLS_PER_BLOCK, PackedCalls
-from gwasbone.cohort.plink_files import BedSource
+from gwasbone.cohort.packed_calls import CALLS_PER_BLOCK
+from gwasbone.cohort.packed_rows import CohortRows, packed_rows
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES
 
@@ -31,7 +31,6 @@ log = logging.getLogger(__name__)
 
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
-_READ_TOGETHER = 1024
 _LEAST_ROWS = 512
 
 
@@ -79,16 +78,17 @@ def principal_components(
         :func:`gwasbone.cohort.prune.prune` returns) or a mask over it; by default those pruned at
         r² 0.1 in 500 kb with MAF above 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
-    engine : ``blocks`` reads packed calls of .bed files
-        (:func:`gwasbone.blocks.pca.leading_components`), ``hail`` is ``hl.hwe_normalized_pca`` on
-        any source; ``auto`` takes blocks where it can. Both give the same components.
+    engine : ``blocks`` works on packed calls (:func:`gwasbone.blocks.pca.leading_components`),
+        read from .bed files in place; of other sources Hail first exports the variants to one.
+        ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
+        components.
     seed : of the random vectors that ``blocks`` starts from.
     threads : cores that ``blocks`` uses; all by default.
 
     Raises
     ------
     UsageError
-        Fewer people or variants than components ask for, or ``blocks`` for another source.
+        Fewer people or variants than components ask for, or an engine that there is not.
 
     Notes
     -----
@@ -100,7 +100,10 @@ def principal_components(
     --------
     >>> pcs = principal_components(cohort, prune(cohort, maf=0.05).index)   # doctest: +SKIP
     """
-    by_blocks = _by_blocks(cohort, engine)
+    if engine not in ("auto", "blocks", "hail"):
+        raise UsageError(
+            f"principal components: expected engine auto, blocks or hail, got {engine!r}"
+        )
     table = cohort.variants.table
     mask = cohort.variants.kept & _mask(cohort, variants)
     mask &= table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
@@ -112,14 +115,14 @@ def principal_components(
         )
     log.info(
         "principal components by %s: %d people, %d variants",
-        "blocks" if by_blocks else "hail", n, m,
+        "hail" if engine == "hail" else "blocks", n, m,
     )  # fmt: skip
-    if by_blocks:
-        eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
-    else:
+    if engine == "hail":
         from gwasbone.cohort.pca_hail import hail_components
 
         eigenvalues, scores, loadings = hail_components(cohort, mask, k)
+    else:
+        eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
     names = list(scores.columns)
     signs = _signs(loadings[names].to_numpy())
     loadings[names] *= signs
@@ -129,50 +132,35 @@ def principal_components(
 _Components = tuple[npt.NDArray[np.float64], pd.DataFrame, pd.DataFrame]
 
 
-def _by_blocks(cohort: Cohort, engine: str) -> bool:
-    if engine not in ("auto", "blocks", "hail"):
-        raise UsageError(
-            f"principal components: expected engine auto, blocks or hail, got {engine!r}"
-        )
-    is_packed = isinstance(cohort.source, BedSource)
-    if engine == "blocks" and not is_packed:
-        raise UsageError(
-            f"principal components: engine blocks reads .bed files, the cohort is "
-            f"{cohort.source.describe()}: use engine auto or hail"
-        )
-    return is_packed and engine != "hail"
-
-
 @dataclass(frozen=True)
 class _BlocksOf(Sequence[Words]):
-    """Packed calls of rows of the variant table, read when a block is asked for."""
+    """Packed calls of some variants, read when a block is asked for."""
 
-    calls: PackedCalls
-    variants: pd.DataFrame
-    n_people: int
+    variants: CohortRows
 
     @property
-    def _rows(self) -> int:
+    def _together(self) -> int:
         # a sum over variants is kept for each person: blocks of few variants would be all sums
-        return max(_LEAST_ROWS, CALLS_PER_BLOCK // self.n_people)
+        n_people = max(1, len(self.variants.columns.slots))
+        return max(_LEAST_ROWS, CALLS_PER_BLOCK // n_people)
 
     def __len__(self) -> int:
-        return -(-len(self.variants) // self._rows)
+        return -(-len(self.variants) // self._together)
 
     def rows(self, i: int) -> slice:
-        return slice(i * self._rows, (i + 1) * self._rows)
+        return slice(i * self._together, (i + 1) * self._together)
 
     def __getitem__(self, i: Any) -> Words:
-        return self.calls.read(self.variants.iloc[self.rows(i)])
+        return self.variants[self.rows(i)]
 
 
 def _components_by_blocks(
     cohort: Cohort, mask: npt.NDArray[np.bool_], k: int, seed: int, threads: int | None
 ) -> _Components:
-    calls = PackedCalls.of(cohort)
     table = cohort.variants.table.loc[mask]
-    blocks = _BlocksOf(calls, table, cohort.people.n_kept)
-    found = leading_components(blocks, calls.columns, k=k, seed=seed, threads=threads)
+    blocks = _BlocksOf(packed_rows(cohort, np.flatnonzero(mask)))
+    columns = blocks.variants.columns
+    found = leading_components(blocks, columns, k=k, seed=seed, threads=threads)
     names = _names(k)
     people = cohort.people.kept_table().index
     scores = pd.DataFrame(found.people * np.sqrt(found.eigenvalues), index=people, columns=names)
@@ -225,20 +213,19 @@ def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
     swapped = found["swapped"].to_numpy()
     mean = 2 * np.where(swapped, 1 - p, p)
     weights = np.where(swapped[:, None], -weights, weights)
-    scores_of = _scores_by_blocks if isinstance(cohort.source, BedSource) else _scores_by_rows
-    scores = scores_of(everything, found["position"].to_numpy(), mean, weights)
+    scores = _scores(everything, found["position"].to_numpy(), mean, weights)
     return pd.DataFrame(scores, index=cohort.people.kept_table().index, columns=components.names)
 
 
-def _scores_by_blocks(
+def _scores(
     cohort: Cohort,
     rows: npt.NDArray[np.integer],
     mean: npt.NDArray[np.float64],
     weights: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
     """(n, k) sums over variants of (g − mean) times a weight, 0 for missing calls."""
-    calls = PackedCalls.of(cohort)
-    blocks = _BlocksOf(calls, cohort.variants.table.iloc[rows], max(1, cohort.people.n_kept))
+    blocks = _BlocksOf(packed_rows(cohort, rows))
+    calls = blocks.variants.calls
 
     def of_block(i: int) -> npt.NDArray[np.float64]:
         words, w = blocks[i], weights[blocks.rows(i)]
@@ -252,24 +239,6 @@ def _scores_by_blocks(
     scores = np.zeros((cohort.people.n_kept, weights.shape[1]))
     for part in map_blocks(of_block, range(len(blocks))):
         scores += part
-    return scores
-
-
-def _scores_by_rows(
-    cohort: Cohort,
-    rows: npt.NDArray[np.integer],
-    mean: npt.NDArray[np.float64],
-    weights: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """As :func:`_scores_by_blocks`, for sources that are first exported to a .bed."""
-    from gwasbone.cohort.prune import hard_call_rows
-
-    calls = hard_call_rows(cohort, rows)
-    scores = np.zeros((calls.shape[1], weights.shape[1]))
-    for start in range(0, len(rows), _READ_TOGETHER):
-        part = slice(start, start + _READ_TOGETHER)
-        block = calls[part]
-        scores += np.where(block < 0, 0.0, block - mean[part, None]).T @ weights[part]
     return scores
 
 

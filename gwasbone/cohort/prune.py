@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,9 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.mapping import map_blocks
-from gwasbone.blocks.ranges import file_size
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.packed_rows import CohortRows, export_bed, packed_rows
+from gwasbone.cohort.packed_rows import CohortRows, packed_rows
 from gwasbone.cohort.regions import in_long_range_ld
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import X
@@ -180,79 +177,3 @@ def _prune_by_hail(
         mt = mt.filter_rows(mt.minor > maf)
     pruned = hl.ld_prune(mt.GT, r2=r2, bp_window_size=round(width["window_kb"] * 1000))
     return variants_of(cohort, pruned)
-
-
-def hard_call_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> BedRows:
-    """Hard calls of the kept people at the variants in rows ``chosen`` of the variant table.
-
-    Read in place from a cohort of .bed files; other sources are exported by Hail to a temporary
-    one first.
-    """
-    from gwasbone.cohort.plink_files import BedSource
-
-    table = cohort.variants.table.iloc[chosen]
-    if isinstance(cohort.source, BedSource):
-        return BedRows(
-            [fileset.bed for fileset in cohort.source.filesets],
-            table["file"].to_numpy(),
-            table["row"].to_numpy(),
-            n_total=len(cohort.people),
-            people=np.flatnonzero(cohort.people.kept),
-        )
-    bed, row = export_bed(cohort, chosen)
-    n = cohort.people.n_kept
-    return BedRows([bed], np.zeros(len(row), int), row, n_total=n, people=np.arange(n))
-
-
-class BedRows:
-    """Hard calls of chosen variants and people of .bed files, read when asked for.
-
-    Parameters
-    ----------
-    beds : paths of the files.
-    file, row : (m,) for each variant the file it is in and its row there.
-    n_total : people in the files.
-    people : (n,) positions of the people wanted.
-    """
-
-    def __init__(
-        self,
-        beds: Sequence[str | Path],
-        file: npt.NDArray[np.integer],
-        row: npt.NDArray[np.integer],
-        *,
-        n_total: int,
-        people: npt.NDArray[np.integer],
-    ) -> None:
-        from bed_reader import open_bed
-
-        bytes_per_variant = (n_total + 3) // 4
-        self._beds = [
-            open_bed(
-                bed,
-                iid_count=n_total,
-                sid_count=(file_size(bed) - 3) // bytes_per_variant,
-                skip_format_check=True,
-                properties={},
-            )
-            for bed in beds
-        ]
-        self._file, self._row, self._people = file, row, people
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self._row), len(self._people)
-
-    def __getitem__(self, rows: slice, /) -> npt.NDArray[np.int8]:
-        return self.read(np.arange(len(self._row))[rows])
-
-    def read(self, variants: npt.NDArray[np.integer]) -> npt.NDArray[np.int8]:
-        """(len(variants), n) int8 copies of ALT, −1 for missing."""
-        file, row = self._file[variants], self._row[variants]
-        calls = np.empty((len(row), len(self._people)), dtype=np.int8)
-        for i in np.unique(file):
-            here = np.flatnonzero(file == i)
-            block = self._beds[i].read(index=(self._people, row[here]), dtype="int8", order="F")
-            calls[here] = block.T
-        calls[calls < 0] = -1
-        return calls

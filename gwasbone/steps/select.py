@@ -30,7 +30,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gwasbone.association.genotype_effects import genotype_effects, selected_genotypes
-from gwasbone.association.region_selection import RegionSelection, SelectionRule
+from gwasbone.association.region_peaks import SelectionRule
+from gwasbone.association.region_selection import RegionSelection
 from gwasbone.association.scan_hits import traits_of
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path

@@ -7,12 +7,8 @@ import pandas as pd
 import pytest
 from made_scans import made_scan
 
-from gwasbone.association.region_selection import (
-    PAIR_COLUMNS,
-    SelectionRule,
-    representatives,
-    select_regions,
-)
+from gwasbone.association.region_peaks import SelectionRule, representatives
+from gwasbone.association.region_selection import PAIR_COLUMNS, select_regions
 from gwasbone.association.results_table import COLUMNS
 from gwasbone.errors import InputError, UsageError
 from gwasbone.images.region_map import read_region_map

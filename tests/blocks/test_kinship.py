@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from gwasbone.blocks.bit_planes import PackedArray
 from gwasbone.blocks.kinship import king_kinship
+from gwasbone.blocks.packed import PeopleColumns
 from gwasbone.errors import UsageError
 
 
@@ -20,22 +22,34 @@ def test_equals_the_formula_pair_by_pair(monkeypatch):
     G = rng.binomial(2, rng.uniform(0.05, 0.95, (300, 1)), (300, 12)).astype(np.int8)
     G[rng.random(G.shape) < 0.1] = -1
     want = [[kinship_of_pair(G[:, i], G[:, j]) for j in range(12)] for i in range(12)]
-    np.testing.assert_allclose(king_kinship(G), want, rtol=1e-12)
+    np.testing.assert_allclose(king_kinship(PackedArray.of(G)), want, rtol=1e-12)
 
 
 def test_counted_allele_does_not_matter_and_strangers_have_none():
     rng = np.random.default_rng(4)
     G = rng.binomial(2, 0.4, (20_000, 6)).astype(np.int8)
     flipped = np.where(rng.random((20_000, 1)) < 0.5, 2 - G, G)
-    np.testing.assert_allclose(king_kinship(flipped), king_kinship(G))
-    assert np.abs(king_kinship(G)[~np.eye(6, dtype=bool)]).max() < 0.03
+    kinship = king_kinship(PackedArray.of(G))
+    np.testing.assert_allclose(king_kinship(PackedArray.of(flipped)), kinship)
+    assert np.abs(kinship[~np.eye(6, dtype=bool)]).max() < 0.03
 
 
 def test_nobody_heterozygous_is_missing_and_too_many_variants_are_refused():
-    assert np.isnan(king_kinship(np.array([[0, 2], [2, 2]]))).all()
+    assert np.isnan(king_kinship(PackedArray.of([[0, 2], [2, 2]]))).all()
 
     class Endless:
-        shape = (2**22 + 1, 3)
+        columns = PeopleColumns.of(np.arange(3), n_people=3)
+
+        def __len__(self):
+            return 2**22 + 1
 
     with pytest.raises(UsageError, match="prune"):
         king_kinship(Endless())
+
+
+def test_people_left_out_leave_the_others_as_they_are():
+    rng = np.random.default_rng(5)
+    G = rng.integers(-1, 3, (200, 40)).astype(np.int8)
+    kept = np.flatnonzero(rng.random(40) < 0.6)
+    some = PackedArray(PackedArray.of(G).words, PeopleColumns.of(kept, n_people=40))
+    np.testing.assert_array_equal(king_kinship(some), king_kinship(PackedArray.of(G[:, kept])))
