@@ -4,6 +4,11 @@ Numba keeps what it compiled beside the source, in the user's cache folder where
 written to, or where ``NUMBA_CACHE_DIR`` says. It looks at the source of the function's own module
 only: after a change to a function that others call (:mod:`gwasbone.blocks.bit_counts`), touch
 the modules of those others.
+
+The first kernel of a process makes Numba look whether SciPy has a BLAS, and the import of
+``scipy.linalg`` takes longer than all else at that point. SciPy is there, and kernels here have no
+linear algebra: the question is answered without the import. Kernels of others that have some are
+served as ever, since Numba asks again where it compiles them.
 """
 
 from __future__ import annotations
@@ -14,12 +19,27 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from numba import njit
+from numba.np import linalg
 
 from gwasbone.blocks.kernel_progress import Progress
 
 log = logging.getLogger(__name__)
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _answer_that_there_is_a_blas() -> None:
+    ask = getattr(linalg, "ensure_blas", None)
+    if ask is None:  # a Numba that does not ask
+        return
+    linalg.ensure_blas = lambda: None
+    try:
+        import numba.np.arraymath  # noqa: F401
+    finally:
+        linalg.ensure_blas = ask
+
+
+_answer_that_there_is_a_blas()
 
 
 def compiled(function: F) -> F:

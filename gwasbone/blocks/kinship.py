@@ -10,12 +10,16 @@ ancestry in one sample do no harm (Manichaikul et al. 2010, Bioinformatics 26:28
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import numpy.typing as npt
 
 from gwasbone.blocks import packed
-from gwasbone.blocks.bit_planes import PackedRows
 from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwasbone.blocks.bit_planes import PackedRows
 
 _BLOCK = 1024
 # The three sums of a pair must stay exact in float32, the largest being 4 for each variant.

@@ -62,3 +62,17 @@ def test_without_any_folder_kernels_work_and_say_so(said, tmp_path):
     lines = said()
     assert "no folder to keep them in" in lines[0]
     assert lines[-1] == "42"
+
+
+def test_kernels_start_without_scipys_linear_algebra_and_those_of_others_have_it():
+    code = """
+import sys
+import numpy as np
+from gwasbone.blocks.prune import windows_by_distance
+windows_by_distance(np.arange(9), 3)
+print("scipy.linalg" in sys.modules)
+from numba import njit
+print(njit(lambda a: np.linalg.inv(a) @ a)(2 * np.eye(2)).tolist())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.splitlines() == ["False", "[[1.0, 0.0], [0.0, 1.0]]"]
