@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/gwasbone demo demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -32,6 +32,9 @@ _COLOURS = {
 }
 #: A frame up to this wide finds room beside another one.
 _HALF_PX = 640
+#: Room that a legend beside a frame takes.
+_LEGEND_PX = 200
+_LEGEND_BESIDE = re.compile(r'"right":\[\{"type":"object","name":"Legend"')
 _FRAME_WIDTH = re.compile(r'"frame_width":(\d+)')
 _FRAME_HEIGHT = re.compile(r'"frame_height":(\d+)')
 
@@ -185,7 +188,8 @@ def _figure(figure: PageFigure, number: int) -> Iterator[str]:
 
 def _is_wide(figure: PageFigure) -> bool:
     widths = [int(width) for width in _FRAME_WIDTH.findall(figure.item)]
-    return not figure.item or sum(widths) > _HALF_PX
+    legends = len(_LEGEND_BESIDE.findall(figure.item))
+    return not figure.item or sum(widths) + _LEGEND_PX * legends > _HALF_PX
 
 
 def _height_px(item: str) -> int:

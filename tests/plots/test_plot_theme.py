@@ -48,14 +48,16 @@ def _lab(linear):
 
 @pytest.mark.parametrize(
     "colour",
-    {
-        *theme.GROUP_COLOURS,
-        *theme.CHROMOSOME_COLOURS,
-        *theme.MIRROR_COLOURS,
-        theme.ACCENT,
-        theme.MAIN,
-        theme.HIGHLIGHT,
-    },
+    sorted(
+        {
+            *theme.GROUP_COLOURS,
+            *theme.CHROMOSOME_COLOURS,
+            *theme.MIRROR_COLOURS,
+            theme.ACCENT,
+            theme.MAIN,
+            theme.HIGHLIGHT,
+        }
+    ),
 )
 def test_marks_stand_out_on_white(colour):
     assert _contrast_on_white(colour) >= 3

@@ -12,6 +12,8 @@ from made_study import STAGES, make_study
 from gwasbone.cli import main
 from gwasbone.config import load_config
 from gwasbone.errors import InputError
+from gwasbone.plots import theme
+from gwasbone.plots.page import describe, read_page, save_page
 from gwasbone.report import Chapter, Column, Funnel, Part, Report, Table, save_report
 from gwasbone.report.page import report_lines
 from gwasbone.steps.report import write_report
@@ -208,6 +210,16 @@ def test_a_funnel_without_anybody_is_drawn():
     rows = pd.DataFrame({"step": ["all"], "reason": [""], "removed": [0], "remaining": [0]})
     text = _text_of(Funnel(caption="c", noun="people", rows=rows))
     assert "width:0.00%" in text
+
+
+@pytest.mark.parametrize(("beside", "wide"), [(False, 0), (True, 1)])
+def test_a_legend_beside_a_frame_takes_room_too(tmp_path, beside, wide):
+    plot = theme.new_figure(x_label="x", y_label="y", title="t", width_px=560)
+    plot.scatter([1, 2], [3, 4], legend_label="points")
+    if beside:
+        plot.add_layout(plot.legend[0], "right")
+    save_page([("Points", describe(plot, "Two points."))], tmp_path / "p.html", title="P")
+    assert _text_of(*read_page(tmp_path / "p.html").figures).count('class="wide"') == wide
 
 
 def test_a_report_without_figures_carries_no_bokeh(tmp_path):
