@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/gwasbone demo demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -167,5 +167,5 @@ def test_all_continents_are_told_apart(hail_session, shared_data, tmp_path):
     assert (~done.people.kept[~is_european]).sum() >= 80
     predicted = nearest_centroid_leave_one_out(pcs.scores.to_numpy()[:, :4], group.to_numpy())
     assert (predicted == group).mean() >= 0.95
-    # a source without .bed files takes the other way to the same scores
-    np.testing.assert_allclose(project(cohort, pcs), pcs.scores, atol=1e-8)
+    # a source without .bed files is exported, once for the components and once for this
+    np.testing.assert_allclose(project(cohort, pcs), pcs.scores, atol=1e-6)
