@@ -14,6 +14,9 @@ IMAGE = "image"
 _SMALL_FILTERS = (16, 32, 64, 128)
 #: Families whose networks expect 0 to 255 although they take no ``include_preprocessing``.
 _OWN_SCALING = ("efficientnet",)
+#: Of moving averages. With Keras's 0.99 they lag behind the weights for hundreds of steps: a
+#: network of some hundred pictures then predicts with averages that are not its own.
+_MOMENTUM = 0.9
 
 
 def image_base(network: Mapping[str, Any]) -> tuple[dict[str, Any], Any, keras.Model]:
@@ -64,9 +67,12 @@ def _base(architecture: str, shape: tuple[int, ...]) -> keras.Model:
     build = _application(architecture)
     options: dict[str, Any] = {"include_top": False, "weights": None, "input_shape": shape}
     takes_scaling = "include_preprocessing" in inspect.signature(build).parameters
-    if takes_scaling or architecture.replace("_", "").startswith(_OWN_SCALING):
-        return build(**options)
     inner = build(**options)
+    for layer in inner.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = min(layer.momentum, _MOMENTUM)
+    if takes_scaling or architecture.replace("_", "").startswith(_OWN_SCALING):
+        return inner
     raw = keras.Input(shape)
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1)(raw)
     return keras.Model(raw, inner(scaled), name=inner.name)
@@ -96,7 +102,7 @@ def _small(shape: tuple[int, ...]) -> keras.Model:
         x = keras.layers.Conv2D(
             filters, 3, strides=2, padding="same", use_bias=False, name=f"conv{i}"
         )(x)
-        x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{i}")(x)
+        x = keras.layers.BatchNormalization(momentum=_MOMENTUM, name=f"norm{i}")(x)
         x = keras.layers.Activation("relu", name=f"relu{i}")(x)
     return keras.Model(raw, x, name="small")
 

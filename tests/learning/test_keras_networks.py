@@ -52,6 +52,19 @@ def test_weights_of_colours_say_of_grey_what_they_say_of_equal_colours(backend, 
     assert np.abs(fresh / scale - theirs / scale).max() > 0.1
 
 
+@pytest.mark.parametrize("architecture", ["small", "mobile_net"])
+def test_moving_averages_are_those_of_tens_of_steps(backend, architecture, tmp_path):
+    import keras
+
+    made = backend.build(network(architecture=architecture), seed=1)
+    made.save(tmp_path / "kept.keras")
+    for model in (made, backend.load(tmp_path / "kept.keras")):
+        layers = model._model._flatten_layers()
+        norms = [one for one in layers if isinstance(one, keras.layers.BatchNormalization)]
+        assert norms
+        assert {one.momentum for one in norms} == {0.9}
+
+
 def test_a_model_saved_here_gives_its_convolutions_to_another(backend, tmp_path):
     first = backend.build(network(architecture="small"), seed=1)
     first.save(tmp_path / "sex.keras")
