@@ -1,9 +1,9 @@
 """Functions that Numba compiles: once on a machine, without Python's lock, and said so.
 
 Numba keeps what it compiled beside the source, in the user's cache folder where that cannot be
-written to, or where ``NUMBA_CACHE_DIR`` says. It looks at the source of the function's own module
-only: after a change to a function that others call (:mod:`gwasbone.blocks.bit_counts`), touch
-the modules of those others.
+written to, or where ``NUMBA_CACHE_DIR`` says. By itself it compiles anew where the source of the
+function's own module has changed; here also where any module of this package has, since kernels
+contain the functions that they call.
 
 The first kernel of a process makes Numba look whether SciPy has a BLAS, and the import of
 ``scipy.linalg`` takes longer than all else at that point. SciPy is there, and kernels here have no
@@ -13,6 +13,8 @@ served as ever, since Numba asks again where it compiles them.
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -42,11 +44,22 @@ def _answer_that_there_is_a_blas() -> None:
 _answer_that_there_is_a_blas()
 
 
+@functools.cache
+def _package_stamp() -> str:
+    """What the sources of this package's modules are."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 def compiled(function: F) -> F:
     """Compile a function on its first call, and keep the result on disk where there is a place."""
     kernel: Any
     try:
         kernel = njit(nogil=True, cache=True)(function)
+        kept = kernel._cache._cache_file
+        kept._source_stamp = (kept._source_stamp, _package_stamp())
     except RuntimeError:
         # no folder can be written to, as in some containers: compiled again by every process
         kernel = njit(nogil=True)(function)
@@ -57,16 +70,11 @@ def announce_compiling(kernel: Any, *, progress: Progress | None = None) -> None
     """Say so where the next call of a kernel will compile it first, which takes seconds."""
     if kernel.signatures:
         return
-    source = Path(kernel.py_func.__code__.co_filename)
     if kernel.stats.cache_path is None:
         log.info("compiling kernels: no folder to keep them in; set NUMBA_CACHE_DIR")
         if progress is not None:
             progress("compiling kernels", 0, 1)
-        return
-    folder = Path(kernel.stats.cache_path)
-    indices = folder.glob(f"{source.stem}.{kernel.py_func.__qualname__}-*.nbi")
-    written = max((path.stat().st_mtime for path in indices), default=0.0)
-    if written < source.stat().st_mtime:
-        log.info("compiling kernels, once on this machine: kept in %s", folder)
+    elif not kernel._cache._cache_file._load_index():
+        log.info("compiling kernels, once on this machine: kept in %s", kernel.stats.cache_path)
         if progress is not None:
             progress("compiling kernels (once)", 0, 1)

@@ -37,6 +37,7 @@ def command(**options: Any) -> None:
     from gwasbone.config import AncestrySection, PcaSection
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.steps import components, people
+    from gwasbone.steps.tables import write_table
 
     config = current_study()
     rule = config.ancestry if config is not None else AncestrySection()
@@ -63,7 +64,7 @@ def command(**options: Any) -> None:
         people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))
         people.write_keep(cohort, out)
         by_group = components.deviation_by_group(cohort, before.people.kept)
-        people.write_table(by_group, Path(f"{out}.groups.tsv"))
+        write_table(by_group, Path(f"{out}.groups.tsv"))
         components.ancestry_page(before, cohort, Path(f"{out}.ancestry.html"), rule)
         click.echo(by_group.to_string(float_format=lambda v: f"{v:.1f}"))
         click.echo(

@@ -32,8 +32,8 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
-    from gwasbone.steps.people import write_table
     from gwasbone.steps.predict import OUTPUTS, predict
+    from gwasbone.steps.tables import write_table
 
     models = Path(options["models"])
     with command_context(options, None, outputs=OUTPUTS) as context:

@@ -30,6 +30,7 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.config import PcaSection, RelatednessSection
     from gwasbone.steps import components, people
+    from gwasbone.steps.tables import write_table
 
     config = current_study()
     rule = config.relatedness if config is not None else RelatednessSection()
@@ -41,6 +42,6 @@ def command(**options: Any) -> None:
         pairs = components.related_pairs(cohort, rule, pca)
         first = context.column(options["pheno_file"], rule.keep_cases_of)
         cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
-        people.write_table(pairs, Path(f"{context.out}.pairs.tsv"), index=False)
+        write_table(pairs, Path(f"{context.out}.pairs.tsv"), index=False)
         people.write_keep(cohort, context.out)
         click.echo(f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}")

@@ -15,7 +15,7 @@ import pandas as pd
 from gwasbone.config import StudyConfig
 from gwasbone.errors import ConfigError
 from gwasbone.steps.cohort_files import MADE_TABLES
-from gwasbone.steps.people import write_table
+from gwasbone.steps.tables import write_table
 from gwasbone.study import Stage, StageRun
 
 _PREFIX = "study"

@@ -28,8 +28,8 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.config import StudyConfig
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
-from gwasbone.genome import chromosome_label
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
+from gwasbone.steps.tables import labelled, write_table
 from gwasbone.sumstats.ld_score_files import LdScores
 
 if TYPE_CHECKING:
@@ -168,11 +168,7 @@ def write_comparison(compared: Compared, paths: Mapping[str, Path], *, title: st
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
-    if "chromosome" in table:
-        labels = [chromosome_label(int(c)) for c in table["chromosome"]]
-        table = table.assign(chromosome=labels)
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, na_rep="NA", float_format="%.8g")
+    write_table(labelled(table) if "chromosome" in table else table, path, index=False)
 
 
 def drawn_points(scans: AlignedScans) -> pd.DataFrame:

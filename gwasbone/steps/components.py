@@ -16,7 +16,7 @@ from gwasbone.cohort.subsets import short_names
 from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.files import atomic_path
 from gwasbone.genome import AUTOSOMES
-from gwasbone.steps.people import write_table
+from gwasbone.steps.tables import write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.pca import PrincipalComponents
@@ -60,12 +60,10 @@ def write_pruned(pruned: pd.DataFrame, prefix: Path) -> None:
 
 def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> None:
     """Write scores (IDs and PC1, ...), loadings and eigenvalues as ``PREFIX.pcs.tsv`` and so on."""
-    from gwasbone.steps.line_text import write_rows
-
     people = cohort.people.table.loc[pcs.scores.index, ["fid", "iid"]]
     people.columns = pd.Index(["FID", "IID"])
-    write_rows([people.join(pcs.scores)], Path(f"{prefix}.pcs.tsv"))
-    write_rows([pcs.loadings], Path(f"{prefix}.loadings.tsv.gz"), index=False)
+    write_table(people.join(pcs.scores), Path(f"{prefix}.pcs.tsv"))
+    write_table(pcs.loadings, Path(f"{prefix}.loadings.tsv.gz"), index=False)
     names = [f"PC{i + 1}" for i in range(len(pcs.eigenvalues))]
     values = pd.DataFrame({"component": names, "eigenvalue": pcs.eigenvalues})
     write_table(values, Path(f"{prefix}.eigenvalues.tsv"), index=False)

@@ -24,7 +24,7 @@ from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES, genotype_lab
 from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer, HeadKind
 from gwasbone.stats.permutation import IntArray, sequential_test
 from gwasbone.steps.genotype_inputs import GenotypeInputs, is_autosomal
-from gwasbone.steps.people import write_table
+from gwasbone.steps.tables import write_table
 from gwasbone.steps.train import Progress
 
 log = logging.getLogger(__name__)

@@ -22,13 +22,12 @@ from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
 from gwasbone.config import LociSection, StudyConfig
 from gwasbone.errors import UsageError
-from gwasbone.files import atomic_path
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
-from gwasbone.genome import chromosome_label
 from gwasbone.steps.cohort_files import RESULTS
 from gwasbone.steps.regional import RegionalPlots, regional_plots
+from gwasbone.steps.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections
@@ -146,17 +145,14 @@ def read_rule_files(rule: LociSection) -> tuple[Genes | None, pd.DataFrame | Non
 
 def write_loci(found: Loci, path: Path) -> None:
     """Write the table of loci, chromosomes by the names people read."""
-    table = found.table.assign(chromosome=_labels(found.table))
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, na_rep="NA", float_format="%.6g")
+    write_table(labelled(found.table), path, index=False)
 
 
 def write_clumps(found: Loci, path: Path) -> None:
     """Write one clump a line; ``members`` is NA where there is none, ``by`` is ld or distance."""
     parts = []
     for trait, clumps in found.clumps.items():
-        part = clumps.table.assign(
-            chromosome=_labels(clumps.table),
+        part = labelled(clumps.table).assign(
             members=clumps.table["members"].where(clumps.table["n_members"] > 0, "NA"),
             by="distance" if found.by_distance else "ld",
         )
@@ -164,8 +160,7 @@ def write_clumps(found: Loci, path: Path) -> None:
         parts.append(part)
     filled = [part for part in parts if len(part)]
     table = pd.concat(filled, ignore_index=True) if filled else parts[0]
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    write_table(table, path, index=False)
 
 
 def write_page(found: FoundLoci, path: Path, *, title: str) -> None:
@@ -193,7 +188,3 @@ def sections(folder: Path) -> Sections:
     if not (folder / REGIONAL).is_dir():
         return []
     return RegionalPlots.read(folder / REGIONAL).sections()
-
-
-def _labels(table: pd.DataFrame) -> list[str]:
-    return [chromosome_label(int(code)) for code in table["chromosome"]]

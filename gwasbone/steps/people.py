@@ -13,24 +13,12 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.cohort.subsets import variant_names
 from gwasbone.files import atomic_path
-
-
-def write_table(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
-    """Write a table as TSV (gzip by name), atomically; missing is NA."""
-    # gzip's strongest level takes three times as long for a tenth less; no time in its header,
-    # so that equal tables are equal files
-    gzip = {"method": "gzip", "compresslevel": 4, "mtime": 0} if path.suffix == ".gz" else None
-    with atomic_path(path) as temporary:
-        table.to_csv(
-            temporary, sep="\t", index=index, na_rep="NA", float_format="%.8g", compression=gzip
-        )
+from gwasbone.steps.tables import write_lines, write_pieces, write_table
 
 
 def write_decisions(table: MaskedTable, path: Path) -> None:
     """Write all rows with their columns and the reasons that exclude them, as gzipped TSV."""
-    from gwasbone.steps.line_text import write_rows
-
-    write_rows(
+    write_pieces(
         (
             piece.table.assign(excluded_by=piece.reasons().replace("", "NA"))
             for piece in table.pieces()
@@ -48,8 +36,6 @@ def write_keep(cohort: Cohort, prefix: Path) -> None:
 
 def write_lists(cohort: Cohort, prefix: Path) -> None:
     """Write ``PREFIX.keep.txt``, and ``PREFIX.extract.txt`` with chr:pos:ref:alt."""
-    from gwasbone.steps.line_text import write_lines
-
     write_keep(cohort, prefix)
     pieces = (variant_names(piece.kept_table()) for piece in cohort.variants.pieces())
     write_lines((pa.array(names, pa.string()) for names in pieces), Path(f"{prefix}.extract.txt"))

@@ -32,7 +32,8 @@ from gwasbone.phenotypes.transforms import (
     skewness,
     standardise,
 )
-from gwasbone.steps.people import write_page, write_table
+from gwasbone.steps.people import write_page
+from gwasbone.steps.tables import write_table
 
 log = logging.getLogger(__name__)
 

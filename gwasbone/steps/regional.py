@@ -18,6 +18,7 @@ from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.table import Genes
 from gwasbone.genome import chromosome_label
 from gwasbone.progress import counted_progress
+from gwasbone.steps.tables import write_table
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections
@@ -50,8 +51,7 @@ class RegionalPlots:
     def write(self, folder: Path) -> None:
         """Keep it as files of a folder that is made."""
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(folder / _REGIONS) as temporary:
-            self.table.to_csv(temporary, sep="\t", index=False)
+        write_table(self.table, folder / _REGIONS, index=False)
         tables = {
             _VARIANTS: self.variants, _GENES: self.genes, _EXONS: self.exons,
             _RATES: self.recombination,

@@ -35,7 +35,8 @@ from gwasbone.association.region_selection import RegionSelection
 from gwasbone.association.scan_hits import traits_of
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
-from gwasbone.genome import chromosome_code, chromosome_label
+from gwasbone.genome import chromosome_code
+from gwasbone.steps.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
@@ -156,7 +157,7 @@ def write_selection(
     """
     write_leads(selection.leads, Path(f"{stem}leads.tsv"))
     made = {"leads.tsv", "selected.tsv", "selection.json"}
-    _write_table(selection.pairs, Path(f"{stem}selected.tsv"))
+    write_table(labelled(selection.pairs), Path(f"{stem}selected.tsv"), index=False)
     facts = _facts(selection)
     with atomic_path(Path(f"{stem}selection.json")) as temporary:
         temporary.write_text(json.dumps(facts, indent=1), "utf-8")
@@ -183,7 +184,7 @@ def write_selection(
 
 def write_leads(leads: pd.DataFrame, path: Path) -> None:
     """Write leads as a table, chromosomes by the names people read."""
-    _write_table(leads, path)
+    write_table(labelled(leads), path, index=False)
 
 
 def write_genotypes(genotypes: pd.DataFrame, path: Path) -> None:
@@ -348,7 +349,7 @@ def _write_effects(
         genotypes, selection, request.phenotypes, request.traits, request.covariates,
         categorical=request.categorical,
     )  # fmt: skip
-    _write_table(effects, Path(f"{stem}effects.tsv"))
+    write_table(labelled(effects), Path(f"{stem}effects.tsv"), index=False)
     n_snps = effects["variant_id"].nunique()
     covariates = ", ".join((*request.covariates, *request.categorical)) or "none"
     drawn = f"The {EFFECTS_DRAWN} SNPs of most regions, of " if n_snps > EFFECTS_DRAWN else ""
@@ -372,12 +373,6 @@ def _facts(selection: RegionSelection) -> dict[str, Any]:
         "scans_without_hits": list(selection.scans_without_hits),
         "regions": {trait: list(names) for trait, names in selection.regions.items()},
     }
-
-
-def _write_table(table: pd.DataFrame, path: Path) -> None:
-    shown = table.assign(chromosome=[chromosome_label(int(c)) for c in table["chromosome"]])
-    with atomic_path(path) as temporary:
-        shown.to_csv(temporary, sep="\t", index=False, na_rep="NA", float_format="%.6g")
 
 
 def _page(sections: Sections, path: Path, title: str, subtitle: str) -> None:

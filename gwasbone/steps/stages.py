@@ -42,6 +42,7 @@ from gwasbone.steps.scan import (
     run_scan,
     scan_summary,
 )
+from gwasbone.steps.tables import write_table
 from gwasbone.study import Stage, StageRun
 
 
@@ -101,7 +102,7 @@ def _ancestry(run: StageRun) -> str:
     _write(run, cohort)
     components.ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
     by_group = components.deviation_by_group(cohort, before.people.kept)
-    people.write_table(by_group, run.folder / "groups.tsv")
+    write_table(by_group, run.folder / "groups.tsv")
     return people.funnel_summary(cohort.people)
 
 
@@ -117,7 +118,7 @@ def _relatedness(run: StageRun) -> str:
         first = pick_columns(_read_tables(run.config), [rule.keep_cases_of])[rule.keep_cases_of]
     cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
     _write(run, cohort)
-    people.write_table(pairs, run.folder / "pairs.tsv", index=False)
+    write_table(pairs, run.folder / "pairs.tsv", index=False)
     return f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}"
 
 
@@ -142,7 +143,7 @@ def _pca(run: StageRun) -> str:
 
     pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
     components.write_components(pcs, cohort, run.folder / "study")
-    people.write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
+    write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
     groups = cohort.people.table.get("ancestry_group")
     components.components_page(
         pcs,
@@ -189,7 +190,7 @@ def _scans(run: StageRun) -> str:
         folder=run.folder / RESULTS,
     )
     summary = scan_summary(results)
-    people.write_table(summary, run.folder / SUMMARY, index=False)
+    write_table(summary, run.folder / SUMMARY, index=False)
     return "; ".join(
         f"{row.trait}: n {row.n:,}, lambda_GC {row.lambda_gc:.3f}" for row in summary.itertuples()
     )

@@ -14,8 +14,8 @@ import pandas as pd
 from gwasbone.learning.backend import Epoch
 from gwasbone.learning.residuals import TransformerResiduals
 from gwasbone.stats.agreement import out_of_fold_r2
-from gwasbone.steps.people import write_table
 from gwasbone.steps.residuals import write_residuals
+from gwasbone.steps.tables import write_table
 
 log = logging.getLogger(__name__)
 

@@ -1,10 +1,14 @@
 """Compiled kernels are kept where there is a place, and the user hears of the first time."""
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import gwasbone
 
 MODULE = """
 import logging, sys
@@ -62,6 +66,35 @@ def test_without_any_folder_kernels_work_and_say_so(said, tmp_path):
     lines = said()
     assert "no folder to keep them in" in lines[0]
     assert lines[-1] == "42"
+
+
+def test_a_change_of_another_module_of_the_package_compiles_anew(tmp_path):
+    # of a copy of the package
+    package = Path(gwasbone.__file__).parent
+    shutil.copytree(package, tmp_path / "gwasbone", ignore=shutil.ignore_patterns("__pycache__"))
+    code = """
+import sys
+from gwasbone.blocks.compiled import announce_compiling
+from gwasbone.blocks.prune import windows_by_distance as kernel
+import numpy as np
+announce_compiling(kernel, progress=lambda *step: print("compiled"))
+kernel(np.arange(9), 3)
+"""
+
+    def compiled_anew():
+        env = {**os.environ, "PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": ""}
+        ran = subprocess.run(
+            [sys.executable, "-c", code], env=env, cwd=tmp_path, capture_output=True, text=True,
+            check=True,
+        )  # fmt: skip
+        return "compiled" in ran.stdout
+
+    assert compiled_anew()
+    assert not compiled_anew()
+    with open(tmp_path / "gwasbone" / "blocks" / "bit_counts.py", "a") as other:
+        other.write("# changed\n")
+    assert compiled_anew()
+    assert not compiled_anew()
 
 
 def test_kernels_start_without_scipys_linear_algebra_and_those_of_others_have_it():

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.steps.line_text import cell_text, write_lines, write_rows
-from gwasbone.steps.people import write_table
+from gwasbone.steps.tables import cell_text, labelled, write_lines, write_pieces, write_table
 
 
 def mixed_table(n=2_000):
@@ -29,31 +28,35 @@ def mixed_table(n=2_000):
     return table.rename_axis("id")
 
 
+def pandas_text(table, path):
+    table.to_csv(path, sep="\t", na_rep="NA", float_format="%.8g")
+
+
 def test_what_is_written_reads_back_as_what_pandas_writes(tmp_path):
     table = mixed_table()
     pieces = (table.iloc[top : top + 700] for top in range(0, len(table), 700))
-    write_rows(pieces, tmp_path / "ours.tsv.gz")
-    write_table(table, tmp_path / "theirs.tsv.gz")
+    write_pieces(pieces, tmp_path / "ours.tsv.gz")
+    pandas_text(table, tmp_path / "theirs.tsv.gz")
     ours, theirs = (pd.read_csv(tmp_path / f"{x}.tsv.gz", sep="\t") for x in ("ours", "theirs"))
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-13, atol=0)
 
 
 def test_equal_tables_are_equal_files_and_none_but_a_header_is_fine(tmp_path):
     for name in ("a", "b"):
-        write_rows([mixed_table(10)], tmp_path / f"{name}.gz")
+        write_table(mixed_table(10), tmp_path / f"{name}.gz")
     assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
-    write_rows([mixed_table().iloc[:0]], tmp_path / "empty.gz")
+    write_table(mixed_table().iloc[:0], tmp_path / "empty.gz")
     header = "id\tnumber\twhole\tsmall\tflag\tword\tkind\tsundry\n"
     assert gzip.decompress((tmp_path / "empty.gz").read_bytes()).decode() == header
 
 
 def test_the_name_says_gzip_and_the_index_may_stay_out(tmp_path):
     table = mixed_table(10)
-    write_rows([table], tmp_path / "a.gz")
-    write_rows([table], tmp_path / "a.tsv")
+    write_table(table, tmp_path / "a.gz")
+    write_table(table, tmp_path / "a.tsv")
     text = (tmp_path / "a.tsv").read_text()
     assert gzip.decompress((tmp_path / "a.gz").read_bytes()).decode() == text
-    write_rows([table], tmp_path / "b.tsv", index=False)
+    write_table(table, tmp_path / "b.tsv", index=False)
     assert (tmp_path / "b.tsv").read_text() == "".join(
         line.partition("\t")[2] for line in text.splitlines(keepends=True)
     )
@@ -74,3 +77,8 @@ def test_eight_digits():
 def test_lines(tmp_path):
     write_lines([pa.array(["a", "b"]), pa.array([], pa.string()), pa.array(["c"])], tmp_path / "l")
     assert (tmp_path / "l").read_text() == "a\nb\nc\n"
+
+
+def test_chromosomes_by_name():
+    named = labelled(pd.DataFrame({"chromosome": [1, 23], "p": [0.1, 0.2]}))
+    assert named["chromosome"].tolist() == ["1", "X"]

@@ -1,7 +1,7 @@
-"""Rows of large tables as lines of text, made in Arrow a piece of the table at a time.
+"""Tables as text: tab-separated, NA where missing, gzip by name, whole or not at all.
 
-Arrow's string arrays are the bytes of the file already; floats get the eight digits that
-:func:`gwasbone.steps.people.write_table` gives them.
+Rows are joined in Arrow, whose string arrays are the bytes of the file already, a piece of the
+table at a time. Floats get eight digits.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.files import atomic_path
+from gwasbone.genome import chromosome_label
 
 _DIGITS = 8
 # Powers of ten that float64 holds exactly.
@@ -26,17 +27,25 @@ _GZIP_LEVEL = 1
 _BREAKS_A_LINE = r'[\t\r\n"]'
 
 
-def write_rows(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = True) -> None:
-    """Write consecutive pieces of a table, at least one, as TSV (gzip by name), atomically.
+def write_table(table: pd.DataFrame, path: Path, *, index: bool = True) -> None:
+    """Write a table as TSV (gzip by name), atomically; equal tables are equal files."""
+    write_pieces([table], path, index=index)
 
-    Missing is NA; equal tables are equal files.
-    """
+
+def write_pieces(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = True) -> None:
+    """Write consecutive pieces of a table, at least one, as if they were one."""
     with atomic_path(path) as temporary, _opened(temporary, path.suffix == ".gz") as file:
         for i, piece in enumerate(pieces):
             if i == 0:
                 names = [str(piece.index.name or "")] if index else []
                 file.write("\t".join([*names, *piece.columns]).encode() + b"\n")
             file.write(_bytes_of(lines_of(piece, index=index)))
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose column ``chromosome`` holds the names that people read, not codes."""
+    labels = [chromosome_label(int(code)) for code in table["chromosome"]]
+    return table.assign(chromosome=labels)
 
 
 def write_lines(pieces: Iterable[pa.Array], path: Path) -> None:
