@@ -1,12 +1,13 @@
 """Is p uniform where nothing is associated, and is power what the design promises?
 
 Genotypes come from the coalescent, so tests within a trait are dependent through linkage
-disequilibrium; standard errors are therefore taken across traits.
+disequilibrium; standard errors are therefore taken across traits. Binary traits are calibrated on
+the block engine beside this, whose tables the Hail engine's equal.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -22,7 +23,6 @@ pytestmark = pytest.mark.hail
 
 N, M = 2000, 3000
 N_TRAITS = 200
-N_BINARY = 20
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,10 @@ def cohort(hail_session, tmp_path_factory):
     return Cohort(mt, ids, G, covariates)
 
 
-def scan(cohort, traits, **options):
+def scan(cohort, traits):
     table = cohort.covariates.join(traits)
-    test = options.pop("test", "score")
-    design = build_design(
-        cohort.ids, table, traits=list(traits), covariates=["age", "sex"], **options
-    )
-    return scan_hail(cohort.mt, design, test=test)
+    design = build_design(cohort.ids, table, traits=list(traits), covariates=["age", "sex"])
+    return scan_hail(cohort.mt, design)
 
 
 def rejected(frames, level):
@@ -129,49 +126,3 @@ def test_power_is_one_plus_the_noncentrality(cohort):
     print(f"relative bias of beta {bias}")
     assert within_three_se(excess, 0)
     assert within_three_se(bias, 0)
-
-
-def test_null_binary_traits_by_score_and_firth(cohort):
-    """Traits with 20 % and with 1 % cases (20 people), minor-allele counts from 20.
-
-    At 0.05, which is also where Firth's test takes over, a variant is rejected only if both tests
-    reject it, so that the default is conservative there. At 0.01 it holds its level with 20 %
-    cases. With 20 cases it is only near it (measured with several seeds: 0.012-0.014 at 20-40
-    copies, of which cases have 0.2-0.4 on average, so that p takes few values; 0.006-0.009 for
-    common variants): Firth's p is still an approximation. The bounds below state that.
-    """
-    rng = np.random.default_rng(35)
-    shares = {"few": 0.01, "many": 0.2}
-    liability = 0.02 * cohort.covariates["age"].to_numpy()[:, None]
-    traits = pd.DataFrame(index=cohort.ids)
-    for name, share in shares.items():
-        Y = liability + rng.normal(size=(N, N_BINARY))
-        threshold = np.quantile(Y, 1 - share, axis=0)
-        traits[[f"{name}{j}" for j in range(N_BINARY)]] = (threshold < Y) * 1
-    mt = cohort.mt.add_row_index("number")
-    half = replace(cohort, mt=mt.filter_rows(mt.number % 2 == 0))
-    frames = scan(half, traits, method="logistic")
-    frequency = frames["few0"]["effect_allele_frequency"]
-    mac = 2 * N * np.minimum(frequency, 1 - frequency)
-    for name, share in shares.items():
-        for low, high in ((20, 40), (40, 200), (200, 2 * N)):
-            rows = ((mac >= low) & (mac <= high)).to_numpy()
-            part = [frames[f"{name}{j}"][rows] for j in range(N_BINARY)]
-            at_5, at_4 = rejected(part, 0.05), rejected(part, 1e-4)
-            at_2 = rejected(part, 0.01)
-            print(
-                f"\n{share:.0%} cases, minor-allele count {low}-{high}, {rows.sum()} variants: "
-                f"rejected at 0.05: {at_5}; at 0.01: {at_2}; at 1e-4: {at_4}"
-            )
-            assert all((f["status"] == "").all() for f in part)
-            assert at_5.mean < 0.05 + 3 * at_5.se
-            if share == 0.2:
-                assert at_5.mean > 0.035
-                assert within_three_se(at_2, 0.01)
-            else:
-                assert at_5.mean > 0.025
-                assert 0.005 < at_2.mean < 0.016
-    at_4 = rejected([f[mac >= 20] for f in frames.values()], 1e-4)
-    print(f"all binary traits: rejected at 1e-4: {at_4}")
-    assert at_4.mean > 0
-    assert within_three_se(at_4, 1e-4)
