@@ -24,6 +24,7 @@ from scipy import sparse
 
 from gwasbone.blocks.compiled import compiled
 from gwasbone.blocks.dosages import DosageBlock
+from gwasbone.blocks.packed import PEOPLE_PER_WORD, Words
 from gwasbone.blocks.ranges import Bytes, RangeReader, absolute
 from gwasbone.errors import InputError
 
@@ -237,6 +238,28 @@ def read_calls(
     return calls
 
 
+def read_packed_calls(
+    files: Sequence[BgenFile],
+    file: npt.NDArray[np.integer],
+    offset: npt.NDArray[np.integer],
+    size: npt.NDArray[np.integer],
+    people: npt.NDArray[np.intp],
+) -> Words:
+    """(m, w) what :func:`read_calls` gives, packed as in :mod:`gwasbone.blocks.packed`.
+
+    The n people follow one another: ``PeopleColumns.of(np.arange(n), n_people=n)``.
+    """
+    words = np.empty((len(file), -(-len(people) // PEOPLE_PER_WORD)), dtype=np.uint64)
+    calls = np.empty(len(people), dtype=np.int8)
+    for i, found in _unpacked(files, file, offset, size):
+        _decode_calls(
+            found.values, found.ploidy, found.copies, found.starts(), people, found.phased,
+            found.top, calls,
+        )  # fmt: skip
+        _pack(calls, words[i])
+    return words
+
+
 def _unpacked(
     files: Sequence[BgenFile],
     file: npt.NDArray[np.integer],
@@ -374,3 +397,17 @@ def _decode_calls(
             calls[j] = 2
         else:
             calls[j] = -1
+
+
+@compiled
+def _pack(calls: npt.NDArray[np.int8], words: Words) -> None:
+    """Fill words (w,) with calls (n,): 00 two copies of ALT, 10 one, 11 none, 01 missing."""
+    for w in range(len(words)):
+        word = np.uint64(0)
+        for j in range(PEOPLE_PER_WORD * w, min(PEOPLE_PER_WORD * (w + 1), len(calls))):
+            copies = calls[j]
+            code = np.uint64(1)
+            if copies >= 0:
+                code = np.uint64(0 if copies == 2 else 3 - copies)
+            word |= code << np.uint64(2 * (j - PEOPLE_PER_WORD * w))
+        words[w] = word

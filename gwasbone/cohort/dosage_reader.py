@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.bgen import BgenFile, read_calls, read_dosages
+from gwasbone.blocks.bgen import BgenFile, read_calls, read_dosages, read_packed_calls
 from gwasbone.blocks.dosages import DosageBlock, DosageLayout
+from gwasbone.blocks.packed import Words
 from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import Cohort
 
@@ -61,6 +62,11 @@ class DosageReader:
         """(m, n) most probable copies of ALT of rows of the variant table, −1 for none."""
         file, offset, size = _places(variants)
         return read_calls(self.files, file, offset, size, self.people)
+
+    def read_packed_calls(self, variants: pd.DataFrame) -> Words:
+        """(m, w) the same, packed."""
+        file, offset, size = _places(variants)
+        return read_packed_calls(self.files, file, offset, size, self.people)
 
 
 def _places(variants: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks import packed
@@ -64,12 +65,18 @@ class PackedCalls:
             for i in np.unique(file):
                 here = file == i
                 words[here] = self.beds[i].rows(row[here], self.columns)
-        x = self.on_x(variants)
-        if x.any() and not self.as_filed:
-            words[x] = packed.without_het(words[x], self.men)
-        return words
+        return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
 
-    def on_x(self, variants: pd.DataFrame) -> np.ndarray:
-        """(m,) which variants lie on X outside the pseudo-autosomal regions."""
-        chromosome, position = variants["chromosome"], variants["position_bp"]
-        return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), self.build)
+
+def on_x(variants: pd.DataFrame, build: str) -> npt.NDArray[np.bool_]:
+    """(m,) which variants lie on X outside the pseudo-autosomal regions."""
+    chromosome, position = variants["chromosome"], variants["position_bp"]
+    return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), build)
+
+
+def men_without_het(words: Words, variants: pd.DataFrame, men: Words, build: str) -> Words:
+    """Heterozygous calls of men on X outside the pseudo-autosomal regions become missing."""
+    x = on_x(variants, build)
+    if x.any():
+        words[x] = packed.without_het(words[x], men)
+    return words

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.packed import PackedBed, PeopleColumns, Words
+from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
 from gwasbone.cohort.packed_calls import PackedCalls
 from gwasbone.cohort.plink_files import BedSource
 from gwasbone.genome import X
 
-_PLACES = ["chromosome", "position_bp", "file", "row"]
+if TYPE_CHECKING:
+    from gwasbone.cohort.bgen_calls import BgenCalls
+
+_PLACE = ["chromosome", "position_bp"]
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,11 @@ class CohortRows:
     Parameters
     ----------
     calls : where they are read.
-    table : chromosome, position_bp, file and row of the m variants.
+    table : chromosome and position_bp of the m variants, and where they are in the files.
     is_man : (n,) kept men.
     """
 
-    calls: PackedCalls
+    calls: PackedCalls | BgenCalls
     table: pd.DataFrame
     is_man: npt.NDArray[np.bool_]
 
@@ -74,12 +79,17 @@ class CohortRows:
 def packed_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> CohortRows:
     """The kept people's hard calls at the variants in rows ``chosen`` of the variant table.
 
-    Read in place from a cohort of .bed files; of others, Hail exports these to a temporary one.
+    Read in place from .bed and BGEN files; of others, Hail exports these to a temporary .bed.
     """
     table = cohort.variants.table.iloc[chosen]
     men = cohort.people.kept_table()["sex"].to_numpy() == MALE
     if isinstance(cohort.source, BedSource):
-        return CohortRows(PackedCalls.of(cohort), table[_PLACES], men)
+        return CohortRows(PackedCalls.of(cohort), table[[*_PLACE, "file", "row"]], men)
+    if isinstance(cohort.source, BgenSource):
+        # with its decoders, which only BGEN files need
+        from gwasbone.cohort.bgen_calls import BgenCalls
+
+        return CohortRows(BgenCalls.of(cohort), table[[*_PLACE, "file", "offset", "size"]], men)
     bed, row = export_bed(cohort, chosen)
     n = cohort.people.n_kept
     columns = PeopleColumns.of(np.arange(n), n_people=n)
@@ -91,7 +101,7 @@ def packed_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> CohortRows:
         build=cohort.build,
         as_filed=False,
     )
-    places = table[["chromosome", "position_bp"]].assign(file=0, row=row)
+    places = table[_PLACE].assign(file=0, row=row)
     return CohortRows(calls, places, men)
 
 

@@ -79,7 +79,7 @@ def principal_components(
         r² 0.1 in 500 kb with MAF above 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
     engine : ``blocks`` works on packed calls (:func:`gwasbone.blocks.pca.leading_components`),
-        read from .bed files in place; of other sources Hail first exports the variants to one.
+        read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
         ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
         components.
     seed : of the random vectors that ``blocks`` starts from.

@@ -14,7 +14,7 @@ from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words, count_calls, sum_over_variants
 from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import FEMALE, MALE, Cohort
-from gwasbone.cohort.packed_calls import PackedCalls
+from gwasbone.cohort.packed_calls import PackedCalls, on_x
 from gwasbone.genome import AUTOSOMES, in_x_non_par
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
     n, n_men, n_women = len(sex), int((sex == MALE).sum()), int((sex == FEMALE).sum())
 
     def count(block: pd.DataFrame) -> npt.NDArray[np.int64]:
-        words, x = calls.read(block), calls.on_x(block)
+        words, x = calls.read(block), on_x(block, calls.build)
         everyone = count_calls(words, calls.everyone, n)
         men = count_calls(words, calls.men, n_men)
         tested = count_calls(words, women, n_women)
