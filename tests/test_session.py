@@ -129,6 +129,7 @@ print(json.dumps({
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_a_session_lives_beside_the_output_and_goes(tmp_path):
     """One process: quiet, with what it was given, and gone with its temporary files."""
     folder, elsewhere, home = tmp_path / "out", tmp_path / "elsewhere", tmp_path / "home"

@@ -91,7 +91,7 @@ def clump(
             clumps += [(part[c.index], part[c.members], c.n_linked) for c in of_part]
     log_p = used["neg_log10_p"].to_numpy()
     clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
-    named = used.assign(variant=short_names(cohort.variants.table).to_numpy()[rows])
+    named = used.assign(variant=np.concatenate([*short_names(cohort, rows), np.zeros(0, object)]))
     table, members = clump_tables(named, clumps)
     return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
 

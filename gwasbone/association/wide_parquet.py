@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import threading
 from collections.abc import Mapping, Sequence
@@ -203,7 +204,10 @@ def write_wide_parquet(results: AssociationResults, path: Path) -> None:
     path : the file to write.
     """
     if results.wide_path is not None:
-        shutil.copyfile(results.wide_path, path)
+        try:
+            os.link(results.wide_path, path)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(results.wide_path, path)
         return
     table = _on_all_variants(results)
     with _writer(path, table.schema) as writer:

@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
             variants = components.autosomes(cohort).variants.kept_table()
         else:
             variants = components.pruned_variants(cohort, rule)
-            components.write_pruned(variants, context.out)
+            components.write_pruned(variants, cohort, context.out)
         pcs = principal_components(
             cohort, variants.index, k=rule.n_components, threads=options["threads"]
         )

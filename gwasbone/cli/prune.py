@@ -49,7 +49,7 @@ def command(**options: Any) -> None:
             engine=options["engine"],
             threads=options["threads"],
         )
-        write_pruned(pruned, context.out)
+        write_pruned(pruned, cohort, context.out)
         click.echo(
             f"{len(pruned):,} of {cohort.variants.n_kept:,} variants: {context.out}.prune.in"
         )

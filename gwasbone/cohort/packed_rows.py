@@ -81,15 +81,17 @@ def packed_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> CohortRows:
 
     Read in place from .bed and BGEN files; of others, Hail exports these to a temporary .bed.
     """
-    table = cohort.variants.table.iloc[chosen]
+    table = cohort.variants.table
     men = cohort.people.kept_table()["sex"].to_numpy() == MALE
     if isinstance(cohort.source, BedSource):
-        return CohortRows(PackedCalls.of(cohort), table[[*_PLACE, "file", "row"]], men)
+        places = table[[*_PLACE, "file", "row"]].iloc[chosen]
+        return CohortRows(PackedCalls.of(cohort), places, men)
     if isinstance(cohort.source, BgenSource):
         # with its decoders, which only BGEN files need
         from gwasbone.cohort.bgen_calls import BgenCalls
 
-        return CohortRows(BgenCalls.of(cohort), table[[*_PLACE, "file", "offset", "size"]], men)
+        places = table[[*_PLACE, "file", "offset", "size"]].iloc[chosen]
+        return CohortRows(BgenCalls.of(cohort), places, men)
     bed, row = export_bed(cohort, chosen)
     n = cohort.people.n_kept
     columns = PeopleColumns.of(np.arange(n), n_people=n)
@@ -101,7 +103,7 @@ def packed_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> CohortRows:
         build=cohort.build,
         as_filed=False,
     )
-    places = table[_PLACE].assign(file=0, row=row)
+    places = table[_PLACE].iloc[chosen].assign(file=0, row=row)
     return CohortRows(calls, places, men)
 
 

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.variant_table import all_different
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import chromosome_code
 
 log = logging.getLogger(__name__)
 
 STAGE = "subset"
+_NAMED_TOGETHER = 65_536
 
 
 def subset(
@@ -129,13 +133,20 @@ def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
     return found
 
 
-def short_names(variants: pd.DataFrame) -> pd.Series:
-    """(m,) the input's own ID where that is unique, else ``chr:pos:ref:alt``."""
-    ids = variants["source_id"].astype(str)
-    names = ids.astype(object)
-    other = ((ids == ".") | ids.duplicated(keep=False)).to_numpy()
-    names[other] = variant_names(variants[other])
-    return names
+def short_names(cohort: Cohort, rows: npt.NDArray[np.integer]) -> Iterator[pd.Series]:
+    """Names of rows of the variant table, in pieces: the input's own ID where no other variant
+    of the cohort has it, else ``chr:pos:ref:alt``."""
+    table = cohort.variants.table
+    ids = table["source_id"]
+    shared = ((ids == ".") | ids.isna()).to_numpy(dtype=bool)
+    if not all_different(ids[~shared] if shared.any() else ids):
+        shared |= ids.duplicated(keep=False).to_numpy()
+    for top in range(0, len(rows), _NAMED_TOGETHER):
+        here = rows[top : top + _NAMED_TOGETHER]
+        variants, by_place = table.iloc[here], shared[here]
+        names = variants["source_id"].astype(object)
+        names[by_place] = variant_names(variants[by_place])
+        yield names
 
 
 def variant_names(table: pd.DataFrame) -> pd.Series:

@@ -129,7 +129,7 @@ def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
         )
     ids = table["source_id"]
     chosen = placed & (ids.notna() & (ids != ".")).to_numpy(dtype=bool)
-    if _all_different(ids if chosen.all() else ids[chosen]):
+    if all_different(ids if chosen.all() else ids[chosen]):
         return
     named = table.loc[chosen, _PLACE]
     again = named.drop_duplicates().duplicated("source_id")
@@ -142,7 +142,7 @@ def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
         )
 
 
-def _all_different(ids: pd.Series) -> bool:
+def all_different(ids: pd.Series) -> bool:
     """Whether no ID is there twice, by sorted hashes: IDs are never all in memory as objects."""
     hashes = np.empty(len(ids), dtype=np.uint64)
     for top in range(0, len(ids), _HASHED_TOGETHER):

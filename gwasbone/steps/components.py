@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.subsets import short_names
 from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
-from gwasbone.files import atomic_path
 from gwasbone.genome import AUTOSOMES
-from gwasbone.steps.tables import write_table
+from gwasbone.steps.tables import write_lines, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.pca import PrincipalComponents
@@ -49,13 +49,14 @@ def components_of(cohort: Cohort, rule: PcaSection) -> PrincipalComponents:
     return principal_components(cohort, pruned_variants(cohort, rule).index, k=rule.n_components)
 
 
-def write_pruned(pruned: pd.DataFrame, prefix: Path) -> None:
+def write_pruned(pruned: pd.DataFrame, cohort: Cohort, prefix: Path) -> None:
     """Write ``PREFIX.prune.in``: one variant a line, as ``--extract`` and ``--step1-extract`` take.
 
-    A variant is named by the input's own ID where that is unique, else by chr:pos:ref:alt.
+    A variant is named by the input's own ID where no other has it, else by chr:pos:ref:alt.
     """
-    with atomic_path(Path(f"{prefix}.prune.in")) as temporary:
-        short_names(pruned).to_csv(temporary, index=False, header=False)
+    rows = cohort.variants.table.index.get_indexer(pruned.index)
+    names = (pa.array(some, pa.string()) for some in short_names(cohort, rows))
+    write_lines(names, Path(f"{prefix}.prune.in"))
 
 
 def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> None:

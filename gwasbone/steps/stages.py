@@ -138,7 +138,7 @@ def _variants(run: StageRun) -> str:
 def _pca(run: StageRun) -> str:
     cohort = study_cohort(run.config, before=run.stage)
     pruned = components.pruned_variants(cohort, run.config.pca)
-    components.write_pruned(pruned, run.folder / "model")
+    components.write_pruned(pruned, cohort, run.folder / "model")
     from gwasbone.cohort.pca import principal_components
 
     pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)

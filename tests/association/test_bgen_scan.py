@@ -78,6 +78,7 @@ def assert_same(ours, theirs, trait):
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_linear_equals_the_hail_engine(made, hail_session):
     ours, theirs = scan(made, "blocks"), scan(made, "hail")
     for trait in ("a", "b"):
@@ -90,6 +91,7 @@ def test_linear_equals_the_hail_engine(made, hail_session):
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_logistic_equals_the_hail_engine(made, hail_session):
     told = {"traits": ("ill", "other"), "method": "logistic", "test": "score"}
     ours, theirs = scan(made, "blocks", **told), scan(made, "hail", **told)

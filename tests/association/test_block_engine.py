@@ -121,6 +121,7 @@ def test_no_jvm_is_started(fileset):
 
 @pytest.mark.hail
 @pytest.mark.parametrize("test", ["score", "firth"])
+@pytest.mark.slow
 def test_logistic_equals_the_hail_engine(fileset, hail_session, test):
     ours, theirs = binary(fileset, "blocks", test), binary(fileset, "hail", test)
     assert ours.provenance["engine"] == "blocks"

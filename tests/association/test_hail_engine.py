@@ -137,6 +137,7 @@ def test_order_of_people_does_not_matter_and_swapped_alleles_negate_beta(
         np.testing.assert_allclose(frame["neg_log10_p"], linear[name]["neg_log10_p"], rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_variants_that_cannot_be_tested_say_why(hail_session, table, tmp_path):
     rng = np.random.default_rng(3)
     G = np.vstack([
@@ -172,6 +173,7 @@ def logistic(mt, table, test, traits=("case0", "case1")):
     return scan_hail(mt, design, test=test)
 
 
+@pytest.mark.slow
 def test_wald_equals_statsmodels(mt, table, G):
     for name, frame in logistic(mt, table, "wald").items():
         kept = table[name].notna().to_numpy()
@@ -187,6 +189,7 @@ def test_wald_equals_statsmodels(mt, table, G):
             assert row["test"] == "wald"
 
 
+@pytest.mark.slow
 def test_lrt_is_twice_the_difference_in_log_likelihood(mt, table, G):
     frame = logistic(mt, table, "lrt", ["case1"])["case1"]
     kept = table["case1"].notna().to_numpy()
@@ -204,6 +207,7 @@ def test_lrt_is_twice_the_difference_in_log_likelihood(mt, table, G):
         )
 
 
+@pytest.mark.slow
 def test_score_statistic_equals_hails_own(hail_session, mt, table):
     hl = hail_session
     scans = logistic(mt, table, "score")
@@ -231,6 +235,7 @@ def test_score_statistic_equals_hails_own(hail_session, mt, table):
 
 
 @pytest.mark.parametrize("test", ["firth", "score"])
+@pytest.mark.slow
 def test_firth_equals_the_independent_penalised_likelihood_ratio(mt, table, G, test):
     for name, frame in logistic(mt, table, test).items():
         kept = table[name].notna().to_numpy()
@@ -246,6 +251,7 @@ def test_firth_equals_the_independent_penalised_likelihood_ratio(mt, table, G, t
             np.testing.assert_allclose(row["se"], own.se, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_hails_documented_example_of_firth(hail_session, tmp_path):
     """Cases AA/Aa/aa 1000/10/0, controls 1000/0/0, then with one het moved to the controls.
 
@@ -279,6 +285,7 @@ def test_hails_documented_example_of_firth(hail_session, tmp_path):
     assert 10 ** -fit.neg_log10_p[1] == pytest.approx(0.991, abs=0.003)
 
 
+@pytest.mark.slow
 def test_rare_alleles_in_few_cases_get_their_firth_test(hail_session, tmp_path):
     # Hail's own Firth gives up some of these; none may be lost.
     rng = np.random.default_rng(3)

@@ -289,6 +289,7 @@ def test_file_names() -> None:
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_hail_table_of_one_trait(results: AssociationResults, hail_session: Any) -> None:
     hl = hail_session
     ht = results.to_hail("bmd")

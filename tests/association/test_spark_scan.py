@@ -88,6 +88,7 @@ def told(data, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_what_threads_give_though_it_lacks_gwasbone(told):
     assert told["auto"] == "SparkExecutors"
     assert told["equal"]
@@ -95,17 +96,20 @@ def test_a_cluster_gives_what_threads_give_though_it_lacks_gwasbone(told):
     assert told["threads"] == "1"
 
 
+@pytest.mark.slow
 def test_the_loss_of_an_executor_changes_nothing(told):
     assert told["killed"]
     assert told["equal after kill"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_cancels_the_job_and_leaves_no_result(told):
     assert told["interrupted"]
     assert told["jobs left"] == 0
     assert told["files left"] == []
 
 
+@pytest.mark.slow
 def test_what_executors_lack_is_said_in_one_line(told):
     assert "expected NumPy 1.26.4 as in this session, got " in told["other numpy"]
     assert told["auto where they cannot"] == "LocalThreads"

@@ -19,6 +19,8 @@ from gwasbone.simulate.files import write_plink
 from gwasbone.stats.logistic import firth_lrt
 from gwasbone.stats.pvalues import neg_log10_p_normal
 
+pytestmark = pytest.mark.slow
+
 N, M = 2000, 3000
 N_TRAITS = 60
 BINS = ((20, 40), (40, 200), (200, 2 * N))

@@ -19,7 +19,7 @@ from gwasbone.simulate import SimulationSettings, simulate_genotypes
 from gwasbone.simulate.files import write_plink
 from gwasbone.stats.genomic_control import lambda_gc
 
-pytestmark = pytest.mark.hail
+pytestmark = [pytest.mark.hail, pytest.mark.slow]
 
 N, M = 2000, 3000
 N_TRAITS = 200

@@ -323,6 +323,7 @@ def test_fid_iid_tells_people_of_one_iid_apart(planned, cohort, tmp_path, capfd)
     assert {"a_1", "b_1"} <= set(plan.cohort.people.table.index) & set(plan.phenotypes.index)
 
 
+@pytest.mark.slow
 def test_a_scan_of_the_vcf_gives_the_same(cohort, base, tmp_path, capfd):
     out = tmp_path / "vcf" / "scan"
     arguments = ["assoc", "--vcf", cohort.vcf, "--pheno", "bmd_spine", "--no-plots"]

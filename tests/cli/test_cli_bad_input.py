@@ -362,6 +362,7 @@ def test_a_full_disk_while_results_are_written(hail_session, cohort, small_disk,
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_a_full_disk_under_hail(cohort, small_disk):
     out = small_disk / "scan"
     more = ["--engine", "hail", "--memory", "2", "--chr", "1,2"]

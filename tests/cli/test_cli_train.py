@@ -253,6 +253,7 @@ def genotype_arguments(study, out, *more):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_genotypes_are_a_task(snps, tmp_path, capfd):
     """On Keras, pretrained on sex, as a newcomer would; then the same command again."""
     out = tmp_path / "snps"

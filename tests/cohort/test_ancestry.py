@@ -143,6 +143,7 @@ def test_outliers_planted_among_europeans_are_found(hail_session, shared_data):
 
 @pytest.mark.real
 @pytest.mark.hail
+@pytest.mark.slow
 def test_all_continents_are_told_apart(hail_session, shared_data, tmp_path):
     """1000 Genomes: the filter keeps Europeans, components separate super-populations."""
     from gwasbone.cohort.pca import principal_components, project

@@ -120,6 +120,7 @@ def dosages(hl, field):
 
 
 @pytest.mark.parametrize("field", ["GP", "DS"])
+@pytest.mark.slow
 def test_dosages_become_a_bgen(hail_session, people, tmp_path, caplog, field):
     mt = dosages(hail_session, field)
     with caplog.at_level(logging.WARNING):

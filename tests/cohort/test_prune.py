@@ -128,6 +128,7 @@ def test_other_sources_are_pruned_alike(hail_session, made):
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_hails_pruning_leaves_no_correlated_pair_but_another_set(hail_session, made):
     G, chromosome, *_, cohort = made
     got = prune(cohort, r2=0.2, window="100kb", exclude_long_range_ld=False, engine="hail").index

@@ -119,7 +119,9 @@ FIRST = {("p0", "p2"), ("p0", "p3"), ("p1", "p2"), ("p1", "p3"), ("p2", "p3"), (
          ("p6", "p39")}  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", ["blocks", pytest.param("hail", marks=pytest.mark.hail)])
+@pytest.mark.parametrize(
+    "engine", ["blocks", pytest.param("hail", marks=[pytest.mark.hail, pytest.mark.slow])]
+)
 def test_king_finds_the_family(family, engine):
     pairs = relatedness(family, min_kinship=0.06, engine=engine)
     found = {d: set(zip(t["id1"], t["id2"], strict=True)) for d, t in pairs.groupby("degree")}
@@ -145,6 +147,7 @@ def test_only_kept_people_and_chosen_variants_count(family):
 
 
 @pytest.mark.hail
+@pytest.mark.slow
 def test_pc_relate_sees_through_ancestry(hail_session, tmp_path):
     """Two populations far apart: frequencies by person, or everyone would seem related."""
     rng = np.random.default_rng(22)

@@ -210,6 +210,7 @@ def test_classes_and_orders(backend, pictures):
         assert np.corrcoef(p @ np.arange(3), level[OUT])[0, 1] > 0.85, head
 
 
+@pytest.mark.slow
 def test_a_table_with_missing_values_and_several_outputs(backend):
     rng = np.random.default_rng(8)
     n = 900

@@ -37,6 +37,7 @@ def weights_file(backend, tmp_path_factory):
     return path, model
 
 
+@pytest.mark.slow
 def test_weights_of_colours_say_of_grey_what_they_say_of_equal_colours(backend, weights_file):
     path, colour = weights_file
     made = backend.build(network(weights=str(path)), seed=1)

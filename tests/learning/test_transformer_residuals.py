@@ -224,6 +224,7 @@ def test_inputs_that_may_not_be_are_named(tmp_path):
         made(table, nobody, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_transformer_learns_what_curves_and_sums_cannot(tmp_path):
     """Loss of bone with age only in inactive women after 60, small but in every trait."""
     rng = np.random.default_rng(8)

@@ -86,6 +86,7 @@ def largest_difference(ours, theirs):
     return float(np.max(np.abs(ours - theirs) / np.abs(theirs)))
 
 
+@pytest.mark.slow
 def test_linear_scan_of_22_files_agrees_with_plink(
     hail_session, shared_data, plink2, phenotypes, tmp_path
 ):

@@ -13,6 +13,7 @@ N_COMPONENTS = 6
 @pytest.mark.peer
 @pytest.mark.real
 @pytest.mark.hail
+@pytest.mark.slow
 def test_components_of_1000_genomes_europeans(
     plink2, hail_session, shared_data, tmp_path, monkeypatch
 ):

@@ -108,6 +108,7 @@ def test_a_snp_effect_is_unbiased_in_the_marginal_residual_and_lost_in_the_condi
     assert 0.01 < lost.mean() < 0.04
 
 
+@pytest.mark.slow
 def test_the_leftover_test_is_calibrated_and_finds_the_curve_of_weight():
     """The truth is the non-linear model: its residual leaves nothing, the linear one a curve."""
     repeats = 200
