@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
+from gwasbone.line_text import bytes_of, joined
+
 MISSING = "#NA"
 
 # The validator refuses a bare 0 in the p-value column (it takes it for an underflowed p), yet
@@ -124,9 +126,9 @@ class VariantText:
         return cls(
             table=table,
             alleles_fine=fine,
-            _locus_and_alleles=_join(*locus, effect, other),
-            _variant_id=_join(*locus, other, effect, separator="_"),
-            _ids=_join(_join(*ids), "", separator="\n"),
+            _locus_and_alleles=joined(*locus, effect, other),
+            _variant_id=joined(*locus, other, effect, separator="_"),
+            _ids=joined(joined(*ids), "", separator="\n"),
             _source_id=text["source_id"],
         )
 
@@ -138,8 +140,8 @@ class VariantText:
             trait = trait.filter(chosen)
             before, between, after = (part.filter(chosen) for part in (before, between, after))
         p = pa.chunked_array([np.maximum(trait["neg_log10_p"].to_numpy(), _P_OF_ONE)])
-        lines = _join(before, _text(trait["beta"]), _text(trait["se"]), between, _text(p), after)
-        return _bytes_of(lines)
+        lines = joined(before, _text(trait["beta"]), _text(trait["se"]), between, _text(p), after)
+        return bytes_of(lines)
 
     def untested_rows(
         self, trait: pa.Table, chosen: pa.Array, status: npt.NDArray[np.object_]
@@ -152,11 +154,13 @@ class VariantText:
         """
         names = ("effect_allele_frequency", "n", "call_rate", "test")
         numbers = [_text(trait[name]) for name in names]
-        ending = _join(_text(pa.chunked_array([pa.array(status, pa.string())])), "", separator="\n")
+        ending = joined(
+            _text(pa.chunked_array([pa.array(status, pa.string())])), "", separator="\n"
+        )
         before, source_id = (
             part.filter(chosen) for part in (self._locus_and_alleles, self._source_id)
         )
-        return _bytes_of(_join(before, *numbers, source_id, ending))
+        return bytes_of(joined(before, *numbers, source_id, ending))
 
     def _people_of(self, trait: pa.Table) -> _PeopleText:
         """The text of what depends on the people of a trait, shared by traits of the same."""
@@ -165,7 +169,7 @@ class VariantText:
             if all(a.equals(b) for a, b in zip(people.columns, columns, strict=True)):
                 return people
         frequency, n, call_rate, test = map(_text, columns)
-        after_p = _join(self._variant_id, n, call_rate, test, self._ids)
+        after_p = joined(self._variant_id, n, call_rate, test, self._ids)
         people = _PeopleText(columns, frequency, after_p)
         if len(self._people) < _MOST_SHARED:
             self._people.append(people)
@@ -231,16 +235,3 @@ def _text(column: pa.ChunkedArray) -> pa.Array:
 
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _join(*parts: pa.Array | str, separator: str = "\t") -> pa.Array:
-    return pc.binary_join_element_wise(*parts, separator)
-
-
-def _bytes_of(lines: pa.Array) -> memoryview:
-    """The text of all lines, which lies in one piece already."""
-    if not len(lines):
-        return memoryview(b"")
-    _, offsets, data = lines.buffers()
-    at = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    return memoryview(data)[at[0] : at[-1]]

@@ -170,6 +170,13 @@ class Probabilities:
         copies = (self.ploidy & 63).astype(np.intp)
         return np.cumsum(copies) - copies
 
+    def calls(self, people: npt.NDArray[np.intp], calls: npt.NDArray[np.int8]) -> None:
+        """Fill calls (n,) of people at these positions, as :func:`read_calls` has them."""
+        _decode_calls(
+            self.values, self.ploidy, self.copies, self.starts(), people, self.phased, self.top,
+            calls,
+        )  # fmt: skip
+
 
 def read_dosages(
     files: Sequence[BgenFile],
@@ -199,9 +206,11 @@ def read_dosages(
     absent: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)] * m
     buffer = np.empty(n, dtype=np.int32)
     for i, found in _unpacked(files, file, offset, size):
-        places = (found.values, found.ploidy, found.copies, found.starts(), people, found.phased)
         top[i] = found.top
-        n_missing, swapped[i] = _decode_dosages(*places, found.top, units[i], buffer)
+        n_missing, swapped[i] = _decode_dosages(
+            found.values, found.ploidy, found.copies, found.starts(), people, found.phased,
+            found.top, units[i], buffer,
+        )  # fmt: skip
         if n_missing < 0:
             raise InputError(
                 f"{found.where}: expected genotype probabilities that add up to 1, some add up to "
@@ -209,7 +218,7 @@ def read_dosages(
             )
         absent[i] = buffer[:n_missing].copy()
         if calls is not None:
-            _decode_calls(*places, found.top, calls[i])
+            found.calls(people, calls[i])
     missing = None
     if any(len(places) for places in absent):
         indptr = np.cumsum([0, *(len(places) for places in absent)])
@@ -231,10 +240,7 @@ def read_calls(
     """
     calls = np.empty((len(file), len(people)), dtype=np.int8)
     for i, found in _unpacked(files, file, offset, size):
-        _decode_calls(
-            found.values, found.ploidy, found.copies, found.starts(), people, found.phased,
-            found.top, calls[i],
-        )  # fmt: skip
+        found.calls(people, calls[i])
     return calls
 
 
@@ -252,10 +258,7 @@ def read_packed_calls(
     words = np.empty((len(file), -(-len(people) // PEOPLE_PER_WORD)), dtype=np.uint64)
     calls = np.empty(len(people), dtype=np.int8)
     for i, found in _unpacked(files, file, offset, size):
-        _decode_calls(
-            found.values, found.ploidy, found.copies, found.starts(), people, found.phased,
-            found.top, calls,
-        )  # fmt: skip
+        found.calls(people, calls)
         _pack(calls, words[i])
     return words
 

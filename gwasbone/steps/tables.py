@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from gwasbone.files import atomic_path
 from gwasbone.genome import chromosome_label
+from gwasbone.line_text import bytes_of, joined
 
 _DIGITS = 8
 # Powers of ten that float64 holds exactly.
@@ -39,7 +40,7 @@ def write_pieces(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = Tr
             if i == 0:
                 names = [str(piece.index.name or "")] if index else []
                 file.write("\t".join([*names, *piece.columns]).encode() + b"\n")
-            file.write(_bytes_of(lines_of(piece, index=index)))
+            file.write(bytes_of(lines_of(piece, index=index)))
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
@@ -52,7 +53,7 @@ def write_lines(pieces: Iterable[pa.Array], path: Path) -> None:
     """Write text, one element a line."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
         for piece in pieces:
-            file.write(_bytes_of(_joined(piece, "\n", separator="")))
+            file.write(bytes_of(joined(piece, "\n", separator="")))
 
 
 @contextlib.contextmanager
@@ -71,7 +72,7 @@ def lines_of(table: pd.DataFrame, *, index: bool = True) -> pa.Array:
     """(rows,) the cells of each row between tabs, the index first, ending in a line break."""
     columns = [*([table.index] if index else []), *(table[name] for name in table.columns)]
     text = [cell_text(column) for column in columns]
-    return _joined(*text[:-1], _joined(text[-1], "\n", separator=""))
+    return joined(*text[:-1], joined(text[-1], "\n", separator=""))
 
 
 def cell_text(column: pd.Series | pd.Index) -> pa.Array:
@@ -93,7 +94,7 @@ def cell_text(column: pd.Series | pd.Index) -> pa.Array:
         text = cells.cast(pa.string())
         if not pa.types.is_primitive(cells.type) and _breaks_lines(text):
             odd = pc.match_substring_regex(text, _BREAKS_A_LINE)
-            quoted = _joined('"', pc.replace_substring(text, '"', '""'), '"', separator="")
+            quoted = joined('"', pc.replace_substring(text, '"', '""'), '"', separator="")
             text = pc.if_else(odd, quoted, text)
     return text.fill_null("NA") if text.null_count else text
 
@@ -113,16 +114,3 @@ def _rounded(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     up, down = _POWERS[np.maximum(shift, 0)], _POWERS[np.maximum(-shift, 0)]
     with np.errstate(invalid="ignore"):
         return np.where(usual, np.rint(x * up / down) * down / up, x)
-
-
-def _joined(*parts: pa.Array | str, separator: str = "\t") -> pa.Array:
-    return pc.binary_join_element_wise(*parts, separator)
-
-
-def _bytes_of(lines: pa.Array) -> memoryview:
-    """The text of all lines, which lies in one piece already."""
-    if not len(lines):
-        return memoryview(b"")
-    _, offsets, data = lines.buffers()
-    at = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    return memoryview(data)[at[0] : at[-1]]
