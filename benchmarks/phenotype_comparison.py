@@ -28,12 +28,12 @@ sys.path.insert(0, str(HERE.parent / "tests" / "association"))
 
 from made_comparison import made_scans, ssf  # noqa: E402
 
-from gwasbone.association.aligned_scans import read_aligned  # noqa: E402
-from gwasbone.association.comparison import compare_scans  # noqa: E402
-from gwasbone.association.comparison_genome import ld_rows  # noqa: E402
-from gwasbone.association.known_loci import known_loci, read_loci  # noqa: E402
+from gwasbone.comparison.compare import compare_scans  # noqa: E402
+from gwasbone.comparison.genome import ld_rows  # noqa: E402
+from gwasbone.comparison.known_loci import known_loci, read_loci  # noqa: E402
 from gwasbone.stats.deming import deming_line  # noqa: E402
 from gwasbone.stats.sample_size_ratio import sample_size_ratio  # noqa: E402
+from gwasbone.sumstats.align import read_aligned  # noqa: E402
 from gwasbone.sumstats.ld_score_files import read_ld_scores  # noqa: E402
 
 N_PEOPLE = 20_000

@@ -23,8 +23,8 @@ from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.page import PageFigure, page_figure
 from gwasbone.plots.qq import qq
 from gwasbone.report import Chapter, Part, Report, Table, save_report
+from gwasbone.report.chapters.columns import columns_of
 from gwasbone.stats.quantile_plot import quantile_plot_points
-from gwasbone.steps.chapters.columns import columns_of
 
 RESULTS = Path(__file__).parent / "results" / "report-of-ten-scans.md"
 LIMIT_MB = 20

@@ -29,11 +29,11 @@ from isal import igzip
 from pyarrow import csv
 from scipy.stats import norm
 
-from gwasbone.association.selection import lead_blocks
 from gwasbone.association.shared_loci import shared_loci
 from gwasbone.files import atomic_path
 from gwasbone.genome import LENGTHS_BP
 from gwasbone.plots import ScanPoints, save_page, stacked_manhattan
+from gwasbone.sumstats.leads import lead_blocks
 
 _CHUNK = 500_000
 _N_PEAKS, _PEAK_BP = 40, 300_000

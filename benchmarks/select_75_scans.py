@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import igzip
 
-from gwasbone.association.region_selection import select_regions
-from gwasbone.association.ssf import read_ssf
 from gwasbone.images.region_map import read_region_map
+from gwasbone.loci.region_selection import select_regions
 from gwasbone.stats.pvalues import neg_log10_p_normal
+from gwasbone.sumstats.ssf import read_ssf
 
 RESULTS = Path(__file__).parent / "results" / "select.md"
 MODELS = ("linear", "deepnull", "nonlinear")

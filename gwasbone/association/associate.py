@@ -14,13 +14,13 @@ import pandas as pd
 from gwasbone.association.design import Design, build_design
 from gwasbone.association.executors import ExecutorName, choose_executor
 from gwasbone.association.results import AssociationResults
-from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.variant_table import READ_STAGE
+from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import NotBuiltError, UsageError
 from gwasbone.phenotypes.traits import BinaryCoding
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
+from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 log = logging.getLogger(__name__)
 
@@ -246,7 +246,7 @@ def _from_matrix_table(
     mt: Any, traits: Sequence[str], covariates: Sequence[Any], y: Any
 ) -> tuple[Cohort, list[str], list[str]]:
     """A cohort of a user's MatrixTable with the named or given expressions as people columns."""
-    from gwasbone.cohort.matrix_source import cohort_from_mt, column_values
+    from gwasbone.cohort.sources.matrix_table import cohort_from_mt, column_values
 
     expressions: dict[str, Any] = {name: mt[name] for name in traits}
     if y is not None:

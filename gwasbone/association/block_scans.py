@@ -14,8 +14,8 @@ from gwasbone.association.design import Design
 from gwasbone.blocks.genotypes import GenotypeBlock, PackedBlock, PeopleLayout
 from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.packed_calls import PackedCalls
-from gwasbone.cohort.plink_files import BedSource
+from gwasbone.cohort.sources.bed import BedSource
+from gwasbone.cohort.sources.bed_reader import PackedCalls
 
 #: Tests of a logistic scan that this engine has.
 LOGISTIC_TESTS = ("score", "firth", "spa")
@@ -78,7 +78,7 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockRea
 
 def _reader(cohort: Cohort) -> tuple[BlockReader, PeopleLayout]:
     if isinstance(cohort.source, BgenSource):
-        from gwasbone.cohort.dosage_reader import DosageReader
+        from gwasbone.cohort.sources.bgen_reader import DosageReader
 
         dosages = DosageReader.of(cohort)
         return dosages, dosages.layout

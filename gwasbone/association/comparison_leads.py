@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from gwasbone.association.aligned_scans import AlignedScans
-from gwasbone.association.comparison_loci import Relation
-from gwasbone.association.comparison_table import ComparisonRule, Measures
+from gwasbone.comparison.loci import Relation
+from gwasbone.comparison.measures import ComparisonRule, Measures
 from gwasbone.stats.winners_curse import shrunken_z
+from gwasbone.sumstats.align import AlignedScans
 
 FloatArray = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.clump_tables import Clumps, clump_tables, scan_table, tested_scan
 from gwasbone.association.results import AssociationResults
 from gwasbone.errors import UsageError
 from gwasbone.genome import chromosome_label
+from gwasbone.loci.clump_tables import Clumps, clump_tables, scan_table, tested_scan
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ def clump_by_distance(
 
     The strongest variant takes all that are nearer than ``kb``, and so on. Two signals nearer
     than that come out as one, and a signal whose LD reaches farther comes out as several: with
-    genotypes use :func:`gwasbone.association.clump.clump`.
+    genotypes use :func:`gwasbone.loci.clump.clump`.
 
     Parameters
     ----------
-    results, trait : as in :func:`gwasbone.association.clump.clump`.
+    results, trait : as in :func:`gwasbone.loci.clump.clump`.
     p1, p2 : an index has p ≤ p1, a member p < p2.
     kb : a member is nearer than this to its index.
 

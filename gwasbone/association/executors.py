@@ -19,7 +19,7 @@ ExecutorName = Literal["auto", "local", "spark"]
 
 #: What a scan imports on an executor: the engine, and what reads each kind of file.
 _MODULES = ("gwasbone.association.blocks",)
-_READERS = {BgenSource: ("gwasbone.cohort.dosage_reader",)}
+_READERS = {BgenSource: ("gwasbone.cohort.sources.bgen_reader",)}
 
 
 def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None = None) -> Executor:

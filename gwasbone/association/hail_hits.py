@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from gwasbone.association.results_table import COLUMNS, canonical_table
-from gwasbone.cohort.variant_table import chromosome_codes
+from gwasbone.cohort.sources.tables import chromosome_codes
 from gwasbone.errors import InputError
 from gwasbone.session import hail
+from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 if TYPE_CHECKING:
     import hail as hl

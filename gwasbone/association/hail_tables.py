@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gwasbone import session
-from gwasbone.association.wide_parquet import TRAIT_COLUMNS, write_wide_parquet
 from gwasbone.genome import hail_contig
+from gwasbone.sumstats.parquet import TRAIT_COLUMNS, write_wide_parquet
 
 if TYPE_CHECKING:
     import hail as hl

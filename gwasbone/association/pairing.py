@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.results_table import KEY
 from gwasbone.errors import InputError
+from gwasbone.sumstats.table import KEY
 
 _NUMBERS = ("beta", "se", "neg_log10_p", "n", "effect_allele_frequency")
 #: Columns of both scans; ``beta`` and ``se`` are needed, the others taken where present.

@@ -18,19 +18,19 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.association.results_table import COLUMNS, canonical_table
-from gwasbone.association.selection import lead_blocks
 from gwasbone.association.ssf_files import SsfPaths, stage_ssf
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
-from gwasbone.association.wide_parquet import (
-    ResultsFile,
-    WideParquetWriter,
-    write_wide_parquet,
-)
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import BUILDS
 from gwasbone.stats.genomic_control import lambda_gc
+from gwasbone.sumstats.leads import lead_blocks
+from gwasbone.sumstats.parquet import (
+    ResultsFile,
+    WideParquetWriter,
+    write_wide_parquet,
+)
+from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 if TYPE_CHECKING:
     import hail as hl
@@ -280,7 +280,7 @@ class AssociationResults:
     ) -> pd.DataFrame:
         """Lead blocks of a trait, or of every trait in turn, with a column ``trait`` in front.
 
-        See ``gwasbone.association.selection.lead_blocks``; ``max_blocks`` is per trait.
+        See ``gwasbone.sumstats.leads.lead_blocks``; ``max_blocks`` is per trait.
         """
         per_trait = []
         for name in self.traits if trait is None else (trait,):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.results_table import COLUMNS, VARIANT_COLUMNS, in_order
+from gwasbone.sumstats.table import COLUMNS, VARIANT_COLUMNS, in_order
 
 FloatArray = npt.NDArray[np.float64]
 

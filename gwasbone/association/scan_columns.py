@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import csv
 
-from gwasbone.association.ssf_text import MISSING
 from gwasbone.errors import InputError
+from gwasbone.sumstats.ssf_write import MISSING
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.association.results import AssociationResults
-from gwasbone.association.ssf import read_ssf
-from gwasbone.association.ssf_metadata import sidecar_build
 from gwasbone.errors import InputError, UsageError
+from gwasbone.sumstats.ssf import read_ssf
+from gwasbone.sumstats.ssf_sidecar import sidecar_build
 
 
 class ScanTables(Mapping[str, pd.DataFrame]):

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwasbone.association.ssf_metadata import sidecar_text, ssf_metadata
-from gwasbone.association.ssf_text import (
+from gwasbone.files import atomic_path
+from gwasbone.sumstats.ssf_sidecar import sidecar_text, ssf_metadata
+from gwasbone.sumstats.ssf_write import (
     GzipText,
     VariantText,
     catalog_status,
@@ -24,7 +25,6 @@ from gwasbone.association.ssf_text import (
     ssf_header,
     untested_header,
 )
-from gwasbone.files import atomic_path
 
 # Each trait has two files open while rows come in.
 _TRAITS_AT_A_TIME = 100

@@ -34,10 +34,10 @@ def command(**options: Any) -> None:
     kept. Writes PREFIX.people.tsv.gz, .keep.txt, .groups.tsv and a page.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.config import AncestrySection, PcaSection
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.steps import components, people
-    from gwasbone.steps.tables import write_table
+    from gwasbone.study.config import AncestrySection, PcaSection
+    from gwasbone.tables import write_table
 
     config = current_study()
     rule = config.ancestry if config is not None else AncestrySection()

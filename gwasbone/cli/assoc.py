@@ -23,8 +23,8 @@ from gwasbone.errors import UsageError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from gwasbone.config import StudyConfig
     from gwasbone.steps.scan import ScanRequest
+    from gwasbone.study.config import StudyConfig
 
 _EPILOG = """
 \b
@@ -114,8 +114,8 @@ def _publish(folder: Path, paths: Sequence[Path]) -> None:
 
 def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:
     """The scan that flags ask for, completed by the study."""
-    from gwasbone.config import AssociationSection, CovariatesSection
     from gwasbone.steps.scan import ScanRequest, expand_request
+    from gwasbone.study.config import AssociationSection, CovariatesSection
 
     model = config.association if config is not None else AssociationSection()
     covariates = config.covariates if config is not None else CovariatesSection()
@@ -154,7 +154,7 @@ def _phenotypes(
     ours: list[Path] = []
     more = {}
     if config is not None:
-        from gwasbone.steps.cohort_files import principal_component_table, study_tables
+        from gwasbone.study.files import principal_component_table, study_tables
 
         ours = [Path(name) for name in study_tables(config)]
         more = principal_component_table(config)

@@ -11,7 +11,7 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
-    from gwasbone.config import LociSection, StudyConfig
+    from gwasbone.study.config import LociSection, StudyConfig
 
 _DRAWN_BY_DEFAULT = 6
 
@@ -104,8 +104,8 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
     import dataclasses
 
     from gwasbone.association.clump_rules import clump_rule
-    from gwasbone.config import LociSection
     from gwasbone.steps.loci import FILES
+    from gwasbone.study.config import LociSection
 
     base = LociSection(regional_plots=0)
     if config is not None:

@@ -41,8 +41,8 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     false-discovery rate, and leads of each scan looked up in the others; all with intervals.
     Writes PREFIX.comparison.tsv and .html, and what the page draws.
     """
-    from gwasbone.association.comparison_table import ComparisonRule
     from gwasbone.cli.context import command_context, current_study
+    from gwasbone.comparison.measures import ComparisonRule
     from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, named_scans
     from gwasbone.steps.compare import write_comparison as write
 

@@ -25,7 +25,7 @@ def show(path: Path | None, debug: bool) -> None:
 
     Of the given study.toml, else of the current folder's, else the defaults.
     """
-    from gwasbone.config import StudyConfig, find_study, load_config, show_config
+    from gwasbone.study.config import StudyConfig, find_study, load_config, show_config
 
     found = path or find_study()
     click.echo(show_config(load_config(found) if found is not None else StudyConfig()))
@@ -36,9 +36,9 @@ def show(path: Path | None, debug: bool) -> None:
 @_DEBUG
 def check(path: Path | None, debug: bool) -> None:
     """Say whether a study.toml is right, and which stages would run."""
-    from gwasbone.config import FILE_NAME, load_config
     from gwasbone.steps.stages import STAGES
-    from gwasbone.study import stage_status
+    from gwasbone.study.config import FILE_NAME, load_config
+    from gwasbone.study.runner import stage_status
 
     config = load_config(path or Path(FILE_NAME))
     click.echo(f"{path or FILE_NAME}: no fault found")

@@ -14,10 +14,10 @@ import click
 
 from gwasbone import session
 from gwasbone.cohort.model import Cohort
-from gwasbone.config import StudyConfig, find_study, load_config
 from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.files import refuse_overwrite
 from gwasbone.run_log import run_log
+from gwasbone.study.config import StudyConfig, find_study, load_config
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ class Context:
                 reference_fasta=self.options.get("ref_fasta"),
             )
         elif self.config is not None:
-            from gwasbone.steps.cohort_files import study_cohort
+            from gwasbone.study.files import study_cohort
 
             _warn_of_stale_stages(self.config)
             cohort = study_cohort(self.config)
@@ -90,7 +90,7 @@ class Context:
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""
         from gwasbone.phenotypes.table import pick_columns, read_people_table
-        from gwasbone.steps.cohort_files import study_tables
+        from gwasbone.study.files import study_tables
 
         if name is None:
             return None
@@ -173,9 +173,9 @@ def command_line() -> str:
 
 
 def _warn_of_stale_stages(config: StudyConfig) -> None:
-    from gwasbone.steps.cohort_files import DECIDING_STAGES
     from gwasbone.steps.stages import STAGES
-    from gwasbone.study import stage_status
+    from gwasbone.study.files import DECIDING_STAGES
+    from gwasbone.study.runner import stage_status
 
     relevant = {*DECIDING_STAGES, "pca"}
     stale = [name for name, why in stage_status(config, STAGES).items() if why and name in relevant]

@@ -22,13 +22,13 @@ def command(folder: Path, **options: Any) -> None:
     FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
     """
     from gwasbone.cli.context import command_line, start_session_options
-    from gwasbone.config import load_config
     from gwasbone.progress import counted_progress
+    from gwasbone.report.study_report import REPORT
     from gwasbone.run_log import run_log
     from gwasbone.steps.demo import write_demo_study
-    from gwasbone.steps.report import REPORT
     from gwasbone.steps.stages import STAGES
-    from gwasbone.study import run_study
+    from gwasbone.study.config import load_config
+    from gwasbone.study.runner import run_study
 
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)

@@ -36,8 +36,8 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.pca import principal_components
-    from gwasbone.config import PcaSection
     from gwasbone.steps import components
+    from gwasbone.study.config import PcaSection
 
     config = current_study()
     rule = config.pca if config is not None else PcaSection()

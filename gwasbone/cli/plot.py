@@ -61,12 +61,12 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     run. Writes PREFIX.KIND.html.
     """
     from gwasbone.association.lead_files import read_leads
-    from gwasbone.association.scan_files import open_scans
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes
     from gwasbone.errors import UsageError
     from gwasbone.progress import counted_progress
     from gwasbone.steps.plot import PlotRequest, draw_page
+    from gwasbone.sumstats.scans import open_scans
 
     # a glob of a scan's output also matches its tables of untested variants
     files = tuple(path for path in files if not path.name.endswith(".untested.tsv.gz"))

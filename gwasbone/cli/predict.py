@@ -33,7 +33,7 @@ def command(**options: Any) -> None:
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.steps.predict import OUTPUTS, predict
-    from gwasbone.steps.tables import write_table
+    from gwasbone.tables import write_table
 
     models = Path(options["models"])
     with command_context(options, None, outputs=OUTPUTS) as context:

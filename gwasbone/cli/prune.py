@@ -32,8 +32,8 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.prune import prune
-    from gwasbone.config import PcaSection
     from gwasbone.steps.components import write_pruned
+    from gwasbone.study.config import PcaSection
 
     config = current_study()
     rule = config.pca if config is not None else PcaSection()

@@ -28,9 +28,9 @@ def command(**options: Any) -> None:
     Writes PREFIX.pairs.tsv and PREFIX.keep.txt.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.config import PcaSection, RelatednessSection
     from gwasbone.steps import components, people
-    from gwasbone.steps.tables import write_table
+    from gwasbone.study.config import PcaSection, RelatednessSection
+    from gwasbone.tables import write_table
 
     config = current_study()
     rule = config.relatedness if config is not None else RelatednessSection()

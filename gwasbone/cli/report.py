@@ -25,11 +25,11 @@ def command(path: Path, out: Path, force: bool, debug: bool) -> None:
     loci, provenance. No stage is run; `gwasbone run` makes the same page as its last stage.
     """
     from gwasbone.cli.context import command_line, full_disk_named
-    from gwasbone.config import load_config
     from gwasbone.files import refuse_overwrite
+    from gwasbone.report.study_report import write_report
     from gwasbone.run_log import run_log
-    from gwasbone.steps.report import write_report
     from gwasbone.steps.stages import REPORTED
+    from gwasbone.study.config import load_config
 
     config = load_config(path)
     refuse_overwrite([out], force=force)

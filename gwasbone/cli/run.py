@@ -23,10 +23,10 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     """
     from gwasbone.association.associate import refuse_not_built
     from gwasbone.cli.context import command_line, full_disk_named, start_session_options
-    from gwasbone.config import load_config
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
-    from gwasbone.study import run_study
+    from gwasbone.study.config import load_config
+    from gwasbone.study.runner import run_study
 
     config = load_config(path)
     model = config.association

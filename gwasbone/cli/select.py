@@ -11,8 +11,8 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
-    from gwasbone.config import StudyConfig
     from gwasbone.steps.select import EffectRequest
+    from gwasbone.study.config import StudyConfig
 
 _EPILOG = """
 \b
@@ -66,9 +66,9 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     PREFIX.selected.html, with genotypes PREFIX.genotypes.parquet, and with phenotypes
     PREFIX.effects.tsv and .html (means by genotype, covariates taken out).
     """
-    from gwasbone.association.region_selection import select_regions
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.images.region_map import read_region_map
+    from gwasbone.loci.region_selection import select_regions
     from gwasbone.progress import counted_progress
     from gwasbone.steps.select import (
         SUFFIXES,
@@ -110,8 +110,8 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
 
 def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any, tuple[str, ...]]:
     """The rule, the region map and the regions of scans that flags and study make together."""
-    from gwasbone.config import SelectionSection
     from gwasbone.steps.select import section_rule
+    from gwasbone.study.config import SelectionSection
 
     section = config.selection if config is not None else SelectionSection()
     names = ("p_threshold", "block_bp", "max_blocks", "best_of", "window_bp", "r2")
@@ -127,14 +127,14 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any
 def _effects(
     options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
 ) -> EffectRequest:
-    from gwasbone.config import CovariatesSection
     from gwasbone.steps.scan import ScanRequest, expand_request, phenotype_columns
     from gwasbone.steps.select import EffectRequest
+    from gwasbone.study.config import CovariatesSection
 
     ours: list[Path] = []
     more = {}
     if config is not None:
-        from gwasbone.steps.cohort_files import principal_component_table, study_tables
+        from gwasbone.study.files import principal_component_table, study_tables
 
         ours = [Path(name) for name in study_tables(config)]
         more = principal_component_table(config)

@@ -152,7 +152,7 @@ def _selected(path: Path) -> Any:
 def _tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     """The tables of people, and the study's own components where it has any."""
     from gwasbone.cli.train_options import people_tables
-    from gwasbone.steps.cohort_files import principal_component_table
+    from gwasbone.study.files import principal_component_table
 
     tables = people_tables(options, context)
     if options["tables"] or context.config is None:
@@ -162,8 +162,8 @@ def _tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
 
 def _kept(path: str | None, context: Any) -> Any:
     """People to keep: of the flag, else of the study; None where neither says."""
-    from gwasbone.steps.cohort_files import kept_people
     from gwasbone.steps.genotype_inputs import read_keep
+    from gwasbone.study.files import kept_people
 
     if path is not None:
         return read_keep(Path(path), id_rule=context.id_rule)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.blocks.packed import PeopleColumns, Words
-from gwasbone.cohort.dosage_reader import DosageReader
 from gwasbone.cohort.model import MALE, Cohort
-from gwasbone.cohort.packed_calls import men_without_het
+from gwasbone.cohort.sources.bed_reader import men_without_het
+from gwasbone.cohort.sources.bgen_reader import DosageReader
 
 
 @dataclass(frozen=True)

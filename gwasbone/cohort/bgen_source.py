@@ -60,8 +60,8 @@ class BgenSource:
 
 def _import(source: BgenSource, build: str) -> Any:
     """The files as Hail's MatrixTable, in the fields of a genotype source."""
-    from gwasbone.cohort.matrix_source import normal_form
-    from gwasbone.cohort.vcf_files import unreadable
+    from gwasbone.cohort.sources.matrix_table import normal_form
+    from gwasbone.cohort.sources.vcf import unreadable
     from gwasbone.session import hail, temporary_path
 
     if source.n_multiallelic:
@@ -99,8 +99,8 @@ def _import(source: BgenSource, build: str) -> Any:
 
 def _refuse_where_hail_cannot(bgen: BgenFile) -> None:
     """Hail reads unphased diploid probabilities of 8 bits; its own error comes in mid-scan."""
-    from gwasbone.cohort.bgen_files import first_variant
-    from gwasbone.cohort.bgen_index import read_header, read_variants
+    from gwasbone.cohort.sources.bgen import first_variant
+    from gwasbone.cohort.sources.bgen_index import read_header, read_variants
 
     header = read_header(Path(bgen.path))
     found = first_variant(header, read_variants(replace(header, n_variants=1)))

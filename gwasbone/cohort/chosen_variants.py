@@ -10,12 +10,12 @@ import pandas as pd
 
 from gwasbone.blocks import packed
 from gwasbone.cohort.bgen_source import BgenSource
-from gwasbone.cohort.dosage_reader import DosageReader
 from gwasbone.cohort.ld import ld_matrix
 from gwasbone.cohort.matrix import variant_keys
 from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.packed_calls import PackedCalls
-from gwasbone.cohort.plink_files import BedSource
+from gwasbone.cohort.sources.bed import BedSource
+from gwasbone.cohort.sources.bed_reader import PackedCalls
+from gwasbone.cohort.sources.bgen_reader import DosageReader
 from gwasbone.genome import X, chromosome_code
 from gwasbone.session import hail, temporary_path
 

@@ -18,10 +18,10 @@ import pandas as pd
 from gwasbone.blocks.ranges import is_file, is_url
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.matrix import annotate_people
-from gwasbone.cohort.matrix_source import cohort_from_mt
 from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
 from gwasbone.cohort.people_table import IdRule
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.sources.matrix_table import cohort_from_mt
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.session import hail
@@ -46,7 +46,7 @@ def export(genotypes: Any, path: str | Path, *, overwrite: bool = False) -> Coho
     Parameters
     ----------
     genotypes : a :class:`Cohort`, or a MatrixTable as
-        :func:`gwasbone.cohort.matrix_source.cohort_from_mt` takes it.
+        :func:`gwasbone.cohort.sources.matrix_table.cohort_from_mt` takes it.
     path : of the files, without extension; a URL or a shared disk where Spark runs on a cluster.
     overwrite : replace the files if they exist.
 

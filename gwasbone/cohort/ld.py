@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import VARIANT_COLUMNS, Cohort
-from gwasbone.cohort.packed_rows import CohortRows, packed_rows
+from gwasbone.cohort.sources.calls import CohortRows, packed_rows
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES, X, chromosome_code
 from gwasbone.progress import counted_progress
@@ -365,7 +365,7 @@ def centimorgans(cohort: Cohort) -> npt.NDArray[np.float64]:
     UsageError
         The cohort is not of .bed files, or their genetic positions are all 0.
     """
-    from gwasbone.cohort.plink_files import BedSource
+    from gwasbone.cohort.sources.bed import BedSource
 
     if not isinstance(cohort.source, BedSource):
         raise UsageError("a window in cM needs .bed files, whose .bim holds cM; give it in kb")

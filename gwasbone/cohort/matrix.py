@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.variant_table import READ_STAGE
+from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.genome import hail_contig
 from gwasbone.session import hail, temporary_path
 

@@ -64,14 +64,16 @@ class Cohort:
 
     @classmethod
     def from_mt(cls, mt: Any, *, export: str | Path | None = None) -> Cohort:
-        """A cohort of any MatrixTable; see :func:`gwasbone.cohort.matrix_source.cohort_from_mt`.
+        """A cohort of any MatrixTable.
+
+        See :func:`gwasbone.cohort.sources.matrix_table.cohort_from_mt`.
 
         Parameters
         ----------
         export : write the genotypes to block files of this name, for the block engine; see
             :func:`gwasbone.cohort.export.export`.
         """
-        from gwasbone.cohort.matrix_source import cohort_from_mt
+        from gwasbone.cohort.sources.matrix_table import cohort_from_mt
 
         cohort = cohort_from_mt(mt)
         if export is None:

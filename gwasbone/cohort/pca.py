@@ -22,8 +22,8 @@ from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words
 from gwasbone.blocks.pca import leading_components
 from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY, Cohort
-from gwasbone.cohort.packed_calls import CALLS_PER_BLOCK
-from gwasbone.cohort.packed_rows import CohortRows, packed_rows
+from gwasbone.cohort.sources.bed_reader import CALLS_PER_BLOCK
+from gwasbone.cohort.sources.calls import CohortRows, packed_rows
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY, Cohort
 from gwasbone.cohort.selected import autosomal_calls
-from gwasbone.cohort.variant_table import chromosome_codes
+from gwasbone.cohort.sources.tables import chromosome_codes
 from gwasbone.session import hail, temporary_path
 
 _CALLS_PER_PARTITION = 5_000_000

@@ -16,8 +16,8 @@ import pandas as pd
 
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.packed_rows import CohortRows, packed_rows
 from gwasbone.cohort.regions import in_long_range_ld
+from gwasbone.cohort.sources.calls import CohortRows, packed_rows
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import X
 from gwasbone.progress import counted_progress

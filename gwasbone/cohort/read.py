@@ -66,16 +66,16 @@ def read_genotypes(
             f"{given[0]}: the file does not tell its reference build: give build GRCh37 or GRCh38"
         )
     if bfile is not None:
-        from gwasbone.cohort.plink_files import read_bed
+        from gwasbone.cohort.sources.bed import read_bed
 
         return read_bed(bfile, build=str(build), id_rule=id_rule)
     if bgen is not None:
-        from gwasbone.cohort.bgen_files import read_bgen
+        from gwasbone.cohort.sources.bgen import read_bgen
 
         path = Path(sample) if sample is not None else None
         return read_bgen(bgen, sample=path, build=str(build), id_rule=id_rule)
     if vcf is not None:
-        from gwasbone.cohort.vcf_files import read_vcf
+        from gwasbone.cohort.sources.vcf import read_vcf
 
         return read_vcf(
             vcf,
@@ -84,6 +84,6 @@ def read_genotypes(
             reference_fasta=Path(reference_fasta) if reference_fasta is not None else None,
             keep_at=keep_at,
         )
-    from gwasbone.cohort.matrix_source import read_mt
+    from gwasbone.cohort.sources.matrix_table import read_mt
 
     return read_mt(str(mt), build=build, id_rule=id_rule)

@@ -126,7 +126,7 @@ def relatedness(
 
 def _king_by_blocks(cohort: Cohort, wanted: BoolArray, min_kinship: float) -> _Pairs:
     from gwasbone.blocks.kinship import king_kinship
-    from gwasbone.cohort.packed_rows import packed_rows
+    from gwasbone.cohort.sources.calls import packed_rows
 
     kinship = king_kinship(packed_rows(cohort, np.flatnonzero(wanted)))
     first, second = np.nonzero(np.triu(kinship >= min_kinship, k=1))

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.cohort.model import VARIANT_KEY, Cohort
+from gwasbone.cohort.sources.tables import chromosome_codes
 from gwasbone.cohort.statistics_hail import hard_calls
-from gwasbone.cohort.variant_table import chromosome_codes
 from gwasbone.genome import AUTOSOMES
 from gwasbone.session import hail, temporary_path
 

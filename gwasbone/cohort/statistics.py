@@ -15,7 +15,7 @@ import pandas as pd
 
 from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import MALE, Cohort
-from gwasbone.cohort.plink_files import BedSource
+from gwasbone.cohort.sources.bed import BedSource
 from gwasbone.errors import UsageError
 from gwasbone.genome import MT, Y, in_x_non_par
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p

@@ -14,11 +14,11 @@ from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words, count_calls, sum_over_variants
 from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.model import FEMALE, MALE, Cohort
-from gwasbone.cohort.packed_calls import PackedCalls, on_x
+from gwasbone.cohort.sources.bed_reader import PackedCalls, on_x
 from gwasbone.genome import AUTOSOMES, in_x_non_par
 
 if TYPE_CHECKING:
-    from gwasbone.cohort.dosage_reader import DosageReader
+    from gwasbone.cohort.sources.bgen_reader import DosageReader
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -117,7 +117,7 @@ def _count(calls: BoolArray, people: BoolArray) -> FloatArray:
 def _call_blocks(cohort: Cohort) -> CallBlocks:
     is_man = cohort.people.kept_table()["sex"].to_numpy() == MALE
     if isinstance(cohort.source, BgenSource):
-        from gwasbone.cohort.dosage_reader import DosageReader
+        from gwasbone.cohort.sources.bgen_reader import DosageReader
 
         return ProbableCallBlocks(DosageReader.of(cohort), is_man)
     calls = PackedCalls.of(cohort, as_filed=True)
@@ -154,7 +154,7 @@ def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
-    from gwasbone.cohort.dosage_reader import DosageReader
+    from gwasbone.cohort.sources.bgen_reader import DosageReader
 
     reader = DosageReader.of(cohort)
     sex = cohort.people.kept_table()["sex"].to_numpy()

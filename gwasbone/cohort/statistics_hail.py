@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.variant_table import chromosome_codes
+from gwasbone.cohort.sources.tables import chromosome_codes
 from gwasbone.session import hail, temporary_path
 
 #: Dosages further than this from a whole number are no hard call (PLINK 2's default).

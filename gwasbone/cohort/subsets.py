@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.variant_table import all_different
+from gwasbone.cohort.sources.tables import all_different
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import chromosome_code
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from gwasbone.config import StudyConfig
 from gwasbone.errors import ConfigError
-from gwasbone.steps.cohort_files import MADE_TABLES
-from gwasbone.steps.tables import write_table
-from gwasbone.study import Stage, StageRun
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import MADE_TABLES
+from gwasbone.study.runner import Stage, StageRun
+from gwasbone.tables import write_table
 
 _PREFIX = "study"
 _CACHE = "cache"

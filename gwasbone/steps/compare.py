@@ -18,19 +18,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from gwasbone.association.aligned_scans import AlignedScans, read_aligned
-from gwasbone.association.comparison import Comparison, compare_scans
-from gwasbone.association.comparison_genome import ld_rows, ld_scores_of_table
-from gwasbone.association.comparison_table import ComparisonRule
-from gwasbone.association.known_loci import known_loci, read_loci
-from gwasbone.association.scan_hits import trait_of
 from gwasbone.cohort.model import Cohort
-from gwasbone.config import StudyConfig
+from gwasbone.comparison.compare import Comparison, compare_scans
+from gwasbone.comparison.genome import ld_rows, ld_scores_of_table
+from gwasbone.comparison.known_loci import known_loci, read_loci
+from gwasbone.comparison.measures import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
-from gwasbone.steps.tables import labelled, write_table
+from gwasbone.study.config import StudyConfig
+from gwasbone.sumstats.align import AlignedScans, read_aligned
+from gwasbone.sumstats.hits import trait_of
 from gwasbone.sumstats.ld_score_files import LdScores
+from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.plots.comparison import Sections
@@ -188,7 +188,7 @@ def drawn_points(scans: AlignedScans) -> pd.DataFrame:
 
 def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) -> str:
     """The comparison that ``study.toml`` asks for; says what came out."""
-    from gwasbone.steps.cohort_files import study_cohort
+    from gwasbone.study.files import study_cohort
 
     chosen = config.comparison
     scans = compared_scans(config)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gwasbone.association.scan_hits import trait_of
-from gwasbone.config import StudyConfig
 from gwasbone.errors import ConfigError
-from gwasbone.steps.cohort_files import SCAN
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import SCAN
+from gwasbone.sumstats.hits import trait_of
 
 #: What stands for a file in the section.
 SIMULATED_TRUTH, GENOTYPES = "simulated truth", "genotypes"

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.subsets import short_names
-from gwasbone.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.genome import AUTOSOMES
-from gwasbone.steps.tables import write_lines, write_table
+from gwasbone.study.config import AncestrySection, PcaSection, RelatednessSection
+from gwasbone.tables import write_lines, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.pca import PrincipalComponents

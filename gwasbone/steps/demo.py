@@ -97,7 +97,7 @@ def write_demo_study(
     from gwasbone.simulate.genes import simulate_genes
     from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
     from gwasbone.simulate.phantoms import PhantomSettings
-    from gwasbone.steps.tables import write_table
+    from gwasbone.tables import write_table
 
     data = folder / "data"
     # the last file of all: what is simulated is whole where it is there

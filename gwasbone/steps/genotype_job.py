@@ -24,8 +24,8 @@ from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES, genotype_lab
 from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer, HeadKind
 from gwasbone.stats.permutation import IntArray, sequential_test
 from gwasbone.steps.genotype_inputs import GenotypeInputs, is_autosomal
-from gwasbone.steps.tables import write_table
 from gwasbone.steps.train import Progress
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 

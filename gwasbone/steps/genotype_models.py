@@ -35,9 +35,9 @@ from gwasbone.learning.reuse import ReusingBackend
 from gwasbone.stats.permutation import false_discovery_rates
 from gwasbone.steps.genotype_inputs import GenotypeInputs
 from gwasbone.steps.genotype_job import COLUMNS, SEX, GenotypeRequest, epoch_rows, run_job
-from gwasbone.steps.tables import write_table
 from gwasbone.steps.train import Progress, claim, full_disk
 from gwasbone.steps.train_inputs import region_pictures
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gwasbone.config import StudyConfig
 from gwasbone.errors import ConfigError
-from gwasbone.steps.cohort_files import kept_people, principal_component_table, study_tables
-from gwasbone.study import Stage, StageRun
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import kept_people, principal_component_table, study_tables
+from gwasbone.study.runner import Stage, StageRun
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections

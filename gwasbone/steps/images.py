@@ -27,7 +27,7 @@ from gwasbone.images.sources import find_sources, read_labels
 from gwasbone.phenotypes.table import IdRule, read_people_table
 from gwasbone.plots.contact_sheet import contact_sheet, plain_table
 from gwasbone.plots.page import Sections, describe, save_page
-from gwasbone.steps.tables import write_table
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """Loci of scans as files: clumps, loci, regional plots.
 
 The folder of the stage ``loci`` holds ``clumps.tsv`` (a clump a line, with its members),
-``loci.tsv`` (a row per locus and scan, :data:`gwasbone.association.loci.LOCUS_COLUMNS`) and, where
+``loci.tsv`` (a row per locus and scan, :data:`gwasbone.loci.loci.LOCUS_COLUMNS`) and, where
 loci were drawn, ``regional.html`` and ``regional/`` (what its plots show, from which
 :func:`sections` draws them again).
 """
@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from gwasbone.association.clump_rules import ClumpRule
-from gwasbone.association.loci import Loci, loci
 from gwasbone.association.results import AssociationResults
-from gwasbone.association.scan_hits import trait_of
 from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
-from gwasbone.config import LociSection, StudyConfig
 from gwasbone.errors import UsageError
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
-from gwasbone.steps.cohort_files import RESULTS
+from gwasbone.loci.loci import Loci, loci
 from gwasbone.steps.regional import RegionalPlots, regional_plots
-from gwasbone.steps.tables import labelled, write_table
+from gwasbone.study.config import LociSection, StudyConfig
+from gwasbone.study.files import RESULTS
+from gwasbone.sumstats.hits import trait_of
+from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections

@@ -13,7 +13,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.cohort.subsets import variant_names
 from gwasbone.files import atomic_path
-from gwasbone.steps.tables import write_lines, write_pieces, write_table
+from gwasbone.tables import write_lines, write_pieces, write_table
 
 
 def write_decisions(table: MaskedTable, path: Path) -> None:

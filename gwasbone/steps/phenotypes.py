@@ -33,7 +33,7 @@ from gwasbone.phenotypes.transforms import (
     standardise,
 )
 from gwasbone.steps.people import write_page
-from gwasbone.steps.tables import write_table
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 

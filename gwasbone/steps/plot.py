@@ -16,12 +16,12 @@ import pandas as pd
 
 from gwasbone.association.lead_files import leads_in_scan
 from gwasbone.association.pairing import pair_scans
-from gwasbone.association.scan_files import ScanFile
-from gwasbone.association.selection import lead_blocks
 from gwasbone.association.shared_loci import shared_loci
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import LENGTHS_BP, chromosome_label
 from gwasbone.stats.genomic_control import lambda_gc
+from gwasbone.sumstats.leads import lead_blocks
+from gwasbone.sumstats.scans import ScanFile
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections

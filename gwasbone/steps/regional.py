@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gwasbone.association.loci import Loci
-from gwasbone.association.regions import Region, region_around
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.table import Genes
 from gwasbone.genome import chromosome_label
+from gwasbone.loci.loci import Loci
+from gwasbone.loci.regional import Region, region_around
 from gwasbone.progress import counted_progress
-from gwasbone.steps.tables import write_table
+from gwasbone.tables import write_table
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections

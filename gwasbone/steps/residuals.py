@@ -13,7 +13,7 @@ from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left
 from gwasbone.stats.smoothing import smooth_line
-from gwasbone.steps.tables import write_table
+from gwasbone.tables import write_table
 
 #: What a run leaves beside its log, as suffixes of the prefix.
 OUTPUTS = (".residuals.tsv", ".models.tsv", ".confounding.tsv", ".residuals.html")

@@ -29,19 +29,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.association.genotype_effects import genotype_effects, selected_genotypes
-from gwasbone.association.region_peaks import SelectionRule
-from gwasbone.association.region_selection import RegionSelection
-from gwasbone.association.scan_hits import traits_of
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import chromosome_code
-from gwasbone.steps.tables import labelled, write_table
+from gwasbone.loci.genotype_effects import genotype_effects, selected_genotypes
+from gwasbone.loci.region_peaks import SelectionRule
+from gwasbone.loci.region_selection import RegionSelection
+from gwasbone.sumstats.hits import traits_of
+from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
-    from gwasbone.config import SelectionSection
     from gwasbone.plots.page import Sections
+    from gwasbone.study.config import SelectionSection
 
 log = logging.getLogger(__name__)
 

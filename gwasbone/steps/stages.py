@@ -15,11 +15,20 @@ from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import qc_people, qc_variants
-from gwasbone.config import StudyConfig, sections
 from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
 from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
-from gwasbone.steps.cohort_files import (
+from gwasbone.steps.comparison_inputs import comparison_files
+from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
+from gwasbone.steps.scan import (
+    ScanRequest,
+    expand_request,
+    phenotype_columns,
+    run_scan,
+    scan_summary,
+)
+from gwasbone.study.config import StudyConfig, sections
+from gwasbone.study.files import (
     MATRIX,
     PEOPLE,
     RESULTS,
@@ -33,17 +42,8 @@ from gwasbone.steps.cohort_files import (
     study_cohort,
     study_tables,
 )
-from gwasbone.steps.comparison_inputs import comparison_files
-from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
-from gwasbone.steps.scan import (
-    ScanRequest,
-    expand_request,
-    phenotype_columns,
-    run_scan,
-    scan_summary,
-)
-from gwasbone.steps.tables import write_table
-from gwasbone.study import Stage, StageRun
+from gwasbone.study.runner import Stage, StageRun
+from gwasbone.tables import write_table
 
 
 def _tables(config: StudyConfig) -> list[str]:
@@ -197,8 +197,8 @@ def _scans(run: StageRun) -> str:
 
 
 def _leads(run: StageRun) -> str:
-    from gwasbone.association.region_selection import select_regions
     from gwasbone.images.region_map import read_region_map
+    from gwasbone.loci.region_selection import select_regions
     from gwasbone.progress import counted_progress
     from gwasbone.steps import select as step
 
@@ -264,7 +264,7 @@ def _comparison(run: StageRun) -> str:
 
 
 def _report(run: StageRun) -> str:
-    from gwasbone.steps.report import REPORT, write_report
+    from gwasbone.report.study_report import REPORT, write_report
 
     write_report(run.config, REPORTED, run.folder / REPORT)
     return str(run.config.output / run.stage / REPORT)

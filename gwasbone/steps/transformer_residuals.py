@@ -15,7 +15,7 @@ from gwasbone.learning.backend import Epoch
 from gwasbone.learning.residuals import TransformerResiduals
 from gwasbone.stats.agreement import out_of_fold_r2
 from gwasbone.steps.residuals import write_residuals
-from gwasbone.steps.tables import write_table
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 

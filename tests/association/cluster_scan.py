@@ -22,7 +22,7 @@ from gwasbone.association import associate as associate_module
 from gwasbone.association import blocks
 from gwasbone.association.executors import choose_executor
 from gwasbone.blocks import spark
-from gwasbone.cohort import packed_calls
+from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.errors import GwasboneError
 
 SLOW = """

@@ -15,7 +15,7 @@ from gwasbone.association.associate import associate
 from gwasbone.association.block_scans import prepare_scan
 from gwasbone.association.blocks import ScanTask
 from gwasbone.association.design import build_design
-from gwasbone.cohort import dosage_reader
+from gwasbone.cohort.sources import bgen_reader as dosage_reader
 
 N, M = 180, 40
 SAME, ABSENT, INSIDE = 4, 5, 6

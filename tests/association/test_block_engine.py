@@ -13,7 +13,7 @@ import gwasbone as gb
 from gwasbone.association import blocks
 from gwasbone.association.associate import associate, choose_engine
 from gwasbone.association.design import build_design
-from gwasbone.cohort import packed_calls
+from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.errors import InputError, NotBuiltError
 
 N, M = 230, 120

@@ -9,9 +9,9 @@ import statsmodels.api as sm
 
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
-from gwasbone.association.results_table import COLUMNS
 from gwasbone.errors import InputError, NotBuiltError
 from gwasbone.stats.logistic import firth_lrt, fit_logistic
+from gwasbone.sumstats.table import COLUMNS
 
 pytestmark = [
     pytest.mark.hail,

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from gwasbone.association.results import AssociationResults, output_paths, trait_stem
-from gwasbone.association.results_table import COLUMNS, canonical_table
-from gwasbone.association.ssf import read_ssf
 from gwasbone.errors import InputError, UsageError
 from gwasbone.stats.genomic_control import lambda_gc_from_chi2
 from gwasbone.stats.pvalues import neg_log10_p_normal
+from gwasbone.sumstats.ssf import read_ssf
+from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 PROVENANCE = {"method": "linear", "engine": "hail", "covariates": ["age"]}
 
@@ -160,7 +160,7 @@ def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path)
 def test_wide_parquet_over_several_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwasbone.association.wide_parquet._ROWS_PER_GROUP", 64)
+    monkeypatch.setattr("gwasbone.sumstats.parquet._ROWS_PER_GROUP", 64)
     tables = {"a": scan(seed=1), "b": scan(seed=2)}
     results = AssociationResults.from_tables(tables, build="GRCh37", provenance={})
     results.write(tmp_path / "out", ("parquet",))

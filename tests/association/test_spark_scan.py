@@ -19,7 +19,7 @@ from gwasbone import session
 from gwasbone.association import associate as associate_module
 from gwasbone.association.executors import choose_executor
 from gwasbone.blocks.mapping import LocalThreads
-from gwasbone.cohort import packed_calls
+from gwasbone.cohort.sources import bed_reader as packed_calls
 
 pytestmark = pytest.mark.hail
 

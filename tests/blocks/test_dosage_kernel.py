@@ -15,7 +15,7 @@ from gwasbone.blocks.dosages import DosageLayout
 from gwasbone.blocks.genotypes import alt_dosages
 from gwasbone.blocks.linear import linear_block, linear_design
 from gwasbone.blocks.logistic import NullModel, logistic_design, score_block
-from gwasbone.cohort.bgen_index import read_header, read_variants
+from gwasbone.cohort.sources.bgen_index import read_header, read_variants
 from gwasbone.errors import InputError
 from gwasbone.stats.logistic import fit_logistic
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from bed_reader import to_bed
 
-from gwasbone.association.loci import LOCUS_COLUMNS
 from gwasbone.cli.clump import command
 from gwasbone.errors import InputError, UsageError
+from gwasbone.loci.loci import LOCUS_COLUMNS
 
 HEADER = (
     "chromosome base_pair_location effect_allele other_allele beta standard_error "

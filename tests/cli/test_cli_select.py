@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from small_cohort import left_by, make_small_cohort, one_line_error
 
-from gwasbone.association.region_selection import PAIR_COLUMNS
 from gwasbone.cli import main
+from gwasbone.loci.region_selection import PAIR_COLUMNS
 from gwasbone.steps.select import read_selected, region_flags, sections
 
 TRAITS = ("bmd_femur_neck_left", "resid_bmd_total", "bmd_hip")

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from made_bgen import MadeVariant, dosages_of, random_probabilities, write_bgen
 
-from gwasbone.cohort import dosage_reader
 from gwasbone.cohort.filters import apply_filters
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.sources import bgen_reader as dosage_reader
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
 
 N, M = 90, 80

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
-from gwasbone.cohort.plink_files import BedSource, read_fam
+from gwasbone.cohort.sources.bed import BedSource, read_fam
 from gwasbone.errors import InputError, UsageError
 
 pytestmark = pytest.mark.hail

@@ -3,7 +3,7 @@
 import pytest
 
 import gwasbone as gb
-from gwasbone.cohort.matrix_source import column_values
+from gwasbone.cohort.sources.matrix_table import column_values
 from gwasbone.errors import InputError
 
 pytestmark = pytest.mark.hail

@@ -9,10 +9,10 @@ from made_bgen import MadeVariant, random_probabilities, write_bgen
 import gwasbone as gb
 from gwasbone import session
 from gwasbone.cohort.ld import ld_table
-from gwasbone.cohort.packed_rows import packed_rows
 from gwasbone.cohort.pca import principal_components
 from gwasbone.cohort.prune import prune
 from gwasbone.cohort.relatedness import relatedness
+from gwasbone.cohort.sources.calls import packed_rows
 
 N, M_AUTOSOME, M_X = 77, 120, 30
 M = M_AUTOSOME + M_X

@@ -8,8 +8,8 @@ import pytest
 from bed_reader import to_bed
 from made_bgen import MadeVariant, write_bgen
 
-from gwasbone.cohort.bgen_files import read_header
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.sources.bgen import read_header
 from gwasbone.errors import InputError
 
 PEOPLE, VARIANTS = 6, 5
@@ -211,7 +211,7 @@ def test_not_a_bgen(tmp_path):
 
 
 def test_sample_file_without_its_second_header(tmp_path):
-    from gwasbone.cohort.bgen_files import read_sample
+    from gwasbone.cohort.sources.bgen import read_sample
 
     (tmp_path / "a.sample").write_text("ID_1 ID_2 missing\n1 1 0\n")
     with pytest.raises(InputError, match="two header lines"):

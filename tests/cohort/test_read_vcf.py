@@ -5,9 +5,9 @@ import gzip
 import numpy as np
 import pytest
 
-from gwasbone.cohort.left_align import left_align
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.vcf_files import read_header
+from gwasbone.cohort.sources.left_align import left_align
+from gwasbone.cohort.sources.vcf import read_header
 from gwasbone.errors import InputError
 from gwasbone.simulate.vcf import BgzfWriter
 

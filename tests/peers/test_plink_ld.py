@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from bed_reader import to_bed
 
-from gwasbone.association.clump import clump
 from gwasbone.cohort.ld import ld_matrix, relationship_matrix
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.loci.clump import clump
 
 
 @pytest.fixture(scope="module")

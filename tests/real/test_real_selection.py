@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
-from gwasbone.association.results_table import COLUMNS, canonical_table
 from gwasbone.stats.pvalues import neg_log10_p_normal
+from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 pytestmark = pytest.mark.real
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.config import StudyConfig, load_config
 from gwasbone.genome import chromosome_label
 from gwasbone.plots import Threshold, qc_histogram, theme
 from gwasbone.plots.contact_sheet import contact_sheet, plain_table
@@ -21,7 +20,8 @@ from gwasbone.plots.roc import roc
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
 from gwasbone.steps.scan import page_paths
-from gwasbone.study import Stage, StageRun, run_study
+from gwasbone.study.config import StudyConfig, load_config
+from gwasbone.study.runner import Stage, StageRun, run_study
 
 STUDY = """\
 [study]

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from made_study import STAGES, leads_of, make_study
 
-from gwasbone.steps.report import write_report
+from gwasbone.report.study_report import write_report
 
 playwright = pytest.importorskip(
     "playwright.sync_api", reason="playwright is not installed (pip install -e '.[dev]')"

@@ -10,14 +10,14 @@ import pytest
 from made_study import STAGES, make_study
 
 from gwasbone.cli import main
-from gwasbone.config import load_config
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe, read_page, save_page
 from gwasbone.report import Chapter, Column, Funnel, Part, Report, Table, save_report
 from gwasbone.report.page import report_lines
-from gwasbone.steps.report import write_report
-from gwasbone.study import run_study
+from gwasbone.report.study_report import write_report
+from gwasbone.study.config import load_config
+from gwasbone.study.runner import run_study
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_a_report_without_figures_carries_no_bokeh(tmp_path):
 
 
 def test_warnings_of_a_stage_are_kept_in_its_record_once(study):
-    from gwasbone.study import read_record
+    from gwasbone.study.runner import read_record
 
     record = read_record(study.output / "variants")
     assert record["warnings"] == ["kinship from 40 variants is unreliable"]

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
-from gwasbone.config import load_config
 from gwasbone.simulate import SimulationSettings, simulate_cohort
 from gwasbone.steps.genotype_stage import _GENOTYPES, _SELECTED, _only
 from gwasbone.steps.select import read_selected, sections
 from gwasbone.steps.stages import STAGES
-from gwasbone.study import StageRun
+from gwasbone.study.config import load_config
+from gwasbone.study.runner import StageRun
 
 STUDY = """
 [study]

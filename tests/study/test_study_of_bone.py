@@ -11,14 +11,14 @@ import pytest
 from bed_reader import open_bed
 
 from gwasbone.cli import main
-from gwasbone.config import GenotypeModelsSection, load_config
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
 from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings
 from gwasbone.steps.bone_stages import BONE_STAGES
-from gwasbone.steps.cohort_files import study_tables
 from gwasbone.steps.genotype_stage import STAGE, sections
-from gwasbone.study import StageRun, run_study
+from gwasbone.study.config import GenotypeModelsSection, load_config
+from gwasbone.study.files import study_tables
+from gwasbone.study.runner import StageRun, run_study
 
 STUDY = """
 [study]

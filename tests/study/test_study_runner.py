@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from gwasbone.config import GenotypesSection, PcaSection, StudyConfig, StudySection
 from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.run_log import versions
-from gwasbone.study import RECORD, Stage, StageRun, read_record, run_study, stage_status
+from gwasbone.study.config import GenotypesSection, PcaSection, StudyConfig, StudySection
+from gwasbone.study.runner import RECORD, Stage, StageRun, read_record, run_study, stage_status
 
 
 @pytest.fixture
@@ -178,7 +178,7 @@ def test_a_stage_keeps_what_it_was_made_from(config):
 def test_another_version_runs_again(config, monkeypatch):
     ran(config)
     newer = versions() | {"gwasbone": "99"}
-    monkeypatch.setattr("gwasbone.study.versions", lambda: newer)
+    monkeypatch.setattr("gwasbone.study.runner.versions", lambda: newer)
     assert ran(config) == ["read", "count", "page"]
 
 
@@ -195,9 +195,9 @@ def _run_in_a_process(folder: Path, pause: str) -> subprocess.Popen[str]:
 import os, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import gwasbone.study as study
+import gwasbone.study.runner as study
 import test_study_runner as t
-from gwasbone.config import GenotypesSection, StudyConfig
+from gwasbone.study.config import GenotypesSection, StudyConfig
 config = StudyConfig(genotypes=GenotypesSection(bfile="input.txt"), folder=Path({str(folder)!r}))
 def wait():
     print("waiting", flush=True)
@@ -269,7 +269,7 @@ def test_a_large_file_is_read_once(config, monkeypatch):
 
     from gwasbone.files import content_hash
 
-    monkeypatch.setattr("gwasbone.study.content_hash", lambda p: counted(p, content_hash))
+    monkeypatch.setattr("gwasbone.study.runner.content_hash", lambda p: counted(p, content_hash))
     assert ran(config) == []
     assert read == []
     time.sleep(0.01)

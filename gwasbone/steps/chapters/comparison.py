@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from gwasbone.report import Chapter, Part, Table
-from gwasbone.steps.chapters.columns import columns_of
-from gwasbone.steps.chapters.findings import Findings
-from gwasbone.steps.chapters.scans import scan_links
+from gwasbone.report.chapters.columns import columns_of
+from gwasbone.report.chapters.findings import Findings
+from gwasbone.report.chapters.scans import scan_links
 
 _TABLE, _PAGE = "comparison.tsv", "comparison.html"
 

@@ -1,0 +1,1 @@
+"""Genotype sources: each reads itself and says what it can do."""

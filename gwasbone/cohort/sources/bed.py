@@ -1,0 +1,285 @@
+"""PLINK 1 binary filesets (.bed, .bim, .fam): read in place, no JVM needed."""
+
+from __future__ import annotations
+
+import csv
+import glob
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.blocks.ranges import (
+    RangeReader,
+    absolute,
+    file_path,
+    find_files,
+    is_file,
+    open_stream,
+    with_suffix,
+)
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.people_table import IdRule, build_people_table
+from gwasbone.cohort.sources.tables import TEXT, build_variant_table
+from gwasbone.errors import InputError
+from gwasbone.genome import chromosome_code, hail_contig
+
+_BED_MAGIC = b"\x6c\x1b\x01"
+
+
+@dataclass(frozen=True)
+class PlinkFileset:
+    """One .bed with its .bim and .fam: paths of this machine, or URLs as text."""
+
+    bed: str | Path
+    bim: str | Path
+    fam: str | Path
+
+
+@dataclass(frozen=True)
+class BedSource:
+    """Genotypes in one fileset, or in one per chromosome with the same people.
+
+    ``variants`` of the cohort carry ``file`` (index into ``filesets``) and ``row`` (line of the
+    .bim from 0), so that blocks of genotypes can be read straight from the .bed.
+    """
+
+    filesets: tuple[PlinkFileset, ...]
+    chromosome_names: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        return tuple(str(p) for f in self.filesets for p in (f.bed, f.bim, f.fam))
+
+    def describe(self) -> str:
+        n = len(self.filesets)
+        return f"{self.filesets[0].bed}" + (f" and {n - 1} more .bed files" if n > 1 else "")
+
+    def matrix_table(self, build: str, person_ids: list[str]) -> Any:
+        from gwasbone.session import hail
+
+        hl = hail()
+        recoding = {
+            name: hail_contig(code, build)
+            for name in self.chromosome_names
+            if (code := chromosome_code(name)) is not None and name != hail_contig(code, build)
+        }
+        parts = []
+        for fileset in self.filesets:
+            mt = hl.import_plink(
+                bed=str(absolute(fileset.bed)),
+                bim=str(absolute(fileset.bim)),
+                fam=str(absolute(fileset.fam)),
+                reference_genome=build,
+                contig_recoding=recoding,
+                a2_reference=True,
+                skip_invalid_loci=True,
+            )
+            mt = mt.select_rows(source_id=mt.rsid).add_col_index("person")
+            ids = hl.literal(person_ids, "array<str>")
+            parts.append(mt.key_cols_by(s=ids[hl.int32(mt.person)]).select_cols())
+        return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
+
+
+def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
+    """A cohort from PLINK filesets.
+
+    Parameters
+    ----------
+    prefix : path or URL (``gs://``) without extension (or of the .bed), a glob such as ``chr*``,
+        or several of these separated by commas.
+
+    Raises
+    ------
+    InputError
+        A file is missing, truncated, of another length than its .bim and .fam say, not
+        SNP-major; filesets have different people; duplicate variants or people.
+    """
+    filesets = find_filesets(prefix)
+    fam = read_fam(filesets[0].fam)
+    bims = []
+    for i, fileset in enumerate(filesets):
+        _refuse_other_people(filesets[0].fam, fam, fileset.fam)
+        bim = read_bim(fileset.bim)
+        _check_bed(fileset, n=len(fam), m=len(bim))
+        bim["file"], bim["row"] = np.int16(i), np.arange(len(bim), dtype=np.int32)
+        bims.append(bim)
+    variants = pd.concat(bims, ignore_index=True) if len(bims) > 1 else bims[0]
+    where = prefix if len(filesets) > 1 else str(filesets[0].bim)
+    source = BedSource(tuple(filesets), tuple(sorted(variants["chromosome"].unique())))
+    return Cohort(
+        source=source,
+        build=build,
+        people=build_people_table(
+            fam["fid"], fam["iid"], fam["sex"], id_rule=id_rule, where=str(filesets[0].fam)
+        ),
+        variants=build_variant_table(variants, build=build, where=where),
+    )
+
+
+def find_filesets(prefix: str) -> list[PlinkFileset]:
+    """The filesets that a prefix, glob or comma-separated list of them names, in sorted order."""
+    beds: list[str | Path] = []
+    for part in prefix.split(","):
+        stem = part.removesuffix(".bed")
+        found = sorted(find_files(f"{stem}.bed"), key=_natural)
+        if not found and not glob.has_magic(stem):
+            found = [f"{stem}.bed"]
+        beds += [file_path(name) for name in found]
+    if not beds:
+        raise InputError(f"--bfile {prefix}: expected .bed files of that pattern, found none")
+    filesets = [PlinkFileset(b, with_suffix(b, ".bim"), with_suffix(b, ".fam")) for b in beds]
+    missing = [p for f in filesets for p in (f.bed, f.bim, f.fam) if not is_file(p)]
+    if missing:
+        raise InputError(
+            f"--bfile {prefix}: expected a .bed with its .bim and .fam, {missing[0]} is missing: "
+            "give the common path of the three without extension"
+        )
+    return filesets
+
+
+def _natural(path: str) -> list[Any]:
+    import re
+
+    return [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", path)]
+
+
+def read_fam(path: str | Path) -> pd.DataFrame:
+    """Columns ``fid``, ``iid``, ``sex`` (1, 2, or 0 for anything else) of a .fam file."""
+    frame = _read_columns(path, ["fid", "iid", "father", "mother", "sex", "phenotype"], n_least=5)
+    sex = frame["sex"].map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
+    return frame[["fid", "iid"]].assign(sex=sex)
+
+
+_BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")
+
+
+def read_bim(path: str | Path) -> pd.DataFrame:
+    """Columns ``chromosome``, ``source_id``, ``position_bp``, ``ref`` (A2), ``alt`` (A1)."""
+    frame = _read_tabbed_bim(path)
+    if frame is not None:
+        return frame
+    frame = _read_columns(path, list(_BIM))
+    position = pd.to_numeric(frame["position"], errors="coerce")
+    bad = position.isna() | (position % 1 != 0)
+    if bad.any():
+        row = int(np.argmax(bad.to_numpy()))
+        raise InputError(
+            f"{path} line {row + 1}: expected a whole number as position, "
+            f"got {frame['position'].iloc[row]!r}"
+        )
+    return frame[["chromosome", "source_id"]].assign(
+        position_bp=position.astype(np.int64), ref=frame["ref"], alt=frame["alt"]
+    )
+
+
+def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
+    """A .bim as PLINK writes it, tabs between six columns; None where it is anything else.
+
+    The careful reader then reads it, or says what is wrong. The file is read a piece at a time;
+    names of chromosomes and alleles are shared between rows, and IDs stay in Arrow.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    shared, text = pa.dictionary(pa.int32(), pa.string()), pa.string()
+    types = dict(zip(_BIM, (shared, text, text, pa.int64(), shared, shared), strict=True))
+    wanted = [name for name in _BIM if name != "cm"]
+    pieces: dict[str, list[pa.Array]] = {name: [] for name in wanted}
+    try:
+        with (
+            open_stream(path) as stream,
+            arrow_csv.open_csv(
+                stream,
+                read_options=arrow_csv.ReadOptions(column_names=list(_BIM)),
+                parse_options=arrow_csv.ParseOptions(delimiter="\t", quote_char=False),
+                convert_options=arrow_csv.ConvertOptions(
+                    column_types=types, include_columns=wanted, null_values=[]
+                ),
+            ) as batches,
+        ):
+            for batch in batches:
+                for name in wanted:
+                    pieces[name].append(batch[name])
+    except pa.ArrowInvalid:
+        return None
+    columns = {name: pa.chunked_array(pieces.pop(name), types[name]) for name in wanted}
+    chromosome, ref, alt = (
+        columns[name].unify_dictionaries().to_pandas() for name in ("chromosome", "ref", "alt")
+    )
+    if any("" in column.cat.categories for column in (chromosome, ref, alt)):
+        return None
+    return pd.DataFrame(
+        {
+            "chromosome": chromosome,
+            "source_id": pd.Series(pd.array(columns["source_id"], dtype=TEXT)),
+            "position_bp": columns["position"].to_numpy(),
+            "ref": ref.astype(object),
+            "alt": alt.astype(object),
+        },
+        copy=False,
+    )
+
+
+def _read_columns(path: str | Path, names: list[str], n_least: int | None = None) -> pd.DataFrame:
+    n_least = n_least or len(names)
+    try:
+        with open_stream(path) as stream:
+            frame = pd.read_csv(
+                stream, sep=r"\s+", header=None, dtype=str, keep_default_na=False,
+                quoting=csv.QUOTE_NONE, engine="c",
+            )  # fmt: skip
+    except pd.errors.EmptyDataError:
+        raise InputError(f"{path}: expected {n_least} columns, the file is empty") from None
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: expected {n_least} columns on every line: {str(error).splitlines()[-1]}"
+        ) from None
+    short = frame.isna().any(axis=1) | (frame.iloc[:, n_least - 1 : n_least] == "").any(axis=1)
+    if frame.shape[1] < n_least or short.any():
+        line = int(np.argmax(short.to_numpy())) + 1 if short.any() else 1
+        raise InputError(
+            f"{path} line {line}: expected {n_least} columns, got fewer; is the file cut short?"
+        )
+    return frame.iloc[:, : len(names)].set_axis(names[: frame.shape[1]], axis=1)
+
+
+def _refuse_other_people(first_path: str | Path, first: pd.DataFrame, path: str | Path) -> None:
+    if path == first_path:
+        return
+    other = read_fam(path)
+    if len(other) != len(first):
+        raise InputError(
+            f"{path}: expected the {len(first)} people of {first_path}, found {len(other)}"
+        )
+    differs = ((other["fid"] != first["fid"]) | (other["iid"] != first["iid"])).to_numpy()
+    if differs.any():
+        row = int(np.argmax(differs))
+        raise InputError(
+            f"{path} line {row + 1}: expected the people of {first_path} in the same order, "
+            f"got {other['iid'].iloc[row]} instead of {first['iid'].iloc[row]}"
+        )
+
+
+def _check_bed(fileset: PlinkFileset, *, n: int, m: int) -> None:
+    bed = RangeReader(fileset.bed)
+    expected, actual = 3 + m * ((n + 3) // 4), bed.size
+    magic = bed.read(0, min(3, actual)).tobytes() if actual else b""
+    if magic != _BED_MAGIC:
+        what = "sample-major" if magic == b"\x6c\x1b\x00" else "not a PLINK 1 .bed file"
+        raise InputError(
+            f"{fileset.bed}: expected a SNP-major PLINK 1 .bed file, got one that is {what}: "
+            "convert it with plink2 --make-bed"
+        )
+    if actual != expected:
+        state = "cut short or of another dataset" if actual < expected else "of another dataset"
+        raise InputError(
+            f"{fileset.bed}: expected {expected} bytes for {m} variants ({_name(fileset.bim)}) x "
+            f"{n} people ({_name(fileset.fam)}), got {actual}: one is {state}: copy all three again"
+        )
+
+
+def _name(path: str | Path) -> str:
+    return str(path).rpartition("/")[2]

@@ -1,0 +1,1 @@
+"""Comparison of scans of one disease: which phenotype finds more."""

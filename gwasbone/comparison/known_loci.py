@@ -1,0 +1,192 @@
+"""Loci known from outside the scans that are compared, at which their signal is measured.
+
+Loci picked from one of the scans would favour it: its strongest variants are strong partly by
+chance. A file that holds a scan's own statistics is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.genome import chromosome_code
+from gwasbone.sumstats.align import AlignedScans
+
+log = logging.getLogger(__name__)
+
+#: Name of a column -> names that files give it, in small letters.
+_SPELLINGS = {
+    "chromosome": ("chromosome", "chrom", "chr", "#chrom"),
+    "position_bp": ("position_bp", "base_pair_location", "position", "pos", "bp"),
+    "neg_log10_p": ("neg_log10_p", "neg_log_10_p_value"),
+    "p_value": ("p_value", "p", "pval"),
+    "planted": ("planted",),
+}
+#: Independent loci lie at least so far apart.
+DISTANCE_BP = 1_000_000
+# −log10 p of a file and of a scan are the same to what six printed digits hold.
+_SAME_P = 2e-5
+
+
+@dataclass(frozen=True)
+class KnownLoci:
+    """Independent loci, each a variant that all scans have.
+
+    Parameters
+    ----------
+    rows : (L,) rows of the aligned scans, ascending.
+    source : where the loci come from, in words.
+    n_listed : loci in the file.
+    n_absent : of these, without a variant in the scans.
+    n_near : of the rest, left out for lying near an earlier one of the file.
+    """
+
+    rows: npt.NDArray[np.intp]
+    source: str
+    n_listed: int
+    n_absent: int
+    n_near: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def read_loci(path: Path) -> pd.DataFrame:
+    """Loci of a tab-separated file, by the names of its columns.
+
+    Parameters
+    ----------
+    path : needs a chromosome and a position (``chromosome position_bp``, ``chr bp``, …). Other
+        columns may stand beside them. The order of the file says which of near loci stays; of a
+        simulation's ``causal_variants.tsv`` planted ones come first.
+
+    Returns
+    -------
+    ``chromosome`` (code), ``position_bp``, and ``neg_log10_p`` where the file has it.
+
+    Raises
+    ------
+    InputError
+        The file is missing or empty, lacks a column, or holds what is no place.
+    """
+    try:
+        raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected a table of loci, got {error}") from error
+    columns = {str(c).strip().lower(): c for c in raw.columns}
+    named = {
+        ours: raw[columns[next(s for s in spellings if s in columns)]]
+        for ours, spellings in _SPELLINGS.items()
+        if any(s in columns for s in spellings)
+    }
+    if "chromosome" not in named or "position_bp" not in named:
+        raise InputError(
+            f"{path}: expected columns chromosome and position_bp (a locus is the variant at "
+            f"which it is known), got {', '.join(map(str, raw.columns))}"
+        )
+    table = pd.DataFrame(
+        {
+            "chromosome": [chromosome_code(text) or 0 for text in named["chromosome"]],
+            "position_bp": pd.to_numeric(named["position_bp"], errors="coerce"),
+        }
+    )
+    wrong = (table["chromosome"] == 0) | table["position_bp"].isna()
+    if len(table) == 0 or wrong.any():
+        line = f"line {int(np.flatnonzero(wrong)[0]) + 2} is not" if len(table) else "it has none"
+        raise InputError(f"{path}: expected a chromosome and a position on each line, {line}")
+    if "neg_log10_p" in named:
+        table["neg_log10_p"] = pd.to_numeric(named["neg_log10_p"], errors="coerce")
+    elif "p_value" in named:
+        with np.errstate(divide="ignore"):
+            table["neg_log10_p"] = -np.log10(pd.to_numeric(named["p_value"], errors="coerce"))
+    if "planted" in named:
+        planted = named["planted"].str.lower().isin(["true", "1", "yes"])
+        table = table.iloc[np.argsort(~planted.to_numpy(), kind="stable")]
+    # a locus of several traits stands in some files once for each
+    once = table.drop_duplicates(["chromosome", "position_bp"])
+    return once.astype({"position_bp": np.int64}).reset_index(drop=True)
+
+
+def known_loci(
+    scans: AlignedScans, table: pd.DataFrame, *, source: str, distance_bp: int = DISTANCE_BP
+) -> KnownLoci:
+    """The loci of a table that the scans have, no two near one another.
+
+    Parameters
+    ----------
+    table : as :func:`read_loci` gives it.
+    distance_bp : of two loci that are nearer the later one of the table is left out.
+
+    Raises
+    ------
+    InputError
+        The table holds the p-values of one of the scans, or no locus is in the scans.
+    """
+    row = _rows_of(scans, table)
+    _refuse_own(scans, table, row, source)
+    present = row[row >= 0]
+    kept = _apart(scans, present, distance_bp)
+    if len(kept) == 0:
+        raise InputError(
+            f"{source}: none of its {len(table)} loci is a variant of all scans: are they on one "
+            "build?"
+        )
+    found = KnownLoci(
+        rows=np.sort(kept),
+        source=source,
+        n_listed=len(table),
+        n_absent=int((row < 0).sum()),
+        n_near=len(present) - len(kept),
+    )
+    log.info(
+        "known loci: %d of %d used; %d are not in all scans, %d lie within %d bp of another",
+        len(found), found.n_listed, found.n_absent, found.n_near, distance_bp,
+    )  # fmt: skip
+    return found
+
+
+def _rows_of(scans: AlignedScans, table: pd.DataFrame) -> npt.NDArray[np.intp]:
+    """The scans' row at each place, −1 where there is none; the first of several variants."""
+    place = (scans.chromosome << 32) | scans.position_bp
+    wanted = (table["chromosome"].to_numpy(dtype=np.int64) << 32) | table["position_bp"].to_numpy()
+    found = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
+    return np.where(place[found] == wanted, found, -1).astype(np.intp)
+
+
+def _refuse_own(
+    scans: AlignedScans, table: pd.DataFrame, row: npt.NDArray[np.intp], source: str
+) -> None:
+    if "neg_log10_p" not in table:
+        return
+    theirs = table["neg_log10_p"].to_numpy(dtype=float)
+    comparable = (row >= 0) & np.isfinite(theirs)
+    for number, name in enumerate(scans.names):
+        ours = scans.neg_log10_p(number)[row[comparable]].astype(float)
+        same = np.abs(ours - theirs[comparable]) <= _SAME_P * np.maximum(ours, 1)
+        # one shared p-value may be chance, most of them are not
+        if same.any() and same.mean() > 0.5:
+            raise InputError(
+                f"{source}: holds the p-values of scan {name} itself; loci picked from one of the "
+                "scans favour it: give loci known from other studies"
+            )
+
+
+def _apart(
+    scans: AlignedScans, rows: npt.NDArray[np.intp], distance_bp: int
+) -> npt.NDArray[np.intp]:
+    kept: list[int] = []
+    chromosome, position = scans.chromosome[rows], scans.position_bp[rows]
+    for i in range(len(rows)):
+        near = [
+            j for j in kept
+            if chromosome[j] == chromosome[i] and abs(position[j] - position[i]) < distance_bp
+        ]  # fmt: skip
+        if not near:
+            kept.append(i)
+    return rows[kept]

@@ -1,0 +1,1 @@
+"""From scans to loci: clumping, regional plots, selection of SNPs by region."""

@@ -1,0 +1,139 @@
+"""Selected SNPs of people, and what phenotypes are in people of each genotype."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.association.design import build_design
+from gwasbone.cohort.chosen_variants import dosages_of, rows_in_cohort
+from gwasbone.errors import InputError
+from gwasbone.stats.genotype_means import GenotypeMeans, means_by_genotype
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.model import Cohort
+    from gwasbone.loci.region_selection import RegionSelection
+
+EFFECT_COLUMNS = (
+    "variant_id", "source_id", "chromosome", "position_bp", "effect_allele", "other_allele",
+    "trait", "copies", "n", "mean", "se", "lower", "upper", "mean_sd", "lower_sd", "upper_sd",
+    "beta", "beta_se", "beta_sd", "sd", "n_uncalled",
+)  # fmt: skip
+
+
+def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
+    """The selected SNPs of the kept people, for classifiers and plots.
+
+    Parameters
+    ----------
+    selection : of :func:`gwasbone.select_regions`, or a table with ``variant_id``,
+        ``chromosome`` (codes), ``position_bp``, ``other_allele`` and ``effect_allele``.
+
+    Returns
+    -------
+    Index = person (name ``IID``), a float32 column per ``variant_id``: copies of the effect
+    allele, 0 to 2, fractions for imputed dosages, NaN where missing.
+
+    Raises
+    ------
+    InputError
+        The cohort lacks some of the variants.
+
+    Examples
+    --------
+    >>> genotypes = gb.selected_genotypes(selection, cohort)                # doctest: +SKIP
+    >>> genotypes["7_120979089_C_T"].mean() / 2  # allele frequency        # doctest: +SKIP
+    """
+    variants = _variants_of(selection)
+    rows = rows_in_cohort(variants, cohort)
+    absent = variants["variant_id"][rows < 0]
+    if len(absent):
+        raise InputError(
+            f"selected genotypes: {len(absent)} of {len(rows)} variants are not in the genotypes "
+            f"({cohort.source.describe()}), such as {absent.iloc[0]}: take those of the scans"
+        )
+    G = dosages_of(cohort, rows)
+    alt = cohort.variants.table["alt"].to_numpy()[rows]
+    swapped = alt != variants["effect_allele"].to_numpy()
+    G[swapped] = 2 - G[swapped]
+    people = cohort.people.kept_table().index.astype(str)
+    return pd.DataFrame(
+        G.T, index=pd.Index(people, name="IID"), columns=list(variants["variant_id"])
+    )
+
+
+def genotype_effects(
+    genotypes: pd.DataFrame,
+    variants: RegionSelection | pd.DataFrame,
+    phenotypes: pd.DataFrame,
+    traits: Sequence[str],
+    covariates: Sequence[str] = (),
+    *,
+    categorical: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Means of traits by genotype at selected SNPs, covariates held at their means.
+
+    See :func:`gwasbone.stats.genotype_means.genotype_means`. People are those with genotype,
+    trait and all covariates.
+
+    Parameters
+    ----------
+    genotypes : of :func:`selected_genotypes`.
+    variants : what they are of: a selection, or a table as there.
+    phenotypes : indexed by person, with the columns that are named.
+    traits, covariates, categorical : names of columns, as in :func:`gwasbone.associate`.
+
+    Returns
+    -------
+    A row per SNP, trait and number of copies of the effect allele: :data:`EFFECT_COLUMNS`; means
+    in units of the trait, and as ``mean_sd`` from the mean of all people in units of ``sd``, the
+    standard deviation of the trait with covariates taken out, so that traits compare; ``beta``
+    is the additive effect of a copy, ``beta_sd`` that in units of ``sd``.
+
+    Raises
+    ------
+    InputError
+        As :func:`gwasbone.association.design.build_design`.
+    """
+    variants = _variants_of(variants)
+    ids = [str(name) for name in genotypes.index]
+    design = build_design(
+        ids, phenotypes, traits=traits, covariates=covariates, categorical=categorical
+    )
+    G = genotypes[list(variants["variant_id"])].to_numpy(dtype=np.float32).T
+    rows = []
+    for group in design.groups:
+        means = means_by_genotype(group.Y, G[:, group.people], group.X)
+        for (_, snp), of_snp in zip(variants.iterrows(), means, strict=True):
+            for trait, found in zip(group.names, of_snp, strict=True):
+                rows += _rows(snp, trait, found)
+    table = pd.DataFrame(rows, columns=list(EFFECT_COLUMNS))
+    order = {trait: i for i, trait in enumerate(traits)}
+    place = {name: i for i, name in enumerate(variants["variant_id"])}
+    keys = [table["variant_id"].map(place), table["trait"].map(order), table["copies"]]
+    return table.iloc[np.lexsort([np.asarray(key) for key in keys[::-1]])].reset_index(drop=True)
+
+
+def _variants_of(selection: RegionSelection | pd.DataFrame) -> pd.DataFrame:
+    if isinstance(selection, pd.DataFrame):
+        return selection.drop_duplicates("variant_id").reset_index(drop=True)
+    return selection.variants
+
+
+def _rows(snp: pd.Series, trait: str, found: GenotypeMeans) -> list[tuple[object, ...]]:
+    of_snp = tuple(snp[name] for name in EFFECT_COLUMNS[:6])
+    there = found.n > 0
+    middle = np.average(found.mean[there], weights=found.n[there])
+    sd = found.sd if found.sd > 0 else np.nan
+    means = np.column_stack([found.mean, found.lower, found.upper])
+    numbers = np.column_stack(
+        [found.mean, found.se, found.lower, found.upper, (means - middle) / sd]
+    )
+    shared = (found.beta, found.beta_se, found.beta / sd, found.sd, found.n_uncalled)
+    return [
+        (*of_snp, trait, copies, int(found.n[copies]), *numbers[copies], *shared)
+        for copies in range(3)
+    ]

@@ -1,0 +1,205 @@
+"""Peaks of many scans: the best variants of chosen blocks, and which of them are one SNP.
+
+The pieces of :mod:`gwasbone.loci.region_selection`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from gwasbone.blocks.kernel_progress import Progress
+from gwasbone.errors import UsageError
+from gwasbone.images.region_map import RegionMap
+from gwasbone.sumstats.table import COLUMNS, KEY
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.model import Cohort
+
+BestOf = Literal["region", "measurement", "scan"]
+
+BLOCK = ["chromosome", "block_start_bp"]
+_KEY = list(KEY)
+
+
+@dataclass(frozen=True)
+class SelectionRule:
+    """How variants are selected; the defaults are the paper's.
+
+    Parameters
+    ----------
+    p_threshold : a block needs a p-value below this.
+    block_bp : length of a block in bp.
+    max_blocks : how many blocks, the smallest p-values first; None for all.
+    best_of : of what: of each ``region`` (over all its scans), of each ``measurement`` (over its
+        scans, such as the confounder models of one bone density) or of each ``scan``.
+    window_bp : peaks at most this far apart can be one.
+    r2 : peaks with an r² of at least this are one.
+    """
+
+    p_threshold: float = 1e-5
+    block_bp: int = 1_000_000
+    max_blocks: int | None = 12
+    best_of: BestOf = "region"
+    window_bp: int = 10_000_000
+    r2: float = 0.9
+
+    def __post_init__(self) -> None:
+        if self.best_of not in ("region", "measurement", "scan"):
+            raise UsageError(f"best_of: expected region, measurement or scan, got {self.best_of!r}")
+        if not 0 < self.p_threshold <= 1:
+            raise UsageError(f"p_threshold: expected a number in (0, 1], got {self.p_threshold}")
+        if self.block_bp < 1 or (self.max_blocks is not None and self.max_blocks < 1):
+            raise UsageError(
+                "expected block_bp and max_blocks of at least 1, got "
+                f"{self.block_bp} and {self.max_blocks}"
+            )
+        if not 0 < self.r2 <= 1 or self.window_bp < 0:
+            raise UsageError(
+                "expected r2 in (0, 1] and window_bp of at least 0, got "
+                f"{self.r2} and {self.window_bp}"
+            )
+
+
+def region_peaks(
+    blocks: Mapping[str, pd.DataFrame],
+    belongs: Mapping[str, tuple[str, ...]],
+    region_map: RegionMap,
+    rule: SelectionRule,
+) -> pd.DataFrame:
+    """Rows of ``blocks`` with ``region`` and ``trait``: the best blocks of each, all scans there.
+
+    Where the best are those of a measurement or scan, a region has those of all of its own.
+    """
+    parts = []
+    for trait, part in blocks.items():
+        for region in belongs[trait]:
+            measurement = region_map.measurement_in(trait) or trait
+            of = {"region": region, "measurement": measurement, "scan": trait}[rule.best_of]
+            parts.append(part.assign(region=region, trait=trait, _of=of))
+    if not parts:
+        names = ["region", "trait", "_of", "block_start_bp", *COLUMNS]
+        return pd.DataFrame({name: [] for name in names})
+    every = stacked(parts)
+    best = every.sort_values(
+        ["neg_log10_p", *BLOCK], ascending=[False, True, True], kind="stable"
+    ).drop_duplicates(["_of", *BLOCK])
+    if rule.max_blocks is not None:
+        best = best[best.groupby("_of").cumcount() < rule.max_blocks]
+    return every.merge(best[["_of", *BLOCK]], on=["_of", *BLOCK])
+
+
+def those_with_genotypes(
+    peaks: pd.DataFrame, present: Mapping[str, pd.DataFrame | None]
+) -> tuple[pd.DataFrame, int]:
+    """Each peak as the best variant of its block that the genotypes have; how many changed."""
+    if peaks.empty:
+        return peaks, 0
+    there = stacked([p.assign(trait=t) for t, p in present.items() if p is not None])
+    on = ["trait", *BLOCK]
+    found = peaks[["region", *on, *_KEY[1:]]].merge(there, on=on, suffixes=("_lead", ""))
+    changed = np.zeros(len(found), dtype=bool)
+    for name in _KEY[1:]:
+        changed |= (found[f"{name}_lead"] != found[name]).to_numpy()
+    n_replaced = len(found[changed].drop_duplicates(on))
+    return found.drop(columns=[f"{name}_lead" for name in _KEY[1:]]), n_replaced
+
+
+def distinct_variants(peaks: pd.DataFrame) -> pd.DataFrame:
+    """The distinct variants among peaks, the smallest p-value first; ``_name`` in each.
+
+    Scans may count different alleles of a variant; it is named as where its p-value is smallest.
+    """
+    ranked = peaks.sort_values(
+        ["neg_log10_p", *_KEY, "trait"], ascending=[False, *[True] * 5], kind="stable"
+    )
+    return (
+        ranked.assign(_name=variant_names_of(ranked))
+        .drop_duplicates("_name")
+        .reset_index(drop=True)
+    )
+
+
+def variant_names_of(table: pd.DataFrame) -> list[tuple[int, int, str, str]]:
+    """What names a variant, whichever of its alleles is counted."""
+    return [
+        (c, at, a, b) if a <= b else (c, at, b, a)
+        for c, at, a, b in table[_KEY].itertuples(index=False, name=None)
+    ]
+
+
+def by_block(found: pd.DataFrame, rule: SelectionRule) -> npt.NDArray[np.intp]:
+    """(variants,) for each the row of that which stands for it: the first of its block."""
+    blocks = list(zip(found["chromosome"], found["position_bp"] // rule.block_bp, strict=True))
+    first: dict[tuple[int, int], int] = {}
+    return np.array([first.setdefault(block, i) for i, block in enumerate(blocks)], dtype=np.intp)
+
+
+def by_ld(
+    found: pd.DataFrame,
+    cohort: Cohort,
+    rule: SelectionRule,
+    threads: int | None,
+    progress: Progress | None,
+) -> npt.NDArray[np.intp]:
+    """(variants,) for each the row of that which stands for it."""
+    from gwasbone.cohort.chosen_variants import rows_in_cohort, squared_correlations
+
+    stands_for = np.arange(len(found))
+    rows = rows_in_cohort(found, cohort)
+    codes = found["chromosome"].to_numpy()
+    for i, code in enumerate(np.unique(codes), 1):
+        here = np.flatnonzero(codes == code)
+        if len(here) > 1:
+            r2 = squared_correlations(cohort, rows[here], threads=threads)
+            position = found["position_bp"].to_numpy()[here]
+            stands_for[here] = here[representatives(r2, position, rule.window_bp, rule.r2)]
+        if progress is not None:
+            progress("linkage disequilibrium", i, len(np.unique(codes)))
+    return stands_for
+
+
+def representatives(
+    r2: npt.ArrayLike, position_bp: npt.ArrayLike, window_bp: int, r2_limit: float
+) -> npt.NDArray[np.intp]:
+    """Prune variants of a chromosome pairwise, the first ones kept.
+
+    Parameters
+    ----------
+    r2 : (m, m) squared correlations of variants, the best first; NaN counts as none.
+    position_bp : (m,).
+    window_bp : pairs at most this far apart count.
+    r2_limit : a variant with such an r² or more to one before it that is kept goes.
+
+    Returns
+    -------
+    (m,) for each variant the first kept one that it is in LD with; itself where it is kept.
+
+    Examples
+    --------
+    >>> r2 = [[1, 0.95, 0.2], [0.95, 1, 0.9], [0.2, 0.9, 1]]
+    >>> representatives(r2, [5, 7, 9], 100, 0.9).tolist()
+    [0, 0, 2]
+    """
+    r2, at = np.asarray(r2, dtype=float), np.asarray(position_bp, dtype=np.int64)
+    with np.errstate(invalid="ignore"):
+        linked = (r2 >= r2_limit) & (np.abs(at[:, None] - at) <= window_bp)
+    kept: list[int] = []
+    stands_for = np.arange(len(at))
+    for i in range(len(at)):
+        before = [k for k in kept if linked[k, i]]
+        if before:
+            stands_for[i] = before[0]
+        else:
+            kept.append(i)
+    return stands_for
+
+
+def stacked(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    filled = [part for part in parts if len(part)]
+    return pd.concat(filled, ignore_index=True) if filled else parts[0]

@@ -1,0 +1,121 @@
+"""The chapters of people, variants, ancestry and relatives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.report import Chapter, Funnel, Part, Table
+from gwasbone.report.chapters.columns import columns_of
+from gwasbone.report.chapters.findings import Findings, counted, listed
+from gwasbone.study.files import DECIDING_STAGES, PEOPLE, VARIANTS
+
+_METHODS = {"king": "KING", "pc_relate": "PC-Relate"}
+#: Reasons named in a sentence; the funnel has them all.
+_NAMED = 4
+
+
+def decided(findings: Findings, name: str) -> MaskedTable | None:
+    """The table of people or variants as the last finished stage left it."""
+    paths: list[Path | None] = [findings.path(stage, name) for stage in DECIDING_STAGES]
+    last = next((path for path in reversed(paths) if path is not None), None)
+    return None if last is None else MaskedTable.read(last)
+
+
+def people_chapter(findings: Findings) -> Chapter:
+    """From all people to those analysed."""
+    people = decided(findings, PEOPLE)
+    if people is None:
+        return findings.absent("people", "people", "People")
+    parts = [_funnel_part(people, "From everybody with genotypes to the people analysed")]
+    pairs = findings.table("relatedness", "pairs.tsv")
+    if pairs is not None:
+        rule = findings.config.relatedness
+        found = (
+            f"{counted(len(pairs), 'pair')} of people had a kinship above {rule.min_kinship:g} "
+            f"({_METHODS[rule.method]}); of relatives a largest unrelated set was kept."
+        )
+        parts.append(Part(heading="Relatives", sentences=(found,)))
+    figures = findings.figures("people", "people.html", but=("People",))
+    if figures:
+        parts.append(Part(heading="Quality control", blocks=figures))
+    return Chapter(
+        name="people", title="People", sentences=_kept_sentences(people), parts=tuple(parts)
+    )
+
+
+def variants_chapter(findings: Findings) -> Chapter:
+    """From all variants to those scanned."""
+    variants = decided(findings, VARIANTS)
+    if variants is None:
+        return findings.absent("variants", "variants", "Variants")
+    parts = [_funnel_part(variants, "From all variants to those scanned")]
+    figures = findings.figures("variants", "variants.html", but=("Variants",))
+    if figures:
+        parts.append(Part(heading="Quality control", blocks=figures))
+    return Chapter(
+        name="variants", title="Variants", sentences=_kept_sentences(variants), parts=tuple(parts)
+    )
+
+
+def ancestry_chapter(findings: Findings) -> Chapter:
+    """The ancestry filter and the components."""
+    parts = []
+    sentences: list[str] = []
+    groups = findings.table("ancestry", "groups.tsv")
+    if groups is not None:
+        rule = findings.config.ancestry
+        kept, judged = int(groups["kept"].sum()), int(groups["people"].sum())
+        sentences.append(
+            f"{kept:,} of {judged:,} people lie within {rule.radius:g} standard deviations "
+            f"(squared deviation below {rule.radius**2:g}) of those who report "
+            f"{listed(list(rule.reference))}, over {rule.n_components} principal components."
+        )
+        table = Table(
+            caption="Reported background, and who was kept",
+            rows=groups,
+            columns=columns_of(groups),
+            file_name="ancestry_groups",
+        )
+        figures = findings.figures(
+            "ancestry", "ancestry.html", heading="Ancestry on principal components"
+        )
+        parts.append(Part(heading="Ancestry filter", blocks=(table, *figures)))
+    elif "ancestry" in findings.records:
+        sentences.append("No ancestry filter: everybody is kept.")
+    figures = findings.figures("pca", "pca.html")
+    if figures:
+        said = f"{findings.records['pca']['summary']}."
+        parts.append(
+            Part(heading="Principal components of those kept", sentences=(said,), blocks=figures)
+        )
+    if not parts:
+        return findings.absent("ancestry", "ancestry", "Ancestry")
+    return Chapter(
+        name="ancestry", title="Ancestry", sentences=tuple(sentences), parts=tuple(parts)
+    )
+
+
+def _funnel_part(table: MaskedTable, caption: str) -> Part:
+    rows = table.funnel()
+    # the rule in words says more than its name
+    rows = rows.assign(step=rows["reason"].str.replace("_", " "), reason=rows["description"])
+    rows.loc[0, "step"], rows.loc[0, "reason"] = f"all {table.noun}", ""
+    return Part(blocks=(Funnel(caption=f"{caption}.", noun=table.noun, rows=rows),))
+
+
+def _kept_sentences(table: MaskedTable) -> tuple[str, ...]:
+    funnel = table.funnel()
+    removed = funnel[funnel["removed"] > 0].sort_values("removed", ascending=False, kind="stable")
+    share = table.n_kept / max(len(table), 1)
+    said = f"Of {len(table):,} {table.noun}, {table.n_kept:,} ({share:.0%}) are analysed."
+    if removed.empty:
+        return (said,)
+    named = [
+        f"{row.removed:,} ({str(row.reason).replace('_', ' ')})"
+        for row in removed.head(_NAMED).itertuples()
+    ]
+    rest = int(removed["removed"].iloc[_NAMED:].sum())
+    if rest:
+        named.append(f"{rest:,} for other reasons")
+    return (said, f"Left out: {listed(named)}.")

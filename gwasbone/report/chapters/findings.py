@@ -1,0 +1,102 @@
+"""What a study's stages left behind: records, tables, and the figures on their pages."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from gwasbone.plots.page import Page, PageFigure, read_page
+from gwasbone.report import Chapter
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.runner import read_record
+
+
+@dataclass(frozen=True)
+class Findings:
+    """The finished stages of a study.
+
+    Parameters
+    ----------
+    config : the study.
+    stages : names of its stages, in order.
+    """
+
+    config: StudyConfig
+    stages: tuple[str, ...]
+
+    @cached_property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Stage -> what it was made from and what it said, of those that are finished."""
+        read = {name: read_record(self.config.output / name) for name in self.stages}
+        return {name: record for name, record in read.items() if record is not None}
+
+    def path(self, stage: str, name: str) -> Path | None:
+        """A file of a finished stage; None where it is not there."""
+        path = self.config.output / stage / name
+        return path if stage in self.records and path.exists() else None
+
+    def table(self, stage: str, name: str) -> pd.DataFrame | None:
+        """A table of a finished stage, codes and names as text; None where it is not there."""
+        path = self.path(stage, name)
+        if path is None:
+            return None
+        texts = {"chromosome": str, "rule": str, "code": str, "region": str}
+        # "NA" alone is missing: a trait or an allele may be called None or null
+        return pd.read_csv(path, sep="\t", dtype=texts, na_values=["NA"], keep_default_na=False)
+
+    def page(self, stage: str, name: str) -> Page | None:
+        """A page of a finished stage; None where it is not there."""
+        path = self.path(stage, name)
+        return None if path is None else read_page(path)
+
+    def figures(
+        self, stage: str, name: str, *, but: Collection[str] = (), heading: str = ""
+    ) -> tuple[PageFigure, ...]:
+        """The figures on a page of a finished stage.
+
+        Parameters
+        ----------
+        but : leave out those of these headings.
+        heading : of a figure that has none.
+        """
+        page = self.page(stage, name)
+        figures = () if page is None else page.figures
+        return tuple(
+            replace(figure, heading=figure.heading or heading)
+            for figure in figures
+            if figure.heading not in but
+        )
+
+    def absent(self, stage: str, name: str, title: str) -> Chapter:
+        """The chapter of a stage that left nothing: one sentence, why."""
+        record = self.records.get(stage)
+        if record is None:
+            why = f"Not part of this report: stage {stage} has not run."
+        else:
+            why = f"Not part of this study: {record['summary']}."
+        return Chapter(name=name, title=title, sentences=(why,))
+
+
+def listed(parts: list[str]) -> str:
+    """Words joined as in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """A count and its noun.
+
+    >>> counted(1, "scan"), counted(2000, "person", "people")
+    ('1 scan', '2,000 people')
+    """
+    return f"{n:,} {one if n == 1 else several or f'{one}s'}"

@@ -1,0 +1,157 @@
+"""The chapters of phenotypes, images and models."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from dataclasses import replace
+
+from gwasbone.learning.evaluation import POOLED
+from gwasbone.plots.page import Page, PageFigure
+from gwasbone.report import Chapter, Part, Table
+from gwasbone.report.chapters.columns import columns_of
+from gwasbone.report.chapters.findings import Findings, counted
+from gwasbone.steps.scan import expand_request
+
+_RESIDUAL = "resid_"
+_EVALUATION = (
+    "score", "people", "n", "n_cases", "auc", "auc_lower", "auc_upper",
+)  # fmt: skip
+_GENOTYPE_MODELS = (
+    "variant_id", "region", "n", "maf", "auc", "auc_low", "auc_high", "baseline_auc", "null_p",
+    "n_permutations", "fdr", "status", "warning",
+)  # fmt: skip
+
+
+def phenotypes_chapter(findings: Findings) -> Chapter:
+    """Cases and measurements, and what is left of them without confounders."""
+    parts = [*_records_parts(findings), *_residual_parts(findings)]
+    if not parts:
+        return findings.absent("records", "phenotypes", "Phenotypes")
+    said = findings.records["records"]["summary"]
+    return Chapter(
+        name="phenotypes", title="Phenotypes", sentences=(f"{said}.",), parts=tuple(parts)
+    )
+
+
+def _records_parts(findings: Findings) -> list[Part]:
+    rules = findings.table("records", "study.rules.tsv")
+    figures = findings.figures("records", "study.phenotypes.html")
+    if rules is None or not figures:
+        return []
+    table = Table(
+        caption="Rules that make a case, and the people whom each finds",
+        rows=rules,
+        columns=columns_of(rules),
+        file_name="case_rules",
+    )
+    return [Part(heading="Cases and measurements", blocks=(table, *figures))]
+
+
+def _residual_parts(findings: Findings) -> list[Part]:
+    page = findings.page("residuals", "study.residuals.html")
+    if page is None:
+        return []
+    scanned = expand_request(findings.config.association.traits)
+    wanted = [name.removeprefix(_RESIDUAL) for name in scanned if name.startswith(_RESIDUAL)]
+    figures = tuple(figure for figure in page.figures if figure.heading in wanted)
+    shown = (
+        f"Shown are the {len(figures)} that were scanned."
+        if figures
+        else "None of them was scanned."
+    )
+    model = findings.config.residuals.model
+    said = (
+        f"Sex, age and weight were taken out of {counted(len(page.figures), 'measurement')} by "
+        f"the {model} model. {findings.records['residuals']['summary'].rpartition('people. ')[2]} "
+        f"{shown} All stand on the stage's own page, residuals/study.residuals.html."
+    )
+    return [Part(heading="Residual phenotypes", sentences=(said,), blocks=figures)]
+
+
+def images_chapter(findings: Findings) -> Chapter:
+    """What pictures there are."""
+    page = findings.page("images", "contact_sheet.html")
+    counts = findings.table("images", "counts.tsv")
+    if page is None or counts is None:
+        return findings.absent("images", "images", "Images")
+    table = Table(
+        caption="Pictures by body region",
+        rows=counts,
+        columns=columns_of(counts),
+        file_name="pictures",
+    )
+    sheets = tuple(without_identities(figure) for figure in page.figures if "<img" in figure.markup)
+    parts = (Part(blocks=(table,)), Part(heading="A sample of the pictures", blocks=sheets))
+    return Chapter(name="images", title="Images", sentences=(f"{page.subtitle}.",), parts=parts)
+
+
+def without_identities(sheet: PageFigure) -> PageFigure:
+    """A sheet of pictures as others may see it: numbered, without persons and visits."""
+    number = itertools.count(1)
+    plain = re.sub(r"<figcaption>.*?</figcaption>", "", sheet.markup, flags=re.DOTALL)
+    named = re.sub(
+        r'alt="[^"]*"',
+        lambda _: f'alt="{html.escape(sheet.heading)}, picture {next(number)}"',
+        plain,
+    )
+    return replace(sheet, markup=named)
+
+
+def models_chapter(findings: Findings) -> Chapter:
+    """Networks on images: how well they tell cases, and what they look at."""
+    page = findings.page("training", "study.train.html")
+    evaluation = findings.table("training", "study.evaluation.tsv")
+    if page is None or evaluation is None:
+        return findings.absent("training", "models", "Models")
+    table = Table(
+        caption="How well each score tells cases from controls",
+        rows=evaluation,
+        columns=columns_of(evaluation, _EVALUATION, labels={"people": "Predictions"}),
+        file_name="evaluation",
+        notes=(f"{POOLED}: everybody predicted by models that never saw them.",),
+    )
+    curves, figures = _told_apart(page)
+    parts = [
+        Part(heading="Discrimination and calibration", blocks=(table, *figures)),
+        Part(heading="Training", points=page.notes, blocks=curves),
+    ]
+    parts += _saliency_parts(findings, "training", "Where the networks look")
+    parts += _genotype_parts(findings)
+    return Chapter(name="models", title="Models", sentences=(page.subtitle,), parts=tuple(parts))
+
+
+def _saliency_parts(findings: Findings, stage: str, heading: str) -> list[Part]:
+    page = findings.page(stage, "study.saliency.html")
+    if page is None:
+        return []
+    return [Part(heading=heading, sentences=(page.subtitle,), blocks=page.figures)]
+
+
+def _genotype_parts(findings: Findings) -> list[Part]:
+    page = findings.page("genotype_models", "study.genotype_models.html")
+    table = findings.table("genotype_models", "study.genotype_models.tsv")
+    if page is None or table is None:
+        return []
+    shown = Table(
+        caption="Networks that tell a SNP's genotype from pictures",
+        rows=table,
+        columns=columns_of(table, _GENOTYPE_MODELS, labels={"n": "People"}),
+        file_name="genotype_models",
+    )
+    curves, figures = _told_apart(page)
+    parts = [
+        Part(heading="Genotypes from pictures", sentences=(page.subtitle,), points=page.notes,
+             blocks=(shown, *figures)),
+    ]  # fmt: skip
+    if curves:
+        parts.append(Part(heading="Training on genotypes", blocks=curves))
+    looks = "Where the networks of genotypes look"
+    return parts + _saliency_parts(findings, "genotype_models", looks)
+
+
+def _told_apart(page: Page) -> tuple[tuple[PageFigure, ...], tuple[PageFigure, ...]]:
+    """Learning curves, and the other figures."""
+    curves = tuple(one for one in page.figures if one.heading.startswith("Learning curves"))
+    return curves, tuple(one for one in page.figures if one not in curves)

@@ -1,0 +1,159 @@
+"""The chapter of provenance: what made these results, so that they can be made again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from gwasbone.report import Chapter, Column, Part, Table
+from gwasbone.report.chapters.columns import columns_of
+from gwasbone.report.chapters.findings import Findings, counted, listed
+from gwasbone.report.document import Listing
+from gwasbone.study.config import sections, show_config
+
+
+@dataclass(frozen=True)
+class Age:
+    """Whether results are those of the study as it is now.
+
+    Parameters
+    ----------
+    stale : finished stages that would run again.
+    unknown : why that cannot be told; empty where it can.
+    """
+
+    stale: tuple[str, ...]
+    unknown: str = ""
+
+    def said(self) -> str:
+        if self.unknown:
+            return f"Whether they are up to date cannot be told: {self.unknown}."
+        if self.stale:
+            return (
+                f"Not up to date: {listed(list(self.stale))}; this report shows what they left "
+                "when they last ran."
+            )
+        return "All of them are up to date with study.toml and its input files."
+
+
+def provenance_chapter(findings: Findings, age: Age) -> Chapter:
+    """Stages, versions, inputs, seeds, warnings and the options in effect."""
+    records = findings.records
+    seconds = sum(record["seconds"] for record in records.values())
+    said = [
+        f"{counted(len(records), 'stage')} took {_time(seconds)} in all.",
+        age.said(),
+        _seeds(findings),
+    ]
+    blocks = [_stages(findings), _versions(findings), _inputs(findings)]
+    parts = [Part(heading="Stages, versions and inputs", blocks=tuple(filter(None, blocks)))]
+    warned = _warnings(findings)
+    if warned is None:
+        said.append("No stage warned.")
+    else:
+        parts.append(Part(heading="Warnings", blocks=(warned,)))
+    options = Listing(heading="study.toml in effect", text=show_config(findings.config))
+    parts.append(Part(heading="Options", blocks=(options,)))
+    return Chapter(
+        name="provenance",
+        title="Provenance",
+        sentences=tuple(filter(None, said)),
+        parts=tuple(parts),
+    )
+
+
+def _stages(findings: Findings) -> Table:
+    rows = pd.DataFrame(
+        [
+            {
+                "stage": name,
+                "started": record["started"][:19].replace("T", " "),
+                "seconds": float(record["seconds"]),
+                "summary": record["summary"],
+            }
+            for name, record in findings.records.items()
+        ]
+    )
+    columns = (
+        Column(name="stage", label="Stage"),
+        Column(name="started", label="Started"),
+        Column(name="seconds", label="Time", unit="s", kind="number"),
+        Column(name="summary", label="What it said"),
+    )
+    return Table(caption="Stages", rows=rows, columns=columns, file_name="stages")
+
+
+def _versions(findings: Findings) -> Table:
+    by_version: dict[tuple[str, str], list[str]] = {}
+    for stage, record in findings.records.items():
+        for package, version in record["versions"].items():
+            by_version.setdefault((package, version), []).append(stage)
+    everywhere = len(findings.records)
+    rows = pd.DataFrame(
+        [
+            {
+                "package": package,
+                "version": version,
+                "stages": "all" if len(stages) == everywhere else ", ".join(stages),
+            }
+            for (package, version), stages in sorted(by_version.items())
+        ]
+    )
+    columns = columns_of(rows)
+    return Table(caption="Versions", rows=rows, columns=columns, file_name="versions")
+
+
+def _inputs(findings: Findings) -> Table | None:
+    users: dict[tuple[str, str], list[str]] = {}
+    for stage, record in findings.records.items():
+        for path, digest in record["made_from"]["inputs"].items():
+            users.setdefault((path, digest), []).append(stage)
+    if not users:
+        return None
+    rows = pd.DataFrame(
+        [
+            {"file": path, "sha256": digest, "stages": ", ".join(stages)}
+            for (path, digest), stages in users.items()
+        ]
+    )
+    columns = (
+        Column(name="file", label="Input"),
+        Column(name="sha256", label="SHA-256", meaning="of a folder: of its files and their names"),
+        Column(name="stages", label="Read by"),
+    )
+    return Table(caption="Input files", rows=rows, columns=columns, file_name="inputs")
+
+
+def _warnings(findings: Findings) -> Table | None:
+    rows = pd.DataFrame(
+        [
+            {"stage": stage, "warning": text}
+            for stage, record in findings.records.items()
+            for text in record.get("warnings", [])
+        ]
+    )
+    if rows.empty:
+        return None
+    return Table(caption="Warnings", rows=rows, columns=columns_of(rows), file_name="warnings")
+
+
+def _seeds(findings: Findings) -> str:
+    named = [f"{name} = {value}" for name, value in _seed_options(findings)]
+    return f"Seeds: {listed(named)}." if named else ""
+
+
+def _seed_options(findings: Findings) -> Iterator[tuple[str, Any]]:
+    for section in sections():
+        for key, value in findings.config.section_values(section).items():
+            if key == "seed" or key.endswith("_seed"):
+                yield f"{section}.{key}", value
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    minutes = seconds / 60
+    return f"{minutes:.0f} minutes" if minutes < 120 else f"{minutes / 60:.1f} hours"

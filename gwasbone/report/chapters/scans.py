@@ -1,0 +1,94 @@
+"""The chapter of scans."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+
+from gwasbone.report import Chapter, Part, Table
+from gwasbone.report.chapters.columns import columns_of
+from gwasbone.report.chapters.findings import Findings, counted, listed
+from gwasbone.steps.scan import expand_request, page_paths
+from gwasbone.study.files import SCAN, SUMMARY
+
+
+def scan_name(trait: str) -> str:
+    """What links to a scan lead to.
+
+    >>> scan_name("bmd.total/rint")
+    'scan-bmd-total-rint'
+    """
+    return f"scan-{re.sub(r'[^A-Za-z0-9_]+', '-', trait)}"
+
+
+def scan_links(findings: Findings) -> dict[object, str]:
+    """Trait -> where its scan stands in the report."""
+    summary = findings.table("scans", SUMMARY)
+    return {} if summary is None else {trait: scan_name(trait) for trait in summary["trait"]}
+
+
+def scans_chapter(findings: Findings) -> Chapter:
+    """The scans: a table of all, and each one's Manhattan and QQ plot."""
+    summary = findings.table("scans", SUMMARY)
+    if summary is None:
+        return findings.absent("scans", "scans", "Scans")
+    table = Table(
+        caption="Scans",
+        rows=summary,
+        columns=columns_of(summary),
+        file_name="scans",
+        links={"trait": scan_links(findings)},
+    )
+    parts = [Part(blocks=(table,))]
+    for row in summary.itertuples():
+        parts.append(_scan_part(findings, row))
+    return Chapter(
+        name="scans",
+        title="Scans",
+        sentences=_scan_sentences(findings, summary),
+        parts=tuple(parts),
+    )
+
+
+def _scan_sentences(findings: Findings, summary: pd.DataFrame) -> tuple[str, ...]:
+    model = findings.config.association
+    covariates = [
+        *expand_request(findings.config.covariates.quantitative),
+        *expand_request(findings.config.covariates.categorical),
+    ]
+    method = (
+        "linear regression"
+        if model.method == "linear"
+        else f"logistic regression ({model.test} test)"
+    )
+    changed = [
+        name
+        for name, on in (("normal scores", model.rint), ("standardised", model.standardize))
+        if on
+    ]
+    adjusted = f", adjusted for {listed(covariates)}" if covariates else ", without covariates"
+    hits = summary[summary["leads_5e-8"] > 0]
+    found = (
+        f"Blocks below p = 5 × 10⁻⁸ were found in {listed(list(hits['trait']))}."
+        if len(hits)
+        else "No scan reached p = 5 × 10⁻⁸."
+    )
+    return (
+        f"{counted(len(summary), 'trait')} {'was' if len(summary) == 1 else 'were'} scanned by "
+        f"{method} on the dosage of each variant{adjusted}.",
+        *((f"Traits as {listed(changed)}.",) if changed else ()),
+        found,
+    )
+
+
+def _scan_part(findings: Findings, row: object) -> Part:
+    trait = str(row.trait)  # type: ignore[attr-defined]
+    prefix = findings.config.output / "scans" / SCAN
+    figures = [
+        figure
+        for path, kind in zip(page_paths(prefix, trait), ("Manhattan plot", "QQ plot"), strict=True)
+        for figure in findings.figures("scans", path.name, heading=f"{trait}: {kind}")
+    ]
+    said = f"{row.n:,} people, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
+    return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))

@@ -1,0 +1,1 @@
+"""A study: its configuration, its runner, and where it keeps its files."""

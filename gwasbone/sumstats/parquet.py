@@ -1,0 +1,241 @@
+"""All traits of a run side by side in one Parquet file, written as the variants come."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from gwasbone.errors import InputError
+from gwasbone.sumstats.table import (
+    COLUMNS,
+    TRAIT_COLUMNS,
+    VARIANT_COLUMNS,
+    canonical_table,
+    in_order,
+    is_canonical,
+)
+
+if TYPE_CHECKING:
+    from gwasbone.association.results import AssociationResults
+
+# Every variant has other values here: a dictionary would be work for nothing, as is compression
+# of what is nearly random.
+_DISTINCT = {
+    "position_bp", "source_id", "effect_allele_frequency", "beta", "se", "statistic",
+    "neg_log10_p",
+}  # fmt: skip
+
+
+_ROWS_PER_GROUP = 65_536
+
+
+class WideParquetWriter:
+    """Writes chunks of variants with the results of all traits; use it in a ``with``.
+
+    Parameters
+    ----------
+    path : the file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._writer: pq.ParquetWriter | None = None
+        self.traits: tuple[str, ...] = ()
+
+    def __enter__(self) -> WideParquetWriter:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def write(self, tables: Mapping[str, pd.DataFrame]) -> None:
+        """Append a row group of trait -> results table.
+
+        Raises
+        ------
+        InputError
+            Traits differ in their variants, or from the traits of the chunk before.
+        """
+        columns = wide_columns(
+            {
+                trait: in_order(table) if is_canonical(table) else canonical_table(table)
+                for trait, table in tables.items()
+            }
+        )
+        if self._writer is None:
+            self.traits = tuple(tables)
+            self._writer = _writer(self._path, columns.schema)
+        elif self.traits != tuple(tables):
+            raise InputError(
+                f"association results: expected traits {', '.join(self.traits)} in every chunk, "
+                f"got {', '.join(tables)}"
+            )
+        self._writer.write_table(columns, row_group_size=max(1, len(columns)))
+
+
+def wide_columns(tables: Mapping[str, pd.DataFrame]) -> pa.Table:
+    """One row per variant, with ``<trait>.beta`` and so on for each trait.
+
+    Parameters
+    ----------
+    tables : trait -> canonical results table, all of the same variants.
+
+    Raises
+    ------
+    InputError
+        Where traits differ in their variants, or a text column has missing values.
+    """
+    made: dict[tuple[object, ...], pa.Array] = {}
+    first = next(iter(tables.values()))
+    columns = {name: _array(first, name, made) for name in VARIANT_COLUMNS}
+    for trait, table in tables.items():
+        for name in VARIANT_COLUMNS:
+            if table is not first and not _array(table, name, made).equals(columns[name]):
+                raise InputError(
+                    f"association results: expected the same variants for every trait of a "
+                    f"chunk, {trait} has other {name}"
+                )
+        columns |= {f"{trait}.{name}": _array(table, name, made) for name in TRAIT_COLUMNS}
+    if absent := [name for name, array in columns.items() if _lacks_text(array)]:
+        raise InputError(f"association results: {', '.join(absent)} has missing values")
+    return pa.table(columns)
+
+
+def _lacks_text(array: pa.Array) -> bool:
+    return pa.types.is_string(array.type) and array.null_count > 0
+
+
+def _array(table: pd.DataFrame, name: str, made: dict[tuple[object, ...], pa.Array]) -> pa.Array:
+    """A column in Arrow; columns that share memory among traits are converted once."""
+    values = table[name].to_numpy()
+    where = (values.__array_interface__["data"][0], values.strides, len(values), values.dtype)
+    if where not in made:
+        kind = pa.string() if values.dtype == object else None
+        made[where] = pa.array(values, kind, from_pandas=True)
+    return made[where]
+
+
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(
+        path,
+        schema,
+        compression="none",
+        use_dictionary=[n for n in schema.names if n.rpartition(".")[2] not in _DISTINCT],
+        write_statistics=list(VARIANT_COLUMNS),
+    )
+
+
+class ResultsFile:
+    """A Parquet file of results, of one trait or of all, read a trait and row group at a time.
+
+    Parameters
+    ----------
+    path : the file. wide : whether names of columns start with the trait.
+    """
+
+    def __init__(self, path: Path, *, wide: bool) -> None:
+        self.path, self._wide = path, wide
+        self._file: pq.ParquetFile | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def n_pieces(self) -> int:
+        """Row groups, at least one."""
+        return max(1, self._opened().num_row_groups)
+
+    def variants(self, piece: int | None = None) -> pa.Table:
+        """The columns ``VARIANT_COLUMNS`` of a row group, or of all rows."""
+        return self._read(list(VARIANT_COLUMNS), piece)
+
+    def trait(
+        self, trait: str, piece: int | None = None, columns: Sequence[str] = TRAIT_COLUMNS
+    ) -> pa.Table:
+        """Columns of a trait."""
+        prefix = f"{trait}." if self._wide else ""
+        return self._read([f"{prefix}{name}" for name in columns], piece).rename_columns(
+            list(columns)
+        )
+
+    def source_ids(self, rows: Sequence[int]) -> list[str]:
+        """The variants' own IDs in some rows."""
+        file = self._opened()
+        ends = np.cumsum([file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)])
+        pieces = np.searchsorted(ends, rows, side="right")
+        found: dict[int, str] = {}
+        for piece in set(pieces.tolist()):
+            ids = self._read(["source_id"], piece)["source_id"]
+            start = ends[piece] - len(ids)
+            found |= {row: ids[row - start].as_py() for row in np.asarray(rows)[pieces == piece]}
+        return [found[row] for row in rows]
+
+    def _opened(self) -> pq.ParquetFile:
+        with self._lock:
+            if self._file is None:
+                self._file = pq.ParquetFile(self.path)
+            return self._file
+
+    def _read(self, columns: list[str], piece: int | None) -> pa.Table:
+        file = self._opened()
+        with self._lock:
+            if piece is None or file.num_row_groups == 0:
+                return file.read(columns=columns, use_threads=False).select(columns)
+            return file.read_row_group(piece, columns=columns, use_threads=False).select(columns)
+
+
+def write_wide_parquet(results: AssociationResults, path: Path) -> None:
+    """Write one row per variant, with ``<trait>.beta``, ``<trait>.se``, … for each trait.
+
+    A scan keeps its results in such a file already. Where tables were given trait by trait, a
+    variant that a trait's table lacks has ``<trait>.status`` ``not_in_scan`` and ``n`` 0 there.
+
+    Parameters
+    ----------
+    results : the run.
+    path : the file to write.
+    """
+    if results.wide_path is not None:
+        try:
+            os.link(results.wide_path, path)
+        except OSError:  # another file system, or one without links
+            shutil.copyfile(results.wide_path, path)
+        return
+    table = _on_all_variants(results)
+    with _writer(path, table.schema) as writer:
+        writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
+
+
+def _side_by_side(traits: tuple[str, ...], tables: list[pa.Table]) -> pa.Table:
+    columns = {name: tables[0][name] for name in VARIANT_COLUMNS}
+    for trait, table in zip(traits, tables, strict=True):
+        columns |= {f"{trait}.{name}": table[name] for name in TRAIT_COLUMNS}
+    return pa.table(columns)
+
+
+def _on_all_variants(results: AssociationResults) -> pa.Table:
+    """Every trait's table brought to the union of the variants."""
+    tables = [results.table(trait).set_index(list(VARIANT_COLUMNS)) for trait in results.traits]
+    union = pd.MultiIndex.from_frame(
+        pd.concat([table.index.to_frame(index=False) for table in tables])
+        .drop_duplicates()
+        .sort_values(list(VARIANT_COLUMNS))
+        .astype({name: np.dtype(COLUMNS[name]) for name in VARIANT_COLUMNS})
+    )
+    filled = [
+        table.reindex(union)
+        .fillna({"status": "not_in_scan", "test": "", "n": 0})
+        .astype({name: np.dtype(COLUMNS[name]) for name in TRAIT_COLUMNS})
+        .reset_index()[list(COLUMNS)]
+        for table in tables
+    ]
+    arrow = [pa.Table.from_pandas(table, preserve_index=False) for table in filled]
+    return _side_by_side(results.traits, arrow)

@@ -1,0 +1,202 @@
+"""Scans of known effective sample sizes compared."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_comparison import made_scans, ssf
+
+from gwasbone.comparison.compare import compare_scans
+from gwasbone.comparison.genome import ld_rows
+from gwasbone.comparison.known_loci import known_loci, read_loci
+from gwasbone.comparison.measures import COLUMNS, ComparisonRule
+from gwasbone.errors import InputError, UsageError
+from gwasbone.sumstats.align import read_aligned
+from gwasbone.sumstats.ld_score_files import read_ld_scores
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("compared")
+    scans = made_scans(np.random.default_rng(11))
+    return folder, scans.write(folder), scans
+
+
+@pytest.fixture(scope="module")
+def measures(made):
+    folder, paths, _ = made
+    scans = read_aligned(paths)
+    loci = known_loci(scans, read_loci(folder / "loci.tsv"), source="loci.tsv")
+    ld = ld_rows(scans, read_ld_scores(folder / "ld"))
+    return compare_scans(scans, loci=loci, ld=ld).measures
+
+
+def _one(measures, quantity, a="score", b="case", method=""):
+    rows = measures[
+        (measures["quantity"] == quantity) & (measures["scan_a"] == a) & (measures["scan_b"] == b)
+    ]
+    rows = rows[rows["method"].str.contains(method, regex=False)]
+    assert len(rows) == 1, quantity
+    return rows.iloc[0]
+
+
+def _holds(row, truth):
+    return row["low"] <= truth <= row["high"]
+
+
+def test_what_was_simulated_comes_out_within_its_interval(measures):
+    assert tuple(measures.columns) == COLUMNS
+    for method in ("jackknife", "score interval"):
+        assert _holds(_one(measures, "effective_sample_size_ratio", method=method), 2.0), method
+    assert _holds(_one(measures, "polygenic_signal_ratio"), 2.0)
+    assert _holds(_one(measures, "rg"), 1.0)
+    assert _holds(_one(measures, "error_correlation"), 0.7)
+    assert _holds(_one(measures, "deming_slope_per_sd"), np.sqrt(0.5))
+    assert _holds(_one(measures, "ld_intercept", b=""), 1.0)
+    assert _one(measures, "deming_heterogeneity")["value"] < 3
+    difference = _one(measures, "mean_chi2_at_loci_difference")
+    assert difference["low"] > 0
+
+
+def test_the_stronger_scan_finds_more_loci_and_the_weaker_replicates_as_expected(measures):
+    assert _one(measures, "loci_at_equal_fdr", b="")["value"] > 10
+    assert _one(measures, "loci_at_equal_fdr_difference")["value"] > 0
+    for quantity in ("leads_same_direction", "leads_nominal", "leads_bonferroni"):
+        seen = _one(measures, quantity)
+        assert _holds(seen, _one(measures, f"{quantity}_expected")["value"]), quantity
+        assert "no independent replication" in seen["note"]
+
+
+def test_paired_differences_are_surer_than_the_numbers_themselves(measures):
+    for quantity in ("mean_chi2_at_loci", "mean_chi2"):
+        apart = [_one(measures, quantity, a=name, b="") for name in ("score", "case")]
+        width = np.hypot(*[(row["high"] - row["low"]) for row in apart])
+        paired = _one(measures, f"{quantity}_difference")
+        assert paired["high"] - paired["low"] < 0.8 * width
+
+
+def test_one_phenotype_twice_is_the_same(made, tmp_path):
+    folder, _, scans = made
+    paths = {}
+    for name in ("one", "two"):
+        paths[name] = tmp_path / f"{name}.tsv"
+        ssf(scans.table, scans.z["score"], 20_000).to_csv(paths[name], sep="\t", index=False)
+    aligned = read_aligned(paths)
+    loci = known_loci(aligned, read_loci(folder / "loci.tsv"), source="loci.tsv")
+    ld = ld_rows(aligned, read_ld_scores(folder / "ld"))
+    found = compare_scans(aligned, loci=loci, ld=ld).measures
+    for quantity in ("rg", "effective_sample_size_ratio", "deming_slope", "polygenic_signal_ratio"):
+        rows = found[found["quantity"] == quantity]
+        assert np.allclose(rows["value"], 1, atol=0.01), quantity
+    differences = found[found["quantity"].str.endswith("_difference")]
+    np.testing.assert_allclose(differences[["value", "low", "high"]], 0, atol=1e-12)
+
+
+def test_a_flipped_scan_is_expected_to_act_the_other_way(made, tmp_path):
+    folder, paths, scans = made
+    turned = tmp_path / "turned.tsv"
+    ssf(scans.table, -scans.z["case"], 20_000).to_csv(turned, sep="\t", index=False)
+    aligned = read_aligned({"score": paths["score"], "turned": turned})
+    loci = known_loci(aligned, read_loci(folder / "loci.tsv"), source="loci.tsv")
+    found = compare_scans(aligned, loci=loci).measures
+    assert _one(found, "deming_slope_per_sd", b="turned")["value"] < 0
+    agreeing = _one(found, "leads_same_direction", b="turned")
+    assert agreeing["value"] > 0.9
+    assert "opposite effects are expected" in agreeing["note"]
+    assert _one(found, "error_correlation", b="turned")["value"] < 0
+
+
+def test_noise_leaves_numbers_undefined_and_says_why(tmp_path):
+    rng = np.random.default_rng(12)
+    scans = made_scans(rng, m=600, h2=0.0, locus_share=0.0, n_loci=10)
+    paths = scans.write(tmp_path)
+    aligned = read_aligned(paths)
+    loci = known_loci(aligned, read_loci(tmp_path / "loci.tsv"), source="loci.tsv")
+    ld = ld_rows(aligned, read_ld_scores(tmp_path / "ld"))
+    found = compare_scans(aligned, loci=loci, ld=ld).measures
+    undefined = found[found["value"].isna()]
+    assert (undefined["note"] != "").all()
+    assert "effective_sample_size_ratio" in set(undefined["quantity"])
+    assert "leads_nominal" in set(undefined["quantity"])
+    assert _holds(_one(found, "lambda_gc", b=""), 1.0)
+    assert _one(found, "loci_at_equal_fdr", b="")["value"] == 0
+
+
+def test_without_loci_and_ld_scores_the_rest_is_still_compared(made):
+    _, paths, _ = made
+    found = compare_scans(read_aligned(paths)).measures
+    assert {"lambda_gc", "loci_at_equal_fdr", "error_correlation", "leads_nominal"} <= set(
+        found["quantity"]
+    )
+    assert "rg" not in set(found["quantity"])
+    expected = _one(found, "leads_nominal_expected")
+    assert np.isnan(expected["value"])
+    assert "unknown" in expected["note"]
+
+
+def test_few_loci_and_few_ld_scores_are_said(made):
+    folder, paths, _ = made
+    scans = read_aligned(paths)
+    table = read_loci(folder / "loci.tsv").head(2)
+    ld = ld_rows(scans, read_ld_scores(folder / "ld"))
+    few = type(ld)(ld.rows[:50], ld.ld_score[:50], ld.m_ld, ld.source)
+    found = compare_scans(scans, loci=known_loci(scans, table, source="two"), ld=few).measures
+    notes = found.set_index("quantity")["note"]
+    assert "2 independent loci" in notes["effective_sample_size_ratio"]
+    assert "50 variants have LD scores" in notes["h2"].iloc[0]
+
+
+def test_leads_of_a_scan_are_refused_as_known_loci(made, tmp_path):
+    _, paths, scans = made
+    aligned = read_aligned(paths)
+    own = ssf(scans.table, scans.z["score"], 1).nlargest(20, "neg_log_10_p_value")
+    own.round(4).to_csv(tmp_path / "leads.tsv", sep="\t", index=False)
+    with pytest.raises(InputError, match="p-values of scan score itself"):
+        known_loci(aligned, read_loci(tmp_path / "leads.tsv"), source="leads.tsv")
+    # the same places without them, or with another study's, are taken
+    other = own.assign(neg_log_10_p_value=own["neg_log_10_p_value"] + 1)
+    other.to_csv(tmp_path / "other.tsv", sep="\t", index=False)
+    assert len(known_loci(aligned, read_loci(tmp_path / "other.tsv"), source="other")) > 0
+
+
+def test_loci_near_one_another_count_once_in_the_order_of_the_file(made, tmp_path):
+    _, paths, scans = made
+    aligned = read_aligned(paths)
+    rows = scans.table.iloc[[1, 0, 100]]
+    table = pd.DataFrame(
+        {"chr": [f"chr{c}" for c in rows["chromosome"]] + ["22"], "bp": [*rows["position_bp"], 7]}
+    )
+    table.to_csv(tmp_path / "loci.tsv", sep="\t", index=False)
+    found = known_loci(aligned, read_loci(tmp_path / "loci.tsv"), source="x")
+    assert (found.n_listed, found.n_absent, found.n_near) == (4, 1, 1)
+    assert found.rows.tolist() == [1, 100]
+
+
+def test_planted_loci_of_a_simulation_come_first(tmp_path):
+    text = (
+        "trait\tchromosome\tposition_bp\tplanted\na\t1\t5\tFalse\na\t1\t9\tTrue\nb\t1\t5\tFalse\n"
+    )
+    (tmp_path / "causal.tsv").write_text(text)
+    assert read_loci(tmp_path / "causal.tsv")["position_bp"].tolist() == [9, 5]
+
+
+def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
+    _, paths, _ = made
+    aligned = read_aligned(paths)
+    bad = tmp_path / "bad.tsv"
+    for text, words in (
+        ("rs\np\n", "expected columns chromosome and position_bp"),
+        ("chr\tbp\n1\tx\n", "line 2 is not"),
+        ("chr\tbp\n", "it has none"),
+    ):
+        bad.write_text(text)
+        with pytest.raises(InputError, match=words):
+            read_loci(bad)
+    bad.write_text("chr\tbp\n1\t1\n")
+    with pytest.raises(InputError, match="none of its 1 loci"):
+        known_loci(aligned, read_loci(bad), source="bad")
+    with pytest.raises(UsageError, match="two scans or more"):
+        compare_scans(read_aligned({"score": paths["score"]}))
+    with pytest.raises(UsageError, match="fdr"):
+        ComparisonRule(fdr=0)
+    with pytest.raises(InputError, match=r"l2\.ldscore\.gz"):
+        read_ld_scores(tmp_path)

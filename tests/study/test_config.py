@@ -1,0 +1,219 @@
+"""``study.toml``: defaults, what is refused, and what ``config show`` prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gwasbone.cli import main
+from gwasbone.cohort.qc import QcThresholds
+from gwasbone.docstrings import parameter_docs
+from gwasbone.errors import ConfigError, UsageError
+from gwasbone.study.config import (
+    AncestrySection,
+    AssociationSection,
+    StudyConfig,
+    find_study,
+    load_config,
+    sections,
+    show_config,
+    toml_value,
+)
+
+GENOTYPES = '[genotypes]\nbfile = "x"\n'
+
+
+@pytest.fixture
+def written(tmp_path: Path):
+    def write(text: str) -> Path:
+        path = tmp_path / "study.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def _faults(path: Path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    text = str(caught.value)
+    assert text.startswith(f"{path}: ")
+    assert "\n" not in text
+    return text
+
+
+def test_an_almost_empty_file_has_the_defaults(written):
+    config = load_config(written(GENOTYPES))
+    assert config.qc == QcThresholds()
+    assert config.ancestry == AncestrySection()
+    assert (config.ancestry.n_components, config.ancestry.radius) == (6, 7.0)
+    assert config.study.output == "results"
+
+
+def test_what_show_prints_loads_again_to_the_same(written):
+    text = """
+    [study]
+    name = 'quotes " and \\ and ü'
+    build = "GRCh38"
+    [genotypes]
+    vcf = "chr*.vcf.gz"
+    id = "fid_iid"
+    [phenotypes]
+    tables = ["a b.tsv", "/c.tsv"]
+    [covariates]
+    quantitative = ["age", "PC1-PC10"]
+    [qc]
+    maf = 0
+    hwe = 1e-15
+    hwe_midp = true
+    [ancestry]
+    radius = 7
+    [association]
+    traits = ["bmd"]
+    binary_coding = "12"
+    [selection]
+    p_threshold = 5e-8
+    """
+    config = load_config(written(text))
+    assert config.qc.maf == 0.0
+    assert isinstance(config.qc.maf, float)
+    assert load_config(written(show_config(config))) == config
+
+
+def test_the_defaults_that_show_prints_are_the_defaults(written):
+    shown = show_config(StudyConfig())
+    assert tomllib.loads(shown).keys() == sections().keys()
+    again = load_config(written(shown.replace("# bfile =", 'bfile = "x"')))
+    for name in sections():
+        if name != "genotypes":
+            assert getattr(again, name) == getattr(StudyConfig(), name)
+
+
+def test_show_explains_every_key():
+    shown = show_config(StudyConfig()).splitlines()
+    for name, kind in sections().items():
+        docs = parameter_docs(kind)
+        assert f"[{name}]" in shown
+        for field in dataclasses.fields(kind):
+            assert docs[field.name].strip()
+            [line] = [
+                i for i, line in enumerate(shown)
+                if line.removeprefix("# ").split(" =")[0] == field.name
+                and i > shown.index(f"[{name}]")
+            ][:1]  # fmt: skip
+            assert shown[line - 1] == f"# {docs[field.name].splitlines()[-1]}"
+
+
+def test_show_and_check_on_the_command_line(written, capsys, monkeypatch):
+    path = written(GENOTYPES + "[qc]\nmaf = 0.02\n")
+    assert main(["config", "show", str(path)]) == 0
+    assert "maf = 0.02" in capsys.readouterr().out
+    monkeypatch.chdir(path.parent)
+    assert main(["config", "show"]) == 0
+    assert "maf = 0.02" in capsys.readouterr().out
+
+
+def test_all_faults_at_once_with_the_nearest_names(written):
+    text = _faults(
+        written("""
+        surprise = 1
+        [genotypes]
+        bflie = "x"
+        [phenotypes]
+        tables = "one.tsv"
+        [qc]
+        maf = 0.7
+        hwe = "tiny"
+        [pca]
+        n_components = 2.5
+        [relatedness]
+        remove = 1
+        method = "plink"
+        [asociation]
+        """)
+    )
+    for fault in (
+        "unknown section [surprise]",
+        "unknown key genotypes.bflie (did you mean bfile?)",
+        "needs exactly one of bfile, bgen, vcf and mt, has none",
+        "phenotypes.tables: expected a list of text, got 'one.tsv'",
+        "maf = 0.7 (expected 0 to 0.5)",
+        "qc.hwe: expected a number, got 'tiny'",
+        "pca.n_components: expected a whole number, got 2.5",
+        "relatedness.remove: expected true or false, got 1",
+        "relatedness.method: expected king or pc_relate, got 'plink'",
+        "unknown section [asociation] (did you mean association?)",
+    ):
+        assert fault in text
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[qc\n", "not valid TOML"),
+        ('genotypes = "x"\n', "genotypes must be a section"),
+        ('[genotypes]\nbfile = "x"\nvcf = "y"\n', "has bfile and vcf"),
+        (GENOTYPES + "[pca]\nr2 = true\n", "pca.r2: expected a number, got True"),
+        (GENOTYPES + "[pca]\nn_components = true\n", "expected a whole number"),
+        (GENOTYPES + "[pca]\nr2 = 1.5\nmaf = -1\n", "maf = -1.0 (expected 0 to 0.5), r2 = 1.5"),
+        (GENOTYPES + "[ancestry]\nn_components = 0\n", "n_components = 0"),
+        (GENOTYPES + "[selection]\nmax_blocks = 0\n", "max_blocks = 0"),
+        (GENOTYPES + '[study]\nbuild = "hg19"\n', "expected GRCh37 or GRCh38, got 'hg19'"),
+        (GENOTYPES + "[phenotypes]\ntables = [1]\n", "a list of text"),
+    ],
+)
+def test_what_is_refused(written, text, says):
+    assert says in _faults(written(text))
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path):
+    with pytest.raises(ConfigError, match="no such file; `gwasbone config show` prints one"):
+        load_config(tmp_path / "study.toml")
+
+
+def test_paths_resolve_against_the_file(written, tmp_path, monkeypatch):
+    monkeypatch.chdir("/")
+    config = load_config(written(GENOTYPES))
+    assert config.path("data/x") == str(tmp_path / "data/x")
+    assert config.path("/data/x") == "/data/x"
+    assert config.path("gs://bucket/x") == "gs://bucket/x"
+    assert config.path(None) is None
+    assert config.output == tmp_path / "results"
+
+
+def test_only_the_folder_itself_is_a_study(tmp_path, monkeypatch):
+    (tmp_path / "study.toml").write_text(GENOTYPES)
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert find_study() == tmp_path / "study.toml"
+    monkeypatch.chdir(tmp_path / "below")
+    assert find_study() is None
+
+
+def test_values_out_of_range_are_refused_in_python_too():
+    with pytest.raises(UsageError, match="radius = -1"):
+        AncestrySection(radius=-1)
+
+
+def test_the_sections_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        AssociationSection().rint = True  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ['a"b', "a\\b", "a\nb", "tab\t", "ü😀", "\x7f", ""])
+def test_any_text_survives_toml(text):
+    assert tomllib.loads(f"x = {toml_value(text)}") == {"x": text}
+
+
+@pytest.mark.parametrize("value", [1, -3, 0.1, 1e-300, 5e-8, True, False, ["a", "b"], []])
+def test_any_value_survives_toml(value):
+    assert tomllib.loads(f"x = {toml_value(value)}") == {"x": value}
+
+
+def test_a_list_of_paths_resolves_each_against_the_file(tmp_path):
+    config = StudyConfig(folder=tmp_path)
+    assert config.path("a,/b, gs://c/d") == f"{tmp_path}/a,/b,gs://c/d"
+    assert config.path(None) is None

@@ -1,0 +1,117 @@
+"""Scans brought to their common variants: alleles, strands, palindromes, what is dropped."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gwasbone.errors import InputError
+from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
+from gwasbone.sumstats.align import read_aligned
+
+_COLUMNS = [
+    *("chromosome", "base_pair_location", "effect_allele", "other_allele", "beta"),
+    *("standard_error", "effect_allele_frequency", "neg_log_10_p_value", "n"),
+]
+
+
+def _write(path, rows):
+    pd.DataFrame(rows, columns=_COLUMNS).to_csv(path, sep="\t", index=False, na_rep="#NA")
+    return path
+
+
+def _row(chromosome, position, effect, other, beta=0.1, frequency=0.3, p=2.0):
+    return (chromosome, position, effect, other, beta, 0.05, frequency, p, 100)
+
+
+def _aligned(tmp_path, one, other):
+    return read_aligned(
+        {"a": _write(tmp_path / "a.tsv", one), "b": _write(tmp_path / "b.tsv.gz", other)}
+    )
+
+
+def _dropped(scans, name):
+    rows = scans.dropped[scans.dropped["scan"] == name]
+    return dict(zip(rows["reason"], rows["n_variants"], strict=True))
+
+
+def test_alleles_are_swapped_and_strands_flipped_with_the_sign(tmp_path):
+    one = [_row(1, 10, "A", "G"), _row(1, 20, "AT", "A"), _row(2, 5, "C", "T", beta=0.7)]
+    other = [
+        _row(2, 5, "A", "G", beta=0.6, frequency=0.7),  # the other strand, the other allele
+        _row(1, 20, "A", "AT", beta=0.3, frequency=0.7),
+        _row(1, 10, "a", "g", beta=0.2),
+    ]
+    scans = _aligned(tmp_path, one, other)
+    tables = [scans.table(i, np.arange(3)) for i in (0, 1)]
+    assert tables[0]["source_id"].tolist() == ["1_10_A_G", "1_20_A_AT", "2_5_C_T"]
+    # of the allele named second
+    np.testing.assert_allclose(tables[0]["beta"], [-0.1, 0.1, -0.7], rtol=1e-6)
+    np.testing.assert_allclose(tables[1]["beta"], [-0.2, -0.3, 0.6], rtol=1e-6)
+    np.testing.assert_allclose(tables[1]["effect_allele_frequency"], [0.7, 0.3, 0.7], rtol=1e-6)
+    assert scans.dropped.empty
+    assert scans.single_bases.tolist() == [True, False, True]
+
+
+def test_a_palindrome_stays_only_where_frequencies_tell_its_strand(tmp_path):
+    frequencies = [(0.2, 0.25), (0.2, 0.75), (0.45, 0.45), (0.3, np.nan)]
+    one = [_row(1, 10 * i, "A", "T", frequency=f) for i, (f, _) in enumerate(frequencies, 1)]
+    other = [_row(1, 10 * i, "A", "T", frequency=f) for i, (_, f) in enumerate(frequencies, 1)]
+    scans = _aligned(tmp_path, one, other)
+    assert scans.position_bp.tolist() == [10]
+    assert _dropped(scans, "b") == {"palindrome whose strand the frequencies do not tell": 3}
+    assert _dropped(scans, "a") == {"not in every scan": 3}
+
+
+def test_every_dropped_row_has_a_reason(tmp_path):
+    one = [_row(1, 10, "A", "G"), _row(1, 20, "A", "G"), _row(1, 30, "A", "G")]
+    other = [
+        _row(1, 10, "A", "G"),
+        _row(1, 20, "A", "C"),
+        _row(1, 40, "A", "G"),
+        _row(1, 50, "A", "G", beta=None),
+        _row(1, 30, "A", "G"),
+        _row(1, 30, "G", "A"),
+    ]
+    scans = _aligned(tmp_path, one, other)
+    assert scans.position_bp.tolist() == [10]
+    assert _dropped(scans, "b") == {
+        "no effect, standard error or p-value": 1,
+        "the same variant more than once": 2,
+        "other alleles at the position": 1,
+        "not in every scan": 1,
+    }
+    assert _dropped(scans, "a") == {"not in every scan": 2}
+    for name, n_rows in zip(scans.names, scans.n_rows, strict=True):
+        assert sum(_dropped(scans, name).values()) + len(scans) == n_rows
+
+
+def test_chi2_is_that_of_the_p_value_and_z_has_the_sign_of_the_effect(tmp_path):
+    rows = [_row(1, 10, "A", "G", beta=0.1, p=320.0), _row(1, 20, "G", "A", beta=0.1, p=0.3)]
+    scans = _aligned(tmp_path, rows, rows)
+    np.testing.assert_allclose(scans.chi2(0), chi2_1_from_neg_log10_p([320.0, 0.3]), rtol=1e-6)
+    assert np.sign(scans.z(0)).tolist() == [-1, 1]
+
+
+def test_three_scans_keep_what_all_have_in_the_order_of_the_genome(tmp_path):
+    rows = [_row(1, 10 * i, "A", "G", beta=i / 10) for i in range(1, 8)]
+    paths = {
+        name: _write(tmp_path / f"{name}.tsv", kept)
+        for name, kept in (("a", rows[::-1]), ("b", rows[2:]), ("c", rows[:5]))
+    }
+    scans = read_aligned(paths)
+    assert scans.position_bp.tolist() == [30, 40, 50]
+    for scan in range(3):
+        np.testing.assert_allclose(scans.columns["beta"][scan], [-0.3, -0.4, -0.5], rtol=1e-6)
+
+
+def test_what_is_no_scan_is_refused(tmp_path):
+    good = _write(tmp_path / "a.tsv", [_row(1, 10, "A", "G")])
+    (tmp_path / "b.tsv").write_text("SNP\tP\nrs1\t0.1\n")
+    with pytest.raises(InputError, match=r"b\.tsv: expected the GWAS-SSF columns"):
+        read_aligned({"a": good, "b": tmp_path / "b.tsv"})
+    _write(tmp_path / "c.tsv", [_row(1, 11, "A", "G")])
+    with pytest.raises(InputError, match="on one build"):
+        read_aligned({"a": good, "c": tmp_path / "c.tsv"})
+    _write(tmp_path / "d.tsv", [])
+    with pytest.raises(InputError, match="it has none"):
+        read_aligned({"a": good, "d": tmp_path / "d.tsv"})
