@@ -43,7 +43,7 @@ def scan(seed: int, m: int) -> pd.DataFrame:
         # neighbours in the table are neighbours on the chromosome
         position_bp[start:end] = position_bp[start] + np.arange(end - start) * 700
     return pd.DataFrame(
-        {"chromosome": chromosome, "position_bp": position_bp, "neg_log10_p": height,
+        {"chromosome": chromosome, "base_pair_location": position_bp, "neg_log_10_p_value": height,
          "source_id": "rs123456789"}
     )  # fmt: skip
 
@@ -51,12 +51,16 @@ def scan(seed: int, m: int) -> pd.DataFrame:
 def figures(seed: int, m: int) -> tuple[tuple[PageFigure, ...], pd.DataFrame]:
     """Manhattan and QQ plot of a scan, and its 100 highest variants."""
     table = scan(seed, m)
-    leads = table.nlargest(100, "neg_log10_p")
+    leads = table.nlargest(100, "neg_log_10_p_value")
     made = (
         page_figure("Manhattan plot", manhattan(table, title=f"trait {seed}", leads=leads)),
         page_figure(
             "QQ plot",
-            qq(quantile_plot_points(table["neg_log10_p"]), title=f"trait {seed}", lambda_gc=1.4),
+            qq(
+                quantile_plot_points(table["neg_log_10_p_value"]),
+                title=f"trait {seed}",
+                lambda_gc=1.4,
+            ),
         ),
     )
     return made, leads.assign(trait=f"trait {seed}")
@@ -70,7 +74,9 @@ def made_report(scans: int, m: int) -> Report:
         parts.append(Part(heading=f"trait {seed}", blocks=blocks))
         leads.append(found)
     rows = pd.concat(leads, ignore_index=True)
-    columns = columns_of(rows, ["source_id", "trait", "chromosome", "position_bp", "neg_log10_p"])
+    columns = columns_of(
+        rows, ["source_id", "trait", "chromosome", "base_pair_location", "neg_log_10_p_value"]
+    )
     table = Table(caption="Loci", rows=rows, columns=columns, file_name="loci")
     return Report(
         title="Ten scans",

@@ -71,7 +71,7 @@ def make_wide(path: Path, *, n_variants: int, n_scans: int) -> None:
             near = np.exp(-np.abs(at[rows] - peaks[nearest]) / _PEAK_BP)
             columns = {
                 "chromosome": (chromosome[rows] + 1).astype(np.int16),
-                "position_bp": position_bp[rows].astype(np.int32),
+                "base_pair_location": position_bp[rows].astype(np.int32),
                 "other_allele": np.full(se.size, "A"),
                 "effect_allele": np.full(se.size, "G"),
                 "source_id": np.char.add("rs", np.arange(rows.start, rows.stop).astype(str)),
@@ -80,7 +80,11 @@ def make_wide(path: Path, *, n_variants: int, n_scans: int) -> None:
                 z = rng.normal(size=se.size) + scale[scan, nearest] * near * rng.random(se.size)
                 p = -(norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)
                 name = f"scan_{scan + 1}"
-                columns |= {f"{name}.beta": z * se, f"{name}.se": se, f"{name}.neg_log10_p": p}
+                columns |= {
+                    f"{name}.beta": z * se,
+                    f"{name}.standard_error": se,
+                    f"{name}.neg_log_10_p_value": p,
+                }
                 columns |= {f"{name}.effect_allele_frequency": frequency}
             table = pa.table(columns)
             if writer is None:
@@ -97,8 +101,9 @@ def make_ssf(wide: Path, path: Path) -> None:
         "standard_error", "effect_allele_frequency", "neg_log_10_p_value", "source_id",
     ]  # fmt: skip
     ours = [
-        "chromosome", "position_bp", "effect_allele", "other_allele", "scan_1.beta", "scan_1.se",
-        "scan_1.effect_allele_frequency", "scan_1.neg_log10_p", "source_id",
+        "chromosome", "base_pair_location", "effect_allele", "other_allele", "scan_1.beta",
+        "scan_1.standard_error", "scan_1.effect_allele_frequency", "scan_1.neg_log_10_p_value",
+        "source_id",
     ]  # fmt: skip
     file = pq.ParquetFile(wide)
     plain = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
@@ -121,7 +126,11 @@ def draw_from_memory(page: Path, *, n_variants: int, n_scans: int) -> None:
         for top in rng.integers(0, n_variants, _N_PEAKS):
             near = slice(max(0, top - 500), top + 500)
             p[near] += rng.gamma(2, 10) * rng.random(p[near].size)
-        columns = {"chromosome": chromosome + 1, "position_bp": position_bp, "neg_log10_p": p}
+        columns = {
+            "chromosome": chromosome + 1,
+            "base_pair_location": position_bp,
+            "neg_log_10_p_value": p,
+        }
         table, name = pd.DataFrame(columns), f"scan {number + 1}"
         leads[name] = lead_blocks(table, p_threshold=5e-8, max_blocks=None)
         scans[name] = ScanPoints.of(table).thinned()

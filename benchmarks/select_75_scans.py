@@ -31,7 +31,7 @@ from gwasbone.sumstats.ssf import read_ssf
 RESULTS = Path(__file__).parent / "results" / "select.md"
 MODELS = ("linear", "deepnull", "nonlinear")
 _ROWS = 250_000
-_PLACES = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+_PLACES = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
 
 
 def trait_names() -> list[str]:
@@ -48,7 +48,7 @@ def variants(first: int, n: int, total: int) -> dict[str, np.ndarray]:
     pair = rng.integers(0, 2, n)
     return {
         "chromosome": (index // per_chromosome + 1).astype(np.int16),
-        "position_bp": (10_000 + 10 * (index % per_chromosome)).astype(np.int32),
+        "base_pair_location": (10_000 + 10 * (index % per_chromosome)).astype(np.int32),
         "other_allele": np.array(["A", "C"])[pair],
         "effect_allele": np.array(["G", "T"])[pair],
     }
@@ -94,7 +94,7 @@ def _lines(seed: int, first: int, n: int, total: int) -> bytes:
     def text(values: np.ndarray) -> pa.Array:
         return pa.array(values).cast(pa.string())
 
-    c, at = text(v["chromosome"]), text(v["position_bp"])
+    c, at = text(v["chromosome"]), text(v["base_pair_location"])
     other, effect = pa.array(v["other_allele"]), pa.array(v["effect_allele"])
     rs = pc.binary_join_element_wise(pa.scalar("rs"), text(np.arange(first, first + n)), "")
     frequency = np.random.default_rng(first).uniform(0.01, 0.99, n).astype(np.float32)
@@ -124,7 +124,7 @@ def write_wide_scan(path: Path, traits: list[str], total: int) -> None:
             for seed in range(4)
         ]
         for i, trait in enumerate(traits):
-            columns[f"{trait}.neg_log10_p"] = distinct[i % 4]
+            columns[f"{trait}.neg_log_10_p_value"] = distinct[i % 4]
         table = pa.table(columns)
         if writer is None:
             text = ["other_allele", "effect_allele"]

@@ -29,11 +29,11 @@ class MadeScans:
             ssf(self.table, z, self.n[name]).to_csv(
                 paths[name], sep="\t", index=False, compression={"method": "gzip", "mtime": 0}
             )
-        known = self.table.iloc[self.loci][["chromosome", "position_bp"]]
+        known = self.table.iloc[self.loci][["chromosome", "base_pair_location"]]
         known.to_csv(folder / "loci.tsv", sep="\t", index=False)
         (folder / "ld").mkdir()
         scores = self.table.rename(
-            columns={"chromosome": "CHR", "position_bp": "BP", "ld_score": "L2"}
+            columns={"chromosome": "CHR", "base_pair_location": "BP", "ld_score": "L2"}
         )
         scores.assign(SNP="rs")[["CHR", "SNP", "BP", "L2"]].to_csv(
             folder / "ld" / "1.l2.ldscore.gz", sep="\t", index=False
@@ -48,7 +48,7 @@ def ssf(table: pd.DataFrame, z: np.ndarray, n: int) -> pd.DataFrame:
     se = 1 / np.sqrt(2 * f * (1 - f) * n)
     return pd.DataFrame(
         {
-            "chromosome": table["chromosome"], "base_pair_location": table["position_bp"],
+            "chromosome": table["chromosome"], "base_pair_location": table["base_pair_location"],
             "effect_allele": table["effect_allele"], "other_allele": table["other_allele"],
             "beta": z * se, "standard_error": se, "effect_allele_frequency": f,
             "neg_log_10_p_value": neg_log10_p_normal(z), "n": n,
@@ -82,7 +82,7 @@ def made_scans(
     order = np.lexsort((place, chromosome))
     table = pd.DataFrame(
         {
-            "chromosome": chromosome[order], "position_bp": place[order],
+            "chromosome": chromosome[order], "base_pair_location": place[order],
             "effect_allele": "G", "other_allele": "A",
             "frequency": rng.uniform(0.05, 0.95, m),
             "ld_score": np.exp(rng.normal(3, 0.6, m)),

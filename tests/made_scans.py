@@ -22,7 +22,7 @@ def made_scan(*, m: int = 1500, seed: int = 0, spread: float = 1.5) -> pd.DataFr
         pd.DataFrame(
             {
                 "chromosome": np.sort(place.integers(1, 24, m)),
-                "position_bp": place.permutation(6_000_000)[:m] + 1,
+                "base_pair_location": place.permutation(6_000_000)[:m] + 1,
                 "other_allele": place.choice(["A", "C"], m),
                 "effect_allele": place.choice(["G", "T"], m),
                 "source_id": [f"rs{i}" for i in range(m)],
@@ -30,10 +30,10 @@ def made_scan(*, m: int = 1500, seed: int = 0, spread: float = 1.5) -> pd.DataFr
                 "effect_allele_frequency": place.uniform(0.1, 0.9, m).round(3),
                 "call_rate": 1.0,
                 "beta": z * 0.1,
-                "se": 0.1,
+                "standard_error": 0.1,
                 "statistic": z,
                 "dof": np.inf,
-                "neg_log10_p": neg_log10_p_normal(z),
+                "neg_log_10_p_value": neg_log10_p_normal(z),
                 "test": "score",
                 "status": "",
             }

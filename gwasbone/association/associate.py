@@ -194,7 +194,7 @@ def with_untestable(
 def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Chromosome and position as one rising number."""
     chromosome = table["chromosome"].to_numpy().astype(np.int64)
-    return (chromosome << 32) + table["position_bp"].to_numpy()
+    return (chromosome << 32) + table["base_pair_location"].to_numpy()
 
 
 def refuse_not_built(*, method: str, test: str, engine: str) -> None:
@@ -232,7 +232,7 @@ def _untestable(cohort: Cohort) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": rows["chromosome"],
-            "position_bp": rows["position_bp"],
+            "base_pair_location": rows["base_pair_location"],
             "other_allele": rows["ref"],
             "effect_allele": rows["alt"],
             "source_id": rows["source_id"],

@@ -16,7 +16,7 @@ def variant_columns(variants: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": variants["chromosome"].to_numpy(),
-            "position_bp": variants["position_bp"].to_numpy(),
+            "base_pair_location": variants["base_pair_location"].to_numpy(),
             "other_allele": variants["ref"].to_numpy(),
             "effect_allele": variants["alt"].to_numpy(),
             "source_id": variants["source_id"].to_numpy(),

@@ -54,8 +54,8 @@ def clump_by_distance(
     whole = scan_table(results, trait)
     scan = tested_scan(whole)
     table = scan.table
-    log_p = table["neg_log10_p"].to_numpy()
-    position = table["position_bp"].to_numpy(dtype=np.int64)
+    log_p = table["neg_log_10_p_value"].to_numpy()
+    position = table["base_pair_location"].to_numpy(dtype=np.int64)
     borders = (np.flatnonzero(np.diff(table["chromosome"].to_numpy())) + 1).tolist()
     clumps = []
     for first, last in zip([0, *borders], [*borders, len(table)], strict=True):
@@ -92,7 +92,7 @@ def _around(
 
 def _names(whole: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Names of variants: their IDs where those are one each, else their places and alleles."""
-    rows = table[["chromosome", "position_bp", "other_allele", "effect_allele"]]
+    rows = table[["chromosome", "base_pair_location", "other_allele", "effect_allele"]]
     places = [f"{chromosome_label(int(c))}:{p}:{o}:{e}" for c, p, o, e in rows.to_numpy().tolist()]
     if "source_id" not in whole.columns:
         return places

@@ -170,7 +170,7 @@ def _linear_pass(mt: Any, design: Design, groups: Sequence[TraitGroup]) -> Any:
     beta, se = ht.beta, ht.standard_error
     if len(groups) > 1:
         beta, se = hl.flatten(beta), hl.flatten(se)
-    return ht.select("source_id", "statistics", beta=beta, se=se)
+    return ht.select("source_id", "statistics", beta=beta, standard_error=se)
 
 
 def _linear_table(

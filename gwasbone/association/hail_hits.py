@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 #: Canonical column -> fields it is taken from, the first that is there. The later ones are those
 #: of ``hl.linear_regression_rows``.
 _FIELDS = {
-    "neg_log10_p": ("neg_log10_p", "p_value"),
+    "neg_log_10_p_value": ("neg_log_10_p_value", "p_value"),
     "beta": ("beta",),
-    "se": ("se", "standard_error"),
+    "standard_error": ("standard_error", "standard_error"),
     "statistic": ("statistic", "t_stat", "z_stat"),
     "dof": ("dof",),
     "n": ("n",),
@@ -58,20 +58,21 @@ def hits_of_hail_table(table: hl.Table, trait: str, least: float) -> pd.DataFram
         field = next((one for one in candidates if one in fields), None)
         if field is not None:
             here[name] = fields[field]
-    if "neg_log10_p" not in here:
+    if "neg_log_10_p_value" not in here:
         raise InputError(
-            f"scan {trait}: expected a field neg_log10_p or p_value in the Hail Table, it has "
+            f"scan {trait}: expected a field neg_log_10_p_value or p_value in the Hail Table, "
+            f"it has "
             f"{', '.join(fields)}"
         )
-    if "neg_log10_p" not in fields:
-        here["neg_log10_p"] = -hl.log10(here["neg_log10_p"])
+    if "neg_log_10_p_value" not in fields:
+        here["neg_log_10_p_value"] = -hl.log10(here["neg_log_10_p_value"])
     source = {name: table[name] for name in ("source_id", "rsid") if name in table.row}
     # annotated first, for fields of one table may have the names of others
     found = table.select(**here, source_id=next(iter(source.values()), hl.str("")))
-    found = found.filter(found.neg_log10_p > least).key_by()
+    found = found.filter(found.neg_log_10_p_value > least).key_by()
     found = found.select(
         chromosome=found.locus.contig,
-        position_bp=found.locus.position,
+        base_pair_location=found.locus.position,
         other_allele=found.alleles[0],
         effect_allele=found.alleles[1],
         **{name: found[name] for name in (*here, "source_id")},
@@ -82,15 +83,15 @@ def hits_of_hail_table(table: hl.Table, trait: str, least: float) -> pd.DataFram
 
 
 def _has_struct(table: hl.Table, trait: str) -> bool:
-    return trait in table.row_value and "neg_log10_p" in getattr(table[trait], "dtype", {})
+    return trait in table.row_value and "neg_log_10_p_value" in getattr(table[trait], "dtype", {})
 
 
 def _canonical(found: pd.DataFrame, trait: str) -> pd.DataFrame:
-    infinite = np.isinf(found["neg_log10_p"].astype(float))
+    infinite = np.isinf(found["neg_log_10_p_value"].astype(float))
     if infinite.any():
         raise InputError(
             f"scan {trait}: {int(infinite.sum())} p-values of the Hail Table are 0 and cannot be "
-            "ranked: give a field neg_log10_p, as gwasbone.associate does"
+            "ranked: give a field neg_log_10_p_value, as gwasbone.associate does"
         )
     columns = {name: found.get(name, _OTHERWISE.get(name, np.nan)) for name in COLUMNS}
     table = pd.DataFrame(columns, index=found.index)

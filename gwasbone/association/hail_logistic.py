@@ -271,7 +271,7 @@ def _to_repeat(scan: _Scan, *, everything: bool) -> BoolArray:
 
 def _with_duplicates(variants: pd.DataFrame, again: BoolArray) -> BoolArray:
     """Variants with the same locus and alleles are chosen together: a key names them all."""
-    key = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+    key = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
     if not variants.duplicated(key).any():
         return again
     groups = variants.groupby(key, sort=False).ngroup().to_numpy()

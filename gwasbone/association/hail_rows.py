@@ -111,7 +111,7 @@ def collect_variants(ht: Any) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": contig.map(codes).astype(np.int16),
-            "position_bp": position.astype(np.int32),
+            "base_pair_location": position.astype(np.int32),
             "other_allele": ref,
             "effect_allele": alt,
             "source_id": source_id,
@@ -133,7 +133,7 @@ def keep_variants(mt: Any, variants: pd.DataFrame, flags: npt.NDArray[np.bool_])
     table = pd.DataFrame(
         {
             "contig": variants["chromosome"].map(contigs),
-            "position": variants["position_bp"],
+            "position": variants["base_pair_location"],
             "ref": variants["other_allele"],
             "alt": variants["effect_allele"],
             "flags": ["".join("1" if flag else "0" for flag in row) for row in flags],

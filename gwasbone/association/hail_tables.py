@@ -66,7 +66,7 @@ def _from_parquet(path: str, build: str) -> hl.Table:
     ht = hl.Table.from_spark(spark_table)
     contigs = hl.literal([hail_contig(code, build) for code in range(1, 26)])
     ht = ht.annotate(
-        locus=hl.locus(contigs[ht.chromosome - 1], ht.position_bp, reference_genome=build),
+        locus=hl.locus(contigs[ht.chromosome - 1], ht.base_pair_location, reference_genome=build),
         alleles=[ht.other_allele, ht.effect_allele],
     )
-    return ht.key_by("locus", "alleles").drop("chromosome", "position_bp")
+    return ht.key_by("locus", "alleles").drop("chromosome", "base_pair_location")

@@ -10,7 +10,7 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code
 
-_PLACE = ("chromosome", "position_bp")
+_PLACE = ("chromosome", "base_pair_location")
 _ALLELES = ("other_allele", "effect_allele")
 #: What a lead may bring of its own; the rest is the scan's.
 _WORDS = ("label", "gene", "nearest_gene")
@@ -37,24 +37,25 @@ def read_leads(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
         ) from error
-    table = table.rename(columns={"base_pair_location": "position_bp"})
+    table = table.rename(columns={"base_pair_location": "base_pair_location"})
     if absent := [name for name in _PLACE if name not in table]:
         raise InputError(
-            f"{path}: expected the columns chromosome and position_bp; no {', '.join(absent)}"
+            f"{path}: expected the columns chromosome and base_pair_location; "
+            f"no {', '.join(absent)}"
         )
     codes = {name: chromosome_code(str(name)) for name in table["chromosome"].unique()}
-    position = pd.to_numeric(table["position_bp"], errors="coerce")
+    position = pd.to_numeric(table["base_pair_location"], errors="coerce")
     wrong = table["chromosome"].map(codes).isna() | position.isna()
     if wrong.any():
         row = table[wrong].iloc[0]
         raise InputError(
             f"{path}: expected a chromosome and a position in every row; "
-            f"{row['chromosome']}:{row['position_bp']} came"
+            f"{row['chromosome']}:{row['base_pair_location']} came"
         )
     kept = [n for n in ("trait", *_ALLELES, *_WORDS) if n in table]
     return table[kept].assign(
         chromosome=table["chromosome"].map(codes).astype(np.int64),
-        position_bp=position.astype(np.int64),
+        base_pair_location=position.astype(np.int64),
     )
 
 
@@ -72,8 +73,8 @@ def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     -------
     Rows of ``scan`` with a p-value, once each.
     """
-    locus = _locus(scan["chromosome"], scan["position_bp"])
-    wanted = _locus(leads["chromosome"], leads["position_bp"])
+    locus = _locus(scan["chromosome"], scan["base_pair_location"])
+    wanted = _locus(leads["chromosome"], leads["base_pair_location"])
     rows = np.flatnonzero(np.isin(locus, wanted))
     words = [name for name in _WORDS if name in leads]
     found = scan.iloc[rows].assign(_locus=locus[rows])
@@ -90,7 +91,7 @@ def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
         both = both[same]
     both = both.drop_duplicates(["_locus", *(n for n in _ALLELES if n in both)])
     names = [name for name in both if name == "_locus" or name.startswith("_lead_")]
-    return both.drop(columns=names).dropna(subset=["neg_log10_p"]).reset_index(drop=True)
+    return both.drop(columns=names).dropna(subset=["neg_log_10_p_value"]).reset_index(drop=True)
 
 
 def _locus(chromosome: pd.Series, position_bp: pd.Series) -> np.ndarray:

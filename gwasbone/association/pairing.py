@@ -11,9 +11,9 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.sumstats.table import KEY
 
-_NUMBERS = ("beta", "se", "neg_log10_p", "n", "effect_allele_frequency")
+_NUMBERS = ("beta", "standard_error", "neg_log_10_p_value", "n", "effect_allele_frequency")
 #: Columns of both scans; ``beta`` and ``se`` are needed, the others taken where present.
-_NEEDED = (*KEY, "beta", "se", "neg_log10_p")
+_NEEDED = (*KEY, "beta", "standard_error", "neg_log_10_p_value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def pair_scans(a: pd.DataFrame, b: pd.DataFrame) -> PairedScans:
             )
     row_a, row_b, swapped = _matches(a, b)
     n_matched = row_a.size
-    p_a, p_b = a["neg_log10_p"].to_numpy(), b["neg_log10_p"].to_numpy()
+    p_a, p_b = a["neg_log_10_p_value"].to_numpy(), b["neg_log_10_p_value"].to_numpy()
     tested = np.isfinite(p_a[row_a]) & np.isfinite(p_b[row_b])
     row_a, row_b, swapped = row_a[tested], row_b[tested], swapped[tested]
     if row_a.size == 0:
@@ -90,7 +90,7 @@ def _of_one(
     beta = np.where(swapped, -columns[f"beta{suffix}"], columns[f"beta{suffix}"])
     columns[f"beta{suffix}"] = beta
     with np.errstate(divide="ignore", invalid="ignore"):
-        columns[f"z{suffix}"] = beta / columns[f"se{suffix}"]
+        columns[f"z{suffix}"] = beta / columns[f"standard_error{suffix}"]
     if (frequency := f"effect_allele_frequency{suffix}") in columns:
         columns[frequency] = np.where(swapped, 1 - columns[frequency], columns[frequency])
     return columns
@@ -123,7 +123,7 @@ def _matches(
 
 def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     chromosome = table["chromosome"].to_numpy(dtype=np.int64)
-    return (chromosome << 32) + table["position_bp"].to_numpy(dtype=np.int64)
+    return (chromosome << 32) + table["base_pair_location"].to_numpy(dtype=np.int64)
 
 
 def _alleles(

@@ -243,8 +243,8 @@ class AssociationResults:
 
     def lambda_gc(self, trait: str) -> float:
         """Genomic inflation factor λ_GC over the tested variants."""
-        column = self._file(trait).trait(trait, columns=["neg_log10_p"])
-        return lambda_gc(column["neg_log10_p"].to_numpy())
+        column = self._file(trait).trait(trait, columns=["neg_log_10_p_value"])
+        return lambda_gc(column["neg_log_10_p_value"].to_numpy())
 
     @cached_property
     def summaries(self) -> Mapping[str, TraitSummary]:
@@ -262,7 +262,7 @@ class AssociationResults:
     def _below(self, trait: str, p_threshold: float) -> pd.DataFrame:
         """The rows of a trait's table whose p is below a threshold."""
         file = self._file(trait)
-        p = file.trait(trait, columns=["neg_log10_p"])["neg_log10_p"].to_numpy()
+        p = file.trait(trait, columns=["neg_log_10_p_value"])["neg_log_10_p_value"].to_numpy()
         with np.errstate(divide="ignore", invalid="ignore"):
             # not "p > threshold": a threshold that makes no sense is for lead_blocks to refuse
             rows = np.flatnonzero(~(p <= -np.log10(p_threshold)) & ~np.isnan(p))

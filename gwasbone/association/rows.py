@@ -112,10 +112,10 @@ def results_table(
         "effect_allele_frequency": statistics.frequency,
         "call_rate": statistics.n_called / n,
         "beta": known(beta),
-        "se": known(se),
+        "standard_error": known(se),
         "statistic": known(statistic),
         "dof": known(_constant(dof, m, "float64")),
-        "neg_log10_p": known(neg_log10_p),
+        "neg_log_10_p_value": known(neg_log10_p),
         "test": _constant(test, m, "object") if isinstance(test, str) else test,
         "status": status,
     }

@@ -9,7 +9,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
 
-_NEEDED = ("chromosome", "position_bp", "neg_log10_p")
+_NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 
 
 def shared_loci(
@@ -57,9 +57,11 @@ def shared_loci(
     if not parts:
         columns = ["start_bp", "end_bp", "n_scans", "scans", *_NEEDED, "best_scan"]
         return pd.DataFrame({name: [] for name in columns})
-    every = pd.concat(parts, ignore_index=True).dropna(subset=["neg_log10_p"])
-    every = every.sort_values(["chromosome", "position_bp"], kind="stable", ignore_index=True)
-    starts = (every["chromosome"].diff() != 0) | (every["position_bp"].diff() > within_bp)
+    every = pd.concat(parts, ignore_index=True).dropna(subset=["neg_log_10_p_value"])
+    every = every.sort_values(
+        ["chromosome", "base_pair_location"], kind="stable", ignore_index=True
+    )
+    starts = (every["chromosome"].diff() != 0) | (every["base_pair_location"].diff() > within_bp)
     locus = np.cumsum(starts.to_numpy())
     rows = []
     for _, members in every.groupby(locus):
@@ -68,9 +70,12 @@ def shared_loci(
             continue
         rank = members["best_scan"].map(order)
         best = members.assign(_rank=rank).sort_values(
-            ["neg_log10_p", "_rank"], ascending=[False, True], kind="stable"
+            ["neg_log_10_p_value", "_rank"], ascending=[False, True], kind="stable"
         )
-        first, last = int(members["position_bp"].min()), int(members["position_bp"].max())
+        first, last = (
+            int(members["base_pair_location"].min()),
+            int(members["base_pair_location"].max()),
+        )
         rows.append(
             {"start_bp": max(1, first - within_bp // 2), "end_bp": last + within_bp // 2}
             | {"n_scans": len(scans), "scans": ",".join(scans)}

@@ -177,7 +177,7 @@ class _TraitFiles:
 def _testable(trait: pa.Table) -> npt.NDArray[np.bool_]:
     """Where a trait's numbers are complete and its own status is ''."""
     fine = pc.equal(trait["status"], "").to_numpy()
-    for name in ("beta", "se", "effect_allele_frequency", "neg_log10_p"):
+    for name in ("beta", "standard_error", "effect_allele_frequency", "neg_log_10_p_value"):
         fine = fine & np.isfinite(trait[name].to_numpy())
     return np.asarray(fine, dtype=bool)
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from gwasbone.stats.genomic_control import lambda_gc
 
 #: What `trait_summary` needs of a trait's results.
-SUMMARY_COLUMNS = ("n", "neg_log10_p", "status")
+SUMMARY_COLUMNS = ("n", "neg_log_10_p_value", "status")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def trait_summary(columns: pa.Table) -> TraitSummary:
     untested = Counter(columns["status"].filter(~tested).to_pylist())
     if not tested.any():
         return TraitSummary(0, 0, untested, float("nan"), -1, "", float("nan"))
-    p = columns["neg_log10_p"].to_numpy()
+    p = columns["neg_log_10_p_value"].to_numpy()
     top = int(np.nanargmax(np.where(tested, p, -1.0)))
     return TraitSummary(
         n=int(columns["n"].to_numpy()[tested].max()),

@@ -19,7 +19,7 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
     "--loci",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Loci known from other studies: a table with chromosome and position_bp.",
+    help="Loci known from other studies: a table with chromosome and base_pair_location.",
 )
 @click.option(
     "--ld-scores",

@@ -26,8 +26,8 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     "--leads",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Variants to mark (chromosome, position_bp; trait, gene or label): as select, clump and "
-    "loci write them. Else the best of each 1 Mb below the genome-wide line.",
+    help="Variants to mark (chromosome, base_pair_location; trait, gene or label): as select, "
+    "clump and loci write them. Else the best of each 1 Mb below the genome-wide line.",
 )
 @click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build.")
 @click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X.")

@@ -34,8 +34,8 @@ def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
     """
     table = cohort.variants.table
     # the cohort may have ten million variants, sorted by place, of which these are few
-    ours = _locus(table["chromosome"], table["position_bp"])
-    wanted = np.unique(_locus(variants["chromosome"], variants["position_bp"]))
+    ours = _locus(table["chromosome"], table["base_pair_location"])
+    wanted = np.unique(_locus(variants["chromosome"], variants["base_pair_location"]))
     starts, ends = (np.searchsorted(ours, wanted, side) for side in ("left", "right"))
     ranges = [np.arange(a, b) for a, b in zip(starts, ends, strict=True)]
     near = np.concatenate([np.zeros(0, np.intp), *ranges]).astype(np.intp)
@@ -46,7 +46,7 @@ def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
     for key, row in zip(keys, near.tolist(), strict=True):
         row_of.setdefault(key, row)
     theirs = _unordered(
-        _locus(variants["chromosome"], variants["position_bp"]),
+        _locus(variants["chromosome"], variants["base_pair_location"]),
         variants["other_allele"],
         variants["effect_allele"],
     )
@@ -160,7 +160,7 @@ def _by_hail(cohort: Cohort, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float
     wide = mt.select_entries("dosage").select_rows().localize_entries("people", "columns").key_by()
     wide = wide.select(
         chromosome=wide.locus.contig,
-        position_bp=wide.locus.position,
+        base_pair_location=wide.locus.position,
         ref=wide.alleles[0],
         alt=wide.alleles[1],
         # hl.str would write six digits

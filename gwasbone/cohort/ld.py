@@ -277,7 +277,7 @@ def _chosen(cohort: Cohort, region: str | None, variants: pd.Index | None) -> np
     wanted = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
     if region is not None:
         code, start, end = parse_region(region)
-        position = table["position_bp"].to_numpy()
+        position = table["base_pair_location"].to_numpy()
         wanted &= (table["chromosome"].to_numpy() == code) & (position >= start) & (position <= end)
     else:
         wanted &= table.index.isin(variants)
@@ -344,7 +344,7 @@ def _windowed(cohort: Cohort, window: str) -> list[_Windowed]:
     if len(rows) == 0 or cohort.people.n_kept == 0:
         raise InputError("LD: no variants or people are left; see cohort.variants.funnel()")
     coordinate = {
-        "bp": lambda: table["position_bp"].to_numpy()[rows],
+        "bp": lambda: table["base_pair_location"].to_numpy()[rows],
         "cM": lambda: centimorgans(cohort)[rows],
         "variants": lambda: np.arange(len(rows)),
     }[unit]()

@@ -45,9 +45,9 @@ def variant_keys(variants: pd.DataFrame, build: str) -> Any:
     path = temporary_path("variants") + ".tsv"
     contigs = {c: hail_contig(c, build) for c in variants["chromosome"].unique()}
     variants.assign(contig=variants["chromosome"].map(contigs))[
-        ["contig", "position_bp", "ref", "alt"]
+        ["contig", "base_pair_location", "ref", "alt"]
     ].to_csv(path, sep="\t", index=False)
-    table = hl.import_table(path, types={"position_bp": hl.tint32})
+    table = hl.import_table(path, types={"base_pair_location": hl.tint32})
     table = table.select(
         locus=hl.locus(table.contig, table.position_bp, reference_genome=build),
         alleles=[table.ref, table.alt],
@@ -120,7 +120,7 @@ def export_rows(mt: Any) -> pd.DataFrame:
     rows = mt.rows().key_by()
     fields = {
         "chromosome": rows.locus.contig,
-        "position_bp": rows.locus.position,
+        "base_pair_location": rows.locus.position,
         "ref": rows.alleles[0],
         "alt": rows.alleles[1],
         "source_id": hl.or_else(rows.source_id, "."),

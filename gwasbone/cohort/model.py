@@ -21,7 +21,7 @@ MALE, FEMALE, SEX_UNKNOWN = 1, 2, 0
 #: Columns that every people table has; the index is the person's ID.
 PEOPLE_COLUMNS = ("fid", "iid", "sex")
 #: Columns that every variant table has; rows are sorted by the first four.
-VARIANT_COLUMNS = ("chromosome", "position_bp", "ref", "alt", "source_id")
+VARIANT_COLUMNS = ("chromosome", "base_pair_location", "ref", "alt", "source_id")
 VARIANT_KEY = list(VARIANT_COLUMNS[:4])
 
 

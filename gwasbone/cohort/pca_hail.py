@@ -39,7 +39,7 @@ def hail_components(
         names,
         {
             "chromosome": loadings.locus.contig,
-            "position_bp": loadings.locus.position,
+            "base_pair_location": loadings.locus.position,
             "ref": loadings.alleles[0],
             "alt": loadings.alleles[1],
             "frequency": hl.format("%.14e", loadings.frequency),

@@ -79,7 +79,9 @@ def prune(
     table = cohort.variants.table
     candidates = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
     if exclude_long_range_ld:
-        candidates &= ~in_long_range_ld(table["chromosome"], table["position_bp"], cohort.build)
+        candidates &= ~in_long_range_ld(
+            table["chromosome"], table["base_pair_location"], cohort.build
+        )
     if not candidates.any() or cohort.people.n_kept == 0:
         raise InputError(
             "prune: no variants or people are left; look at cohort.variants.funnel() for why"

@@ -40,7 +40,7 @@ def variants_of(cohort: Cohort, rows: Any) -> BoolArray:
     keys = rows.select().key_by()
     keys.select(
         chromosome=keys.locus.contig,
-        position_bp=keys.locus.position,
+        base_pair_location=keys.locus.position,
         ref=keys.alleles[0],
         alt=keys.alleles[1],
     ).export(str(path))

@@ -127,7 +127,7 @@ def _variant_columns(
 ) -> pd.DataFrame:
     """Frequencies, tests and INFO from counts; see :func:`variant_statistics`."""
     chromosome = raw["chromosome"].to_numpy()
-    x = in_x_non_par(chromosome, raw["position_bp"].to_numpy(), cohort.build)
+    x = in_x_non_par(chromosome, raw["base_pair_location"].to_numpy(), cohort.build)
     on_y = chromosome == Y
     men_once = raw["n_men"].where(x, 0)
     alleles = 2 * raw["n"] - men_once

@@ -129,7 +129,7 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     count = _dosage_sums if isinstance(cohort.source, BgenSource) else _packed_counts
     table = cohort.variants.kept_table()
     raw = count(cohort, table)
-    return cohort.variants.table[["chromosome", "position_bp"]].join(raw)
+    return cohort.variants.table[["chromosome", "base_pair_location"]].join(raw)
 
 
 def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
@@ -197,7 +197,7 @@ def _counted(
 
 def _on_x(variants: pd.DataFrame, build: str) -> BoolArray:
     """(m,) which variants lie on X outside the pseudo-autosomal regions."""
-    chromosome, position = variants["chromosome"], variants["position_bp"]
+    chromosome, position = variants["chromosome"], variants["base_pair_location"]
     return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), build)
 
 

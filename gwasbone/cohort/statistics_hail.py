@@ -96,7 +96,7 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     rows = mt.select_rows(**fields).rows().key_by()
     rows = rows.transmute(
         chromosome=rows.locus.contig,
-        position_bp=rows.locus.position,
+        base_pair_location=rows.locus.position,
         ref=rows.alleles[0],
         alt_allele=rows.alleles[1],
     )

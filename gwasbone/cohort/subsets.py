@@ -153,7 +153,7 @@ def variant_names(table: pd.DataFrame) -> pd.Series:
     """(m,) ``chr:pos:ref:alt`` of a variant table, chromosomes as codes (23 = X)."""
     parts = [
         pa.array(table[name]).cast(pa.string())
-        for name in ("chromosome", "position_bp", "ref", "alt")
+        for name in ("chromosome", "base_pair_location", "ref", "alt")
     ]
     names = pc.binary_join_element_wise(*parts, ":")
     return pd.Series(names.to_numpy(zero_copy_only=False), index=table.index, dtype=object)

@@ -248,6 +248,6 @@ def ld_scores_of_table(table: pd.DataFrame, *, source: str) -> LdScores:
     autosome = table["chromosome"].between(1, 22).to_numpy()
     common = autosome & np.isfinite(score) & (np.minimum(frequency, 1 - frequency) > 0.05)
     return LdScores.of(
-        table["chromosome"], table["position_bp"], score, m_ld=max(1, int(common.sum())),
+        table["chromosome"], table["base_pair_location"], score, m_ld=max(1, int(common.sum())),
         source=source,
     )  # fmt: skip

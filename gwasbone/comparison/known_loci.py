@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 #: Name of a column -> names that files give it, in small letters.
 _SPELLINGS = {
     "chromosome": ("chromosome", "chrom", "chr", "#chrom"),
-    "position_bp": ("position_bp", "base_pair_location", "position", "pos", "bp"),
-    "neg_log10_p": ("neg_log10_p", "neg_log_10_p_value"),
+    "base_pair_location": ("base_pair_location", "base_pair_location", "position", "pos", "bp"),
+    "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log_10_p_value"),
     "p_value": ("p_value", "p", "pval"),
     "planted": ("planted",),
 }
@@ -85,32 +85,34 @@ def read_loci(path: Path) -> pd.DataFrame:
         for ours, spellings in _SPELLINGS.items()
         if any(s in columns for s in spellings)
     }
-    if "chromosome" not in named or "position_bp" not in named:
+    if "chromosome" not in named or "base_pair_location" not in named:
         raise InputError(
-            f"{path}: expected columns chromosome and position_bp (a locus is the variant at "
-            f"which it is known), got {', '.join(map(str, raw.columns))}"
+            f"{path}: expected columns chromosome and base_pair_location (a locus is the variant "
+            f"at which it is known), got {', '.join(map(str, raw.columns))}"
         )
     table = pd.DataFrame(
         {
             "chromosome": [chromosome_code(text) or 0 for text in named["chromosome"]],
-            "position_bp": pd.to_numeric(named["position_bp"], errors="coerce"),
+            "base_pair_location": pd.to_numeric(named["base_pair_location"], errors="coerce"),
         }
     )
-    wrong = (table["chromosome"] == 0) | table["position_bp"].isna()
+    wrong = (table["chromosome"] == 0) | table["base_pair_location"].isna()
     if len(table) == 0 or wrong.any():
         line = f"line {int(np.flatnonzero(wrong)[0]) + 2} is not" if len(table) else "it has none"
         raise InputError(f"{path}: expected a chromosome and a position on each line, {line}")
-    if "neg_log10_p" in named:
-        table["neg_log10_p"] = pd.to_numeric(named["neg_log10_p"], errors="coerce")
+    if "neg_log_10_p_value" in named:
+        table["neg_log_10_p_value"] = pd.to_numeric(named["neg_log_10_p_value"], errors="coerce")
     elif "p_value" in named:
         with np.errstate(divide="ignore"):
-            table["neg_log10_p"] = -np.log10(pd.to_numeric(named["p_value"], errors="coerce"))
+            table["neg_log_10_p_value"] = -np.log10(
+                pd.to_numeric(named["p_value"], errors="coerce")
+            )
     if "planted" in named:
         planted = named["planted"].str.lower().isin(["true", "1", "yes"])
         table = table.iloc[np.argsort(~planted.to_numpy(), kind="stable")]
     # a locus of several traits stands in some files once for each
-    once = table.drop_duplicates(["chromosome", "position_bp"])
-    return once.astype({"position_bp": np.int64}).reset_index(drop=True)
+    once = table.drop_duplicates(["chromosome", "base_pair_location"])
+    return once.astype({"base_pair_location": np.int64}).reset_index(drop=True)
 
 
 def known_loci(
@@ -154,7 +156,9 @@ def known_loci(
 def _rows_of(scans: AlignedScans, table: pd.DataFrame) -> npt.NDArray[np.intp]:
     """The scans' row at each place, −1 where there is none; the first of several variants."""
     place = (scans.chromosome << 32) | scans.position_bp
-    wanted = (table["chromosome"].to_numpy(dtype=np.int64) << 32) | table["position_bp"].to_numpy()
+    wanted = (table["chromosome"].to_numpy(dtype=np.int64) << 32) | table[
+        "base_pair_location"
+    ].to_numpy()
     found = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
     return np.where(place[found] == wanted, found, -1).astype(np.intp)
 
@@ -162,9 +166,9 @@ def _rows_of(scans: AlignedScans, table: pd.DataFrame) -> npt.NDArray[np.intp]:
 def _refuse_own(
     scans: AlignedScans, table: pd.DataFrame, row: npt.NDArray[np.intp], source: str
 ) -> None:
-    if "neg_log10_p" not in table:
+    if "neg_log_10_p_value" not in table:
         return
-    theirs = table["neg_log10_p"].to_numpy(dtype=float)
+    theirs = table["neg_log_10_p_value"].to_numpy(dtype=float)
     comparable = (row >= 0) & np.isfinite(theirs)
     for number, name in enumerate(scans.names):
         ours = scans.neg_log10_p(number)[row[comparable]].astype(float)

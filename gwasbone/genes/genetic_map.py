@@ -14,7 +14,7 @@ from gwasbone.genome import chromosome_code
 #: Ours -> beginnings of the names that maps use, in lower case.
 _NAMES = {
     "chromosome": ("chr",),
-    "position_bp": ("position", "pos", "bp", "phys"),
+    "base_pair_location": ("position", "pos", "bp", "phys"),
     "rate": ("rate", "combined_rate", "cm_per_mb", "cm/mb", "combined.rate"),
     "cm": ("map", "genetic_map", "genetic.map", "cm", "gpos"),
 }
@@ -47,7 +47,7 @@ def read_genetic_map(path: str | Path, *, chromosome: int | None = None) -> pd.D
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         raise InputError(f"{path}: expected a genetic map: {reason}") from None
     column = {ours: _find(raw, names) for ours, names in _NAMES.items()}
-    if column["position_bp"] is None or (column["rate"] is None and column["cm"] is None):
+    if column["base_pair_location"] is None or (column["rate"] is None and column["cm"] is None):
         raise InputError(
             f"{path}: expected a genetic map with a header that names the position in bp and the "
             f"rate in cM/Mb or the position in cM; got {', '.join(map(str, raw.columns[:6]))}"
@@ -63,15 +63,15 @@ def read_genetic_map(path: str | Path, *, chromosome: int | None = None) -> pd.D
         if name is not None and ours != "chromosome"
     }
     table = pd.DataFrame({"chromosome": codes, **numbers}).dropna(subset=["chromosome"])
-    if table["position_bp"].isna().any() or table.empty:
+    if table["base_pair_location"].isna().any() or table.empty:
         raise InputError(f"{path}: expected positions that are numbers, on chromosomes 1-22 or X")
-    table = table.astype({"chromosome": int, "position_bp": int})
-    table = table.sort_values(["chromosome", "position_bp"], ignore_index=True)
+    table = table.astype({"chromosome": int, "base_pair_location": int})
+    table = table.sort_values(["chromosome", "base_pair_location"], ignore_index=True)
     if "rate" not in table:
-        ahead = table.groupby("chromosome")[["position_bp", "cm"]].shift(-1)
-        mb = (ahead["position_bp"] - table["position_bp"]) / 1e6
+        ahead = table.groupby("chromosome")[["base_pair_location", "cm"]].shift(-1)
+        mb = (ahead["base_pair_location"] - table["base_pair_location"]) / 1e6
         table["rate"] = ((ahead["cm"] - table["cm"]) / mb.replace(0, np.nan)).fillna(0)
-    return table[["chromosome", "position_bp", "rate"]].rename(columns={"rate": "cm_per_mb"})
+    return table[["chromosome", "base_pair_location", "rate"]].rename(columns={"rate": "cm_per_mb"})
 
 
 def _find(raw: pd.DataFrame, names: tuple[str, ...]) -> str | None:

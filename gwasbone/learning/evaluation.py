@@ -69,7 +69,7 @@ def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> p
                 {
                     "score_1": one, "score_2": two, "n": len(both), "auc_1": test.auc_1,
                     "auc_2": test.auc_2, "difference": test.difference, "lower": test.lower,
-                    "upper": test.upper, "neg_log10_p": test.neg_log10_p,
+                    "upper": test.upper, "neg_log_10_p_value": test.neg_log10_p,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)

@@ -70,7 +70,7 @@ def clump(
     scan = tested_scan(scan_table(results, trait))
     found, rows = rows_in_genotypes(scan.table, cohort)
     used = scan.table[found].reset_index(drop=True)
-    absent = scan.table.loc[~found, "neg_log10_p"]
+    absent = scan.table.loc[~found, "neg_log_10_p_value"]
     below = int((absent >= -np.log10(p1)).sum())
     if used.empty:
         raise InputError(
@@ -83,13 +83,13 @@ def clump(
     with counted_progress() as progress:
         for part, weights in calls.by_weights():
             some = calls.take(part)
-            log_p = used["neg_log10_p"].to_numpy()[part]
+            log_p = used["neg_log_10_p_value"].to_numpy()[part]
             of_part = clump_variants(
                 some, some.chromosome, some.position_bp, log_p, p1=p1, p2=p2, r2=r2,
                 radius_kb=kb, weights=weights, threads=threads, progress=progress,
             )  # fmt: skip
             clumps += [(part[c.index], part[c.members], c.n_linked) for c in of_part]
-    log_p = used["neg_log10_p"].to_numpy()
+    log_p = used["neg_log_10_p_value"].to_numpy()
     clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
     named = used.assign(variant=np.concatenate([*short_names(cohort, rows), np.zeros(0, object)]))
     table, members = clump_tables(named, clumps)
@@ -127,7 +127,7 @@ def _key(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": table["chromosome"].to_numpy(dtype=np.int64),
-            "position_bp": table["position_bp"].to_numpy(dtype=np.int64),
+            "base_pair_location": table["base_pair_location"].to_numpy(dtype=np.int64),
             "lesser": np.where(straight, a, b),
             "greater": np.where(straight, b, a),
         }

@@ -11,8 +11,8 @@ from gwasbone.association.results import AssociationResults
 from gwasbone.errors import InputError, UsageError
 
 #: What names a variant of a scan.
-VARIANT = ["chromosome", "position_bp", "other_allele", "effect_allele"]
-_NEEDED = [*VARIANT, "neg_log10_p"]
+VARIANT = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
+_NEEDED = [*VARIANT, "neg_log_10_p_value"]
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,8 @@ def tested_scan(table: pd.DataFrame) -> TestedScan:
         raise InputError(
             f"clump: expected the columns {', '.join(_NEEDED)}; no {', '.join(missing)}"
         )
-    tested = table.loc[table["neg_log10_p"].notna().to_numpy(), _NEEDED]
-    locus = (tested["chromosome"].to_numpy().astype(np.int64) << 32) + tested["position_bp"]
+    tested = table.loc[table["neg_log_10_p_value"].notna().to_numpy(), _NEEDED]
+    locus = (tested["chromosome"].to_numpy().astype(np.int64) << 32) + tested["base_pair_location"]
     if (np.diff(locus) > 0).all():
         # one variant a locus, in order: no alleles need to be compared
         return TestedScan(tested.reset_index(drop=True), len(table) - len(tested))
@@ -93,7 +93,7 @@ def tested_scan(table: pd.DataFrame) -> TestedScan:
         first = ordered[twice].iloc[0]
         raise InputError(
             f"clump: expected every variant once, found {int(twice.sum())} again, such as "
-            f"{first['chromosome']}:{first['position_bp']} {first['other_allele']}/"
+            f"{first['chromosome']}:{first['base_pair_location']} {first['other_allele']}/"
             f"{first['effect_allele']}: is it a scan of one trait?"
         )
     return TestedScan(ordered, len(table) - len(tested))
@@ -114,10 +114,10 @@ def clump_tables(
     member_rows = np.concatenate([np.zeros(0, np.intp), *(c[1] for c in clumps)]).astype(np.intp)
     members = used.iloc[member_rows].reset_index(drop=True)
     members.insert(0, "clump", np.repeat(np.arange(len(clumps)), n_members))
-    position, names = used["position_bp"].to_numpy(), used["variant"].to_numpy()
+    position, names = used["base_pair_location"].to_numpy(), used["variant"].to_numpy()
     start = [min(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
     end = [max(position[i], *position[m]) if len(m) else position[i] for i, m, _ in clumps]
-    table = used.loc[index, [*VARIANT, "variant", "neg_log10_p"]].reset_index(drop=True)
+    table = used.loc[index, [*VARIANT, "variant", "neg_log_10_p_value"]].reset_index(drop=True)
     table = table.assign(
         n_members=n_members,
         n_linked=np.array([c[2] for c in clumps], dtype=np.int64),
@@ -126,4 +126,4 @@ def clump_tables(
     )
     table["span_kb"] = (table["end_bp"] - table["start_bp"] + 1) / 1000
     table["members"] = [",".join(names[m]) for _, m, _ in clumps]
-    return table, members[["clump", "variant", *VARIANT, "neg_log10_p"]]
+    return table, members[["clump", "variant", *VARIANT, "neg_log_10_p_value"]]

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from gwasbone.loci.region_selection import RegionSelection
 
 EFFECT_COLUMNS = (
-    "variant_id", "source_id", "chromosome", "position_bp", "effect_allele", "other_allele",
-    "trait", "copies", "n", "mean", "se", "lower", "upper", "mean_sd", "lower_sd", "upper_sd",
-    "beta", "beta_se", "beta_sd", "sd", "n_uncalled",
+    "variant_id", "source_id", "chromosome", "base_pair_location", "effect_allele", "other_allele",
+    "trait", "copies", "n", "mean", "standard_error", "lower", "upper", "mean_sd", "lower_sd",
+    "upper_sd", "beta", "beta_se", "beta_sd", "sd", "n_uncalled",
 )  # fmt: skip
 
 

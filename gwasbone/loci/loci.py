@@ -28,11 +28,11 @@ log = logging.getLogger(__name__)
 #: Columns of the table of loci, in order.
 LOCUS_COLUMNS = (
     "trait", "locus", "chromosome", "start_bp", "end_bp", "n_clumps", "lead_variant_id",
-    "position_bp", "effect_allele", "other_allele", "source_id", "beta", "se", "neg_log10_p", "n",
-    "nearest_gene", "distance_to_gene_bp", "distance_to_tss_bp", "strand", "genes_in_window",
-    "known_bone_genes",
+    "base_pair_location", "effect_allele", "other_allele", "source_id", "beta", "standard_error",
+    "neg_log_10_p_value", "n", "nearest_gene", "distance_to_gene_bp", "distance_to_tss_bp",
+    "strand", "genes_in_window", "known_bone_genes",
 )  # fmt: skip
-_OF_SCAN = {"source_id": "", "beta": np.nan, "se": np.nan, "n": np.nan}
+_OF_SCAN = {"source_id": "", "beta": np.nan, "standard_error": np.nan, "n": np.nan}
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def _clumps_of(
 def _with_scan(clumps: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """Clumps with what the scan says of their index variants."""
     columns = [name for name in _OF_SCAN if name in scan.columns]
-    places = scan["position_bp"].isin(clumps["position_bp"])
+    places = scan["base_pair_location"].isin(clumps["base_pair_location"])
     of_index = scan.loc[places, [*VARIANT, *columns]].drop_duplicates(VARIANT)
     joined = clumps.merge(of_index, on=VARIANT, how="left")
     return joined.assign(**{k: v for k, v in _OF_SCAN.items() if k not in columns})
@@ -216,7 +216,7 @@ def _rows(index: pd.DataFrame, traits: list[str], gap_bp: float) -> pd.DataFrame
     index = index.assign(locus=number, _scan=index["trait"].map(traits.index))
     # within a scan clumps are the strongest first, ties by place
     ordered = index.sort_values(
-        ["_scan", "locus", "neg_log10_p"], ascending=[True, True, False], kind="stable"
+        ["_scan", "locus", "neg_log_10_p_value"], ascending=[True, True, False], kind="stable"
     )
     groups = ordered.groupby(["_scan", "locus"], sort=False)
     spans = groups.agg(
@@ -231,7 +231,7 @@ def _rows(index: pd.DataFrame, traits: list[str], gap_bp: float) -> pd.DataFrame
 def _with_genes(
     rows: pd.DataFrame, genes: Genes | None, bone: Genes, window_bp: float
 ) -> pd.DataFrame:
-    at = rows["chromosome"], rows["position_bp"]
+    at = rows["chromosome"], rows["base_pair_location"]
     known = _joined_names(genes_in_windows(bone, *at, window_bp=int(window_bp)), len(rows))
     if genes is None:
         blank = dict.fromkeys(("nearest_gene", "strand", "genes_in_window"), None)

@@ -87,7 +87,7 @@ def region_peaks(
         return pd.DataFrame({name: [] for name in names})
     every = stacked(parts)
     best = every.sort_values(
-        ["neg_log10_p", *BLOCK], ascending=[False, True, True], kind="stable"
+        ["neg_log_10_p_value", *BLOCK], ascending=[False, True, True], kind="stable"
     ).drop_duplicates(["_of", *BLOCK])
     if rule.max_blocks is not None:
         best = best[best.groupby("_of").cumcount() < rule.max_blocks]
@@ -116,7 +116,7 @@ def distinct_variants(peaks: pd.DataFrame) -> pd.DataFrame:
     Scans may count different alleles of a variant; it is named as where its p-value is smallest.
     """
     ranked = peaks.sort_values(
-        ["neg_log10_p", *_KEY, "trait"], ascending=[False, *[True] * 5], kind="stable"
+        ["neg_log_10_p_value", *_KEY, "trait"], ascending=[False, *[True] * 5], kind="stable"
     )
     return (
         ranked.assign(_name=variant_names_of(ranked))
@@ -135,7 +135,9 @@ def variant_names_of(table: pd.DataFrame) -> list[tuple[int, int, str, str]]:
 
 def by_block(found: pd.DataFrame, rule: SelectionRule) -> npt.NDArray[np.intp]:
     """(variants,) for each the row of that which stands for it: the first of its block."""
-    blocks = list(zip(found["chromosome"], found["position_bp"] // rule.block_bp, strict=True))
+    blocks = list(
+        zip(found["chromosome"], found["base_pair_location"] // rule.block_bp, strict=True)
+    )
     first: dict[tuple[int, int], int] = {}
     return np.array([first.setdefault(block, i) for i, block in enumerate(blocks)], dtype=np.intp)
 
@@ -157,7 +159,7 @@ def by_ld(
         here = np.flatnonzero(codes == code)
         if len(here) > 1:
             r2 = squared_correlations(cohort, rows[here], threads=threads)
-            position = found["position_bp"].to_numpy()[here]
+            position = found["base_pair_location"].to_numpy()[here]
             stands_for[here] = here[representatives(r2, position, rule.window_bp, rule.r2)]
         if progress is not None:
             progress("linkage disequilibrium", i, len(np.unique(codes)))

@@ -40,11 +40,11 @@ if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
 
 PAIR_COLUMNS = (
-    "region", "variant_id", "chromosome", "position_bp", "effect_allele", "other_allele",
-    "source_id", "scans", "n_scans", "best_scan", "neg_log10_p", "beta", "se",
+    "region", "variant_id", "chromosome", "base_pair_location", "effect_allele", "other_allele",
+    "source_id", "scans", "n_scans", "best_scan", "neg_log_10_p_value", "beta", "standard_error",
 )  # fmt: skip
 _KEY = list(KEY)
-_EFFECT = ("neg_log10_p", "beta", "se")
+_EFFECT = ("neg_log_10_p_value", "beta", "standard_error")
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def _reduction(rule: SelectionRule, cohort: Cohort | None) -> Callable[[ScanHits
 
             there = rows_in_cohort(scan.table, cohort) >= 0
             present = lead_blocks(scan.table[there], **options)
-        columns = [*_KEY, "neg_log10_p", "beta", "se"]
+        columns = [*_KEY, "neg_log_10_p_value", "beta", "standard_error"]
         return _Scan(
             blocks=lead_blocks(scan.table, **options),
             present=present,
@@ -252,7 +252,7 @@ def _pairs(
     chosen = np.array([stands_for[row_of[name]] for name in variant_names_of(peaks)])
     # (region, SNP) -> its scans with the −log10 p of the peak that the SNP stands for
     scans_of: dict[tuple[int, int], dict[str, float]] = {}
-    columns = (peaks[name] for name in ("region", "trait", "neg_log10_p"))
+    columns = (peaks[name] for name in ("region", "trait", "neg_log_10_p_value"))
     for region, trait, peak, row in zip(*columns, chosen, strict=True):
         members = scans_of.setdefault((order.index(region), int(row)), {})
         members[trait] = max(peak, members.get(trait, 0.0))
@@ -295,5 +295,5 @@ def _effects(
             if name in wanted:
                 row = wanted[name]
                 sign = 1 if hit.effect_allele == found["effect_allele"].iloc[row] else -1
-                effects[row, trait] = (hit.neg_log10_p, sign * hit.beta, hit.se)
+                effects[row, trait] = (hit.neg_log_10_p_value, sign * hit.beta, hit.standard_error)
     return effects

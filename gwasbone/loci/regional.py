@@ -65,11 +65,11 @@ def region_around(
     """
     if cohort is not None and cohort.build != build:
         raise UsageError(f"regional plot: the scan is on {build}, the genotypes on {cohort.build}")
-    chromosome, position = int(lead["chromosome"]), int(lead["position_bp"])  # type: ignore[call-overload]
+    chromosome, position = int(lead["chromosome"]), int(lead["base_pair_location"])  # type: ignore[call-overload]
     start = max(1, position - int(window_kb * 1000))
     end = min(LENGTHS_BP[build][chromosome], position + int(window_kb * 1000))
-    here = (scan["chromosome"] == chromosome) & scan["position_bp"].between(start, end)
-    variants = scan[here & scan["neg_log10_p"].notna()].reset_index(drop=True)
+    here = (scan["chromosome"] == chromosome) & scan["base_pair_location"].between(start, end)
+    variants = scan[here & scan["neg_log_10_p_value"].notna()].reset_index(drop=True)
     same = np.logical_and.reduce([variants[name] == lead[name] for name in VARIANT])
     if not same.any():
         raise InputError(

@@ -23,8 +23,8 @@ BoolArray = npt.NDArray[np.bool_]
 LEAST_PEOPLE = 30
 
 COLUMNS = (
-    "covariate", "stratum", "form", "n", "r2", "f", "dof_added", "dof_residual", "neg_log10_p",
-    "status",
+    "covariate", "stratum", "form", "n", "r2", "f", "dof_added", "dof_residual",
+    "neg_log_10_p_value", "status",
 )  # fmt: skip
 
 

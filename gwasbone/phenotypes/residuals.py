@@ -256,8 +256,8 @@ def confounding_left(result: ResidualPhenotypes, *, p_threshold: float = 0.05) -
     """Tests whose p lies below the threshold over their number (Bonferroni), smallest p first."""
     tests = result.confounding[result.confounding["status"] == ""]
     limit = -np.log10(p_threshold / max(len(tests), 1))
-    left = tests[tests["neg_log10_p"] > limit]
-    return left.sort_values("neg_log10_p", ascending=False, kind="stable")
+    left = tests[tests["neg_log_10_p_value"] > limit]
+    return left.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
 
 
 def _trait_columns(

@@ -121,8 +121,8 @@ def _pair(
 def _paired(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """The table of a scatter; both scans' points are of the same variants in the same order."""
     one, other = one.reset_index(drop=True), other.reset_index(drop=True)
-    named = one[["chromosome", "position_bp", "other_allele", "effect_allele", "source_id"]]
-    numbers = ("beta", "se", "neg_log10_p")
+    named = one[["chromosome", "base_pair_location", "other_allele", "effect_allele", "source_id"]]
+    numbers = ("beta", "standard_error", "neg_log_10_p_value")
     columns = {f"{n}_{s}": t[n] for s, t in (("a", one), ("b", other)) for n in numbers}
     return named.assign(**columns)
 

@@ -119,14 +119,14 @@ class Panel:
     def x_and_height(self) -> tuple[Floats, Floats]:
         """x and −log₁₀ p of the rows shown."""
         rows = self.points.table.iloc[self.shown]
-        x = self.axis.place(rows["chromosome"].to_numpy(), rows["position_bp"].to_numpy())
-        return x, rows["neg_log10_p"].to_numpy(dtype=np.float64)
+        x = self.axis.place(rows["chromosome"].to_numpy(), rows["base_pair_location"].to_numpy())
+        return x, rows["neg_log_10_p_value"].to_numpy(dtype=np.float64)
 
     def lead_places(self) -> tuple[Floats, Floats]:
         """x and −log₁₀ p of the leads."""
         chromosome = self.leads["chromosome"].to_numpy(dtype=np.int64)
-        x = self.axis.place(chromosome, self.leads["position_bp"].to_numpy(dtype=np.int64))
-        return x, self.leads["neg_log10_p"].to_numpy(dtype=np.float64)
+        x = self.axis.place(chromosome, self.leads["base_pair_location"].to_numpy(dtype=np.int64))
+        return x, self.leads["neg_log_10_p_value"].to_numpy(dtype=np.float64)
 
 
 def sorted_leads(leads: pd.DataFrame | None, axis: GenomeAxis, *, figure: str) -> pd.DataFrame:
@@ -146,13 +146,15 @@ def sorted_leads(leads: pd.DataFrame | None, axis: GenomeAxis, *, figure: str) -
             "leads must lie on chromosomes that have variants in the results; these do not: "
             f"{', '.join(map(str, absent))}"
         )
-    leads = leads.dropna(subset=["neg_log10_p"])
-    return leads.sort_values("neg_log10_p", ascending=False, kind="stable")
+    leads = leads.dropna(subset=["neg_log_10_p_value"])
+    return leads.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
 
 
 def top_of(points: ScanPoints, leads: pd.DataFrame, levels: Levels) -> float:
     """The highest −log₁₀ p that a panel has to show."""
-    return max([float(points.height.max()), *leads["neg_log10_p"], *levels.heights().values()])
+    return max(
+        [float(points.height.max()), *leads["neg_log_10_p_value"], *levels.heights().values()]
+    )
 
 
 def empty_panel(

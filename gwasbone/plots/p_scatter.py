@@ -20,8 +20,8 @@ from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import answer_hovering, places, variant_texts
 
-_NAMES = ("chromosome", "position_bp")
-_P = ("neg_log10_p_a", "neg_log10_p_b")
+_NAMES = ("chromosome", "base_pair_location")
+_P = ("neg_log_10_p_value_a", "neg_log_10_p_value_b")
 _Z = ("z_a", "z_b")
 #: Below it in both scans a variant is background, thinned to what the pixels show.
 _BACKGROUND = 5.0
@@ -73,7 +73,7 @@ def p_scatter(
     ----------
     pairs : one row per variant that both scans have, as ``pair_scans(a, b).table``
         (:mod:`gwasbone.association.pairing`) gives it: ``chromosome``, ``position_bp``,
-        ``neg_log10_p_a``, ``neg_log10_p_b``; where present ``source_id``, ``gene``, alleles and
+        ``neg_log_10_p_value_a``, ``neg_log_10_p_value_b``; where present ``source_id``, ``gene``, alleles and
         ``beta_a``, ``se_a``, ``beta_b``, ``se_b`` appear on hovering. Rows with NaN are left
         out and counted.
     names : of the scans A (x) and B (y).
@@ -95,8 +95,8 @@ def p_scatter(
     wrong = int((~np.isfinite(points.top) | (np.minimum(points.x, points.y) < 0)).sum())
     if wrong:
         raise InputError(
-            f"neg_log10_p must be finite and not negative; {wrong} of {points.x.size} pairs have "
-            "another: compute it on the log scale from beta and se, not from a rounded p"
+            f"neg_log_10_p_value must be finite and not negative; {wrong} of {points.x.size} pairs "
+            "have another: compute it on the log scale from beta and se, not from a rounded p"
         )
     end = max(float(points.top.max()), level * 1.2) * _ROOM
     limits = (-_EDGE * end, end)
@@ -265,7 +265,7 @@ def _words(rows: pd.DataFrame, names: tuple[str, str]) -> dict[str, list[str]]:
         pairs = zip(rows["effect_allele"], rows["other_allele"], strict=True)
         words["Effect / other allele"] = [f"{str(a)[:12]} / {str(b)[:12]}" for a, b in pairs]
     for name, suffix in zip(names, ("a", "b"), strict=True):
-        words[f"−log₁₀ p, {name}"] = [f"{one:.2f}" for one in rows[f"neg_log10_p_{suffix}"]]
+        words[f"−log₁₀ p, {name}"] = [f"{one:.2f}" for one in rows[f"neg_log_10_p_value_{suffix}"]]
         if {f"beta_{suffix}", f"se_{suffix}"} <= set(rows):
             pairs = zip(rows[f"beta_{suffix}"], rows[f"se_{suffix}"], strict=True)
             words[f"β (s.e.), {name}"] = [f"{number(b)} ({number(s)})" for b, s in pairs]
@@ -303,7 +303,7 @@ def _label(plot: figure, frame: Frame, points: _Pairs, max_labels: int) -> None:
     found = np.flatnonzero(points.kind != "neither")
     best = found[np.argsort(-points.top[found], kind="stable")]
     rows = points.table.iloc[best]
-    block = rows["position_bp"].to_numpy() // 1_000_000
+    block = rows["base_pair_location"].to_numpy() // 1_000_000
     first = ~pd.Series(list(zip(rows["chromosome"], block, strict=True))).duplicated().to_numpy()
     chosen = best[first][:max_labels]
     if chosen.size == 0:

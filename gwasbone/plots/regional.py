@@ -27,7 +27,7 @@ from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import answer_hovering, hover_words, places
 
-_NEEDED = ("chromosome", "position_bp", "neg_log10_p")
+_NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 #: Lower ends of the bins of r², their colours and the sizes of their points: the higher, the
 #: larger, so that colour does not say it alone.
 R2_BINS = (0.0, 0.2, 0.4, 0.6, 0.8)
@@ -82,7 +82,7 @@ def regional(
     first, last = _ends(variants, start_bp, end_bp)
     x_range = (first / 1e6, last / 1e6)
     level = -np.log10(genome_wide)
-    y_end = 1.22 * max(float(variants["neg_log10_p"].max()), level)
+    y_end = 1.22 * max(float(variants["neg_log_10_p_value"].max()), level)
     x_label = f"Position on chromosome {_chromosome(variants)} (Mb)"
     plot = theme.new_figure(
         title=title, x_label="" if genes is not None else x_label,
@@ -110,7 +110,7 @@ def regional(
         return describe(plot, says, notes=notes)
     plot.xaxis.major_label_text_font_size = "0px"
     plot.xaxis.major_tick_line_color = None
-    centre = float(variants["position_bp"].iloc[lead])
+    centre = float(variants["base_pair_location"].iloc[lead])
     track, n_out = gene_track(
         genes, x_range=x_range, x_label=x_label, width_px=width_px, centre_bp=centre, exons=exons
     )
@@ -129,18 +129,18 @@ def _drawable(variants: pd.DataFrame, lead: int) -> npt.NDArray[np.int64]:
         raise InputError(
             f"a regional plot shows one chromosome; the table has variants of {len(codes)}"
         )
-    height = variants["neg_log10_p"].to_numpy(dtype=float)
+    height = variants["neg_log_10_p_value"].to_numpy(dtype=float)
     if not 0 <= lead < len(variants) or np.isnan(height[lead]):
         raise InputError(
             f"a regional plot needs a lead with a p-value: row {lead} of {len(variants)} has none"
         )
     if (height < 0).any() or np.isinf(height).any():
-        raise InputError("neg_log10_p of a regional plot must be finite and not negative")
+        raise InputError("neg_log_10_p_value of a regional plot must be finite and not negative")
     return np.flatnonzero(~np.isnan(height))
 
 
 def _ends(variants: pd.DataFrame, start_bp: int | None, end_bp: int | None) -> tuple[float, float]:
-    position = variants["position_bp"]
+    position = variants["base_pair_location"]
     first = float(position.min() if start_bp is None else start_bp)
     last = float(position.max() if end_bp is None else end_bp)
     margin = 0.01 * (last - first) + 100
@@ -169,8 +169,8 @@ def _thinned(
     linked = _r2(variants)[shown] >= R2_BINS[1]
     rest = shown[~linked]
     kept = thin_points(
-        variants["position_bp"].to_numpy()[rest] / 1e6,
-        variants["neg_log10_p"].to_numpy(dtype=float)[rest],
+        variants["base_pair_location"].to_numpy()[rest] / 1e6,
+        variants["neg_log_10_p_value"].to_numpy(dtype=float)[rest],
         width_px=width_px, height_px=height_px, x_range=x_range, y_range=(0.0, y_end),
         keep_above=_BACKGROUND, max_kept=_MAX_FOREGROUND, cell_px=2.0,
     )  # fmt: skip
@@ -182,7 +182,7 @@ def _draw_variants(
 ) -> list[tuple[str, list]]:
     """Points by bin of r², the highest last and on top; names and renderers for the legend."""
     rows = rows[rows != lead]
-    height = variants["neg_log10_p"].to_numpy(dtype=float)
+    height = variants["neg_log_10_p_value"].to_numpy(dtype=float)
     r2 = _r2(variants)[rows]
     number = np.where(np.isnan(r2), -1, np.searchsorted(R2_BINS, r2, side="right") - 1)
     rank = np.argsort(np.argsort(-height[rows] - 10 * np.nan_to_num(r2), kind="stable"))
@@ -197,7 +197,7 @@ def _draw_variants(
             if words and bin_ >= 0:
                 words["r² with the lead"] = [f"{v:.2f}" for v in _r2(variants)[some]]
             place = {
-                "x": variants["position_bp"].to_numpy()[some] / 1e6,
+                "x": variants["base_pair_location"].to_numpy()[some] / 1e6,
                 "y": height[some].astype(np.float32),
             }
             look = {"fill_color": R2_COLOURS[bin_], "line_color": "#ffffff", "line_width": 0.4}
@@ -227,7 +227,7 @@ def _draw_lead(
 ) -> None:
     row = variants.iloc[[lead]]
     words = hover_words(row)
-    x, y = float(row["position_bp"].iloc[0]) / 1e6, float(row["neg_log10_p"].iloc[0])
+    x, y = float(row["base_pair_location"].iloc[0]) / 1e6, float(row["neg_log_10_p_value"].iloc[0])
     points = plot.scatter(
         "x", "y", source=ColumnDataSource({"x": [x], "y": [y]} | words), size=14,
         marker="diamond", fill_color=_LEAD, line_color=theme.BACKGROUND, line_width=0.8,
@@ -280,12 +280,14 @@ def _draw_recombination(
     """The line of a genetic map, behind the points; what to say of it."""
     if recombination is None:
         return []
-    require_columns(recombination, ("position_bp", "cm_per_mb"), figure="a recombination line")
+    require_columns(
+        recombination, ("base_pair_location", "cm_per_mb"), figure="a recombination line"
+    )
     table = recombination
     if "chromosome" in table:
         table = table[table["chromosome"] == variants["chromosome"].iloc[0]]
-    table = table.sort_values("position_bp")
-    position = table["position_bp"].to_numpy()
+    table = table.sort_values("base_pair_location")
+    position = table["base_pair_location"].to_numpy()
     # the rate of a map holds from its position on: the one before the picture holds at its edge
     here = slice(
         max(0, int(np.searchsorted(position, first)) - 1), int(np.searchsorted(position, last))
@@ -342,5 +344,5 @@ def _description(variants: pd.DataFrame, lead: int, first: float, last: float) -
     return (
         f"Regional plot of {len(variants):,} variants on chromosome {_chromosome(variants)} from "
         f"{first / 1e6:.2f} to {last / 1e6:.2f} Mb. The lead {_lead_name(row)} at {places(row)[0]} "
-        f"has −log₁₀ p = {row['neg_log10_p'].iloc[0]:.1f}. {known}"
+        f"has −log₁₀ p = {row['neg_log_10_p_value'].iloc[0]:.1f}. {known}"
     )

@@ -15,7 +15,7 @@ from gwasbone.plots.genome_axis import genome_axis
 from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 
-NEEDED = ("chromosome", "position_bp", "neg_log10_p")
+NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 #: Below this −log₁₀ p a variant is background: one point per spot says as much as all.
 BACKGROUND = 3.5
 #: A thinned scan is fine enough for a panel of this size.
@@ -59,20 +59,20 @@ class ScanPoints:
             A column is missing, no −log₁₀ p is finite, or one is infinite or negative.
         """
         require_columns(results, NEEDED, figure=figure)
-        height = results["neg_log10_p"].to_numpy(dtype=np.float64)
+        height = results["neg_log_10_p_value"].to_numpy(dtype=np.float64)
         missing = np.isnan(height)
         n_missing = int(missing.sum())
         y = height[~missing] if n_missing else height
         if y.size == 0:
             raise InputError(
-                f"{figure} needs at least one finite neg_log10_p; {height.size} rows came "
+                f"{figure} needs at least one finite neg_log_10_p_value; {height.size} rows came "
                 "and none has one"
             )
         wrong = int(np.isinf(y).sum() + (y < 0).sum())
         if wrong:
             raise InputError(
-                f"neg_log10_p must be finite and not negative; {wrong} of {y.size} values are "
-                "not: compute it on the log scale from beta and se, not from a rounded p"
+                f"neg_log_10_p_value must be finite and not negative; {wrong} of {y.size} values "
+                "are not: compute it on the log scale from beta and se, not from a rounded p"
             )
         table = results[~missing] if n_missing else results
         return cls(table, y[y > BACKGROUND], y.size, n_missing)
@@ -85,12 +85,12 @@ class ScanPoints:
     @property
     def position_bp(self) -> npt.NDArray[np.int64]:
         """(r,) positions of the rows."""
-        return self.table["position_bp"].to_numpy(dtype=np.int64)
+        return self.table["base_pair_location"].to_numpy(dtype=np.int64)
 
     @property
     def height(self) -> npt.NDArray[np.float64]:
         """(r,) −log₁₀ p of the rows."""
-        return self.table["neg_log10_p"].to_numpy(dtype=np.float64)
+        return self.table["neg_log_10_p_value"].to_numpy(dtype=np.float64)
 
     def n_from(self, neg_log10_p: float) -> int:
         """How many variants of the scan reach a −log₁₀ p above ``BACKGROUND``."""

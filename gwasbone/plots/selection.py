@@ -21,7 +21,7 @@ from gwasbone.plots.tables import require_columns
 from gwasbone.plots.variant_words import hover_words, places
 
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _COUNT_PX = 20, 92, 250, 150
-_NEEDED = ("region", "variant_id", "chromosome", "position_bp", "effect_allele", "n_scans")
+_NEEDED = ("region", "variant_id", "chromosome", "base_pair_location", "effect_allele", "n_scans")
 _LONGEST = 14
 
 #: What the effect allele does there -> marker and colour.
@@ -180,9 +180,13 @@ def _refuse_empty(pairs: pd.DataFrame) -> None:
 def _snps_in_order(pairs: pd.DataFrame) -> pd.DataFrame:
     snps = pairs.drop_duplicates("variant_id").set_index("variant_id", drop=False)
     snps = snps.assign(n_regions=pairs.groupby("variant_id")["region"].nunique())
-    best = pairs.groupby("variant_id")["neg_log10_p"].max() if "neg_log10_p" in pairs else 0.0
+    best = (
+        pairs.groupby("variant_id")["neg_log_10_p_value"].max()
+        if "neg_log_10_p_value" in pairs
+        else 0.0
+    )
     snps = snps.assign(_best=best, label=[snp_words(snp) for _, snp in snps.iterrows()])
-    keys = ["n_regions", "_best", "chromosome", "position_bp"]
+    keys = ["n_regions", "_best", "chromosome", "base_pair_location"]
     return snps.sort_values(keys, ascending=[False, False, True, True], kind="stable")
 
 
@@ -251,9 +255,9 @@ def _effect(table: pd.DataFrame) -> pd.Series:
 
 
 def _sizes(table: pd.DataFrame) -> np.ndarray:
-    if "neg_log10_p" not in table:
+    if "neg_log_10_p_value" not in table:
         return np.full(len(table), 11.0)
-    height = table["neg_log10_p"].fillna(0).to_numpy(dtype=float)
+    height = table["neg_log_10_p_value"].fillna(0).to_numpy(dtype=float)
     return 7.0 + 8.0 * np.clip((height - 5) / 25, 0, 1)
 
 

@@ -171,17 +171,21 @@ def _chromosome_ends(points: ScanPoints) -> tuple[npt.NDArray[np.int64], npt.NDA
 
 def _placed(shared: pd.DataFrame | None, axis: GenomeAxis) -> pd.DataFrame:
     """Shared loci on the axis, with the x of their lead and ends, highest first."""
-    needed = ("chromosome", "position_bp", "start_bp", "end_bp", "neg_log10_p")
+    needed = ("chromosome", "base_pair_location", "start_bp", "end_bp", "neg_log_10_p_value")
     if shared is None or shared.empty:
         return pd.DataFrame({name: [] for name in needed})
     require_columns(shared, needed, figure=f"{_FIGURE}'s table of shared loci")
     code = shared["chromosome"].to_numpy(dtype=np.int64)
     x = {
         name: axis.place(code, shared[column].to_numpy(dtype=np.int64))
-        for name, column in (("x", "position_bp"), ("x_start", "start_bp"), ("x_end", "end_bp"))
+        for name, column in (
+            ("x", "base_pair_location"),
+            ("x_start", "start_bp"),
+            ("x_end", "end_bp"),
+        )
     }
     placed = shared.assign(**x).dropna(subset=["x"])
-    return placed.sort_values("neg_log10_p", ascending=False, kind="stable")
+    return placed.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
 
 
 def _draw_panels(

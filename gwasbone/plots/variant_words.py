@@ -21,7 +21,9 @@ def places(rows: pd.DataFrame) -> list[str]:
     """``chromosome:position`` of each variant, such as ``7:120,979,089``."""
     return [
         f"{chromosome_label(int(chromosome))}:{position_bp:,}"
-        for chromosome, position_bp in zip(rows["chromosome"], rows["position_bp"], strict=True)
+        for chromosome, position_bp in zip(
+            rows["chromosome"], rows["base_pair_location"], strict=True
+        )
     ]
 
 
@@ -37,7 +39,7 @@ def variant_texts(rows: pd.DataFrame) -> list[str]:
 
 def repeated_nearby(rows: pd.DataFrame, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
     """Whether an earlier row nearby has the same text: one name says it for both."""
-    chromosome, position_bp = rows["chromosome"].to_numpy(), rows["position_bp"].to_numpy()
+    chromosome, position_bp = rows["chromosome"].to_numpy(), rows["base_pair_location"].to_numpy()
     repeated = np.zeros(len(texts), dtype=bool)
     for i, text in enumerate(texts):
         near = chromosome[:i] == chromosome[i]
@@ -59,10 +61,10 @@ def hover_words(rows: pd.DataFrame) -> dict[str, list[str]]:
         words["Effect / other allele"] = [f"{_short(a)} / {_short(b)}" for a, b in pairs]
     if "effect_allele_frequency" in rows:
         words["Effect allele frequency"] = [number(f) for f in rows["effect_allele_frequency"]]
-    if {"beta", "se"} <= set(rows):
-        pairs = zip(rows["beta"], rows["se"], strict=True)
+    if {"beta", "standard_error"} <= set(rows):
+        pairs = zip(rows["beta"], rows["standard_error"], strict=True)
         words["β (s.e.)"] = [f"{number(beta)} ({number(se)})" for beta, se in pairs]
-    words["−log₁₀ p"] = [f"{height:.2f}" for height in rows["neg_log10_p"]]
+    words["−log₁₀ p"] = [f"{height:.2f}" for height in rows["neg_log_10_p_value"]]
     if "n" in rows:
         words["n"] = [theme.format_count(n) for n in rows["n"]]
     return words

@@ -91,7 +91,7 @@ def volcano(
     marked = _leads(leads)
     levels = Levels(genome_wide, suggestive)
     x_end = _x_end(effects, marked)
-    top = max([float(effects.y.max()), *marked["neg_log10_p"], *levels.heights().values()])
+    top = max([float(effects.y.max()), *marked["neg_log_10_p_value"], *levels.heights().values()])
     room = _Y_ROOM if len(marked) else _X_ROOM
     frame = Frame((-x_end, x_end), top * room, np.inf, width_px, height_px)
     plot = theme.new_figure(
@@ -115,29 +115,29 @@ def volcano(
 
 
 def _effects(results: pd.DataFrame) -> _Effects:
-    needed = ("chromosome", "position_bp", "beta", "se", "neg_log10_p")
+    needed = ("chromosome", "base_pair_location", "beta", "standard_error", "neg_log_10_p_value")
     require_columns(results, needed, figure=_FIGURE)
-    whole = np.isfinite(results[["beta", "se"]].to_numpy(dtype=np.float64)).all(axis=1)
+    whole = np.isfinite(results[["beta", "standard_error"]].to_numpy(dtype=np.float64)).all(axis=1)
     points = ScanPoints.of(results if whole.all() else results[whole], figure=_FIGURE)
     n_missing = len(results) - points.n_variants
-    se = points.table["se"].to_numpy(dtype=np.float64)
+    se = points.table["standard_error"].to_numpy(dtype=np.float64)
     table = points.table.iloc[np.argsort(se, kind="stable")]
     kind = np.full(len(table), len(_CLASSES) - 1)
     if "effect_allele_frequency" in table:
         frequency = table["effect_allele_frequency"].to_numpy(dtype=np.float64)
         minor = np.minimum(frequency, 1 - frequency)
         kind = np.searchsorted([end for _, end, *_ in _CLASSES[:-1]], minor, side="right")
-    x, y = (table[name].to_numpy(dtype=np.float64) for name in ("beta", "neg_log10_p"))
+    x, y = (table[name].to_numpy(dtype=np.float64) for name in ("beta", "neg_log_10_p_value"))
     return _Effects(table, x, y, kind, n_missing)
 
 
 def _leads(leads: pd.DataFrame | None) -> pd.DataFrame:
-    needed = ("chromosome", "position_bp", "beta", "neg_log10_p")
+    needed = ("chromosome", "base_pair_location", "beta", "neg_log_10_p_value")
     if leads is None or leads.empty:
         return pd.DataFrame({name: [] for name in needed})
     require_columns(leads, needed, figure=f"{_FIGURE}'s table of leads")
-    whole = leads.dropna(subset=["beta", "neg_log10_p"])
-    return whole.sort_values("neg_log10_p", ascending=False, kind="stable")
+    whole = leads.dropna(subset=["beta", "neg_log_10_p_value"])
+    return whole.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
 
 
 def _x_end(effects: _Effects, leads: pd.DataFrame) -> float:
@@ -206,7 +206,7 @@ def _draw_leads(
     """Mark the leads and name the highest; how many are left without a name."""
     if leads.empty:
         return 0
-    x, y = (leads[name].to_numpy(dtype=np.float64) for name in ("beta", "neg_log10_p"))
+    x, y = (leads[name].to_numpy(dtype=np.float64) for name in ("beta", "neg_log_10_p_value"))
     words = hover_words(leads)
     drawn = plot.scatter(
         "x",

@@ -119,7 +119,7 @@ def write_plink(prefix: Path, genotypes: SimulatedGenotypes) -> None:
             "chromosome": variants["chromosome"].astype(str).to_numpy(),
             "sid": variants["source_id"].to_numpy(),
             "cm_position": np.zeros(len(variants)),
-            "bp_position": variants["position_bp"].to_numpy(),
+            "bp_position": variants["base_pair_location"].to_numpy(),
             "allele_1": variants["effect_allele"].to_numpy(),
             "allele_2": variants["other_allele"].to_numpy(),
         },

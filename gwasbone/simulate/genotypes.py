@@ -263,7 +263,7 @@ def _variant_table(
     return pd.DataFrame(
         {
             "chromosome": chromosome.astype(np.int16),
-            "position_bp": position.astype(np.int32),
+            "base_pair_location": position.astype(np.int32),
             "other_allele": other.astype(object),
             "effect_allele": effect.astype(object),
             "source_id": source_id,

@@ -176,7 +176,7 @@ def cohort_phantoms(
         genotypes.true_dosages(rows).T.astype(np.float64), index=people["eid"], columns=names
     )
     made = simulate_questionnaire(asked, people)
-    columns = ["source_id", "chromosome", "position_bp", "effect_allele", "other_allele"]
+    columns = ["source_id", "chromosome", "base_pair_location", "effect_allele", "other_allele"]
     return CohortPhantoms(
         phantom_people(made, people, dosages),
         tuple(effects),

@@ -356,7 +356,7 @@ def _causal_table(
     british: npt.NDArray[np.bool_],
     settings: SimulationSettings,
 ) -> pd.DataFrame:
-    columns = ["source_id", "chromosome", "position_bp", "effect_allele", "other_allele"]
+    columns = ["source_id", "chromosome", "base_pair_location", "effect_allele", "other_allele"]
     base = genotypes.variants.iloc[causal][columns].reset_index(drop=True)
     base["planted"] = np.arange(len(causal)) < settings.n_planted
     base["frequency_british"] = _frequency(genotypes, causal, british)
@@ -368,7 +368,7 @@ def _causal_table(
         table.insert(0, "trait", trait)
         table.insert(6, "effect", effects[:, column] * _unit(trait))
         table.insert(7, "variance_share", variance * effects[:, column] ** 2)
-        tables.append(table.sort_values(["chromosome", "position_bp"]))
+        tables.append(table.sort_values(["chromosome", "base_pair_location"]))
     if not tables:
         return base.iloc[:0].assign(trait="", effect=0.0, variance_share=0.0)
     return pd.concat(tables, ignore_index=True)

@@ -89,12 +89,12 @@ def write_vcf(
     is_male : (n,) who is haploid on X.
     """
     chromosome = variants["chromosome"].to_numpy()
-    haploid_rows = genome.in_x_non_par(chromosome, variants["position_bp"].to_numpy(), build)
+    haploid_rows = genome.in_x_non_par(chromosome, variants["base_pair_location"].to_numpy(), build)
     prefixes = [
         f"{genome.chromosome_label(c)}\t{p}\t{i}\t{ref}\t{alt}\t.\tPASS\t.\tGT".encode()
         for c, p, i, ref, alt in zip(
             chromosome.tolist(),
-            variants["position_bp"].tolist(),
+            variants["base_pair_location"].tolist(),
             variants["source_id"],
             variants["other_allele"],
             variants["effect_allele"],

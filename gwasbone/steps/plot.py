@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PLACE = ("chromosome", "position_bp", "neg_log10_p")
+_PLACE = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 _ALLELES = ("other_allele", "effect_allele")
-_EFFECT = ("beta", "se")
+_EFFECT = ("beta", "standard_error")
 _MORE = ("source_id", *_ALLELES, "effect_allele_frequency", *_EFFECT, "n")
 
 #: Kind of figure -> how many scans it takes (None: no upper end), and the columns it needs.
@@ -139,7 +139,7 @@ class _Reader:
             if self.show:
                 self.show("reading scans", done, len(self.scans))
             table = self._kept(scan, scan.read(needed, wanted))
-            n_missing = int(table["neg_log10_p"].isna().sum())
+            n_missing = int(table["neg_log_10_p_value"].isna().sum())
             line = f"{scan.name}: {len(table) - n_missing:,} variants"
             self.said.append(line + (f", {n_missing:,} without a p-value" if n_missing else ""))
             log.info("%s (%s)", self.said[-1], scan.path)
@@ -168,8 +168,8 @@ class _Reader:
         if self.request.chromosomes is not None:
             mine = mine[mine["chromosome"].isin(self.request.chromosomes)]
         found = leads_in_scan(mine, table)
-        places = mine.drop_duplicates(["chromosome", "position_bp"])
-        n_found = len(found.drop_duplicates(["chromosome", "position_bp"]))
+        places = mine.drop_duplicates(["chromosome", "base_pair_location"])
+        n_found = len(found.drop_duplicates(["chromosome", "base_pair_location"]))
         if n_found < len(places):
             log.warning(
                 "%s: %d of %d leads are not in the scan and are not marked",
@@ -206,7 +206,7 @@ def _quantiles(reader: _Reader) -> Sections:
 
     sections = []
     for name, table in reader.tables():
-        p = table["neg_log10_p"].to_numpy(dtype=np.float64)
+        p = table["neg_log_10_p_value"].to_numpy(dtype=np.float64)
         sections.append(("", qq(quantile_plot_points(p), title=name, lambda_gc=lambda_gc(p))))
     return sections
 
@@ -297,8 +297,8 @@ def _scatter(reader: _Reader) -> Sections:
 
 def _named(pairs: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
     """Pairs with the names that a table of leads gives to some of them."""
-    named = leads_in_scan(leads, pairs.assign(neg_log10_p=0.0))
-    key = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+    named = leads_in_scan(leads, pairs.assign(neg_log_10_p_value=0.0))
+    key = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
     words = [name for name in ("label", "gene", "nearest_gene") if name in named]
     if not words:
         return pairs
@@ -340,7 +340,7 @@ def _check_leads(scans: Sequence[ScanFile], leads: pd.DataFrame | None) -> None:
 
 
 def _check_build(scan: ScanFile, table: pd.DataFrame, build: str) -> None:
-    last = table.groupby("chromosome")["position_bp"].max()
+    last = table.groupby("chromosome")["base_pair_location"].max()
     for code, position_bp in last.items():
         length = LENGTHS_BP[build].get(int(code))
         if length is not None and position_bp > length:

@@ -125,7 +125,7 @@ def regional_plots(
     window_kb : how far to either side of the lead.
     level : p-value at which a line is drawn.
     """
-    ranked = found.table.sort_values("neg_log10_p", ascending=False, kind="stable")
+    ranked = found.table.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
     chosen = ranked.drop_duplicates("locus").head(n)
     regions: dict[int, tuple[Region, str]] = {}
     with counted_progress() as progress:
@@ -179,7 +179,7 @@ def _collected(
 def _rates_in(recombination: pd.DataFrame, region: Region) -> pd.DataFrame:
     """The rates of a region, with the one that holds at its start."""
     of_chromosome = recombination[recombination["chromosome"] == region.chromosome]
-    position = of_chromosome["position_bp"].to_numpy()
+    position = of_chromosome["base_pair_location"].to_numpy()
     # a little more than the region, for the margins of the picture
     first = max(0, int(position.searchsorted(region.start_bp - 50_000)) - 1)
     last = int(position.searchsorted(region.end_bp + 50_000))
@@ -187,7 +187,7 @@ def _rates_in(recombination: pd.DataFrame, region: Region) -> pd.DataFrame:
 
 
 def _title(row: dict[str, object]) -> str:
-    place = f"{chromosome_label(int(str(row['chromosome'])))}:{row['position_bp']:,}"
+    place = f"{chromosome_label(int(str(row['chromosome'])))}:{row['base_pair_location']:,}"
     bone = row["known_bone_genes"]
     gene = row["nearest_gene"] if row["nearest_gene"] is not None else None
     words = [f"near {gene}"] if gene else []

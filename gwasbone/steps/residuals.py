@@ -163,7 +163,7 @@ def _model_lines(model: TraitModel, seed: int | None) -> list[dict[str, Any]]:
     }
 
     def line(kind: str, term: str, estimate: float, **more: float) -> dict[str, Any]:
-        empty = dict.fromkeys(("se", "statistic", "dof", "neg_log10_p"), np.nan)
+        empty = dict.fromkeys(("standard_error", "statistic", "dof", "neg_log_10_p_value"), np.nan)
         return common | {"kind": kind, "term": term, "estimate": estimate} | empty | more
 
     if model.people is None:
@@ -176,10 +176,10 @@ def _model_lines(model: TraitModel, seed: int | None) -> list[dict[str, Any]]:
                     "coefficient",
                     term,
                     found.beta[j],
-                    se=found.se[j],
+                    standard_error=found.se[j],
                     statistic=found.statistic[j],
                     dof=found.dof,
-                    neg_log10_p=found.neg_log10_p[j],
+                    neg_log_10_p_value=found.neg_log10_p[j],
                 )
             )
         lines.append(line("variance", "person", model.sigma2_person))

@@ -172,7 +172,7 @@ def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
     )
     lambda_gc = results.lambda_gc(trait)
     save_page(
-        qq(quantile_plot_points(table["neg_log10_p"]), title=trait, lambda_gc=lambda_gc),
+        qq(quantile_plot_points(table["neg_log_10_p_value"]), title=trait, lambda_gc=lambda_gc),
         qq_path,
         title=f"{trait}: quantile-quantile plot",
         subtitle=about,

@@ -106,7 +106,9 @@ def _scans_in(path: Path) -> dict[str, Any]:
 
     table = hail().read_table(str(path))
     structs = [
-        name for name in table.row_value if "neg_log10_p" in getattr(table[name], "dtype", {})
+        name
+        for name in table.row_value
+        if "neg_log_10_p_value" in getattr(table[name], "dtype", {})
     ]
     names = structs or [path.name.removesuffix(".ht").rsplit(".", 1)[-1]]
     return dict.fromkeys(names, table)
@@ -207,11 +209,11 @@ def read_selected(path: str | Path) -> pd.DataFrame:
     try:
         pairs = pd.read_csv(
             path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False,
-            na_values={name: ["NA"] for name in ("neg_log10_p", "beta", "se")},
+            na_values={name: ["NA"] for name in ("neg_log_10_p_value", "beta", "standard_error")},
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"{path}: expected a table of selected SNPs: {error.strerror}") from None
-    absent = [name for name in (*text, "position_bp") if name not in pairs]
+    absent = [name for name in (*text, "base_pair_location") if name not in pairs]
     if absent:
         raise InputError(f"{path}: expected a table of selected SNPs, no {', '.join(absent)}")
     return pairs.assign(chromosome=[chromosome_code(name) for name in pairs["chromosome"]])
@@ -290,7 +292,7 @@ def effect_sections(
     from gwasbone.plots.selection import region_words, snp_words
 
     n_regions = pairs.groupby("variant_id")["region"].nunique()
-    best = pairs.groupby("variant_id")["neg_log10_p"].max()
+    best = pairs.groupby("variant_id")["neg_log_10_p_value"].max()
     order = pd.DataFrame({"n": n_regions, "p": best}).sort_values(
         ["n", "p"], ascending=False, kind="stable"
     )
@@ -333,8 +335,8 @@ def sections(folder: Path) -> Sections:
 
 
 _NUMBERS = (
-    "mean", "se", "lower", "upper", "mean_sd", "lower_sd", "upper_sd", "beta", "beta_se", "beta_sd",
-    "sd",
+    "mean", "standard_error", "lower", "upper", "mean_sd", "lower_sd", "upper_sd", "beta",
+    "beta_se", "beta_sd", "sd",
 )  # fmt: skip
 
 

@@ -97,7 +97,7 @@ class AlignedScans:
         table = pd.DataFrame(
             {
                 "chromosome": chromosome.astype(np.int16),
-                "position_bp": position.astype(np.int32),
+                "base_pair_location": position.astype(np.int32),
                 "other_allele": other,
                 "effect_allele": effect,
                 "source_id": ["_".join(map(str, name)) for name in names],

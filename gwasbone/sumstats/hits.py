@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 #: or of many side by side, or a Hail Table keyed by locus and alleles.
 Scan = "pd.DataFrame | str | os.PathLike[str] | hl.Table"
 
-_P = "neg_log10_p"
+_P = "neg_log_10_p_value"
 _P_OF_SSF = "neg_log_10_p_value"
 _GZIP_MAGIC = b"\x1f\x8b"
 _PIECE_BYTES = 1 << 24

@@ -50,13 +50,17 @@ def lead_blocks(
         raise UsageError(
             f"expected block_bp and max_blocks of at least 1, got {block_bp} and {max_blocks}"
         )
-    hits = results_table[results_table["neg_log10_p"] > -np.log10(p_threshold)]
-    hits = hits.assign(_block=hits["position_bp"] // block_bp)
+    hits = results_table[results_table["neg_log_10_p_value"] > -np.log10(p_threshold)]
+    hits = hits.assign(_block=hits["base_pair_location"] // block_bp)
     block = ["chromosome", "_block"]
-    hits = hits.assign(n_below_threshold=hits.groupby(block)["position_bp"].transform("size"))
+    hits = hits.assign(
+        n_below_threshold=hits.groupby(block)["base_pair_location"].transform("size")
+    )
     # A stable sort keeps the table's own order of alleles where two variants share a locus.
     ranked = hits.sort_values(
-        ["neg_log10_p", "chromosome", "position_bp"], ascending=[False, True, True], kind="stable"
+        ["neg_log_10_p_value", "chromosome", "base_pair_location"],
+        ascending=[False, True, True],
+        kind="stable",
     )
     leads = ranked.drop_duplicates(block).head(max_blocks or len(ranked))
     start = leads["_block"].astype(np.int64) * block_bp

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 # Every variant has other values here: a dictionary would be work for nothing, as is compression
 # of what is nearly random.
 _DISTINCT = {
-    "position_bp", "source_id", "effect_allele_frequency", "beta", "se", "statistic",
-    "neg_log10_p",
+    "base_pair_location", "source_id", "effect_allele_frequency", "beta", "standard_error",
+    "statistic", "neg_log_10_p_value",
 }  # fmt: skip
 
 

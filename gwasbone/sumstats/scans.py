@@ -15,7 +15,7 @@ from gwasbone.errors import InputError
 from gwasbone.sumstats.ssf import arrow_backed, read_ssf_columns
 from gwasbone.sumstats.table import TRAIT_COLUMNS, VARIANT_COLUMNS
 
-_P = "neg_log10_p"
+_P = "neg_log_10_p_value"
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,13 @@ from gwasbone.sumstats.table import TRAIT_COLUMNS, VARIANT_COLUMNS, canonical_ta
 #: SSF column -> canonical column; the first eight have the order that the standard fixes.
 SSF_COLUMNS = {
     "chromosome": "chromosome",
-    "base_pair_location": "position_bp",
+    "base_pair_location": "base_pair_location",
     "effect_allele": "effect_allele",
     "other_allele": "other_allele",
     "beta": "beta",
-    "standard_error": "se",
+    "standard_error": "standard_error",
     "effect_allele_frequency": "effect_allele_frequency",
-    "neg_log_10_p_value": "neg_log10_p",
+    "neg_log_10_p_value": "neg_log_10_p_value",
     "n": "n",
     "call_rate": "call_rate",
     "test": "test",
@@ -130,7 +130,7 @@ def table_of_text(source: Path | pa.NativeFile, where: str | Path) -> pd.DataFra
         table.assign(
             source_id=pc.coalesce(*ids, empty).to_pandas(),
             test=table["test"].fillna(""),
-            statistic=table["beta"] / table["se"],
+            statistic=table["beta"] / table["standard_error"],
             dof=np.nan,
             status="",
         )

@@ -114,7 +114,7 @@ class VariantText:
         """The texts of a table of variants."""
         table = table.combine_chunks()
         text = {name: _text(table[name]) for name in table.column_names}
-        locus = (text["chromosome"], text["position_bp"])
+        locus = (text["chromosome"], text["base_pair_location"])
         other, effect = text["other_allele"], text["effect_allele"]
         ids = [text["source_id"]]
         if has_rsids:
@@ -139,8 +139,10 @@ class VariantText:
         if chosen is not None:
             trait = trait.filter(chosen)
             before, between, after = (part.filter(chosen) for part in (before, between, after))
-        p = pa.chunked_array([np.maximum(trait["neg_log10_p"].to_numpy(), _P_OF_ONE)])
-        lines = joined(before, _text(trait["beta"]), _text(trait["se"]), between, _text(p), after)
+        p = pa.chunked_array([np.maximum(trait["neg_log_10_p_value"].to_numpy(), _P_OF_ONE)])
+        lines = joined(
+            before, _text(trait["beta"]), _text(trait["standard_error"]), between, _text(p), after
+        )
         return bytes_of(lines)
 
     def untested_rows(
@@ -194,7 +196,9 @@ def catalog_status(table: pd.DataFrame) -> npt.NDArray[np.object_]:
     ``non_acgt_allele`` (``N``, ``I``/``D``), or ``not_finite`` (a number is missing).
     """
     own = table["status"].to_numpy(dtype=object)
-    numbers = table[["beta", "se", "effect_allele_frequency", "neg_log10_p"]].to_numpy()
+    numbers = table[
+        ["beta", "standard_error", "effect_allele_frequency", "neg_log_10_p_value"]
+    ].to_numpy()
     symbolic = _either_allele(table, r"[<>\[\]*]")
     odd = _either_allele(table, r"[^ACGTacgt]|^$")
     return np.select(

@@ -8,14 +8,14 @@ import pandas as pd
 from gwasbone.errors import InputError
 
 #: What names a variant, in sorting order.
-KEY = ("chromosome", "position_bp", "other_allele", "effect_allele")
+KEY = ("chromosome", "base_pair_location", "other_allele", "effect_allele")
 
 #: Column -> dtype, in order. ``chromosome`` is coded as in ``gwasbone.genome``; the effect
 #: allele is ALT; ``statistic`` is t, z or signed √χ² (``dof`` is inf for the last two);
 #: ``status`` is '' where the variant was tested, else the reason why not, with NaN numbers.
 COLUMNS: dict[str, str] = {
     "chromosome": "int16",
-    "position_bp": "int32",
+    "base_pair_location": "int32",
     "other_allele": "object",
     "effect_allele": "object",
     "source_id": "object",
@@ -23,10 +23,10 @@ COLUMNS: dict[str, str] = {
     "effect_allele_frequency": "float64",
     "call_rate": "float64",
     "beta": "float64",
-    "se": "float64",
+    "standard_error": "float64",
     "statistic": "float64",
     "dof": "float64",
-    "neg_log10_p": "float64",
+    "neg_log_10_p_value": "float64",
     "test": "object",
     "status": "object",
 }
@@ -89,6 +89,6 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 def _is_sorted(table: pd.DataFrame) -> bool:
     """Whether loci rise strictly; alleles matter only where two variants share a locus."""
     locus = (table["chromosome"].to_numpy().astype(np.int64) << 32) + table[
-        "position_bp"
+        "base_pair_location"
     ].to_numpy()
     return bool((np.diff(locus) > 0).all())

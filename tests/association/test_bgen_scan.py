@@ -69,7 +69,7 @@ def scan(made, engine="auto", traits=("a", "b"), **options):
 
 def assert_same(ours, theirs, trait):
     x, y = ours.table(trait), theirs.table(trait)
-    same = ["chromosome", "position_bp", "other_allele", "effect_allele", "source_id", "n"]
+    same = ["chromosome", "base_pair_location", "other_allele", "effect_allele", "source_id", "n"]
     pd.testing.assert_frame_equal(x[[*same, "status", "test"]], y[[*same, "status", "test"]])
     assert set(x["status"]) == {"", "monomorphic", "all_missing", "collinear_genotype"}
     for name in ("effect_allele_frequency", "call_rate", "dof"):
@@ -83,11 +83,13 @@ def test_linear_equals_the_hail_engine(made, hail_session):
     ours, theirs = scan(made, "blocks"), scan(made, "hail")
     for trait in ("a", "b"):
         x, y = assert_same(ours, theirs, trait)
-        np.testing.assert_allclose(x["se"], y["se"], rtol=1e-5)
-        difference = ((x["beta"] - y["beta"]) / y["se"]).abs().max()
+        np.testing.assert_allclose(x["standard_error"], y["standard_error"], rtol=1e-5)
+        difference = ((x["beta"] - y["beta"]) / y["standard_error"]).abs().max()
         print(f"\n{trait}: largest difference of beta {difference:.1e} of its SE")
         assert difference < 2e-5
-        np.testing.assert_allclose(x["neg_log10_p"], y["neg_log10_p"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            x["neg_log_10_p_value"], y["neg_log_10_p_value"], rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.hail
@@ -99,11 +101,13 @@ def test_logistic_equals_the_hail_engine(made, hail_session):
         x, y = assert_same(ours, theirs, trait)
         by_firth = (x["test"] == "firth") & (x["status"] == "")
         assert by_firth.any()
-        off = ((x["beta"] - y["beta"]) / y["se"]).abs()
+        off = ((x["beta"] - y["beta"]) / y["standard_error"]).abs()
         print(f"\n{trait}: score {off[~by_firth].max():.1e}, Firth {off[by_firth].max():.1e} of SE")
         assert off[~by_firth].max() < 2e-5
         assert off[by_firth].max() < 1e-3
-        np.testing.assert_allclose(x["neg_log10_p"], y["neg_log10_p"], rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(
+            x["neg_log_10_p_value"], y["neg_log_10_p_value"], rtol=1e-3, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("test", ["linear", "score", "firth", "spa"])
@@ -215,7 +219,7 @@ def test_equals_plink(exported, plink2, bits):
     assert ours["effect_allele"].tolist() == theirs["A1"].tolist() == ["T"] * len(ours)
     off = {
         name: np.nanmax(np.abs(ours[own] / theirs[name] - 1))
-        for name, own in (("BETA", "beta"), ("SE", "se"), ("T_STAT", "statistic"))
+        for name, own in (("BETA", "beta"), ("SE", "standard_error"), ("T_STAT", "statistic"))
     }
     print(f"\n{bits} bits: largest relative differences from PLINK {off}")
     assert off["SE"] < 2e-3

@@ -85,16 +85,25 @@ def test_equals_the_hail_engine(fileset, hail_session):
     assert ours.provenance["engine"] == "blocks"
     for trait in ("a", "b", "c"):
         x, y = ours.table(trait), theirs.table(trait)
-        same = ["chromosome", "position_bp", "other_allele", "effect_allele", "source_id", "n"]
+        same = [
+            "chromosome",
+            "base_pair_location",
+            "other_allele",
+            "effect_allele",
+            "source_id",
+            "n",
+        ]
         pd.testing.assert_frame_equal(x[[*same, "status", "test"]], y[[*same, "status", "test"]])
         assert {"", "monomorphic", "all_missing", "symbolic_allele"} == set(x["status"])
         for name in ("effect_allele_frequency", "call_rate", "dof"):
             np.testing.assert_allclose(x[name], y[name], rtol=1e-12)
-        np.testing.assert_allclose(x["se"], y["se"], rtol=1e-5)
-        difference = ((x["beta"] - y["beta"]) / y["se"]).abs().max()
+        np.testing.assert_allclose(x["standard_error"], y["standard_error"], rtol=1e-5)
+        difference = ((x["beta"] - y["beta"]) / y["standard_error"]).abs().max()
         print(f"\n{trait}: largest difference of beta {difference:.1e} of its SE")
         assert difference < 2e-5
-        np.testing.assert_allclose(x["neg_log10_p"], y["neg_log10_p"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            x["neg_log_10_p_value"], y["neg_log_10_p_value"], rtol=1e-4, atol=1e-5
+        )
 
 
 def test_blocks_and_chunks_change_nothing(fileset, monkeypatch):
@@ -127,31 +136,49 @@ def test_logistic_equals_the_hail_engine(fileset, hail_session, test):
     assert ours.provenance["engine"] == "blocks"
     for trait in ("ill", "rare", "other"):
         x, y = ours.table(trait), theirs.table(trait)
-        same = ["chromosome", "position_bp", "other_allele", "effect_allele", "source_id", "n"]
+        same = [
+            "chromosome",
+            "base_pair_location",
+            "other_allele",
+            "effect_allele",
+            "source_id",
+            "n",
+        ]
         pd.testing.assert_frame_equal(x[[*same, "status", "test"]], y[[*same, "status", "test"]])
         for name in ("effect_allele_frequency", "call_rate", "dof"):
             np.testing.assert_allclose(x[name], y[name], rtol=1e-12)
         by_firth = (x["test"] == "firth") & (x["status"] == "")
         assert by_firth.sum() > (150 if test == "firth" else 4)
         off = {
-            name: ((x[name] - y[name]) / y["se"]).abs()[by_firth].max() for name in ("beta", "se")
+            name: ((x[name] - y[name]) / y["standard_error"]).abs()[by_firth].max()
+            for name in ("beta", "standard_error")
         }
         print(f"\n{trait}: largest difference of Firth's beta {off['beta']:.1e} of its SE")
         assert off["beta"] < 1e-3
         # beside chi2 = 0 the quotient beta / sqrt(chi2) is rounding error in both engines
         clear = by_firth & (y["statistic"].abs() > 0.1)
-        np.testing.assert_allclose(x["se"][clear], y["se"][clear], rtol=1e-3)
         np.testing.assert_allclose(
-            x["neg_log10_p"][by_firth], y["neg_log10_p"][by_firth], rtol=1e-3, atol=1e-4
+            x["standard_error"][clear], y["standard_error"][clear], rtol=1e-3
+        )
+        np.testing.assert_allclose(
+            x["neg_log_10_p_value"][by_firth],
+            y["neg_log_10_p_value"][by_firth],
+            rtol=1e-3,
+            atol=1e-4,
         )
         by_score = (x["test"] == "score") & (x["status"] == "")
         assert by_score.any() == (test == "score")
-        np.testing.assert_allclose(x["se"][by_score], y["se"][by_score], rtol=1e-5)
-        difference = ((x["beta"] - y["beta"]) / y["se"]).abs()[by_score]
+        np.testing.assert_allclose(
+            x["standard_error"][by_score], y["standard_error"][by_score], rtol=1e-5
+        )
+        difference = ((x["beta"] - y["beta"]) / y["standard_error"]).abs()[by_score]
         print(f"{trait}: largest differences of the score's beta {difference.nlargest(1).tolist()}")
         assert (difference < 2e-5).all()
         np.testing.assert_allclose(
-            x["neg_log10_p"][by_score], y["neg_log10_p"][by_score], rtol=1e-4, atol=1e-5
+            x["neg_log_10_p_value"][by_score],
+            y["neg_log_10_p_value"][by_score],
+            rtol=1e-4,
+            atol=1e-5,
         )
 
 
@@ -184,13 +211,13 @@ def test_hails_documented_example_of_firth(tmp_path):
     for test in ("score", "firth"):
         found = associate(cohort, ["case"], method="logistic", test=test).table("case")
         assert found["test"].tolist() == ["firth", "firth"]
-        np.testing.assert_allclose(10 ** -found["neg_log10_p"], 0.00085, atol=5e-6)
+        np.testing.assert_allclose(10 ** -found["neg_log_10_p_value"], 0.00085, atol=5e-6)
         assert found["beta"][0] == pytest.approx(-found["beta"][1], rel=1e-5)
     spa = associate(cohort, ["case"], method="logistic", test="spa").table("case")
     assert spa["test"].tolist() == ["spa", "spa"]
     # all ten in cases: 2 (1010/2010)^10 = 0.0021; between its atoms p is up to three times less
-    assert (10 ** -spa["neg_log10_p"]).between(0.0005, 0.0025).all()
-    np.testing.assert_allclose(spa["beta"] / spa["se"], spa["statistic"], rtol=1e-9)
+    assert (10 ** -spa["neg_log_10_p_value"]).between(0.0005, 0.0025).all()
+    np.testing.assert_allclose(spa["beta"] / spa["standard_error"], spa["statistic"], rtol=1e-9)
 
 
 @pytest.mark.parametrize("test", ["score", "firth", "spa"])
@@ -209,8 +236,12 @@ def test_swapped_alleles_negate_and_order_does_not_matter(fileset, tmp_path, tes
         assert x["test"].tolist() == y["test"].tolist()
         assert len(set(x["test"])) == (1 if test == "firth" else 2)
         np.testing.assert_allclose(y["statistic"], -x["statistic"], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(y["beta"] / x["se"], -x["beta"] / x["se"], rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(y["neg_log10_p"], x["neg_log10_p"], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            y["beta"] / x["standard_error"], -x["beta"] / x["standard_error"], rtol=1e-4, atol=1e-5
+        )
+        np.testing.assert_allclose(
+            y["neg_log_10_p_value"], x["neg_log_10_p_value"], rtol=1e-4, atol=1e-5
+        )
 
 
 @pytest.mark.parametrize("test", ["score", "spa"])
@@ -228,8 +259,12 @@ def test_a_single_case(fileset, test):
     found = binary(fileset, "blocks", test, traits=("one",), covariates=()).table("one")
     fine = found["status"] == ""
     assert fine.sum() > 150
-    assert np.isfinite(found.loc[fine, ["beta", "se", "statistic", "neg_log10_p"]]).all(axis=None)
-    assert (found["neg_log10_p"][fine] < 2.8).all()  # one case in 209 has no p below 1/209 by far
+    assert np.isfinite(
+        found.loc[fine, ["beta", "standard_error", "statistic", "neg_log_10_p_value"]]
+    ).all(axis=None)
+    assert (
+        found["neg_log_10_p_value"][fine] < 2.8
+    ).all()  # one case in 209 has no p below 1/209 by far
 
 
 def test_a_covariate_that_predicts_cases_is_named(fileset):

@@ -105,7 +105,13 @@ def test_linear_equals_statsmodels_on_the_people_of_each_trait(linear, table, G,
         fit = sm.OLS(table.loc[kept, name].to_numpy(), X).fit()
         row = frame.iloc[i]
         np.testing.assert_allclose(
-            [row["beta"], row["se"], row["statistic"], row["dof"], row["neg_log10_p"]],
+            [
+                row["beta"],
+                row["standard_error"],
+                row["statistic"],
+                row["dof"],
+                row["neg_log_10_p_value"],
+            ],
             [
                 fit.params[-1],
                 fit.bse[-1],
@@ -134,7 +140,9 @@ def test_order_of_people_does_not_matter_and_swapped_alleles_negate_beta(
     design = build_design(ids, table, traits=["y0", "y6"], covariates=["age", "sex"])
     for name, frame in scan_hail(flipped, design).items():
         np.testing.assert_allclose(frame["beta"], -linear[name]["beta"], rtol=1e-8)
-        np.testing.assert_allclose(frame["neg_log10_p"], linear[name]["neg_log10_p"], rtol=1e-8)
+        np.testing.assert_allclose(
+            frame["neg_log_10_p_value"], linear[name]["neg_log_10_p_value"], rtol=1e-8
+        )
 
 
 @pytest.mark.slow
@@ -151,7 +159,9 @@ def test_variants_that_cannot_be_tested_say_why(hail_session, table, tmp_path):
         design = build_design(IDS, table, traits=[trait], covariates=["age", "sex"], method=method)
         frame = scan_hail(mt, design, test=test)[trait]
         assert frame["status"].tolist() == expected
-        untested = frame[["beta", "se", "statistic", "neg_log10_p"]].isna().all(axis=1)
+        untested = (
+            frame[["beta", "standard_error", "statistic", "neg_log_10_p_value"]].isna().all(axis=1)
+        )
         assert untested.tolist() == [True] * 5 + [False]
         assert frame["call_rate"].round(4).tolist()[:2] == [0, round(1 - 4 / N, 4)]
 
@@ -163,7 +173,7 @@ def test_p_does_not_underflow(hail_session, tmp_path):
     mt = matrix_table(hail_session, g[None, :], ids).checkpoint(str(tmp_path / "strong.mt"))
     table = pd.DataFrame({"y": g + rng.normal(0, 0.3, 3000)}, index=ids)
     row = scan_hail(mt, build_design(ids, table, traits=["y"]))["y"].iloc[0]
-    assert row["neg_log10_p"] > 400
+    assert row["neg_log_10_p_value"] > 400
 
 
 def logistic(mt, table, test, traits=("case0", "case1")):
@@ -182,7 +192,7 @@ def test_wald_equals_statsmodels(mt, table, G):
             fit = sm.Logit(table.loc[kept, name].to_numpy(), X).fit(disp=0, tol=1e-10)
             row = frame.iloc[i]
             np.testing.assert_allclose(
-                [row["beta"], row["se"], row["neg_log10_p"]],
+                [row["beta"], row["standard_error"], row["neg_log_10_p_value"]],
                 [fit.params[-1], fit.bse[-1], -np.log10(fit.pvalues[-1])],
                 rtol=1e-5,
             )
@@ -203,7 +213,7 @@ def test_lrt_is_twice_the_difference_in_log_likelihood(mt, table, G):
         chi2 = 2 * (full.log_likelihood - null)
         np.testing.assert_allclose(row["statistic"] ** 2, chi2, rtol=1e-6, atol=1e-8)
         np.testing.assert_allclose(
-            abs(row["beta"]) / row["se"], np.sqrt(chi2), rtol=1e-4, atol=1e-3
+            abs(row["beta"]) / row["standard_error"], np.sqrt(chi2), rtol=1e-4, atol=1e-3
         )
 
 
@@ -228,8 +238,10 @@ def test_score_statistic_equals_hails_own(hail_session, mt, table):
             frame["statistic"][by_score] ** 2, chi2[by_score], rtol=1e-6, atol=1e-9
         )
         # U/V and 1/sqrt(V) are consistent with the statistic.
-        np.testing.assert_allclose(frame["beta"] / frame["se"], frame["statistic"], rtol=1e-9)
-        assert (frame["neg_log10_p"][by_score] < -np.log10(0.05)).all()
+        np.testing.assert_allclose(
+            frame["beta"] / frame["standard_error"], frame["statistic"], rtol=1e-9
+        )
+        assert (frame["neg_log_10_p_value"][by_score] < -np.log10(0.05)).all()
         assert set(frame["test"][~by_score]) == {"firth"}
         assert (chi2[~by_score] > 3.84).all()
 
@@ -246,9 +258,9 @@ def test_firth_equals_the_independent_penalised_likelihood_ratio(mt, table, G, t
             own = firth_lrt(X, imputed(G[:, kept])[i], table.loc[kept, name].to_numpy())
             row = frame.iloc[i]
             np.testing.assert_allclose(
-                [row["beta"], row["neg_log10_p"]], [own.log_odds, own.neg_log10_p], rtol=1e-5
+                [row["beta"], row["neg_log_10_p_value"]], [own.log_odds, own.neg_log10_p], rtol=1e-5
             )
-            np.testing.assert_allclose(row["se"], own.se, rtol=1e-3)
+            np.testing.assert_allclose(row["standard_error"], own.se, rtol=1e-3)
 
 
 @pytest.mark.slow
@@ -272,7 +284,7 @@ def test_hails_documented_example_of_firth(hail_session, tmp_path):
         design = build_design(ids, table, traits=["case", "moved"], method=method)
         frames = scan_hail(mt, design, test="score" if test == "linear" else test)
         rows |= {(test, name): frame.iloc[0] for name, frame in frames.items()}
-    p = {key: 10 ** -row["neg_log10_p"] for key, row in rows.items()}
+    p = {key: 10 ** -row["neg_log_10_p_value"] for key, row in rows.items()}
     assert p["firth", "case"] == pytest.approx(0.00085, abs=5e-6)
     assert p["linear", "case"] == pytest.approx(0.0016, abs=5e-5)
     assert p["wald", "moved"] == pytest.approx(0.0373, abs=5e-5)
@@ -306,7 +318,9 @@ def test_rare_alleles_in_few_cases_get_their_firth_test(hail_session, tmp_path):
     own = [firth_lrt(X, g, case) for g in imputed(G)]
     assert frame["status"].eq("").all()
     np.testing.assert_allclose(frame["beta"], [fit.log_odds for fit in own], rtol=1e-6)
-    np.testing.assert_allclose(frame["neg_log10_p"], [fit.neg_log10_p for fit in own], rtol=1e-6)
+    np.testing.assert_allclose(
+        frame["neg_log_10_p_value"], [fit.neg_log10_p for fit in own], rtol=1e-6
+    )
 
 
 def test_a_covariate_that_predicts_cases_is_named(mt, table):

@@ -24,7 +24,7 @@ def scan(m: int = 500, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "chromosome": np.sort(np.arange(m) % 23 + 1),
-            "position_bp": np.arange(m) * 1000 + 70_000,
+            "base_pair_location": np.arange(m) * 1000 + 70_000,
             "other_allele": "A",
             "effect_allele": "C",
             "source_id": [f"rs{i}" for i in range(m)],
@@ -32,15 +32,15 @@ def scan(m: int = 500, seed: int = 0) -> pd.DataFrame:
             "effect_allele_frequency": rng.uniform(size=m),
             "call_rate": 1.0,
             "beta": z * 0.1,
-            "se": 0.1,
+            "standard_error": 0.1,
             "statistic": z,
             "dof": np.inf,
-            "neg_log10_p": neg_log10_p_normal(z),
+            "neg_log_10_p_value": neg_log10_p_normal(z),
             "test": "score",
             "status": "",
         }
     )
-    table.loc[7, ["beta", "se", "statistic", "dof", "neg_log10_p"]] = np.nan
+    table.loc[7, ["beta", "standard_error", "statistic", "dof", "neg_log_10_p_value"]] = np.nan
     table.loc[7, "status"] = "monomorphic"
     return canonical_table(table)
 
@@ -102,18 +102,20 @@ def test_unsorted_tables_are_sorted_by_locus_not_by_string() -> None:
 
 
 def test_variants_at_one_locus_are_sorted_by_alleles() -> None:
-    table = scan(9).iloc[:3].assign(chromosome=1, position_bp=5, effect_allele=["T", "C", "G"])
+    table = (
+        scan(9).iloc[:3].assign(chromosome=1, base_pair_location=5, effect_allele=["T", "C", "G"])
+    )
     assert canonical_table(table)["effect_allele"].tolist() == ["C", "G", "T"]
 
 
 def test_all_faults_of_a_table_at_once() -> None:
-    table = scan().drop(columns=["beta"]).astype({"n": "float64", "position_bp": "float64"})
+    table = scan().drop(columns=["beta"]).astype({"n": "float64", "base_pair_location": "float64"})
     table.loc[3, "n"] = np.nan
-    table.loc[4, "position_bp"] = 0.5
+    table.loc[4, "base_pair_location"] = 0.5
     with pytest.raises(InputError) as caught:
         AssociationResults.from_tables({"t": table}, build="GRCh37", provenance={})
     message = str(caught.value)
-    for fault in ("no column beta", "n has 1 missing", "position_bp holds values"):
+    for fault in ("no column beta", "n has 1 missing", "base_pair_location holds values"):
         assert fault in message
 
 
@@ -151,7 +153,7 @@ def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path)
     assert len(wide) == 500
     for trait in results.traits:
         expected = results.table(trait)
-        for column in ("beta", "n", "status", "neg_log10_p"):
+        for column in ("beta", "n", "status", "neg_log_10_p_value"):
             pd.testing.assert_series_equal(
                 wide[f"{trait}.{column}"], expected[column], check_names=False
             )
@@ -218,14 +220,14 @@ def test_summaries(results: AssociationResults) -> None:
     for made in (results, chunked({t: results.table(t) for t in results.traits}, rows=77)):
         summary = made.summaries["height"]
         table = results.tested("height")
-        top = table.loc[table["neg_log10_p"].idxmax()]
+        top = table.loc[table["neg_log_10_p_value"].idxmax()]
         assert summary.n == 1002
         assert summary.n_tested == 499
         assert dict(summary.untested) == {"monomorphic": 1}
         assert summary.lambda_gc == results.lambda_gc("height")
         assert (summary.top_source_id, summary.top_neg_log10_p) == (
             top["source_id"],
-            top["neg_log10_p"],
+            top["neg_log_10_p_value"],
         )
 
 
@@ -237,8 +239,11 @@ def test_summary_without_tested_variants() -> None:
 
 
 def test_chunks_of_traits_that_differ_are_refused() -> None:
-    a, b = scan(seed=1), scan(seed=2).assign(position_bp=lambda t: t["position_bp"] + 1)
-    with pytest.raises(InputError, match="b has other position_bp"):
+    a, b = (
+        scan(seed=1),
+        scan(seed=2).assign(base_pair_location=lambda t: t["base_pair_location"] + 1),
+    )
+    with pytest.raises(InputError, match="b has other base_pair_location"):
         chunked({"a": a, "b": b})
     with pytest.raises(InputError, match="expected traits a in every chunk, got a, b"):
         AssociationResults.from_chunks(
@@ -303,11 +308,11 @@ def test_hail_table_of_one_trait(results: AssociationResults, hail_session: Any)
     assert rows["status"].tolist() == expected["status"].tolist()
     locus = [
         f"{'X' if c == 23 else c}:{p}"
-        for c, p in expected[["chromosome", "position_bp"]].to_numpy()
+        for c, p in expected[["chromosome", "base_pair_location"]].to_numpy()
     ]
     assert rows["locus"].map(str).tolist() == locus
     assert json.loads(hl.eval(ht.provenance)) == PROVENANCE
-    assert set(ht.row_value) == set(COLUMNS) - {"chromosome", "position_bp"}
+    assert set(ht.row_value) == set(COLUMNS) - {"chromosome", "base_pair_location"}
 
 
 @pytest.mark.hail
@@ -319,5 +324,5 @@ def test_hail_table_of_all_traits_outlives_the_results(hail_session: Any) -> Non
     assert ht.locus.dtype.reference_genome.name == "GRCh38"
     assert ht["bmd spine"].beta.collect()[:5] == tables["bmd spine"]["beta"].tolist()[:5]
     assert ht.aggregate(hail_session.agg.max(ht.height.neg_log10_p)) == pytest.approx(
-        tables["height"]["neg_log10_p"].max()
+        tables["height"]["neg_log_10_p_value"].max()
     )

@@ -79,7 +79,9 @@ def rejections(found, test):
     for kind, share in (("few", "1 %"), ("many", "20 %")):
         for low, high in BINS:
             rows = (copies >= low) & (copies <= high)
-            p = [found[f"{kind}{j}"]["neg_log10_p"].to_numpy()[rows] for j in range(N_TRAITS)]
+            p = [
+                found[f"{kind}{j}"]["neg_log_10_p_value"].to_numpy()[rows] for j in range(N_TRAITS)
+            ]
             assert np.isfinite(p).all()
             line = []
             for level in LEVELS:
@@ -103,7 +105,7 @@ def test_null_binary_traits(request, test):
         assert level != 0.05 or (0.03 if low == 20 else 0.038) < mean < 0.05 + 3 * se
         assert level != 0.01 or (0.75 if kind == "few" else 0.85) * level < mean < 1.25 * level
         assert level != 1e-3 or abs(mean - level) < 3 * se
-    at_4 = mean_and_se([(table["neg_log10_p"] > 4).mean() for table in found.values()])
+    at_4 = mean_and_se([(table["neg_log_10_p_value"] > 4).mean() for table in found.values()])
     print(f"all traits and variants, rejected at 1e-4: {at_4[0]:.6f} (SE {at_4[1]:.6f})")
     assert at_4[0] > 0
     assert abs(at_4[0] - 1e-4) < 3 * at_4[1]

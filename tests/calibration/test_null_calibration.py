@@ -82,7 +82,7 @@ def scan(cohort, traits):
 
 
 def rejected(frames, level):
-    return Rate.of([(f["neg_log10_p"] > -np.log10(level)).mean() for f in frames])
+    return Rate.of([(f["neg_log_10_p_value"] > -np.log10(level)).mean() for f in frames])
 
 
 def within_three_se(rate, expected):
@@ -95,7 +95,7 @@ def test_200_null_quantitative_traits(cohort):
     Y = effect + rng.normal(size=(N, N_TRAITS))
     traits = pd.DataFrame(Y, index=cohort.ids, columns=[f"null{j}" for j in range(N_TRAITS)])
     frames = [f[f["status"] == ""] for f in scan(cohort, traits).values()]
-    factor = Rate.of([lambda_gc(f["neg_log10_p"]) for f in frames])
+    factor = Rate.of([lambda_gc(f["neg_log_10_p_value"]) for f in frames])
     at_5, at_4 = rejected(frames, 0.05), rejected(frames, 1e-4)
     print(f"\n{N_TRAITS} null traits, {len(frames[0]):,} variants: mean lambda {factor}")
     print(f"rejected at 0.05: {at_5}; at 1e-4: {at_4}")

@@ -63,7 +63,7 @@ def test_clumps_are_written_with_a_log(files, capsys):
     assert table["trait"].tolist() == ["scan"]
     assert table["chromosome"].tolist() == ["X"]
     assert table["variant"].tolist() == ["rs2"]
-    assert table["neg_log10_p"].tolist() == [320]
+    assert table["neg_log_10_p_value"].tolist() == [320]
     assert table["members"].tolist() == ["rs1"]
     assert table["by"].tolist() == ["ld"]
     assert "1 clumps of 3 variants (1 more are not in the genotypes)" in capsys.readouterr().out
@@ -102,7 +102,12 @@ def test_loci_with_genes_of_several_scans(files, capsys):
     assert row["chromosome"] == "X"
     assert (row["start_bp"], row["end_bp"], row["n_clumps"]) == (10_001_000, 10_002_000, 1)
     assert row["lead_variant_id"] == "23_10002000_A_G"
-    assert (row["beta"], row["se"], row["n"], row["neg_log10_p"]) == (0.1, 0.1, 8, 320)
+    assert (row["beta"], row["standard_error"], row["n"], row["neg_log_10_p_value"]) == (
+        0.1,
+        0.1,
+        8,
+        320,
+    )
     assert (row["nearest_gene"], row["strand"]) == ("NEAR", "-")
     assert (row["distance_to_gene_bp"], row["distance_to_tss_bp"]) == (100, -100)
     assert row["genes_in_window"] == "NEAR,FAR"

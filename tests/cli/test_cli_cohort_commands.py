@@ -108,4 +108,4 @@ def test_scan_and_select(run, folder):
     leads = pd.read_csv(folder / "gwasbone.leads.tsv", sep="\t", dtype={"chromosome": str})
     assert leads["trait"].tolist() == ["bmd_hip"] * len(leads)
     assert 0 < len(leads) <= 5
-    assert (leads["neg_log10_p"].diff().dropna() <= 0).all()
+    assert (leads["neg_log_10_p_value"].diff().dropna() <= 0).all()

@@ -18,14 +18,15 @@ def _table(seed, m=400):
     table = pd.DataFrame(
         {
             "chromosome": np.repeat([1, 2, 7, 23], m // 4),
-            "position_bp": np.tile(np.arange(m // 4) * 1_000_000 + 100, 4),
+            "base_pair_location": np.tile(np.arange(m // 4) * 1_000_000 + 100, 4),
             "other_allele": "A", "effect_allele": "G", "source_id": [f"rs{i}" for i in range(m)],
-            "n": 90, "effect_allele_frequency": 0.3, "call_rate": 1.0, "beta": beta, "se": 0.1,
-            "statistic": beta / 0.1, "dof": 80.0, "neg_log10_p": (beta / 0.1) ** 2 / 4.6 + 0.01,
+            "n": 90, "effect_allele_frequency": 0.3, "call_rate": 1.0, "beta": beta,
+            "standard_error": 0.1, "statistic": beta / 0.1, "dof": 80.0,
+            "neg_log_10_p_value": (beta / 0.1) ** 2 / 4.6 + 0.01,
             "test": "linear", "status": "",
         }
     )  # fmt: skip
-    numbers = ["beta", "se", "statistic", "neg_log10_p"]
+    numbers = ["beta", "standard_error", "statistic", "neg_log_10_p_value"]
     table.loc[3, [*numbers, "status"]] = [np.nan] * 4 + ["monomorphic"]
     return table
 
@@ -67,7 +68,7 @@ def test_leads_and_names_are_written(scans, tmp_path, capfd):
     row = _table(1).loc[20]
     leads.write_text(
         "trait\tchromosome\tposition_bp\tgene\n"
-        f"Hip\t{row['chromosome']}\t{row['position_bp']}\tSOST\nHip\t2\t5\tLRP5\n"
+        f"Hip\t{row['chromosome']}\t{row['base_pair_location']}\tSOST\nHip\t2\t5\tLRP5\n"
     )
     arguments = ["plot", "miami", *_ssf(scans), "--leads", str(leads), "--names", "Hip,Spine"]
     arguments += ["--title", "Two bones", "--build", "GRCh37", "--out", str(tmp_path / "a")]
@@ -109,7 +110,9 @@ def test_errors_take_one_line_and_leave_no_page(scans, tmp_path, capfd, argument
 
 def test_a_build_that_the_positions_contradict_is_refused(scans, tmp_path, capfd):
     table = _table(1)
-    table.loc[table.index[-1], "position_bp"] = 155_500_000  # beyond X of GRCh37, not of GRCh38
+    table.loc[table.index[-1], "base_pair_location"] = (
+        155_500_000  # beyond X of GRCh37, not of GRCh38
+    )
     table.to_parquet(tmp_path / "late.parquet")
     arguments = ["plot", "qq", str(tmp_path / "late.parquet"), "--out", str(tmp_path / "a")]
     line = one_line_error([*arguments, "--build", "GRCh37"], capfd)

@@ -48,7 +48,7 @@ def test_rows_are_found_whichever_allele_is_counted(made):
             (23, 5_000_100, "G", "A"), (1, 100, "A", "G"), (1, 100, "A", "T"), (1, 200, "A", "G"),
             (2, 100, "G", "A"), (3, 1, "A", "G"),
         ],
-        columns=["chromosome", "position_bp", "other_allele", "effect_allele"],
+        columns=["chromosome", "base_pair_location", "other_allele", "effect_allele"],
     )  # fmt: skip
     assert rows_in_cohort(wanted, cohort).tolist() == [5, 0, -1, -1, 3, -1]
     assert rows_in_cohort(wanted.head(0), cohort).tolist() == []

@@ -60,11 +60,11 @@ def scanned(cohort, people, engine):
 
 def assert_same(ours, theirs, se=2e-5):
     x, y = ours.table("y"), theirs.table("y")
-    same = ["chromosome", "position_bp", "other_allele", "effect_allele", "source_id", "n"]
+    same = ["chromosome", "base_pair_location", "other_allele", "effect_allele", "source_id", "n"]
     pd.testing.assert_frame_equal(x[[*same, "status"]], y[[*same, "status"]])
     assert (x["status"] == "").any()
     np.testing.assert_allclose(x["call_rate"], y["call_rate"], rtol=1e-12)
-    assert np.nanmax(np.abs(x["beta"] - y["beta"]) / y["se"]) < se
+    assert np.nanmax(np.abs(x["beta"] - y["beta"]) / y["standard_error"]) < se
 
 
 def test_calls_become_a_bed_with_the_same_scan(calls, people, tmp_path):

@@ -132,7 +132,7 @@ def test_ld_scores_of_hails_example(shared_data):
     plain = ld_scores(cohort, window="1cM")
     split = ld_scores(cohort, window="1cM", annotations=A)
     np.testing.assert_allclose(plain["ld_score"], split["ld_score_univariate"])
-    places = plain["chromosome"].astype(str) + ":" + plain["position_bp"].astype(str)
+    places = plain["chromosome"].astype(str) + ":" + plain["base_pair_location"].astype(str)
     first, second = (places == "20:82079").to_numpy(), (places == "22:16894090").to_numpy()
     for column, of in (
         ("ld_score_univariate", {"chr20": expected["chr20:82079"], "chr22": 1.14} | expected),

@@ -184,7 +184,7 @@ def test_projection_turns_swapped_alleles_and_refuses_strangers(made):
     swapped[pcs.names] *= -1
     turned = type(pcs)(pcs.scores, swapped, pcs.eigenvalues)
     np.testing.assert_allclose(project(cohort, turned), project(cohort, pcs), atol=1e-12)
-    moved = pcs.loadings.assign(position_bp=pcs.loadings["position_bp"] + 1)
+    moved = pcs.loadings.assign(base_pair_location=pcs.loadings["base_pair_location"] + 1)
     with pytest.raises(InputError, match="same build"):
         project(cohort, type(pcs)(pcs.scores, moved, pcs.eigenvalues))
 

@@ -85,7 +85,7 @@ def test_kept_people_and_variants_are_pruned_from_the_bed(made, spelling, window
 def test_long_range_ld_is_left_out_unless_asked_for(made):
     *_, position, _, cohort = made
     pruned = prune(cohort, r2=0.2, window="100kb")
-    assert pruned.loc[pruned["chromosome"] == 6, "position_bp"].max() < 25_000_000
+    assert pruned.loc[pruned["chromosome"] == 6, "base_pair_location"].max() < 25_000_000
     hla = (np.arange(260) >= 100) & (np.arange(260) < 200) & (position >= 25_000_000)
     assert pruned.index.tolist() == expected(made, np.arange(80), candidates=~hla, window_kb=100)
 

@@ -116,7 +116,7 @@ def test_variants_of_several_files(tmp_path):
     )
     table = cohort.variants.table
     assert table["chromosome"].tolist() == [0, 7, 7, 7, 8, 8]
-    assert table["position_bp"].tolist() == [5, 10, 20, 200_000_000, 30, 31]
+    assert table["base_pair_location"].tolist() == [5, 10, 20, 200_000_000, 30, 31]
     assert table["ref"].tolist() == ["A", "AT", "A", "A", "A", "A"]
     assert table["alt"].tolist() == ["G", "A", "G", "G", "C,GTT", "*"]
     assert table["source_id"].tolist() == [".", ".", "rs7", "far", "three", "x"]

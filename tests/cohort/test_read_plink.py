@@ -36,7 +36,7 @@ def test_a_fileset_becomes_people_and_variants(tmp_path):
     assert cohort.people.table["sex"].tolist() == [1, 2, 0, 1, 2]
     table = cohort.variants.table
     assert table["chromosome"].tolist() == [1, 2, 23, 23]
-    assert table["position_bp"].tolist() == [7, 6, 4, 5]
+    assert table["base_pair_location"].tolist() == [7, 6, 4, 5]
     assert table["row"].tolist() == [3, 1, 2, 0]
     assert set(table["alt"]) == {"A"}  # A1 is the counted allele
 

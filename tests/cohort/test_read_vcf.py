@@ -48,7 +48,7 @@ def test_genotypes_of_every_compression(tmp_path, hail_session, name):
     assert cohort.build == "GRCh37"  # from the contig length
     assert cohort.people.table["sex"].tolist() == [2, 1]  # ben is haploid on X
     table = cohort.variants.table
-    assert table["position_bp"].tolist() == [100, 200, 200, 300, 400, 5000000, 5000001]
+    assert table["base_pair_location"].tolist() == [100, 200, 200, 300, 400, 5000000, 5000001]
     assert table["source_id"].tolist()[:2] == [".", "rs2"]
     assert cohort.variants.funnel()["reason"].tolist() == ["all", "symbolic_allele"]
     mt = cohort.mt
@@ -190,6 +190,6 @@ def test_indels_of_a_vcf_are_left_aligned(tmp_path, hail_session):
         vcf=write(tmp_path / "a.vcf", HEADER + line), reference_fasta=tmp_path / "r.fa"
     )
     row = cohort.variants.table.iloc[0]
-    assert (row["position_bp"], row["ref"], row["alt"]) == (3, "GCA", "G")
+    assert (row["base_pair_location"], row["ref"], row["alt"]) == (3, "GCA", "G")
     dosage = cohort.mt.localize_entries("e", "c").e.dosage.collect()
     assert dosage == [[1.0, 2.0]]

@@ -163,7 +163,10 @@ def test_loci_near_one_another_count_once_in_the_order_of_the_file(made, tmp_pat
     aligned = read_aligned(paths)
     rows = scans.table.iloc[[1, 0, 100]]
     table = pd.DataFrame(
-        {"chr": [f"chr{c}" for c in rows["chromosome"]] + ["22"], "bp": [*rows["position_bp"], 7]}
+        {
+            "chr": [f"chr{c}" for c in rows["chromosome"]] + ["22"],
+            "bp": [*rows["base_pair_location"], 7],
+        }
     )
     table.to_csv(tmp_path / "loci.tsv", sep="\t", index=False)
     found = known_loci(aligned, read_loci(tmp_path / "loci.tsv"), source="x")
@@ -176,7 +179,7 @@ def test_planted_loci_of_a_simulation_come_first(tmp_path):
         "trait\tchromosome\tposition_bp\tplanted\na\t1\t5\tFalse\na\t1\t9\tTrue\nb\t1\t5\tFalse\n"
     )
     (tmp_path / "causal.tsv").write_text(text)
-    assert read_loci(tmp_path / "causal.tsv")["position_bp"].tolist() == [9, 5]
+    assert read_loci(tmp_path / "causal.tsv")["base_pair_location"].tolist() == [9, 5]
 
 
 def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
@@ -184,7 +187,7 @@ def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
     aligned = read_aligned(paths)
     bad = tmp_path / "bad.tsv"
     for text, words in (
-        ("rs\np\n", "expected columns chromosome and position_bp"),
+        ("rs\np\n", "expected columns chromosome and base_pair_location"),
         ("chr\tbp\n1\tx\n", "line 2 is not"),
         ("chr\tbp\n", "it has none"),
     ):

@@ -34,7 +34,13 @@ def cohort(tmp_path_factory):
 
 
 def scan(rows):
-    names = ["chromosome", "position_bp", "other_allele", "effect_allele", "neg_log10_p"]
+    names = [
+        "chromosome",
+        "base_pair_location",
+        "other_allele",
+        "effect_allele",
+        "neg_log_10_p_value",
+    ]
     return pd.DataFrame(rows, columns=names)
 
 
@@ -55,7 +61,7 @@ def test_index_variants_members_and_counts(cohort, caplog):
         found = clump(scan(SCAN), cohort)
     table = found.table
     assert table["variant"].tolist() == ["rs1", "4:3000:A:G"]
-    assert table["neg_log10_p"].tolist() == [400.0, 5.0]
+    assert table["neg_log_10_p_value"].tolist() == [400.0, 5.0]
     assert table["members"].tolist() == ["rs2", ""]
     assert table["n_members"].tolist() == [1, 0]
     assert table["n_linked"].tolist() == [2, 0]
@@ -109,8 +115,8 @@ def test_results_of_a_run_need_a_trait_and_the_build_of_the_genotypes(cohort):
 
 
 def test_scans_that_cannot_be_clumped_are_refused(cohort):
-    with pytest.raises(InputError, match="no neg_log10_p"):
-        clump(scan(SCAN).drop(columns="neg_log10_p"), cohort)
+    with pytest.raises(InputError, match="no neg_log_10_p_value"):
+        clump(scan(SCAN).drop(columns="neg_log_10_p_value"), cohort)
     with pytest.raises(InputError, match="none of the 1 variants"):
         clump(scan([(5, 1000, "A", "G", 9.0)]), cohort)
     with pytest.raises(InputError, match="4:1000 A/G"):

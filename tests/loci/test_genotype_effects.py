@@ -34,7 +34,7 @@ def made(tmp_path_factory):
     variants = pd.DataFrame(
         {
             "variant_id": ["7_100_C_T", "7_200_G_A"], "source_id": ["rs1", "rs2"],
-            "chromosome": [7, 7], "position_bp": [100, 200], "other_allele": ["C", "G"],
+            "chromosome": [7, 7], "base_pair_location": [100, 200], "other_allele": ["C", "G"],
             "effect_allele": ["T", "A"],
         }
     )  # fmt: skip
@@ -63,7 +63,9 @@ def test_genotypes_count_the_effect_allele(made):
 
 def test_variants_that_are_not_there_are_counted_and_named(made):
     cohort, variants, _, _ = made
-    more = pd.concat([variants, variants.head(1).assign(variant_id="7_9_C_T", position_bp=9)])
+    more = pd.concat(
+        [variants, variants.head(1).assign(variant_id="7_9_C_T", base_pair_location=9)]
+    )
     with pytest.raises(InputError, match=r"1 of 3 variants are not in the genotypes .* 7_9_C_T"):
         gb.selected_genotypes(more, cohort)
 
@@ -89,7 +91,7 @@ def test_effects_are_those_of_least_squares(made):
             y = people.loc[k, trait]
             ols = sm.OLS(y, np.column_stack([D, C - C.mean(axis=0)])).fit(cov_type="HC2")
             np.testing.assert_allclose(rows["mean"], ols.params[:3], rtol=1e-6)
-            np.testing.assert_allclose(rows["se"], ols.bse[:3], rtol=1e-6)
+            np.testing.assert_allclose(rows["standard_error"], ols.bse[:3], rtol=1e-6)
             assert rows["n"].tolist() == D.sum(axis=0).tolist()
             null = sm.OLS(y, sm.add_constant(C)).fit()
             sd = np.sqrt(null.scale)

@@ -44,14 +44,14 @@ def scan(*neg_log10_p):
     return pd.DataFrame(
         {
             "chromosome": [c for c, _, _ in PLACES],
-            "position_bp": [p for _, p, _ in PLACES],
+            "base_pair_location": [p for _, p, _ in PLACES],
             "other_allele": "A",
             "effect_allele": "G",
             "source_id": [f"rs{i}" for i in range(len(PLACES))],
             "beta": np.arange(len(PLACES)) / 10,
-            "se": 0.5,
+            "standard_error": 0.5,
             "n": 1_234_567,
-            "neg_log10_p": neg_log10_p,
+            "neg_log_10_p_value": neg_log10_p,
         }
     )
 
@@ -116,9 +116,14 @@ def test_loci_by_ld(cohort):
     # 200 kb lie between 1.1 Mb, the end of the one, and 1.3 Mb, the start of the other
     assert (one["start_bp"], one["end_bp"], one["n_clumps"]) == (1_000_000, 1_400_000, 2)
     assert one["lead_variant_id"] == "4_1300000_A_G"
-    assert (one["source_id"], one["beta"], one["se"], one["n"]) == ("rs2", 0.2, 0.5, 1_234_567)
+    assert (one["source_id"], one["beta"], one["standard_error"], one["n"]) == (
+        "rs2",
+        0.2,
+        0.5,
+        1_234_567,
+    )
     assert (one["effect_allele"], one["other_allele"]) == ("G", "A")
-    assert one["neg_log10_p"] == 20
+    assert one["neg_log_10_p_value"] == 20
     assert one["nearest_gene"] == "LEFT"
     assert one["distance_to_gene_bp"] == 1
     assert one["distance_to_tss_bp"] == -1
@@ -176,7 +181,7 @@ def test_a_scan_without_hits_gives_an_empty_table(cohort):
 
 def test_without_genes_columns_are_missing_but_bone_genes_are_known():
     wnt16 = bone_genes("GRCh37").query("gene == 'WNT16'").iloc[0]
-    table = SCAN.assign(chromosome=7, position_bp=wnt16["start_bp"] + np.arange(6))
+    table = SCAN.assign(chromosome=7, base_pair_location=wnt16["start_bp"] + np.arange(6))
     found = loci(table, distance_only=True, build="GRCh37").table
     assert found["known_bone_genes"].tolist() == ["WNT16,FAM3C,CPED1"]
     assert found["nearest_gene"].isna().all()
@@ -201,7 +206,7 @@ def test_by_distance_alone_is_clumping_as_if_all_were_linked():
     assert wide["n_members"].tolist() == [1, 0]
     assert wide["n_linked"].tolist() == [4, 0]
     assert found.n_used == 6
-    two = pd.concat([SCAN, SCAN.assign(position_bp=SCAN["position_bp"] + 1)])
+    two = pd.concat([SCAN, SCAN.assign(base_pair_location=SCAN["base_pair_location"] + 1)])
     assert set(clump_by_distance(two).table["variant"]) == {
         "4:1300000:A:G", "4:1000000:A:G", "X:5000000:A:G",
     }  # fmt: skip
@@ -235,5 +240,5 @@ def test_what_does_not_fit_is_refused(cohort):
         clump_by_distance(SCAN, p1=0.5)
     with pytest.raises(UsageError, match="above 0 kb"):
         clump_by_distance(SCAN, kb=0)
-    with pytest.raises(InputError, match="no neg_log10_p"):
-        clump_by_distance(SCAN.drop(columns="neg_log10_p"))
+    with pytest.raises(InputError, match="no neg_log_10_p_value"):
+        clump_by_distance(SCAN.drop(columns="neg_log_10_p_value"))

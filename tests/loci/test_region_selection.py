@@ -20,10 +20,10 @@ def scan(rows):
     """A results table of (chromosome, position, −log10 p) or with (…, other, effect, beta)."""
     table = pd.DataFrame(
         [(*row, *("A", "C", 0.1)[len(row) - 3 :]) for row in rows],
-        columns=["chromosome", "position_bp", "neg_log10_p", "other_allele", "effect_allele",
-                 "beta"],
+        columns=["chromosome", "base_pair_location", "neg_log_10_p_value", "other_allele",
+                 "effect_allele", "beta"],
     )  # fmt: skip
-    values = dict.fromkeys(COLUMNS, 0.0) | {"test": "linear", "status": "", "se": 0.02}
+    values = dict.fromkeys(COLUMNS, 0.0) | {"test": "linear", "status": "", "standard_error": 0.02}
     values |= {
         "source_id": [f"rs{c}_{p}" for c, p in zip(table.iloc[:, 0], table.iloc[:, 1], strict=True)]
     }
@@ -32,7 +32,7 @@ def scan(rows):
 
 def short(selection):
     """(region, variant, scans, best scan, −log10 p) of each pair."""
-    columns = ["region", "variant_id", "scans", "best_scan", "neg_log10_p"]
+    columns = ["region", "variant_id", "scans", "best_scan", "neg_log_10_p_value"]
     return [tuple(row) for row in selection.pairs[columns].to_numpy()]
 
 
@@ -61,7 +61,7 @@ def test_by_hand():
     assert found.regions[SPINE] == ("ap_spine", "lateral_spine")
     assert found.n_variants == 9
     # the leads are of every scan, each with its own best variant
-    leads = list(zip(found.leads["trait"], found.leads["position_bp"], strict=True))
+    leads = list(zip(found.leads["trait"], found.leads["base_pair_location"], strict=True))
     assert leads == [(NECK, 100), (NECK, 2_000_100), (NECK, 50), (SPINE, 50), (SPINE, 200),
                      ("height", 100)]  # fmt: skip
     assert tuple(found.pairs.columns) == PAIR_COLUMNS
@@ -111,7 +111,7 @@ def test_a_snp_that_is_no_hit_of_the_region_itself_has_no_numbers_there():
     scans = {NECK: scan([(1, 5, 9)]), SPINE: scan([(1, 99, 7)])}
     pairs = select_regions(scans).pairs.set_index("region")
     assert pairs.loc["ap_spine", "variant_id"] == "1_5_A_C"
-    assert pairs.loc["ap_spine", ["neg_log10_p", "beta", "se"]].isna().all()
+    assert pairs.loc["ap_spine", ["neg_log_10_p_value", "beta", "standard_error"]].isna().all()
     assert pairs.loc["ap_spine", "best_scan"] == SPINE
 
 
@@ -174,7 +174,10 @@ def brute_force(tables, r2_of, *, p, block_bp, n_blocks, window_bp, r2_limit):
     best = {}
     for trait, table in tables.items():
         for c, at, height in zip(
-            table["chromosome"], table["position_bp"], table["neg_log10_p"], strict=True
+            table["chromosome"],
+            table["base_pair_location"],
+            table["neg_log_10_p_value"],
+            strict=True,
         ):
             if height > -np.log10(p):
                 block = (trait, int(c), int(at) // block_bp)
@@ -236,7 +239,7 @@ def many(tmp_path_factory):
         properties={
             "iid": [f"p{i}" for i in range(n)], "sex": 1 + np.arange(n) % 2,
             "chromosome": variants["chromosome"].astype(str),
-            "bp_position": variants["position_bp"], "sid": variants["source_id"],
+            "bp_position": variants["base_pair_location"], "sid": variants["source_id"],
             "allele_1": variants["effect_allele"], "allele_2": variants["other_allele"],
         },
     )  # fmt: skip
@@ -248,7 +251,7 @@ def pairs_of(selection):
     return {
         (r, c, p): set(s.split(","))
         for r, c, p, s in selection.pairs[
-            ["region", "chromosome", "position_bp", "scans"]
+            ["region", "chromosome", "base_pair_location", "scans"]
         ].itertuples(index=False)
     }
 
@@ -260,7 +263,9 @@ def test_equals_a_brute_force_with_numpys_correlations(many, n_blocks, r2, windo
     tables, G, cohort = many
     some = {trait: table[table["chromosome"] < 23] for trait, table in tables.items()}
     variants = some[TRAITS[0]]
-    places = zip(variants["chromosome"].tolist(), variants["position_bp"].tolist(), strict=True)
+    places = zip(
+        variants["chromosome"].tolist(), variants["base_pair_location"].tolist(), strict=True
+    )
     row = {place: i for i, place in enumerate(places)}
     rule = SelectionRule(p_threshold=1e-3, max_blocks=n_blocks, r2=r2, window_bp=window_bp)
     found = select_regions(some, cohort=cohort, rule=rule)
@@ -286,7 +291,7 @@ def test_order_of_scans_and_of_rows_does_not_matter(many):
     }
     again = select_regions(shuffled, cohort=cohort, rule=rule, threads=3)
     assert pairs_of(again) == pairs_of(found)
-    numbers = ["region", "variant_id", "neg_log10_p", "beta", "se"]
+    numbers = ["region", "variant_id", "neg_log_10_p_value", "beta", "standard_error"]
     pd.testing.assert_frame_equal(again.pairs[numbers], found.pairs[numbers])
 
 
@@ -296,8 +301,10 @@ def test_variants_that_the_genotypes_lack_are_replaced_and_counted(many):
     found = select_regions(tables, cohort=cohort, rule=rule)
     leads = found.variants
     table = cohort.variants.table
-    keys = set(zip(leads["chromosome"], leads["position_bp"], strict=True))
-    absent = [key in keys for key in zip(table["chromosome"], table["position_bp"], strict=True)]
+    keys = set(zip(leads["chromosome"], leads["base_pair_location"], strict=True))
+    absent = [
+        key in keys for key in zip(table["chromosome"], table["base_pair_location"], strict=True)
+    ]
     fewer = cohort.exclude_variants("t", "lead", np.array(absent), description="")
     again = select_regions(tables, cohort=fewer, rule=rule)
     assert again.n_replaced > 0

@@ -40,10 +40,11 @@ def scan_of(cohort):
     table = cohort.variants.table
     return pd.DataFrame(
         {
-            "chromosome": table["chromosome"], "position_bp": table["position_bp"],
+            "chromosome": table["chromosome"], "base_pair_location": table["base_pair_location"],
             # counted the other way round, as scans of other cohorts are
             "other_allele": table["alt"], "effect_allele": table["ref"],
-            "neg_log10_p": np.arange(len(table), dtype=float), "source_id": table["source_id"],
+            "neg_log_10_p_value": np.arange(len(table), dtype=float),
+            "source_id": table["source_id"],
         }
     )  # fmt: skip
 
@@ -66,7 +67,7 @@ def test_ld_with_one_is_a_row_of_the_matrix(cohort, region, signed):
 
 def test_a_region_holds_what_lies_within_the_window(cohort):
     scan = scan_of(cohort)
-    scan.loc[6, "neg_log10_p"] = np.nan
+    scan.loc[6, "neg_log_10_p_value"] = np.nan
     lead = scan.iloc[8]
     region = region_around(scan, lead, cohort, build="GRCh37", window_kb=60)
     assert region.variants["source_id"].tolist() == ["v5", "v7", "v8", "v9", "v10", "v11"]
@@ -78,7 +79,7 @@ def test_a_region_holds_what_lies_within_the_window(cohort):
 
 
 def test_the_ends_of_a_chromosome_end_the_region(cohort):
-    scan = scan_of(cohort).assign(position_bp=lambda t: t["position_bp"] - 9_999_000)
+    scan = scan_of(cohort).assign(base_pair_location=lambda t: t["base_pair_location"] - 9_999_000)
     region = region_around(scan, scan.iloc[0], None, build="GRCh37", window_kb=500)
     assert region.start_bp == 1
     assert region.variants["r2"].isna().all()

@@ -11,8 +11,8 @@ from gwasbone.errors import InputError, UsageError
 
 
 def leads(*rows: tuple[int, int, float]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["chromosome", "position_bp", "neg_log10_p"])
-    return table.assign(gene=[f"G{int(p)}" for p in table["position_bp"] // 1_000_000])
+    table = pd.DataFrame(rows, columns=["chromosome", "base_pair_location", "neg_log_10_p_value"])
+    return table.assign(gene=[f"G{int(p)}" for p in table["base_pair_location"] // 1_000_000])
 
 
 SCANS = {
@@ -28,7 +28,11 @@ def test_hand_worked_loci() -> None:
     locus = loci.iloc[0]
     assert (locus["start_bp"], locus["end_bp"]) == (4_750_000, 6_250_000)
     assert (locus["n_scans"], locus["scans"], locus["best_scan"]) == (3, "a,b,c", "b")
-    assert (locus["position_bp"], locus["neg_log10_p"], locus["gene"]) == (5_500_000, 12.0, "G5")
+    assert (locus["base_pair_location"], locus["neg_log_10_p_value"], locus["gene"]) == (
+        5_500_000,
+        12.0,
+        "G5",
+    )
 
 
 def test_every_lead_lies_in_one_locus_and_loci_do_not_overlap() -> None:
@@ -37,8 +41,8 @@ def test_every_lead_lies_in_one_locus_and_loci_do_not_overlap() -> None:
         for row in table.dropna().itertuples():
             inside = (
                 (loci["chromosome"] == row.chromosome)
-                & (loci["start_bp"] <= row.position_bp)
-                & (row.position_bp <= loci["end_bp"])
+                & (loci["start_bp"] <= row.base_pair_location)
+                & (row.base_pair_location <= loci["end_bp"])
             )
             assert inside.sum() == 1
     for _, part in loci.groupby("chromosome"):
@@ -47,7 +51,7 @@ def test_every_lead_lies_in_one_locus_and_loci_do_not_overlap() -> None:
 
 def test_the_order_of_scans_only_orders_their_names() -> None:
     back = shared_loci(dict(reversed(SCANS.items())))
-    columns = ["start_bp", "end_bp", "n_scans", "neg_log10_p"]
+    columns = ["start_bp", "end_bp", "n_scans", "neg_log_10_p_value"]
     pd.testing.assert_frame_equal(back[columns], shared_loci(SCANS)[columns])
     assert back["scans"].tolist() == ["c,b,a"]
 
@@ -59,7 +63,7 @@ def test_no_leads_no_loci() -> None:
 
 
 def test_errors() -> None:
-    with pytest.raises(InputError, match=r"leads of a: .* no neg_log10_p"):
-        shared_loci({"a": SCANS["a"].drop(columns="neg_log10_p")})
+    with pytest.raises(InputError, match=r"leads of a: .* no neg_log_10_p_value"):
+        shared_loci({"a": SCANS["a"].drop(columns="neg_log_10_p_value")})
     with pytest.raises(UsageError, match="within_bp"):
         shared_loci(SCANS, within_bp=-1)

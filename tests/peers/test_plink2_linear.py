@@ -15,7 +15,7 @@ from gwasbone.stats.logistic import firth_lrt
 
 pytestmark = [pytest.mark.hail, pytest.mark.real, pytest.mark.peer]
 
-KEY = ["chromosome", "position_bp", "other_allele", "effect_allele"]
+KEY = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
 CHROMOSOMES = range(1, 23)
 
 
@@ -70,7 +70,7 @@ def run_plink(plink2, prefix, phenotypes, out, *, trait, glm, extra=()):
     return table.rename(
         columns={
             "#CHROM": "chromosome",
-            "POS": "position_bp",
+            "POS": "base_pair_location",
             "REF": "other_allele",
             "A1": "effect_allele",
             "BETA": "beta_plink",
@@ -111,11 +111,13 @@ def test_linear_scan_of_22_files_agrees_with_plink(
     assert both["beta_plink"].notna().all()
     figures = {
         name: largest_difference(both[name], both[f"{other}_plink"])
-        for name, other in (("beta", "beta"), ("se", "se"))
+        for name, other in (("beta", "beta"), ("standard_error", "standard_error"))
     }
     # A variant without any effect: the p-value, not its logarithm, has the six digits.
     tested = both[both["p_plink"] > 1e-3]
-    figures["neg_log10_p"] = largest_difference(tested["neg_log10_p"], tested["p_plink"])
+    figures["neg_log_10_p_value"] = largest_difference(
+        tested["neg_log_10_p_value"], tested["p_plink"]
+    )
     same_sign = np.sign(both["beta"]) == np.sign(both["beta_plink"])
     print(f"\n{len(both):,} variants, largest relative differences from PLINK 2: {figures}")
     assert same_sign.all()
@@ -161,7 +163,7 @@ def test_firth_scan_agrees_with_plink_and_the_penalised_likelihood_ratio(
     worst = 0.0
     for i in range(0, len(ours), 5):
         own = firth_lrt(X, dosage[i], table["case"] - 1)
-        worst = max(worst, abs(ours["neg_log10_p"][i] - own.neg_log10_p))
+        worst = max(worst, abs(ours["neg_log_10_p_value"][i] - own.neg_log10_p))
         np.testing.assert_allclose(ours["beta"][i], own.log_odds, rtol=1e-5, atol=1e-7)
     print(f"largest difference of -log10 p from the float64 penalised LRT: {worst:.2g}")
     assert worst < 1e-6

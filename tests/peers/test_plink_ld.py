@@ -50,11 +50,11 @@ def scan_of(cohort, neg_log10_p):
     return pd.DataFrame(
         {
             "chromosome": table["chromosome"],
-            "position_bp": table["position_bp"],
+            "base_pair_location": table["base_pair_location"],
             # the scan counts the other allele: clumps are matched whichever is counted
             "other_allele": table["alt"],
             "effect_allele": table["ref"],
-            "neg_log10_p": neg_log10_p,
+            "neg_log_10_p_value": neg_log10_p,
             "SNP": table["source_id"],
             "P": 10.0**-neg_log10_p,
         }

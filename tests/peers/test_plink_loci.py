@@ -54,11 +54,11 @@ def merged_bed(plink, merged):
 
 def for_plink(cohort, results):
     table = results.table("y")
-    key = ["chromosome", "position_bp"]
+    key = ["chromosome", "base_pair_location"]
     assert not table.duplicated(key).any()
     named = table.merge(cohort.variants.table[[*key, "source_id"]], on=key, suffixes=("", "_bim"))
     with np.errstate(under="ignore"):
-        return named.assign(SNP=named["source_id_bim"], P=10.0 ** -named["neg_log10_p"])
+        return named.assign(SNP=named["source_id_bim"], P=10.0 ** -named["neg_log_10_p_value"])
 
 
 @pytest.mark.parametrize("name", CLUMP_RULES)
@@ -78,7 +78,7 @@ def test_clumps_of_a_real_scan_are_plinks(plink19, scanned, tmp_path, name):  # 
     by_name = scan.set_index("SNP")
     spans = []
     for index, (_, members) in want.items():
-        places = by_name.loc[[index, *members], "position_bp"]
+        places = by_name.loc[[index, *members], "base_pair_location"]
         spans.append((by_name.loc[index, "chromosome"], places.min(), places.max(), index))
     expected, last = [], None
     for chromosome, start, end, index in sorted(spans):

@@ -125,7 +125,7 @@ def test_the_leftover_test_is_calibrated_and_finds_the_curve_of_weight():
         rows = tests[model].query("covariate == @covariate and stratum == @stratum")
         rows = rows[(rows["form"] == form) & (rows["status"] == "")]
         assert len(rows) == repeats
-        return 10 ** -rows["neg_log10_p"].to_numpy()
+        return 10 ** -rows["neg_log_10_p_value"].to_numpy()
 
     for covariate in ("age", "weight"):
         for stratum in ("all", "women", "men"):
@@ -149,7 +149,7 @@ def test_the_summary_of_what_is_left_names_weight_only_for_the_linear_model():
     }
     assert "weight" in set(left["linear"]["covariate"])
     assert left["nonlinear"].empty
-    assert (left["linear"]["neg_log10_p"].diff().dropna() <= 0).all()
+    assert (left["linear"]["neg_log_10_p_value"].diff().dropna() <= 0).all()
 
 
 @pytest.mark.parametrize("model", ["nonlinear", "linear"])

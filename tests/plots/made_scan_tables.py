@@ -10,20 +10,22 @@ def made_scan(seed, *, m=3_000, chromosomes=(1, 2, 7, 23), peaks=()):
     table = pd.DataFrame(
         {
             "chromosome": np.sort(rng.choice(chromosomes, m)).astype(np.int16),
-            "position_bp": rng.integers(1, 50_000_000, m).astype(np.int32),
+            "base_pair_location": rng.integers(1, 50_000_000, m).astype(np.int32),
             "other_allele": "A",
             "effect_allele": "G",
             "source_id": [f"rs{i}" for i in range(m)],
             "effect_allele_frequency": rng.uniform(0.002, 0.998, m),
-            "neg_log10_p": rng.exponential(1 / np.log(10), m),
+            "neg_log_10_p_value": rng.exponential(1 / np.log(10), m),
         }
-    ).sort_values(["chromosome", "position_bp"], ignore_index=True)
+    ).sort_values(["chromosome", "base_pair_location"], ignore_index=True)
     for row, height in peaks:
-        table.loc[row, "neg_log10_p"] = height
+        table.loc[row, "neg_log_10_p_value"] = height
     frequency = table["effect_allele_frequency"]
-    table["se"] = 0.01 / np.sqrt(frequency * (1 - frequency))
+    table["standard_error"] = 0.01 / np.sqrt(frequency * (1 - frequency))
     sign = np.where(rng.random(m) < 0.5, -1, 1)
-    table["beta"] = table["se"] * np.sqrt(2 * np.log(10) * table["neg_log10_p"]) * sign
+    table["beta"] = (
+        table["standard_error"] * np.sqrt(2 * np.log(10) * table["neg_log_10_p_value"]) * sign
+    )
     return table
 
 

@@ -15,18 +15,18 @@ def _results(m=4_000, seed=1):
     table = pd.DataFrame(
         {
             "chromosome": np.sort(rng.choice([1, 2, 7, 23], m)).astype(np.int16),
-            "position_bp": rng.integers(1, 50_000_000, m).astype(np.int32),
+            "base_pair_location": rng.integers(1, 50_000_000, m).astype(np.int32),
             "other_allele": "A",
             "effect_allele": "G",
             "source_id": [f"rs{i}" for i in range(m)],
             "n": np.int32(26_790),
             "effect_allele_frequency": rng.uniform(0.01, 0.5, m),
             "beta": rng.normal(size=m),
-            "se": 0.1,
-            "neg_log10_p": rng.exponential(1 / np.log(10), m),
+            "standard_error": 0.1,
+            "neg_log_10_p_value": rng.exponential(1 / np.log(10), m),
         }
-    ).sort_values(["chromosome", "position_bp"], ignore_index=True)
-    table.loc[[10, 500, 1_000], "neg_log10_p"] = [12.5, 348.58, 8.0]
+    ).sort_values(["chromosome", "base_pair_location"], ignore_index=True)
+    table.loc[[10, 500, 1_000], "neg_log_10_p_value"] = [12.5, 348.58, 8.0]
     return table
 
 
@@ -52,7 +52,7 @@ def test_every_variant_is_drawn_once_at_its_height_where_there_is_room():
     plot = manhattan(results, title="t", width_px=3_000, height_px=3_000)
     heights = np.concatenate([y for _, _, y in _marks(plot)])
     assert heights.size <= 1_200
-    high = results.loc[results["neg_log10_p"] > 3.5, "neg_log10_p"]
+    high = results.loc[results["neg_log_10_p_value"] > 3.5, "neg_log_10_p_value"]
     for height in high:
         assert np.isclose(heights, height, rtol=1e-6).sum() == 1
 
@@ -95,7 +95,7 @@ def test_a_suggestive_line_above_the_genome_wide_one_is_not_drawn():
 
 def test_missing_p_values_are_left_out_and_counted():
     results = _results()
-    results.loc[[1, 2, 3], "neg_log10_p"] = np.nan
+    results.loc[[1, 2, 3], "neg_log_10_p_value"] = np.nan
     plot = manhattan(results, title="t")
     assert any("3 variants without a p-value" in note for note in notes_of(plot))
     assert "Manhattan plot of 3,997 variants" in description_of(plot)
@@ -129,7 +129,7 @@ def test_with_y_max_what_is_above_becomes_triangles_and_is_counted():
 def test_leads_answer_hovering_with_their_numbers():
     results = _results()
     code = results["chromosome"].iloc[1_000]
-    lead = results.iloc[[1_000]].assign(gene="SOST", beta=0.0345, se=0.0051)
+    lead = results.iloc[[1_000]].assign(gene="SOST", beta=0.0345, standard_error=0.0051)
     plot = manhattan(results, title="t", leads=lead)
     hovered = [tool.renderers for tool in plot.tools if isinstance(tool, HoverTool)]
     assert len(hovered) == 2
@@ -137,14 +137,14 @@ def test_leads_answer_hovering_with_their_numbers():
     assert data["β (s.e.)"] == ["0.0345 (0.0051)"]
     assert data["Effect / other allele"] == ["G / A"]
     assert data["−log₁₀ p"] == ["8.00"]
-    assert data["Place"] == [f"{code}:{lead['position_bp'].iloc[0]:,}"]
+    assert data["Place"] == [f"{code}:{lead['base_pair_location'].iloc[0]:,}"]
     silent = [one for one, _, _ in _marks(plot)[:2]]
     assert not any(one in renderers for one in silent for renderers in hovered)
 
 
 def test_more_leads_than_names_are_counted():
     results = _results()
-    leads = results.nlargest(30, "neg_log10_p").assign(gene=[f"GENE{i}" for i in range(30)])
+    leads = results.nlargest(30, "neg_log_10_p_value").assign(gene=[f"GENE{i}" for i in range(30)])
     plot = manhattan(results, title="t", leads=leads, max_labels=5)
     written = np.concatenate([one for one in _columns(plot, "text") if one.size])
     assert written.size <= 5
@@ -152,8 +152,8 @@ def test_more_leads_than_names_are_counted():
 
 
 def test_a_bare_table_of_three_columns_will_do():
-    results = _results()[["chromosome", "position_bp", "neg_log10_p"]]
-    plot = manhattan(results, title="t", leads=results.nlargest(2, "neg_log10_p"))
+    results = _results()[["chromosome", "base_pair_location", "neg_log_10_p_value"]]
+    plot = manhattan(results, title="t", leads=results.nlargest(2, "neg_log_10_p_value"))
     texts = np.concatenate([one for one in _columns(plot, "text") if one.size])
     assert all(":" in text for text in texts)
 
@@ -167,17 +167,17 @@ def test_one_chromosome_shows_positions():
 def test_the_table_is_not_changed():
     results = _results()
     before = results.copy()
-    manhattan(results, title="t", leads=results.nlargest(3, "neg_log10_p"))
+    manhattan(results, title="t", leads=results.nlargest(3, "neg_log_10_p_value"))
     pd.testing.assert_frame_equal(results, before)
 
 
 def test_errors_say_what_came():
     results = _results()
-    with pytest.raises(InputError, match=r"needs the columns position_bp; the table has"):
-        manhattan(results.drop(columns="position_bp"), title="t")
+    with pytest.raises(InputError, match=r"needs the columns base_pair_location; the table has"):
+        manhattan(results.drop(columns="base_pair_location"), title="t")
     with pytest.raises(InputError, match="1 of 4000 values are not"):
-        manhattan(results.assign(neg_log10_p=[np.inf] + [1.0] * 3_999), title="t")
+        manhattan(results.assign(neg_log_10_p_value=[np.inf] + [1.0] * 3_999), title="t")
     with pytest.raises(InputError, match="none has one"):
-        manhattan(results.assign(neg_log10_p=np.nan), title="t")
+        manhattan(results.assign(neg_log_10_p_value=np.nan), title="t")
     with pytest.raises(InputError, match="these do not: 9"):
         manhattan(results, title="t", leads=results.iloc[:1].assign(chromosome=9))

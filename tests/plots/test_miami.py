@@ -26,7 +26,7 @@ def test_the_lower_half_grows_downwards_with_positive_numbers(scans):
     for plot, table in zip((upper, lower), scans.values(), strict=True):
         _, y = marks(plot)
         assert y.min() >= 0
-        assert y.max() == pytest.approx(table["neg_log10_p"].max(), rel=1e-6)
+        assert y.max() == pytest.approx(table["neg_log_10_p_value"].max(), rel=1e-6)
 
 
 def test_the_halves_share_the_genome_and_differ_in_colour(scans):
@@ -43,13 +43,13 @@ def test_the_halves_share_the_genome_and_differ_in_colour(scans):
 
 
 def test_labels_stand_above_their_leads_and_below_in_the_lower_half(scans):
-    leads = {n: t.nlargest(1, "neg_log10_p").assign(gene=f"G_{n}") for n, t in scans.items()}
+    leads = {n: t.nlargest(1, "neg_log_10_p_value").assign(gene=f"G_{n}") for n, t in scans.items()}
     for plot, name, baseline in zip(
         panels(miami(scans, leads=leads)), scans, ("bottom", "top"), strict=True
     ):
         assert texts(plot) == [f"G_{name}"]
         (label,) = [one for one in plot.renderers if type(one.glyph).__name__ == "Text"]
-        assert label.data_source.data["y"][0] > leads[name]["neg_log10_p"].iloc[0]
+        assert label.data_source.data["y"][0] > leads[name]["neg_log_10_p_value"].iloc[0]
         assert label.glyph.text_baseline == baseline
 
 

@@ -14,10 +14,10 @@ NAMES = ("bmd", "cnn_prob")
 HAND_WORKED = pd.DataFrame(
     {
         "chromosome": 1,
-        "position_bp": [10, 2_000_000, 4_000_000, 6_000_000, 8_000_000],
+        "base_pair_location": [10, 2_000_000, 4_000_000, 6_000_000, 8_000_000],
         "source_id": list("vwxyz"),
-        "neg_log10_p_a": [1.0, 20.0, 9.0, 0.5, np.nan],
-        "neg_log10_p_b": [2.0, 15.0, 1.0, 8.0, 1.0],
+        "neg_log_10_p_value_a": [1.0, 20.0, 9.0, 0.5, np.nan],
+        "neg_log_10_p_value_b": [2.0, 15.0, 1.0, 8.0, 1.0],
         "z_a": [1.0, 9.0, 6.0, -1.0, np.nan],
         "z_b": [-2.0, 8.0, -1.0, 6.0, 1.0],
     }
@@ -26,7 +26,9 @@ HAND_WORKED = pd.DataFrame(
 
 def _pairs(m=20_000):
     a, b = made_scan(1, m=m), made_scan(2, m=m)
-    return a.assign(neg_log10_p_a=a["neg_log10_p"], neg_log10_p_b=b["neg_log10_p"])
+    return a.assign(
+        neg_log_10_p_value_a=a["neg_log_10_p_value"], neg_log_10_p_value_b=b["neg_log_10_p_value"]
+    )
 
 
 def test_hand_worked_quarters():
@@ -53,7 +55,9 @@ def test_both_axes_have_one_scale_and_a_genome_wide_line():
 
 def test_scans_in_the_other_order_mirror_the_picture():
     swapped = HAND_WORKED.rename(
-        columns={f"{q}_{i}": f"{q}_{j}" for q in ("neg_log10_p", "z") for i, j in ("ab", "ba")}
+        columns={
+            f"{q}_{i}": f"{q}_{j}" for q in ("neg_log_10_p_value", "z") for i, j in ("ab", "ba")
+        }
     )
     x, y = marks(p_scatter(HAND_WORKED, names=NAMES, title="t"))
     y2, x2 = marks(p_scatter(swapped, names=NAMES[::-1], title="t"))
@@ -62,14 +66,14 @@ def test_scans_in_the_other_order_mirror_the_picture():
 
 def test_thinning_keeps_what_is_high_in_either_and_says_how_many_are_drawn():
     pairs = _pairs()
-    pairs.loc[5, "neg_log10_p_a"], pairs.loc[6, "neg_log10_p_b"] = 40.0, 50.0
+    pairs.loc[5, "neg_log_10_p_value_a"], pairs.loc[6, "neg_log_10_p_value_b"] = 40.0, 50.0
     plot = p_scatter(pairs, names=NAMES, title="t")
     x, y = marks(plot)
     assert x.size < 10_000
     assert f"{x.size:,} of 20,000 variants are drawn" in " ".join(notes_of(plot))
     assert x.max() == 40
     assert y.max() == 50
-    high = pairs[["neg_log10_p_a", "neg_log10_p_b"]].max(axis=1) > 5
+    high = pairs[["neg_log_10_p_value_a", "neg_log_10_p_value_b"]].max(axis=1) > 5
     assert (np.maximum(x, y) > 5).sum() == high.sum()
 
 
@@ -91,11 +95,11 @@ def test_z_shows_direction_and_counts_opposite_signs():
 
 
 def test_errors():
-    with pytest.raises(InputError, match="needs the columns neg_log10_p_b"):
-        p_scatter(HAND_WORKED.drop(columns="neg_log10_p_b"), names=NAMES, title="t")
+    with pytest.raises(InputError, match="needs the columns neg_log_10_p_value_b"):
+        p_scatter(HAND_WORKED.drop(columns="neg_log_10_p_value_b"), names=NAMES, title="t")
     with pytest.raises(InputError, match="5 rows came and none has"):
-        p_scatter(HAND_WORKED.assign(neg_log10_p_a=np.nan), names=NAMES, title="t")
+        p_scatter(HAND_WORKED.assign(neg_log_10_p_value_a=np.nan), names=NAMES, title="t")
     with pytest.raises(InputError, match="4 of 4 pairs have another"):
-        p_scatter(HAND_WORKED.assign(neg_log10_p_b=np.inf).iloc[:4], names=NAMES, title="t")
+        p_scatter(HAND_WORKED.assign(neg_log_10_p_value_b=np.inf).iloc[:4], names=NAMES, title="t")
     with pytest.raises(InputError, match="is a p-value between 0 and 1"):
         p_scatter(HAND_WORKED, names=NAMES, title="t", genome_wide=7.3)

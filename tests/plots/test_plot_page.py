@@ -52,8 +52,8 @@ def test_data_cannot_end_the_script(tmp_path):
     table = pd.DataFrame(
         {
             "chromosome": [1, 1],
-            "position_bp": [1, 2],
-            "neg_log10_p": [9.0, 1.0],
+            "base_pair_location": [1, 2],
+            "neg_log_10_p_value": [9.0, 1.0],
             "source_id": ["</script><script>alert(1)</script>", "b"],
         }
     )
@@ -100,8 +100,8 @@ def test_a_page_of_many_variants_stays_below_ten_megabytes(tmp_path):
     table = pd.DataFrame(
         {
             "chromosome": np.sort(rng.integers(1, 24, m)).astype(np.int16),
-            "position_bp": rng.integers(1, 200_000_000, m).astype(np.int32),
-            "neg_log10_p": rng.uniform(0, 5, m),
+            "base_pair_location": rng.integers(1, 200_000_000, m).astype(np.int32),
+            "neg_log_10_p_value": rng.uniform(0, 5, m),
             "source_id": "rs123456789",
         }
     )

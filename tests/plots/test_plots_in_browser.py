@@ -64,8 +64,8 @@ def _results(rng, m=30_000):
     return pd.DataFrame(
         {
             "chromosome": np.sort(rng.integers(1, 24, m)).astype(np.int16),
-            "position_bp": rng.integers(1, 200_000_000, m).astype(np.int32),
-            "neg_log10_p": np.append(rng.exponential(1 / np.log(10), m - 1), 350.0),
+            "base_pair_location": rng.integers(1, 200_000_000, m).astype(np.int32),
+            "neg_log_10_p_value": np.append(rng.exponential(1 / np.log(10), m - 1), 350.0),
             "source_id": "rs1",
         }
     )
@@ -86,10 +86,12 @@ def _evaluation_figures(rng):
 
 def _figures_of_two_scans():
     a, b = made_scan(1, peaks=[(9, 20.0)]), made_scan(2, chromosomes=(1, 2), peaks=[(9, 30.0)])
-    leads = {"a": a.nlargest(2, "neg_log10_p"), "b": b.nlargest(2, "neg_log10_p")}
+    leads = {"a": a.nlargest(2, "neg_log_10_p_value"), "b": b.nlargest(2, "neg_log_10_p_value")}
     shared = shared_loci({"a": leads["a"], "b": leads["a"]})
-    pairs = a.assign(neg_log10_p_a=a["neg_log10_p"], neg_log10_p_b=b["neg_log10_p"])
-    pairs = pairs.assign(z_a=a["beta"] / a["se"], z_b=b["beta"] / b["se"])
+    pairs = a.assign(
+        neg_log_10_p_value_a=a["neg_log_10_p_value"], neg_log_10_p_value_b=b["neg_log_10_p_value"]
+    )
+    pairs = pairs.assign(z_a=a["beta"] / a["standard_error"], z_b=b["beta"] / b["standard_error"])
     return [
         ("Stack", stacked_manhattan({"a": a, "b": b}, leads=leads, shared=shared)),
         ("Miami", miami({"a": a, "b": b}, leads=leads, y_max=12)),
@@ -101,7 +103,7 @@ def _figures_of_two_scans():
 
 def _region(results):
     variants = results[results["chromosome"] == 7].reset_index(drop=True)
-    middle = int(variants["position_bp"].median())
+    middle = int(variants["base_pair_location"].median())
     genes = pd.DataFrame(
         {"name": ["A", "B"], "start_bp": [1000, middle], "end_bp": [5000, middle + 10**6],
          "strand": ["+", ""], "is_known": [True, False]}
@@ -109,7 +111,7 @@ def _region(results):
     return regional(
         variants.assign(r2=np.linspace(0, 1, len(variants))), lead=len(variants) - 1, title="t",
         genes=genes, exons=pd.DataFrame({"gene": [0], "start_bp": [1000], "end_bp": [2000]}),
-        recombination=pd.DataFrame({"position_bp": [1, middle], "cm_per_mb": [1.0, 30.0]}),
+        recombination=pd.DataFrame({"base_pair_location": [1, middle], "cm_per_mb": [1.0, 30.0]}),
     )  # fmt: skip
 
 
@@ -124,7 +126,7 @@ def _saliency(rng):
 def _every_figure():
     rng = np.random.default_rng(1)
     results = _results(rng)
-    leads = results.nlargest(3, "neg_log10_p").assign(gene=["WNT16", "LRP5", "SOST"])
+    leads = results.nlargest(3, "neg_log_10_p_value").assign(gene=["WNT16", "LRP5", "SOST"])
     people = pd.DataFrame(rng.normal(size=(200, 6)), columns=[f"PC{j}" for j in range(1, 7)])
     groups = pd.Series(rng.choice(["British", "Irish", "Other"], 200))
     steps = pd.DataFrame(
@@ -135,7 +137,7 @@ def _every_figure():
     return [
         ("Manhattan", manhattan(results, title="t", leads=leads)),
         ("Manhattan, cut", manhattan(results, title="t", leads=leads, y_max=10)),
-        ("QQ", qq(quantile_plot_points(results["neg_log10_p"]), title="t", lambda_gc=1.0)),
+        ("QQ", qq(quantile_plot_points(results["neg_log_10_p_value"]), title="t", lambda_gc=1.0)),
         (
             "Ancestry",
             ancestry_pairs(

@@ -19,8 +19,8 @@ def variants(r2, neg_log10_p=None, chromosome=7):
     return pd.DataFrame(
         {
             "chromosome": chromosome,
-            "position_bp": 120_000_000 + 1000 * np.arange(m),
-            "neg_log10_p": np.linspace(9, 1, m) if neg_log10_p is None else neg_log10_p,
+            "base_pair_location": 120_000_000 + 1000 * np.arange(m),
+            "neg_log_10_p_value": np.linspace(9, 1, m) if neg_log10_p is None else neg_log10_p,
             "source_id": [f"rs{i}" for i in range(m)],
             "r2": r2,
         }
@@ -84,7 +84,7 @@ def test_linked_variants_are_never_thinned_away():
     r2 = np.where(rng.random(m) < 0.01, 0.5, 0.05)
     r2[0] = 1
     table = variants(r2, np.append(12.0, rng.exponential(0.4, m - 1))).assign(
-        position_bp=lambda t: 1 + 20 * np.arange(m)
+        base_pair_location=lambda t: 1 + 20 * np.arange(m)
     )
     layout = regional(table, lead=0, title="t")
     legend = _legend(layout)
@@ -99,7 +99,7 @@ def test_a_page_of_many_variants_stays_small(tmp_path):
     rng = np.random.default_rng(6)
     m = 40_000
     table = variants(rng.beta(0.3, 5, m), rng.exponential(0.43, m)).assign(
-        position_bp=lambda t: 1 + 25 * np.arange(m)
+        base_pair_location=lambda t: 1 + 25 * np.arange(m)
     )
     sections = [(f"locus {i}", regional(table, lead=i, title="t")) for i in range(2)]
     page = save_page(sections, tmp_path / "page.html", title="Loci")
@@ -115,7 +115,7 @@ def test_colours_of_ld_are_told_apart_by_every_eye(sight):
 
 def test_a_recombination_line_holds_its_rate_until_the_next_position():
     rates = pd.DataFrame(
-        {"chromosome": [7, 7, 7, 8], "position_bp": [1, 120_000_500, 10**9, 120_000_600],
+        {"chromosome": [7, 7, 7, 8], "base_pair_location": [1, 120_000_500, 10**9, 120_000_600],
          "cm_per_mb": [5.0, 50.0, 1.0, 99.0]}
     )  # fmt: skip
     layout = regional(variants([1.0, 0.5, 0.1]), lead=0, title="t", recombination=rates)
@@ -181,7 +181,7 @@ def test_genes_that_find_no_room_are_counted_and_the_nearest_stay():
     )
     assert n_out == 24
     layout = regional(
-        variants([1.0, 0.2]).assign(position_bp=[29_500, 900_000]), lead=0, title="t",
+        variants([1.0, 0.2]).assign(base_pair_location=[29_500, 900_000]), lead=0, title="t",
         genes=genes(rows).assign(is_known=[True] + [False] * 28),
     )  # fmt: skip
     assert notes_of(layout) == [
@@ -207,8 +207,8 @@ def test_exons_follow_their_gene():
 
 
 def test_what_is_no_region_is_refused():
-    with pytest.raises(InputError, match="neg_log10_p"):
-        regional(variants([1.0]).drop(columns="neg_log10_p"), lead=0, title="t")
+    with pytest.raises(InputError, match="neg_log_10_p_value"):
+        regional(variants([1.0]).drop(columns="neg_log_10_p_value"), lead=0, title="t")
     with pytest.raises(InputError, match="one chromosome"):
         regional(variants([1.0, 0.1], chromosome=[1, 2]), lead=0, title="t")
     with pytest.raises(InputError, match="row 5 of 1"):

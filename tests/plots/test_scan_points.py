@@ -13,7 +13,7 @@ from gwasbone.plots.scan_points import BACKGROUND, ScanPoints
 @pytest.fixture(scope="module")
 def results():
     table = made_scan(1, m=300_000, peaks=[(10, 12.5), (299_000, 348.58)])
-    table.loc[[1, 2, 3], "neg_log10_p"] = np.nan
+    table.loc[[1, 2, 3], "neg_log_10_p_value"] = np.nan
     return table
 
 
@@ -21,7 +21,7 @@ def test_the_extremes_and_the_ends_of_chromosomes_stay(results):
     whole = ScanPoints.of(results)
     thinned = whole.thinned()
     assert len(thinned.table) < 0.7 * len(whole.table)
-    high = whole.table[whole.table["neg_log10_p"] > BACKGROUND]
+    high = whole.table[whole.table["neg_log_10_p_value"] > BACKGROUND]
     assert set(high["source_id"]) <= set(thinned.table["source_id"])
     axes = [genome_axis(one.chromosome, one.position_bp) for one in (whole, thinned)]
     np.testing.assert_array_equal(axes[0].start, axes[1].start)
@@ -31,16 +31,16 @@ def test_the_extremes_and_the_ends_of_chromosomes_stay(results):
 def test_counts_are_those_of_the_whole(results):
     thinned = ScanPoints.of(results).thinned()
     assert (thinned.n_variants, thinned.n_missing) == (299_997, 3)
-    assert thinned.n_from(4.0) == (results["neg_log10_p"] >= 4).sum()
+    assert thinned.n_from(4.0) == (results["neg_log_10_p_value"] >= 4).sum()
 
 
 def test_the_highest_of_too_many_stay():
     crowded = made_scan(2, m=70_000)
-    crowded["neg_log10_p"] += 4
+    crowded["neg_log_10_p_value"] += 4
     thinned = ScanPoints.of(crowded).thinned()
-    kept = thinned.table["neg_log10_p"]
+    kept = thinned.table["neg_log_10_p_value"]
     assert len(kept) < 70_000
-    highest = crowded["neg_log10_p"].nlargest(60_000)
+    highest = crowded["neg_log_10_p_value"].nlargest(60_000)
     assert set(highest.index) <= set(kept.index)
     assert thinned.n_from(4.0) == 70_000
 

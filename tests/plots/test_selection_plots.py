@@ -15,12 +15,12 @@ from gwasbone.plots.selection import regions_per_snp, snps_per_region
 
 def pairs(rows):
     """A table of (region, position, beta)."""
-    table = pd.DataFrame(rows, columns=["region", "position_bp", "beta"])
+    table = pd.DataFrame(rows, columns=["region", "base_pair_location", "beta"])
     return table.assign(
-        variant_id=[f"7_{at}_C_T" for at in table["position_bp"]],
-        source_id=[f"rs{at}" for at in table["position_bp"]],
+        variant_id=[f"7_{at}_C_T" for at in table["base_pair_location"]],
+        source_id=[f"rs{at}" for at in table["base_pair_location"]],
         chromosome=7, effect_allele="T", other_allele="C", scans="a,b", n_scans=2, se=0.1,
-        neg_log10_p=9.0,
+        neg_log_10_p_value=9.0,
     )  # fmt: skip
 
 
@@ -82,7 +82,7 @@ def effects(traits, n=(5, 3, 1)):
         for t in traits
         for c in range(3)
     ]
-    names = ["variant_id", "source_id", "chromosome", "position_bp", "effect_allele",
+    names = ["variant_id", "source_id", "chromosome", "base_pair_location", "effect_allele",
              "other_allele", "trait", "copies", "n", "mean", "mean_sd"]  # fmt: skip
     table = pd.DataFrame(rows, columns=names)
     gap = np.where(table["n"] < 2, np.nan, 0.1)

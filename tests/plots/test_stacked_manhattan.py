@@ -24,7 +24,7 @@ def scans():
 
 def _leads(scans, **genes):
     return {
-        name: scans[name].nlargest(1, "neg_log10_p").assign(gene=gene)
+        name: scans[name].nlargest(1, "neg_log_10_p_value").assign(gene=gene)
         for name, gene in genes.items()
     }
 
@@ -34,10 +34,14 @@ def test_each_panel_shows_its_scan_up_to_its_own_peak(scans):
     assert [plot.title.text for plot in drawn] == list(scans)
     for plot, table in zip(drawn, scans.values(), strict=True):
         _, y = marks(plot)
-        assert y.max() == pytest.approx(table["neg_log10_p"].max(), rel=1e-6)
-        assert table["neg_log10_p"].max() < plot.y_range.end < 1.3 * table["neg_log10_p"].max()
+        assert y.max() == pytest.approx(table["neg_log_10_p_value"].max(), rel=1e-6)
+        assert (
+            table["neg_log_10_p_value"].max()
+            < plot.y_range.end
+            < 1.3 * table["neg_log_10_p_value"].max()
+        )
         assert plot.y_range.start == 0
-        high = table.loc[table["neg_log10_p"] > 3.5, "neg_log10_p"]
+        high = table.loc[table["neg_log_10_p_value"] > 3.5, "neg_log_10_p_value"]
         assert all(np.isclose(y, height, rtol=1e-6).any() for height in high)
 
 
@@ -48,7 +52,7 @@ def test_panels_share_one_range_and_a_position_has_one_x(scans):
     assert labels == [["1", "2", "7", "X"]] * 3
     # the peak of the one scan and of its copy without the other chromosomes
     copy = scans["hip"].query("chromosome == 7")
-    top = copy["neg_log10_p"].max()
+    top = copy["neg_log_10_p_value"].max()
     drawn = panels(stacked_manhattan({"a": scans["hip"], "b": copy}))
     x_of_top = [x[np.isclose(y, top)] for x, y in map(marks, drawn)]
     assert x_of_top[0].size == x_of_top[1].size == 1
@@ -76,7 +80,7 @@ def test_leads_are_marked_and_named_in_their_own_panel(scans):
 
 def test_a_locus_of_two_scans_has_a_line_through_all_panels_and_its_name_on_top(scans):
     leads = _leads(scans, hip="WNT16", spine="LRP5")
-    place = leads["hip"][["chromosome", "position_bp"]].iloc[0]
+    place = leads["hip"][["chromosome", "base_pair_location"]].iloc[0]
     leads["spine"] = leads["spine"].assign(**place, gene="WNT16")
     loci = shared_loci(leads)
     header, *drawn = panels(stacked_manhattan(scans, leads=leads, shared=loci))
@@ -99,18 +103,23 @@ def test_a_locus_of_two_scans_has_a_line_through_all_panels_and_its_name_on_top(
 
 def test_highlighting_colours_the_variants_near_a_shared_locus(scans):
     loci = pd.DataFrame(
-        {"chromosome": [7], "position_bp": [2 * 10**7], "start_bp": [10**7], "end_bp": [3 * 10**7]}
-    ).assign(neg_log10_p=9.0)
+        {
+            "chromosome": [7],
+            "base_pair_location": [2 * 10**7],
+            "start_bp": [10**7],
+            "end_bp": [3 * 10**7],
+        }
+    ).assign(neg_log_10_p_value=9.0)
     plain = panels(stacked_manhattan(scans, shared=loci, highlight=False))[1]
     coloured = panels(stacked_manhattan(scans, shared=loci))[1]
     extra = marks(coloured)[0].size - marks(plain)[0].size
-    hip = scans["hip"].query("chromosome == 7 and 10_000_000 <= position_bp <= 30_000_000")
+    hip = scans["hip"].query("chromosome == 7 and 10_000_000 <= base_pair_location <= 30_000_000")
     assert 0.5 * len(hip) < extra <= len(hip)
 
 
 def test_notes_count_what_is_not_drawn_and_name_absent_chromosomes(scans):
     with_gaps = dict(scans, hip=scans["hip"].copy())
-    with_gaps["hip"].loc[[1, 2], "neg_log10_p"] = np.nan
+    with_gaps["hip"].loc[[1, 2], "neg_log_10_p_value"] = np.nan
     layout = stacked_manhattan(with_gaps)
     notes = " ".join(notes_of(layout))
     assert "hip: 2 variants without a p-value are left out." in notes
@@ -128,7 +137,7 @@ def test_thinned_scans_give_the_same_words(scans):
 
 def test_ten_crowded_scans_stay_below_ten_megabytes(tmp_path):
     one = made_scan(5, m=100_000)
-    one["neg_log10_p"] *= 2  # a fifth of the variants above the background
+    one["neg_log_10_p_value"] *= 2  # a fifth of the variants above the background
     points = ScanPoints.of(one).thinned()
     layout = stacked_manhattan({f"scan {i}": points for i in range(10)})
     page = save_page(layout, tmp_path / "page.html", title="t")
@@ -138,7 +147,7 @@ def test_ten_crowded_scans_stay_below_ten_megabytes(tmp_path):
 def test_errors_name_the_scan(scans):
     with pytest.raises(InputError, match="takes 2 to 25 scans; 1 came"):
         stacked_manhattan({"hip": scans["hip"]})
-    with pytest.raises(InputError, match=r"spine: .*needs the columns position_bp"):
-        stacked_manhattan(dict(scans, spine=scans["spine"].drop(columns="position_bp")))
+    with pytest.raises(InputError, match=r"spine: .*needs the columns base_pair_location"):
+        stacked_manhattan(dict(scans, spine=scans["spine"].drop(columns="base_pair_location")))
     with pytest.raises(InputError, match=r"leads of femur came .* its scans are hip, spine, heel"):
         stacked_manhattan(scans, leads={"femur": scans["hip"].head(1)})

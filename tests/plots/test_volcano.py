@@ -14,17 +14,17 @@ def test_every_strong_variant_is_drawn_at_its_effect():
     results = made_scan(1, peaks=[(10, 12.5), (20, 40.0)])
     plot = volcano(results, title="t")
     x, y = marks(plot)
-    high = results[results["neg_log10_p"] > 3.5]
+    high = results[results["neg_log_10_p_value"] > 3.5]
     for row in high.itertuples():
-        at = np.isclose(x, row.beta, rtol=1e-5) & np.isclose(y, row.neg_log10_p, rtol=1e-5)
+        at = np.isclose(x, row.beta, rtol=1e-5) & np.isclose(y, row.neg_log_10_p_value, rtol=1e-5)
         assert at.sum() == 1
     assert plot.x_range.end > high["beta"].abs().max()
     assert plot.x_range.start == -plot.x_range.end
 
 
 def test_of_one_spot_the_most_precise_is_drawn():
-    spot = pd.DataFrame({"chromosome": 1, "position_bp": [1, 2, 3], "beta": [0.1, 0.1, 0.9]})
-    spot = spot.assign(se=[0.5, 0.1, 9.0], neg_log10_p=[1.0, 1.0, 9.0])
+    spot = pd.DataFrame({"chromosome": 1, "base_pair_location": [1, 2, 3], "beta": [0.1, 0.1, 0.9]})
+    spot = spot.assign(standard_error=[0.5, 0.1, 9.0], neg_log_10_p_value=[1.0, 1.0, 9.0])
     spot["effect_allele_frequency"] = [0.001, 0.5, 0.5]
     plot = volcano(spot, title="t")
     assert [name.label.value for name in plot.above[0].items] == ["MAF from 5%"]
@@ -32,7 +32,7 @@ def test_of_one_spot_the_most_precise_is_drawn():
 
 def test_uncertain_effects_outside_the_axis_are_counted():
     results = made_scan(1)
-    results.loc[[5, 6], ["beta", "se", "neg_log10_p"]] = [50.0, 40.0, 0.7]
+    results.loc[[5, 6], ["beta", "standard_error", "neg_log_10_p_value"]] = [50.0, 40.0, 0.7]
     plot = volcano(results, title="t")
     assert plot.x_range.end < 1
     assert any("2 variants with" in note and "outside the axis" in note for note in notes_of(plot))
@@ -41,8 +41,8 @@ def test_uncertain_effects_outside_the_axis_are_counted():
 def test_missing_rows_are_counted_and_leads_named():
     results = made_scan(1, peaks=[(10, 12.5)])
     lead = results.loc[[10]].assign(gene="SOST")
-    results.loc[[1, 2], "neg_log10_p"] = np.nan
-    results.loc[3, "se"] = np.nan
+    results.loc[[1, 2], "neg_log_10_p_value"] = np.nan
+    results.loc[3, "standard_error"] = np.nan
     plot = volcano(results, title="t", leads=lead)
     assert "3 variants without an effect or a p-value are left out." in notes_of(plot)
     assert texts(plot) == ["SOST"]
@@ -67,7 +67,7 @@ def test_the_other_effect_allele_mirrors_the_picture():
 
 
 def test_errors():
-    with pytest.raises(InputError, match="a volcano plot needs the columns se"):
-        volcano(made_scan(1).drop(columns="se"), title="t")
+    with pytest.raises(InputError, match="a volcano plot needs the columns standard_error"):
+        volcano(made_scan(1).drop(columns="standard_error"), title="t")
     with pytest.raises(InputError, match="at least one finite"):
-        volcano(made_scan(1).assign(neg_log10_p=np.nan), title="t")
+        volcano(made_scan(1).assign(neg_log_10_p_value=np.nan), title="t")

@@ -31,13 +31,13 @@ def test_blocks_and_hail_give_one_table_of_real_genotypes(shared_data, hail_sess
     for trait in ("y", "z"):
         ours, theirs = blocks.table(trait), hail.table(trait)
         pd.testing.assert_frame_equal(
-            ours[["chromosome", "position_bp", "effect_allele", "n", "status"]],
-            theirs[["chromosome", "position_bp", "effect_allele", "n", "status"]],
+            ours[["chromosome", "base_pair_location", "effect_allele", "n", "status"]],
+            theirs[["chromosome", "base_pair_location", "effect_allele", "n", "status"]],
         )
         fine = (ours["status"] == "").to_numpy()
         assert fine.sum() > 1000
-        in_se = (np.abs(ours["beta"] - theirs["beta"]) / theirs["se"])[fine]
-        of_p = np.abs(ours["neg_log10_p"] - theirs["neg_log10_p"])[fine]
+        in_se = (np.abs(ours["beta"] - theirs["beta"]) / theirs["standard_error"])[fine]
+        of_p = np.abs(ours["neg_log_10_p_value"] - theirs["neg_log_10_p_value"])[fine]
         with capsys.disabled():
             print(
                 f"\n{trait}: {fine.sum()} variants, beta differs by {in_se.max():.1e} SE, "
@@ -45,4 +45,6 @@ def test_blocks_and_hail_give_one_table_of_real_genotypes(shared_data, hail_sess
             )
         assert in_se.max() < 1e-4
         assert of_p.max() < 1e-3
-        np.testing.assert_allclose(ours["se"][fine], theirs["se"][fine], rtol=1e-4)
+        np.testing.assert_allclose(
+            ours["standard_error"][fine], theirs["standard_error"][fine], rtol=1e-4
+        )

@@ -38,17 +38,17 @@ def real(shared_data):
 
 def test_the_pruned_snps_of_a_large_cohorts_scan(real):
     cohort, table = real
-    assert table["neg_log10_p"].max() > 5
+    assert table["neg_log_10_p_value"].max() > 5
     # blocks of 50 kb, since the data are a megabyte of each chromosome
     rule = gb.SelectionRule(block_bp=50_000, r2=0.5, p_threshold=1e-3)
-    scans = {"bmd_total": table, "bmd_spine_l1_l4": table[table["position_bp"] % 3 > 0]}
+    scans = {"bmd_total": table, "bmd_spine_l1_l4": table[table["base_pair_location"] % 3 > 0]}
     found = gb.select_regions(scans, cohort=cohort, rule=rule)
     assert 1 < found.pairs["variant_id"].nunique() < found.n_peaks
     assert found.n_lost == 0
     genotypes = gb.selected_genotypes(found, cohort)
     assert genotypes.shape == (489, found.pairs["variant_id"].nunique())
     # BOLT counts the other allele than the .bim for most; the frequencies agree nevertheless
-    chosen = found.variants.merge(table, on=["chromosome", "position_bp", "effect_allele"])
+    chosen = found.variants.merge(table, on=["chromosome", "base_pair_location", "effect_allele"])
     frequency = genotypes[chosen["variant_id"]].mean() / 2
     gap = np.abs(frequency.to_numpy() - chosen["effect_allele_frequency"].to_numpy())
     assert np.corrcoef(frequency, chosen["effect_allele_frequency"])[0, 1] > 0.9
@@ -67,7 +67,9 @@ def test_every_peak_is_stood_for_by_a_snp_in_ld_with_it(real):
     rule = gb.SelectionRule(block_bp=50_000, r2=0.5, p_threshold=1e-3)
     found = gb.select_regions({"bmd_total": table}, cohort=cohort, rule=rule)
     peaks = found.leads.assign(
-        variant_id=found.leads[["chromosome", "position_bp", "other_allele", "effect_allele"]]
+        variant_id=found.leads[
+            ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
+        ]
         .astype(str)
         .agg("_".join, axis=1)
     )

@@ -152,12 +152,12 @@ def scan(trait: str, m: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": chromosome,
-            "position_bp": rng.integers(1, 150_000_000, m).astype(np.int32),
+            "base_pair_location": rng.integers(1, 150_000_000, m).astype(np.int32),
             "effect_allele": "A",
             "other_allele": "G",
             "beta": rng.normal(size=m),
-            "se": 0.1,
-            "neg_log10_p": heights,
+            "standard_error": 0.1,
+            "neg_log_10_p_value": heights,
             "effect_allele_frequency": rng.uniform(0.05, 0.5, m),
             "n": 180,
             "source_id": [f"rs{i}" for i in range(m)],
@@ -174,15 +174,15 @@ def _scans(run: StageRun, m: int) -> str:
     rows = []
     for trait in run.config.association.traits:
         table = scan(trait, m)
-        leads = table.nlargest(2, "neg_log10_p")
+        leads = table.nlargest(2, "neg_log_10_p_value")
         man, quantiles = page_paths(run.folder / "scan", trait)
         save_page(manhattan(table, title=trait, leads=leads), man, title=trait)
-        points = quantile_plot_points(table["neg_log10_p"])
+        points = quantile_plot_points(table["neg_log_10_p_value"])
         save_page(qq(points, title=trait, lambda_gc=1.012), quantiles, title=trait)
         top = leads.iloc[0]
         rows.append(
             {"trait": trait, "n": 180, "tested": m, "untested": 3, "lambda_gc": 1.012,
-             "leads_5e-8": 2, "top": top["source_id"], "top_neg_log10_p": top["neg_log10_p"]}
+             "leads_5e-8": 2, "top": top["source_id"], "top_neg_log10_p": top["neg_log_10_p_value"]}
         )  # fmt: skip
     pd.DataFrame(rows).to_csv(run.folder / "summary.tsv", sep="\t", index=False)
     return f"{len(rows)} scans"
@@ -192,7 +192,7 @@ def leads_of(config: StudyConfig, m: int = 1500, k: int = 20) -> pd.DataFrame:
     """The k highest variants of each scan."""
     parts = []
     for trait in config.association.traits:
-        best = scan(trait, m).nlargest(k, "neg_log10_p")
+        best = scan(trait, m).nlargest(k, "neg_log_10_p_value")
         best.insert(0, "trait", trait)
         parts.append(best)
     leads = pd.concat(parts, ignore_index=True)
@@ -216,7 +216,7 @@ def _leads(run: StageRun) -> str:
     _write(leads, run.folder / "leads.tsv")
     pairs = leads.iloc[:3].rename(columns={"trait": "best_scan"})
     pairs = pairs.assign(region="hip", variant_id=pairs["source_id"], n_scans=1)
-    columns = ["region", "variant_id", "chromosome", "n_scans", "best_scan", "neg_log10_p"]
+    columns = ["region", "variant_id", "chromosome", "n_scans", "best_scan", "neg_log_10_p_value"]
     _write(pairs[columns], run.folder / "selected.tsv")
     save_page([("Counts", _figure("counts"))], run.folder / "selected.html", title="SNPs")
     save_page([("rs1", _figure("rs1"))], run.folder / "effects.html", title="Effects")
@@ -232,9 +232,9 @@ def loci_table() -> pd.DataFrame:
             "chromosome": ["7", "7", "X"],
             "start_bp": [120_900_000, 120_900_000, 5_000_000],
             "end_bp": [121_000_000, 121_000_000, 5_010_000],
-            "position_bp": [120_965_464, 120_979_089, 5_005_000],
+            "base_pair_location": [120_965_464, 120_979_089, 5_005_000],
             "lead_variant_id": ["7_120965464_G_C", "7_120979089_A_G", "X_5005000_A_T"],
-            "neg_log10_p": [31.25, 9.5, 8.0],
+            "neg_log_10_p_value": [31.25, 9.5, 8.0],
             "nearest_gene": ["WNT16", "WNT16", np.nan],
             "known_bone_genes": ["WNT16,CPED1", "WNT16", np.nan],
             "strand": [np.nan] * 3,

@@ -169,9 +169,9 @@ def test_what_is_searched_is_what_is_downloaded(page, study, tmp_path):
     path = _download(page, table, tmp_path)
     assert path.name == "leads.tsv"
     found = pd.read_csv(path, sep="\t", dtype={"chromosome": str}, keep_default_na=False)
-    expected = every[every["trait"] == "case"].sort_values("neg_log10_p")
+    expected = every[every["trait"] == "case"].sort_values("neg_log_10_p_value")
     assert found["source_id"].tolist() == expected["source_id"].tolist()
-    assert found["position_bp"].tolist() == expected["position_bp"].tolist()
+    assert found["base_pair_location"].tolist() == expected["base_pair_location"].tolist()
     # as precise as the file that the stage wrote, not as the page shows it
     assert found["beta"].tolist() == pytest.approx(expected["beta"].tolist(), rel=1e-5)
     table.get_by_label("Search").fill("no such gene")

@@ -111,7 +111,11 @@ def test_files_and_their_truth(phantoms, tmp_path):
     assert len(made) == len(drawn)
     effects = pd.read_csv(tmp_path / "truth" / "phantom_effects.tsv", sep="\t")
     assert list(effects["variant"]) == [effect.variant for effect in phantoms.effects]
-    assert effects[["chromosome", "position_bp", "effect_allele", "x", "y"]].notna().all(axis=None)
+    assert (
+        effects[["chromosome", "base_pair_location", "effect_allele", "x", "y"]]
+        .notna()
+        .all(axis=None)
+    )
     assert json.loads((tmp_path / "images" / ".phantoms.json").read_text())["effects"]
 
 

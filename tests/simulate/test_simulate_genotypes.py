@@ -68,8 +68,8 @@ def test_the_table_is_sorted_unique_and_named(cohort):
     assert cohort.G.shape == (6000, 1200)
     assert cohort.G.dtype == np.int8
     assert set(np.unique(cohort.G)) == {MISSING, 0, 1, 2}
-    assert v[["chromosome", "position_bp"]].apply(tuple, axis=1).is_monotonic_increasing
-    assert not v.duplicated(["chromosome", "position_bp"]).any()
+    assert v[["chromosome", "base_pair_location"]].apply(tuple, axis=1).is_monotonic_increasing
+    assert not v.duplicated(["chromosome", "base_pair_location"]).any()
     assert v["source_id"].is_unique
     assert cohort.people["iid"].is_unique
     assert (v["source_id"] != ".").all()
@@ -91,7 +91,7 @@ def test_ld_decays_with_distance_and_is_absent_between_chromosomes(cohort, truth
     G = truth[:, british]
     maf = np.minimum(G.mean(axis=1), 2 - G.mean(axis=1)) / 2
     rows = np.flatnonzero((maf > 0.1) & _autosomal(cohort))
-    position = cohort.variants["position_bp"].to_numpy()[rows]
+    position = cohort.variants["base_pair_location"].to_numpy()[rows]
     chromosome = cohort.variants["chromosome"].to_numpy()[rows]
     r2 = np.corrcoef(G[rows]) ** 2
     distance = np.abs(position[:, None] - position)

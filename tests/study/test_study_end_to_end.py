@@ -211,8 +211,8 @@ def test_loci_of_all_scans_with_genes_and_pictures(finished):
     assert (loci["nearest_gene"].str.startswith("G")).all()
     drawn = sections(folder)
     assert 1 <= len(drawn) <= 2
-    best = loci.loc[loci["neg_log10_p"].idxmax()]
-    heading = f"{best['trait']}: {best['chromosome']}:{best['position_bp']:,}"
+    best = loci.loc[loci["neg_log_10_p_value"].idxmax()]
+    heading = f"{best['trait']}: {best['chromosome']}:{best['base_pair_location']:,}"
     assert drawn[0][0].startswith(heading)
     assert f"near {best['nearest_gene']}" in drawn[0][0]
 

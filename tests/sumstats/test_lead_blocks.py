@@ -15,7 +15,11 @@ def scan(rows: list[tuple[int, int, float]]) -> pd.DataFrame:
     values: dict[str, object] = dict.fromkeys(COLUMNS, 0.0)
     values |= {"other_allele": "A", "effect_allele": "C", "test": "linear", "status": ""}
     values |= {"source_id": [f"v{i}" for i in range(len(rows))]}
-    values |= {"chromosome": chromosome, "position_bp": position_bp, "neg_log10_p": neg_log10_p}
+    values |= {
+        "chromosome": chromosome,
+        "base_pair_location": position_bp,
+        "neg_log_10_p_value": neg_log10_p,
+    }
     return pd.DataFrame(values)
 
 
@@ -38,14 +42,14 @@ def test_hand_worked_blocks() -> None:
     assert leads["n_below_threshold"].tolist() == [1, 1, 2]
     assert leads["block_start_bp"].tolist() == [1, 1_000_000, 1]
     assert leads["block_end_bp"].tolist() == [999_999, 1_999_999, 999_999]
-    inside = leads["position_bp"].between(leads["block_start_bp"], leads["block_end_bp"])
+    inside = leads["base_pair_location"].between(leads["block_start_bp"], leads["block_end_bp"])
     assert inside.all()
 
 
 def test_number_of_blocks_is_capped_and_may_be_unlimited() -> None:
     rows = [(1, i * 1_000_000 + 5, 6.0 + i) for i in range(20)]
     assert len(lead_blocks(scan(rows))) == 12
-    assert lead_blocks(scan(rows))["neg_log10_p"].tolist() == [25.0 - i for i in range(12)]
+    assert lead_blocks(scan(rows))["neg_log_10_p_value"].tolist() == [25.0 - i for i in range(12)]
     assert len(lead_blocks(scan(rows), max_blocks=None)) == 20
     assert len(lead_blocks(scan(rows), max_blocks=3)) == 3
 
@@ -53,7 +57,7 @@ def test_number_of_blocks_is_capped_and_may_be_unlimited() -> None:
 def test_ties_go_by_chromosome_then_position() -> None:
     rows = [(2, 100, 8.0), (1, 3_000_000, 8.0), (1, 1_000_001, 8.0), (1, 1_000_007, 8.0)]
     leads = lead_blocks(scan(rows))
-    assert leads[["chromosome", "position_bp"]].to_numpy().tolist() == [
+    assert leads[["chromosome", "base_pair_location"]].to_numpy().tolist() == [
         [1, 1_000_001],
         [1, 3_000_000],
         [2, 100],
@@ -62,7 +66,7 @@ def test_ties_go_by_chromosome_then_position() -> None:
 
 def test_p_values_that_underflow_still_rank() -> None:
     leads = lead_blocks(scan([(1, 5, 400.0), (1, 9, 900.0), (3, 5, 500.0)]), p_threshold=1e-300)
-    assert leads["neg_log10_p"].tolist() == [900.0, 500.0]
+    assert leads["neg_log_10_p_value"].tolist() == [900.0, 500.0]
 
 
 def test_row_order_does_not_matter_and_input_is_left_alone() -> None:

@@ -12,10 +12,13 @@ from gwasbone.errors import InputError
 
 def scan(rows: list[tuple[int, int, str, str, float]]) -> pd.DataFrame:
     """A table of (chromosome, position, other allele, effect allele, beta); s.e. is 0.1."""
-    names = ["chromosome", "position_bp", "other_allele", "effect_allele", "beta"]
+    names = ["chromosome", "base_pair_location", "other_allele", "effect_allele", "beta"]
     table = pd.DataFrame(rows, columns=names)
     return table.assign(
-        se=0.1, neg_log10_p=table["beta"].abs() * 10, n=100, effect_allele_frequency=0.2
+        standard_error=0.1,
+        neg_log_10_p_value=table["beta"].abs() * 10,
+        n=100,
+        effect_allele_frequency=0.2,
     )
 
 
@@ -30,7 +33,7 @@ def test_hand_worked_join() -> None:
         ]
     )
     paired = pair_scans(a, b)
-    assert paired.table["position_bp"].tolist() == [10, 30]
+    assert paired.table["base_pair_location"].tolist() == [10, 30]
     assert paired.table["beta_a"].tolist() == [0.5, 0.1]
     assert paired.table["beta_b"].tolist() == [0.4, 0.6]
     np.testing.assert_allclose(paired.table["z_b"], [4, 6])
@@ -40,7 +43,7 @@ def test_hand_worked_join() -> None:
 
 def test_a_variant_that_a_scan_has_not_tested_is_left_out_and_counted() -> None:
     a = scan([(1, 10, "A", "G", 0.5), (1, 20, "A", "G", 0.2)])
-    b = a.assign(neg_log10_p=[np.nan, 3.0])
+    b = a.assign(neg_log_10_p_value=[np.nan, 3.0])
     paired = pair_scans(a, b)
     assert (len(paired.table), paired.n_untested, paired.n_only_a) == (1, 1, 0)
 
@@ -51,7 +54,7 @@ def test_the_short_way_for_scans_of_the_same_variants_gives_the_same() -> None:
     position = np.sort(rng.choice(100_000, 300, replace=False))
     rows = [(1, int(p), a, b, 0.1) for p, (a, b) in zip(position, alleles, strict=True)]
     a = scan(rows)
-    b = a.assign(beta=rng.normal(size=300), neg_log10_p=rng.exponential(size=300))
+    b = a.assign(beta=rng.normal(size=300), neg_log_10_p_value=rng.exponential(size=300))
     short = pair_scans(a, b).table
     longer = pair_scans(a, pd.concat([b, scan([(2, 5, "A", "C", 1.0)])], ignore_index=True))
     pd.testing.assert_frame_equal(short, longer.table)
@@ -81,6 +84,6 @@ def test_a_variant_given_both_ways_round_pairs_once() -> None:
 def test_scans_that_share_nothing_are_refused() -> None:
     a = scan([(1, 10, "A", "G", 0.5)])
     with pytest.raises(InputError, match="are they on one build"):
-        pair_scans(a, a.assign(position_bp=11))
+        pair_scans(a, a.assign(base_pair_location=11))
     with pytest.raises(InputError, match=r"scan B: .* no beta"):
         pair_scans(a, a.drop(columns="beta"))

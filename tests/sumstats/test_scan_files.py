@@ -20,12 +20,13 @@ def _table(seed: int) -> pd.DataFrame:
     m = 50
     return pd.DataFrame(
         {
-            "chromosome": np.repeat([1, 23], m // 2), "position_bp": np.arange(m) * 100 + 100,
+            "chromosome": np.repeat([1, 23], m // 2),
+            "base_pair_location": np.arange(m) * 100 + 100,
             "other_allele": "A", "effect_allele": "G",
             "source_id": [f"rs{i}" if i % 2 else f"snp{i}" for i in range(m)],
             "n": 90, "effect_allele_frequency": 0.3, "call_rate": 1.0,
-            "beta": rng.normal(size=m), "se": 0.1, "statistic": 0.0, "dof": 80.0,
-            "neg_log10_p": rng.exponential(size=m), "test": "linear", "status": "",
+            "beta": rng.normal(size=m), "standard_error": 0.1, "statistic": 0.0, "dof": 80.0,
+            "neg_log_10_p_value": rng.exponential(size=m), "test": "linear", "status": "",
         }
     )  # fmt: skip
 
@@ -46,10 +47,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", ["scan.parquet", "run", "scan.spine.tsv.gz"])
 def test_every_kind_of_file_gives_the_same_columns(files: Path, name: str) -> None:
     (scan,) = open_scans([files / name], traits=["spine"])
-    table = scan.read(["chromosome", "neg_log10_p"], ["source_id", "n", "effect_allele"])
-    assert list(table) == ["chromosome", "neg_log10_p", "source_id", "n", "effect_allele"]
+    table = scan.read(["chromosome", "neg_log_10_p_value"], ["source_id", "n", "effect_allele"])
+    assert list(table) == ["chromosome", "neg_log_10_p_value", "source_id", "n", "effect_allele"]
     truth = read_ssf(files / "scan.spine.tsv.gz")
-    np.testing.assert_allclose(table["neg_log10_p"], truth["neg_log10_p"], rtol=1e-6)
+    np.testing.assert_allclose(table["neg_log_10_p_value"], truth["neg_log_10_p_value"], rtol=1e-6)
     assert table["source_id"].tolist() == truth["source_id"].tolist()
     assert table["chromosome"].tolist() == truth["chromosome"].tolist()
 
@@ -69,8 +70,8 @@ def test_refusals(files: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=says):
             open_scans([files / name for name in paths], **options)  # type: ignore[arg-type]
-    _table(1).drop(columns="neg_log10_p").to_parquet(tmp_path / "no.parquet")
-    with pytest.raises(InputError, match="expected a column neg_log10_p"):
+    _table(1).drop(columns="neg_log_10_p_value").to_parquet(tmp_path / "no.parquet")
+    with pytest.raises(InputError, match="expected a column neg_log_10_p_value"):
         open_scans([tmp_path / "no.parquet"])
     (tmp_path / "text.parquet").write_text("no parquet")
     with pytest.raises(InputError, match="expected a Parquet file"):
@@ -78,7 +79,7 @@ def test_refusals(files: Path, tmp_path: Path) -> None:
     (tmp_path / "x.tsv").write_text("chromosome\tbase_pair_location\n1\t5\n")
     (scan,) = open_scans([tmp_path / "x.tsv"])
     with pytest.raises(InputError, match=r"x.tsv: expected the .* no neg_log_10_p_value"):
-        scan.read(["chromosome", "neg_log10_p"])
+        scan.read(["chromosome", "neg_log_10_p_value"])
 
 
 def test_leads_meet_the_scan_by_place_and_alleles(tmp_path: Path) -> None:
@@ -92,17 +93,17 @@ def test_leads_meet_the_scan_by_place_and_alleles(tmp_path: Path) -> None:
         "1\t101\tG\tA\tLRP6\n"  # not there
     )
     found = leads_in_scan(read_leads(path), scan)
-    assert found["position_bp"].tolist() == [100, 2600]
+    assert found["base_pair_location"].tolist() == [100, 2600]
     assert found["gene"].tolist()[0] == "SOST"
     assert found["gene"].isna().tolist() == [False, True]
-    expected = scan.set_index("position_bp").loc[[100, 2600], "neg_log10_p"]
-    assert found["neg_log10_p"].tolist() == expected.tolist()
+    expected = scan.set_index("base_pair_location").loc[[100, 2600], "neg_log_10_p_value"]
+    assert found["neg_log_10_p_value"].tolist() == expected.tolist()
 
 
 def test_wrong_tables_of_leads(tmp_path: Path) -> None:
     path = tmp_path / "leads.tsv"
     for text, says in (
-        ("chromosome\tpos\n1\t5\n", "no position_bp"),
+        ("chromosome\tpos\n1\t5\n", "no base_pair_location"),
         ("chromosome\tposition_bp\nQ\t5\n", "Q:5 came"),
         ("chromosome\tposition_bp\n1\there\n", "1:here came"),
         ("", "expected a tab-separated table of leads"),

@@ -23,7 +23,7 @@ def hits(scans, p=1e-2, **options):
 
 
 def expected(table, p=1e-2):
-    return table[table["neg_log10_p"] > -np.log10(p)].reset_index(drop=True)
+    return table[table["neg_log_10_p_value"] > -np.log10(p)].reset_index(drop=True)
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_no_hit_gives_an_empty_table_with_the_columns(file):
 
 def test_p_values_that_underflow_are_hits(tmp_path):
     table = made_scan(seed=1)
-    table.loc[5, "neg_log10_p"] = 400.0
+    table.loc[5, "neg_log_10_p_value"] = 400.0
     file = write_scan(table, tmp_path / "s.a")
-    assert hits({"a": file}, p=1e-300)["a"].table["neg_log10_p"].tolist() == [400.0]
+    assert hits({"a": file}, p=1e-300)["a"].table["neg_log_10_p_value"].tolist() == [400.0]
 
 
 def test_results_parquet_and_tables_give_the_same(tmp_path):
@@ -100,11 +100,13 @@ def test_results_of_a_run_are_read_from_their_own_files(tmp_path, monkeypatch):
 
 def test_columns_that_a_parquet_file_lacks_are_missing(tmp_path):
     table = made_scan(seed=1)
-    names = ["chromosome", "position_bp", "other_allele", "effect_allele"]
-    few = table[names].assign(**{"x.neg_log10_p": table["neg_log10_p"].astype("float32")})
+    names = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
+    few = table[names].assign(
+        **{"x.neg_log_10_p_value": table["neg_log_10_p_value"].astype("float32")}
+    )
     pq.write_table(pa.Table.from_pandas(few), tmp_path / "few.parquet", row_group_size=300)
     found = hits({"x": tmp_path / "few.parquet"})["x"].table
-    assert len(found) == (few["x.neg_log10_p"] > 2).sum()
+    assert len(found) == (few["x.neg_log_10_p_value"] > 2).sum()
     assert found["beta"].isna().all()
     assert (found["n"] == 0).all()
 
@@ -131,14 +133,14 @@ def test_what_is_no_scan_is_refused_in_a_line(file, tmp_path):
     faults = {
         cut: "GWAS-SSF", other: "GWAS-SSF columns", word: "GWAS-SSF",
         binary: "GWAS-SSF", fake: "Parquet", tmp_path / "none.tsv.gz": "no such file",
-        tmp_path / "z.parquet": "x.neg_log10_p",
+        tmp_path / "z.parquet": "x.neg_log_10_p_value",
     }  # fmt: skip
     for path, said in faults.items():
         with pytest.raises(InputError, match=said) as caught:
             pytest.fail(f"{path}: {hits({'x': path})['x'].table}")
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="expected a column neg_log10_p"):
+    with pytest.raises(InputError, match="expected a column neg_log_10_p_value"):
         traits_of(tmp_path / "z.parquet")
 
 
@@ -149,7 +151,7 @@ def test_senseless_arguments():
         hits({"a": made_scan()}, p=5)
     with pytest.raises(UsageError, match="expected a table, a file or a Hail Table"):
         hits({"a": 3})
-    with pytest.raises(InputError, match="neg_log10_p"):
+    with pytest.raises(InputError, match="neg_log_10_p_value"):
         hits({"a": pd.DataFrame({"x": [1]})})
 
 
@@ -165,11 +167,13 @@ def test_hail_tables_flat_and_of_many_traits(tmp_path, hail_session):
         pd.testing.assert_frame_equal(found[trait].table, expected(table), rtol=1e-14)
     with_p = flat.select("beta", standard_error=flat.se, p_value=10.0**-flat.neg_log10_p)
     as_hail = hits({"x": with_p})["x"].table
-    np.testing.assert_allclose(as_hail["neg_log10_p"], expected(tables["b"])["neg_log10_p"])
-    np.testing.assert_allclose(as_hail["se"], expected(tables["b"])["se"])
+    np.testing.assert_allclose(
+        as_hail["neg_log_10_p_value"], expected(tables["b"])["neg_log_10_p_value"]
+    )
+    np.testing.assert_allclose(as_hail["standard_error"], expected(tables["b"])["standard_error"])
     with pytest.raises(InputError, match="are 0 and cannot be ranked"):
         hits({"x": with_p.annotate(p_value=0.0)})
     with pytest.raises(InputError, match="keyed by locus and alleles"):
         hits({"x": flat.key_by("locus")})
-    with pytest.raises(InputError, match="neg_log10_p or p_value"):
+    with pytest.raises(InputError, match="neg_log_10_p_value or p_value"):
         hits({"x": flat.select("beta")})

@@ -40,7 +40,7 @@ def scan(m: int = 2300, seed: int = 0) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "chromosome": np.arange(m) % 23 + 1,
-            "position_bp": rng.permutation(100 * m)[:m] + 1,
+            "base_pair_location": rng.permutation(100 * m)[:m] + 1,
             "other_allele": letters[other],
             "effect_allele": letters[(other + 1) % 4],
             "source_id": [f"rs{i}" if i % 3 else f"aff-{i};x" for i in range(m)],
@@ -48,10 +48,10 @@ def scan(m: int = 2300, seed: int = 0) -> pd.DataFrame:
             "effect_allele_frequency": rng.uniform(0.001, 0.999, m),
             "call_rate": 1 - rng.integers(0, 9, m) / 4000,
             "beta": t * se,
-            "se": se,
+            "standard_error": se,
             "statistic": t,
             "dof": 3990.0,
-            "neg_log10_p": neg_log10_p_t(t, 3990.0),
+            "neg_log_10_p_value": neg_log10_p_t(t, 3990.0),
             "test": "linear",
             "status": "",
         }
@@ -61,13 +61,13 @@ def scan(m: int = 2300, seed: int = 0) -> pd.DataFrame:
 
 def with_untested(table: pd.DataFrame) -> pd.DataFrame:
     table = table.copy()
-    numbers = ["beta", "se", "statistic", "dof", "neg_log10_p"]
+    numbers = ["beta", "standard_error", "statistic", "dof", "neg_log_10_p_value"]
     table.loc[[3, 30], numbers] = np.nan
     table.loc[3, "status"] = "monomorphic"
     table.loc[30, "status"] = "no_convergence"
     table.loc[40, "effect_allele"] = "<DEL>"
     table.loc[50, "other_allele"] = "N"
-    table.loc[60, "se"] = np.nan
+    table.loc[60, "standard_error"] = np.nan
     table.loc[70, "effect_allele"] = "acgtACGT"
     return table
 
@@ -102,14 +102,16 @@ def test_header_and_a_row_worked_by_hand(tmp_path: Path) -> None:
 
 def test_round_trip(tmp_path: Path) -> None:
     table = scan()
-    table.loc[0, "neg_log10_p"] = 4000.0
-    table.loc[1, ["beta", "statistic", "neg_log10_p"]] = 0.0
+    table.loc[0, "neg_log_10_p_value"] = 4000.0
+    table.loc[1, ["beta", "statistic", "neg_log_10_p_value"]] = 0.0
     table.loc[2, "call_rate"] = np.nan
     table.loc[4, "source_id"] = ""
     back = read_ssf(write(table, tmp_path).data)
     # The format has no ID-less rows and no dof: an empty ID becomes the variant's own name.
     name = "_".join(
-        table.loc[4, ["chromosome", "position_bp", "other_allele", "effect_allele"]].astype(str)
+        table.loc[4, ["chromosome", "base_pair_location", "other_allele", "effect_allele"]].astype(
+            str
+        )
     )
     expected = table.assign(dof=np.nan)
     expected.loc[4, "source_id"] = name
@@ -133,7 +135,7 @@ def test_nothing_disappears(tmp_path: Path) -> None:
     key = ["chromosome", "base_pair_location"]
     assert (
         untested[key].to_numpy().tolist()
-        == table.loc[[3, 30, 40, 50, 60], ["chromosome", "position_bp"]].to_numpy().tolist()
+        == table.loc[[3, 30, 40, 50, 60], ["chromosome", "base_pair_location"]].to_numpy().tolist()
     )
 
 
@@ -172,7 +174,7 @@ def test_an_id_cannot_break_the_table(tmp_path: Path) -> None:
 
 def test_p_of_one_is_not_written_as_zero(tmp_path: Path) -> None:
     table = scan(46)
-    table.loc[0, ["beta", "neg_log10_p"]] = 0.0
+    table.loc[0, ["beta", "neg_log_10_p_value"]] = 0.0
     text = lines(write(table, tmp_path).data)[1][7]
     assert float(text) > 0
     assert 10 ** -float(text) == 1.0
@@ -262,9 +264,9 @@ def test_the_catalogs_validator_accepts_the_pair(tmp_path: Path) -> None:
     if not validator:
         pytest.skip("no gwas-ssf: in a venv, pip install gwas-sumstats-tools 'numpy<2' 'click<8.2'")
     table = with_untested(scan())
-    table.loc[0, ["beta", "neg_log10_p"]] = 0.0
-    table.loc[1, "neg_log10_p"] = 4000.0
-    table.loc[2, ["beta", "neg_log10_p"]] = [1e-9, 3e-8]
+    table.loc[0, ["beta", "neg_log_10_p_value"]] = 0.0
+    table.loc[1, "neg_log_10_p_value"] = 4000.0
+    table.loc[2, ["beta", "neg_log_10_p_value"]] = [1e-9, 3e-8]
     table.loc[5, "call_rate"] = np.nan
     about = {"bmd": {"n_cases": 30, "n_controls": 70}}
     data = write(table, tmp_path, provenance={**PROVENANCE, "traits": about}).data

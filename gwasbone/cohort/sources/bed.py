@@ -171,7 +171,7 @@ def read_bim(path: str | Path) -> pd.DataFrame:
             f"got {frame['position'].iloc[row]!r}"
         )
     return frame[["chromosome", "source_id"]].assign(
-        position_bp=position.astype(np.int64), ref=frame["ref"], alt=frame["alt"]
+        base_pair_location=position.astype(np.int64), ref=frame["ref"], alt=frame["alt"]
     )
 
 
@@ -215,7 +215,7 @@ def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
         {
             "chromosome": chromosome,
             "source_id": pd.Series(pd.array(columns["source_id"], dtype=TEXT)),
-            "position_bp": columns["position"].to_numpy(),
+            "base_pair_location": columns["position"].to_numpy(),
             "ref": ref.astype(object),
             "alt": alt.astype(object),
         },

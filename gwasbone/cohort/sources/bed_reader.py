@@ -70,7 +70,7 @@ class PackedCalls:
 
 def on_x(variants: pd.DataFrame, build: str) -> npt.NDArray[np.bool_]:
     """(m,) which variants lie on X outside the pseudo-autosomal regions."""
-    chromosome, position = variants["chromosome"], variants["position_bp"]
+    chromosome, position = variants["chromosome"], variants["base_pair_location"]
     return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), build)
 
 

@@ -138,7 +138,7 @@ def read_variants(header: BgenHeader) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "chromosome": chromosome,
-            "position_bp": position,
+            "base_pair_location": position,
             "ref": ref,
             "alt": alt,
             "source_id": np.where(source_id == "", ".", source_id),

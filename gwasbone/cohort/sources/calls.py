@@ -20,7 +20,7 @@ from gwasbone.genome import X
 if TYPE_CHECKING:
     from gwasbone.cohort.bgen_calls import BgenCalls
 
-_PLACE = ["chromosome", "position_bp"]
+_PLACE = ["chromosome", "base_pair_location"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class CohortRows:
     @property
     def position_bp(self) -> npt.NDArray[np.int32]:
         """(m,) 1-based."""
-        return self.table["position_bp"].to_numpy()
+        return self.table["base_pair_location"].to_numpy()
 
     def by_weights(self) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.int64] | None]]:
         """Rows of the autosomes, and of X, each with how often people count (None: once each).

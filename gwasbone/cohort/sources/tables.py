@@ -16,7 +16,7 @@ from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 #: Of text that differs from row to row; Arrow holds an ID in its own bytes and eight more.
 TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
 _HASHED_TOGETHER = 65_536
-_PLACE = ["source_id", "chromosome", "position_bp"]
+_PLACE = ["source_id", "chromosome", "base_pair_location"]
 
 #: Decisions taken on reading: such variants cannot be placed or tested, whatever the thresholds.
 READ_STAGE = "read"
@@ -52,7 +52,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
         **{str(name): raw[name] for name in raw if name not in VARIANT_COLUMNS},
     }
     columns["chromosome"] = chromosome_codes(raw["chromosome"])
-    columns["position_bp"] = raw["position_bp"].to_numpy(dtype=np.int64)
+    columns["base_pair_location"] = raw["base_pair_location"].to_numpy(dtype=np.int64)
     if "source_id" in raw:
         columns["source_id"] = raw["source_id"].astype(TEXT)
     # there are many variants: columns are not copied where they need not be
@@ -63,7 +63,9 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     outside = _outside_chromosome(table, build)
     unknown = table["chromosome"].to_numpy() == 0
     symbolic = _symbolic(table["ref"]) | _symbolic(table["alt"])
-    table["position_bp"] = table["position_bp"].clip(0, np.iinfo(np.int32).max).astype(np.int32)
+    table["base_pair_location"] = (
+        table["base_pair_location"].clip(0, np.iinfo(np.int32).max).astype(np.int32)
+    )
     table.index = pd.RangeIndex(len(table), name="variant")
     variants = MaskedTable("variants", table)
     for reason, mask, rule in (
@@ -79,7 +81,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
 def _outside_chromosome(table: pd.DataFrame, build: str) -> np.ndarray:
     longest = np.array([0, *LENGTHS_BP[build].values()], np.int64)
     code = table["chromosome"].to_numpy()
-    position = table["position_bp"].to_numpy()
+    position = table["base_pair_location"].to_numpy()
     return (code > 0) & ((position < 1) | (position > longest[code]))
 
 
@@ -93,15 +95,15 @@ def _refuse_other_build(table: pd.DataFrame, *, build: str, where: str) -> None:
     worst = table[outside].iloc[0]
     raise InputError(
         f"{where}: build {build} was given, but {int(outside.sum())} positions such as "
-        f"{worst['chromosome']}:{worst['position_bp']} lie beyond their chromosome there and none "
-        f"does on {other}: give --build {other}, or remove these variants"
+        f"{worst['chromosome']}:{worst['base_pair_location']} lie beyond their chromosome there "
+        f"and none does on {other}: give --build {other}, or remove these variants"
     )
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     """By chromosome, position, ref and alt; a file in that order is not copied."""
     locus = (table["chromosome"].to_numpy().astype(np.int64) << 40) + table[
-        "position_bp"
+        "base_pair_location"
     ].to_numpy()
     if (locus[1:] > locus[:-1]).all():
         return table
@@ -119,7 +121,7 @@ def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
         twice[rows] = values[rows] == values[rows - 1]
     if twice.any():
         names = [
-            f"{r.chromosome}:{r.position_bp}:{r.ref}:{r.alt}"
+            f"{r.chromosome}:{r.base_pair_location}:{r.ref}:{r.alt}"
             for r in table[twice].head(3).itertuples()
         ]
         raise InputError(

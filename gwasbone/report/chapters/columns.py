@@ -19,7 +19,7 @@ _KNOWN: dict[str, _Known] = {
     "locus": ("Locus", "", "text", ""),
     "region": ("Region", "", "text", ""),
     "chromosome": ("Chr", "", "text", "chromosome"),
-    "position_bp": ("Position", "bp", "count", "on the build of the study"),
+    "base_pair_location": ("Position", "bp", "count", "on the build of the study"),
     "start_bp": ("Start", "bp", "count", ""),
     "end_bp": ("End", "bp", "count", ""),
     "source_id": ("Variant", "", "text", "as the genotype files name it"),
@@ -29,8 +29,8 @@ _KNOWN: dict[str, _Known] = {
     "other_allele": ("Other allele", "", "text", ""),
     "effect_allele_frequency": ("Frequency", "", "number", "of the effect allele"),
     "beta": ("Beta", "per allele", "number", "effect of one more effect allele"),
-    "se": ("SE", "", "number", "standard error of beta"),
-    "neg_log10_p": ("−log₁₀ p", "", "height", ""),
+    "standard_error": ("SE", "", "number", "standard error of beta"),
+    "neg_log_10_p_value": ("−log₁₀ p", "", "height", ""),
     "top_neg_log10_p": ("−log₁₀ p of it", "", "height", ""),
     "n": ("People", "", "count", "people with the trait and all covariates"),
     "n_below_threshold": ("Variants below", "", "count", "variants of the block below the limit"),
@@ -109,5 +109,5 @@ def _column(name: str, values: pd.Series) -> Column:
     kind = "text"
     if is_number:
         kind = "count" if types.is_integer_dtype(values) else "number"
-        kind = "height" if name.endswith("neg_log10_p") else kind
+        kind = "height" if name.endswith("neg_log_10_p_value") else kind
     return Column(name=name, label=label[:1].upper() + label[1:], unit=unit, kind=kind)

@@ -15,14 +15,15 @@ from gwasbone.report.chapters.scans import scan_links
 from gwasbone.study.files import LEADS
 
 _LEADS = (
-    "trait", "chromosome", "position_bp", "source_id", "effect_allele", "other_allele",
-    "effect_allele_frequency", "beta", "se", "neg_log10_p", "n_below_threshold", "n",
+    "trait", "chromosome", "base_pair_location", "source_id", "effect_allele", "other_allele",
+    "effect_allele_frequency", "beta", "standard_error",
+    "neg_log_10_p_value", "n_below_threshold", "n",
 )  # fmt: skip
 _LOCI = (
-    "trait", "locus", "chromosome", "position_bp", "source_id", "nearest_gene",
-    "distance_to_gene_bp", "known_bone_genes", "effect_allele", "other_allele", "beta", "se",
-    "neg_log10_p", "n", "start_bp", "end_bp", "n_clumps", "lead_variant_id", "distance_to_tss_bp",
-    "strand", "genes_in_window",
+    "trait", "locus", "chromosome", "base_pair_location", "source_id", "nearest_gene",
+    "distance_to_gene_bp", "known_bone_genes", "effect_allele", "other_allele", "beta",
+    "standard_error", "neg_log_10_p_value", "n", "start_bp", "end_bp", "n_clumps",
+    "lead_variant_id", "distance_to_tss_bp", "strand", "genes_in_window",
 )  # fmt: skip
 _SELECTED, _SELECTED_PAGE, _EFFECTS_PAGE = "selected.tsv", "selected.html", "effects.html"
 #: Loci named in a sentence; the table has them all.
@@ -91,7 +92,7 @@ def _places(
     parts = []
     leads = [
         f"{chromosome}:{position:,}"
-        for chromosome, position in zip(loci["chromosome"], loci["position_bp"], strict=True)
+        for chromosome, position in zip(loci["chromosome"], loci["base_pair_location"], strict=True)
     ]
     for figure in figures:
         name = f"regional-{len(parts) + 1}"
