@@ -118,7 +118,7 @@ def _scan_linear(mt: Any, design: Design, *, say: Progress) -> dict[str, pd.Data
         if variants is None:
             variants = collect_variants(fields)
         width = RowStatistics.WIDTH
-        numbers = collect_numbers(fields, [fields.statistics, fields.beta, fields.se])
+        numbers = collect_numbers(fields, [fields.statistics, fields.beta, fields.standard_error])
         beta, se = np.split(numbers[:, width * len(groups) :], 2, axis=1)
         column = 0
         for g, group in enumerate(groups):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FIELDS = {
     "neg_log_10_p_value": ("neg_log_10_p_value", "p_value"),
     "beta": ("beta",),
-    "standard_error": ("standard_error", "standard_error"),
+    "standard_error": ("standard_error", "se"),
     "statistic": ("statistic", "t_stat", "z_stat"),
     "dof": ("dof",),
     "n": ("n",),
@@ -61,8 +61,7 @@ def hits_of_hail_table(table: hl.Table, trait: str, least: float) -> pd.DataFram
     if "neg_log_10_p_value" not in here:
         raise InputError(
             f"scan {trait}: expected a field neg_log_10_p_value or p_value in the Hail Table, "
-            f"it has "
-            f"{', '.join(fields)}"
+            f"it has {', '.join(fields)}"
         )
     if "neg_log_10_p_value" not in fields:
         here["neg_log_10_p_value"] = -hl.log10(here["neg_log_10_p_value"])

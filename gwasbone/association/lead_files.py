@@ -37,7 +37,7 @@ def read_leads(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
         ) from error
-    table = table.rename(columns={"base_pair_location": "base_pair_location"})
+    table = table.rename(columns={"position_bp": "base_pair_location"})
     if absent := [name for name in _PLACE if name not in table]:
         raise InputError(
             f"{path}: expected the columns chromosome and base_pair_location; "

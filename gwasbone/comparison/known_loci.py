@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 #: Name of a column -> names that files give it, in small letters.
 _SPELLINGS = {
     "chromosome": ("chromosome", "chrom", "chr", "#chrom"),
-    "base_pair_location": ("base_pair_location", "base_pair_location", "position", "pos", "bp"),
-    "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log_10_p_value"),
+    "base_pair_location": ("base_pair_location", "position_bp", "position", "pos", "bp"),
+    "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log10_p"),
     "p_value": ("p_value", "p", "pval"),
     "planted": ("planted",),
 }

@@ -73,9 +73,9 @@ def p_scatter(
     ----------
     pairs : one row per variant that both scans have, as ``pair_scans(a, b).table``
         (:mod:`gwasbone.association.pairing`) gives it: ``chromosome``, ``position_bp``,
-        ``neg_log_10_p_value_a``, ``neg_log_10_p_value_b``; where present ``source_id``, ``gene``, alleles and
-        ``beta_a``, ``se_a``, ``beta_b``, ``se_b`` appear on hovering. Rows with NaN are left
-        out and counted.
+        ``neg_log_10_p_value_a``, ``neg_log_10_p_value_b``; where present ``source_id``,
+        ``gene``, alleles, ``beta_a``, ``standard_error_a`` and those of B appear on hovering.
+        Rows with NaN are left out and counted.
     names : of the scans A (x) and B (y).
     genome_wide : significance level of both lines, as p.
     max_labels : variants, the highest of each 1 Mb first, that get a text where it finds room.

@@ -323,6 +323,6 @@ def test_hail_table_of_all_traits_outlives_the_results(hail_session: Any) -> Non
     del results
     assert ht.locus.dtype.reference_genome.name == "GRCh38"
     assert ht["bmd spine"].beta.collect()[:5] == tables["bmd spine"]["beta"].tolist()[:5]
-    assert ht.aggregate(hail_session.agg.max(ht.height.neg_log10_p)) == pytest.approx(
+    assert ht.aggregate(hail_session.agg.max(ht.height.neg_log_10_p_value)) == pytest.approx(
         tables["height"]["neg_log_10_p_value"].max()
     )

@@ -100,8 +100,8 @@ def test_no_clump_is_an_empty_table(cohort):
 
 def test_results_of_a_run_need_a_trait_and_the_build_of_the_genotypes(cohort):
     table = scan(SCAN[:3]).assign(
-        source_id=".", n=8, effect_allele_frequency=0.5, call_rate=1.0, beta=0.1, se=0.1,
-        statistic=1.0, dof=6.0, test="linear", status="",
+        source_id=".", n=8, effect_allele_frequency=0.5, call_rate=1.0, beta=0.1,
+        standard_error=0.1, statistic=1.0, dof=6.0, test="linear", status="",
     )  # fmt: skip
     two = AssociationResults.from_tables({"a": table, "b": table}, build="GRCh37", provenance={})
     assert len(clump(two, cohort, trait="b").table) == 2

@@ -111,7 +111,7 @@ def test_linear_scan_of_22_files_agrees_with_plink(
     assert both["beta_plink"].notna().all()
     figures = {
         name: largest_difference(both[name], both[f"{other}_plink"])
-        for name, other in (("beta", "beta"), ("standard_error", "standard_error"))
+        for name, other in (("beta", "beta"), ("standard_error", "se"))
     }
     # A variant without any effect: the p-value, not its logarithm, has the six digits.
     tested = both[both["p_plink"] > 1e-3]

@@ -42,16 +42,11 @@ def test_it_is_the_share_of_pairs():
 def test_two_classes_are_delong():
     y, score, _ = made(classes=2)
     ours, theirs = concordance(y, score), area_under_curve(y, score, scale="logit")
-    for name, other in (
-        ("estimate", "auc"),
-        ("standard_error", "standard_error"),
-        ("lower", "lower"),
-        ("upper", "upper"),
-    ):
+    for name, other in (("estimate", "auc"), ("se", "se"), ("lower", "lower"), ("upper", "upper")):
         assert getattr(ours, name) == pytest.approx(getattr(theirs, other), rel=1e-10)
     other = score + np.random.default_rng(3).normal(size=len(y))
     ours, theirs = compare_concordance(y, score, other), compare_paired_auc(y, score, other)
-    for name in ("difference", "standard_error", "lower", "upper"):
+    for name in ("difference", "se", "lower", "upper"):
         assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-9)
 
 

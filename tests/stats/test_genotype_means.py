@@ -64,7 +64,7 @@ def test_equals_ordinary_least_squares(missing):
 def test_counting_the_other_allele_mirrors_and_order_does_not_matter():
     y, g, X = made(missing=0.05)
     found, mirrored = genotype_means(y, g, X), genotype_means(y, 2 - g, X)
-    for name in ("n", "mean", "standard_error", "lower", "upper"):
+    for name in ("n", "mean", "se", "lower", "upper"):
         np.testing.assert_allclose(getattr(mirrored, name), getattr(found, name)[::-1])
     np.testing.assert_allclose(mirrored.beta, -found.beta)
     order = np.random.default_rng(0).permutation(len(y))

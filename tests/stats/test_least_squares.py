@@ -41,7 +41,7 @@ def test_added_terms_are_the_hc3_test_of_statsmodels():
     peer = sm.OLS(y, np.column_stack([X, D])).fit(cov_type="HC3", use_t=True)
     test = peer.f_test(np.eye(5)[3:])
     assert found.f == pytest.approx(float(test.fvalue), rel=1e-8)
-    assert 10**-found.neg_log_10_p_value == pytest.approx(float(test.pvalue), rel=1e-6)
+    assert 10**-found.neg_log10_p == pytest.approx(float(test.pvalue), rel=1e-6)
     assert (found.dof_added, found.dof_residual) == (2, 75)
     assert found.r2 == pytest.approx(1 - peer.ssr / sm.OLS(y, X).fit().ssr)
 

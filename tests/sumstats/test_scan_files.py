@@ -104,8 +104,8 @@ def test_wrong_tables_of_leads(tmp_path: Path) -> None:
     path = tmp_path / "leads.tsv"
     for text, says in (
         ("chromosome\tpos\n1\t5\n", "no base_pair_location"),
-        ("chromosome\tposition_bp\nQ\t5\n", "Q:5 came"),
-        ("chromosome\tposition_bp\n1\there\n", "1:here came"),
+        ("chromosome\tbase_pair_location\nQ\t5\n", "Q:5 came"),
+        ("chromosome\tbase_pair_location\n1\there\n", "1:here came"),
         ("", "expected a tab-separated table of leads"),
     ):
         path.write_text(text)

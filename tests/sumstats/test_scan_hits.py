@@ -165,7 +165,7 @@ def test_hail_tables_flat_and_of_many_traits(tmp_path, hail_session):
     found = hits({"a": both, "b": flat})
     for trait, table in tables.items():
         pd.testing.assert_frame_equal(found[trait].table, expected(table), rtol=1e-14)
-    with_p = flat.select("beta", standard_error=flat.se, p_value=10.0**-flat.neg_log10_p)
+    with_p = flat.select("beta", "standard_error", p_value=10.0**-flat.neg_log_10_p_value)
     as_hail = hits({"x": with_p})["x"].table
     np.testing.assert_allclose(
         as_hail["neg_log_10_p_value"], expected(tables["b"])["neg_log_10_p_value"]

@@ -86,9 +86,10 @@ def lines(path: Path) -> list[list[str]]:
 
 def test_header_and_a_row_worked_by_hand(tmp_path: Path) -> None:
     table = scan(46).iloc[:1].assign(
-        chromosome=np.int16(23), position_bp=np.int32(155_000_000), other_allele="G",
-        effect_allele="GA", source_id="rs7", n=np.int32(10), effect_allele_frequency=0.25,
-        call_rate=0.5, beta=-0.001, se=0.00002, neg_log10_p=348.58056905570913,
+        chromosome=np.int16(23), base_pair_location=np.int32(155_000_000),
+        other_allele="G", effect_allele="GA", source_id="rs7", n=np.int32(10),
+        effect_allele_frequency=0.25, call_rate=0.5, beta=-0.001, standard_error=0.00002,
+        neg_log_10_p_value=348.58056905570913,
     )  # fmt: skip
     header, row = (" ".join(line) for line in lines(write(table, tmp_path).data))
     assert header == (
