@@ -33,7 +33,7 @@ from gwasbone.comparison.genome import ld_rows  # noqa: E402
 from gwasbone.comparison.known_loci import known_loci, read_loci  # noqa: E402
 from gwasbone.stats.deming import deming_line  # noqa: E402
 from gwasbone.stats.sample_size_ratio import sample_size_ratio  # noqa: E402
-from gwasbone.sumstats.align import read_aligned  # noqa: E402
+from gwasbone.sumstats.align import align_scans  # noqa: E402
 from gwasbone.sumstats.ld_score_files import read_ld_scores  # noqa: E402
 
 N_PEOPLE = 20_000
@@ -118,7 +118,7 @@ def _compared(rng: np.random.Generator, **settings: float) -> pd.DataFrame:
     made = made_scans(rng, m=4000, n_people=N_PEOPLE, n_loci=60, **settings)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        scans = read_aligned(made.write(folder))
+        scans = align_scans(made.write(folder))
         loci = known_loci(scans, read_loci(folder / "loci.tsv"), source="truth")
         ld = ld_rows(scans, read_ld_scores(folder / "ld"))
         return compare_scans(scans, loci=loci, ld=ld).measures
@@ -194,7 +194,7 @@ def twice_level(rng: np.random.Generator) -> pd.DataFrame:
             paths[copy] = folder / f"{copy}.tsv"
             table = ssf(made.table, made.z["score"], N_PEOPLE)
             table.to_csv(paths[copy], sep="\t", index=False)
-        scans = read_aligned(paths)
+        scans = align_scans(paths)
         loci = known_loci(scans, read_loci(folder / "loci.tsv"), source="truth")
         ld = ld_rows(scans, read_ld_scores(folder / "ld"))
         found = compare_scans(scans, loci=loci, ld=ld).measures

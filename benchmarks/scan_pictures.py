@@ -29,9 +29,9 @@ from isal import igzip
 from pyarrow import csv
 from scipy.stats import norm
 
-from gwasbone.association.shared_loci import shared_loci
 from gwasbone.files import atomic_path
 from gwasbone.genome import LENGTHS_BP
+from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import ScanPoints, save_page, stacked_manhattan
 from gwasbone.sumstats.leads import lead_blocks
 

@@ -26,7 +26,7 @@ from isal import igzip
 from gwasbone.images.region_map import read_region_map
 from gwasbone.loci.region_selection import select_regions
 from gwasbone.stats.pvalues import neg_log10_p_normal
-from gwasbone.sumstats.ssf import read_ssf
+from gwasbone.sumstats.scans import read_scan
 
 RESULTS = Path(__file__).parent / "results" / "select.md"
 MODELS = ("linear", "deepnull", "nonlinear")
@@ -159,7 +159,7 @@ def checked(folder: Path) -> str:
     """A file of 300,000 variants read whole, against the hits that streaming finds in it."""
     path = folder / "check.bmd_total.tsv.gz"
     write_ssf_scan(path, 1, 300_000)
-    from_table = select_regions({"bmd_total": read_ssf(path)})
+    from_table = select_regions({"bmd_total": read_scan(path)})
     from_file = select_regions({"bmd_total": path})
     same = from_table.pairs.equals(from_file.pairs) and from_table.leads.equals(from_file.leads)
     return "equal" if same else "DIFFERENT"

@@ -100,6 +100,19 @@ def hail_contig(code: int, build: str) -> str:
     return "chrM" if code == MT else f"chr{_LABELS[code]}"
 
 
+def locus_key(chromosome: npt.ArrayLike, position_bp: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    """(m,) one whole number for each locus, ascending along the genome.
+
+    Parameters
+    ----------
+    chromosome, position_bp : (m,) integers; codes as in this module, 1-based positions.
+
+    >>> (locus_key([1, 2], [5, 5]) == [(1 << 32) + 5, (2 << 32) + 5]).all()
+    True
+    """
+    return (np.asarray(chromosome, dtype=np.int64) << 32) + np.asarray(position_bp, dtype=np.int64)
+
+
 def in_x_non_par(
     chromosome: npt.NDArray[np.integer], position_bp: npt.NDArray[np.integer], build: str
 ) -> npt.NDArray[np.bool_]:

@@ -70,7 +70,8 @@ def _opened(path: Path, compressed: bool) -> Iterator[Any]:
 
 def lines_of(table: pd.DataFrame, *, index: bool = True) -> pa.Array:
     """(rows,) the cells of each row between tabs, the index first, ending in a line break."""
-    columns = [*([table.index] if index else []), *(table[name] for name in table.columns)]
+    columns: list[pd.Series | pd.Index] = [table.index] if index else []
+    columns += [table[name] for name in table.columns]
     text = [cell_text(column) for column in columns]
     return joined(*text[:-1], joined(text[-1], "\n", separator=""))
 

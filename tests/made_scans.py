@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.stats.pvalues import neg_log10_p_normal
-from gwasbone.sumstats.ssf import write_ssf
+from gwasbone.sumstats.ssf_write import write_ssf
 from gwasbone.sumstats.table import canonical_table
 
 

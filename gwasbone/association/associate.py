@@ -17,6 +17,7 @@ from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import NotBuiltError, UsageError
+from gwasbone.genome import locus_key
 from gwasbone.phenotypes.traits import BinaryCoding
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
@@ -192,9 +193,7 @@ def with_untestable(
 
 
 def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
-    """Chromosome and position as one rising number."""
-    chromosome = table["chromosome"].to_numpy().astype(np.int64)
-    return (chromosome << 32) + table["base_pair_location"].to_numpy()
+    return locus_key(table["chromosome"], table["base_pair_location"])
 
 
 def refuse_not_built(*, method: str, test: str, engine: str) -> None:

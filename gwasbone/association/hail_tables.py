@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gwasbone import session
+from gwasbone.association.result_files import write_wide_parquet
 from gwasbone.genome import hail_contig
-from gwasbone.sumstats.parquet import TRAIT_COLUMNS, write_wide_parquet
+from gwasbone.sumstats.table import TRAIT_COLUMNS
 
 if TYPE_CHECKING:
     import hail as hl

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.association.ssf_files import SsfPaths, stage_ssf
+from gwasbone.association.result_files import output_paths, trait_stems, write_wide_parquet
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
@@ -26,18 +25,18 @@ from gwasbone.genome import BUILDS
 from gwasbone.stats.genomic_control import lambda_gc
 from gwasbone.sumstats.leads import lead_blocks
 from gwasbone.sumstats.parquet import (
+    RESULTS_INDEX,
     ResultsFile,
     WideParquetWriter,
-    write_wide_parquet,
+    results_writer,
 )
+from gwasbone.sumstats.scan import Scans
+from gwasbone.sumstats.ssf_write import stage_ssf
 from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 if TYPE_CHECKING:
     import hail as hl
 
-FORMATS = ("ssf", "parquet")
-
-_INDEX = "results.json"
 _WIDE = "all_traits.parquet"
 _ROWS_PER_GROUP = 250_000
 
@@ -102,9 +101,9 @@ class AssociationResults:
                 raise UsageError(f"association results: trait {trait} is there twice")
             files[trait] = f"{len(files):05d}.parquet"
             with atomic_path(path / files[trait]) as partial:
-                canonical_table(table).to_parquet(
-                    partial, index=False, compression="snappy", row_group_size=_ROWS_PER_GROUP
-                )
+                arrow = pa.Table.from_pandas(canonical_table(table), preserve_index=False)
+                with results_writer(partial, arrow.schema, build) as writer:
+                    writer.write_table(arrow, row_group_size=_ROWS_PER_GROUP)
         return cls._finished(files, build, provenance, path, temporary)
 
     @classmethod
@@ -127,7 +126,7 @@ class AssociationResults:
         build, provenance, folder : as in ``from_tables``.
         """
         temporary, path = cls._folder(build, folder)
-        with atomic_path(path / _WIDE) as partial, WideParquetWriter(partial) as writer:
+        with atomic_path(path / _WIDE) as partial, WideParquetWriter(partial, build) as writer:
             for chunk in _one_ahead(chunks):
                 writer.write(chunk)
             if not writer.traits:
@@ -159,7 +158,7 @@ class AssociationResults:
             raise UsageError("association results: expected at least one trait, got none")
         record = {"build": build, "provenance": dict(provenance), "files": files}
         # The index comes last: a folder without one is not a finished result.
-        with atomic_path(path / _INDEX) as partial:
+        with atomic_path(path / RESULTS_INDEX) as partial:
             partial.write_text(json.dumps(record, indent=1), "utf-8")
         return cls._of(record, path, temporary)
 
@@ -174,10 +173,10 @@ class AssociationResults:
         """
         path = Path(folder)
         try:
-            record = json.loads((path / _INDEX).read_text("utf-8"))
+            record = json.loads((path / RESULTS_INDEX).read_text("utf-8"))
         except (OSError, json.JSONDecodeError) as error:
             raise InputError(
-                f"{path}: expected a folder of results, no {_INDEX} to read"
+                f"{path}: expected a folder of results, no {RESULTS_INDEX} to read"
             ) from error
         return cls._of(record, path, None)
 
@@ -212,9 +211,11 @@ class AssociationResults:
         """The Parquet file that holds all traits side by side, where the run made one."""
         return self.folder / _WIDE if _WIDE in self._files.values() else None
 
-    def file_of(self, trait: str) -> Path:
-        """The Parquet file that holds a trait, alone or beside others (``<trait>.beta``, …)."""
-        return self._file(trait).path
+    def scans(self) -> Scans:
+        """The traits' scans, as every command and function that takes scans takes them."""
+        from gwasbone.sumstats.formats.parquet import open_results_folder
+
+        return Scans(open_results_folder(self.folder))
 
     def parquet_path(self, trait: str) -> Path:
         """A Parquet file with the canonical columns of a trait."""
@@ -322,7 +323,7 @@ class AssociationResults:
         prefix : ``ssf`` gives ``PREFIX.<trait>.tsv.gz``, its ``-meta.yaml`` and
             ``PREFIX.<trait>.untested.tsv.gz`` per trait; ``parquet`` gives ``PREFIX.parquet``,
             one wide file with columns ``<trait>.beta`` and so on.
-        formats : some of ``FORMATS``.
+        formats : some of ``result_files.FORMATS``.
         study : further fields for the sidecars (``ssf_metadata.STUDY_FIELDS``).
         threads : traits that are written at the same time; one for each core by default.
 
@@ -337,7 +338,7 @@ class AssociationResults:
                 partial = stack.enter_context(atomic_path(Path(f"{prefix}.parquet")))
                 write_wide_parquet(self, partial)
             if "ssf" in formats:
-                stems = dict(zip(self.traits, _stems(prefix, self.traits), strict=True))
+                stems = dict(zip(self.traits, trait_stems(prefix, self.traits), strict=True))
                 for name, file in self._opened.items():
                     of_file = {t: stem for t, stem in stems.items() if self._files[t] == name}
                     stage_ssf(
@@ -359,41 +360,3 @@ def _one_ahead(chunks: Iterable[Any]) -> Iterator[Any]:
         while (chunk := coming.result()) is not None:
             coming = pool.submit(next, rest, None)
             yield chunk
-
-
-def output_paths(
-    prefix: str | Path, traits: Iterable[str], formats: Iterable[str] = ("ssf",)
-) -> tuple[Path, ...]:
-    """The files that ``AssociationResults.write`` will write, known before anything is computed.
-
-    Raises
-    ------
-    UsageError
-        For an unknown format, or two traits whose files would have one name.
-    """
-    formats = tuple(formats)
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise UsageError(f"format: expected some of {', '.join(FORMATS)}, got {unknown[0]!r}")
-    paths = [Path(f"{prefix}.parquet")] if "parquet" in formats else []
-    if "ssf" in formats:
-        paths += [path for stem in _stems(prefix, traits) for path in SsfPaths.of(stem)]
-    return tuple(paths)
-
-
-def trait_stem(prefix: str | Path, trait: str) -> str:
-    """``PREFIX.<trait>``, with characters that file names should not hold as ``_``."""
-    safe = re.sub(r"[^\w.+=-]", "_", trait)
-    return f"{prefix}.{safe}"
-
-
-def _stems(prefix: str | Path, traits: Iterable[str]) -> Iterator[str]:
-    by_stem: dict[str, str] = {}
-    for trait in traits:
-        stem = trait_stem(prefix, trait)
-        if stem in by_stem:
-            raise UsageError(
-                f"traits {by_stem[stem]!r} and {trait!r} would both be written to {stem}.*: "
-                "rename one"
-            )
-        by_stem[stem] = trait
-    return iter(by_stem)

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    positions_option,
+    run_options,
+    subset_options,
+)
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,13 +55,16 @@ _DRAWN_BY_DEFAULT = 6
     "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
     flag_value=_DRAWN_BY_DEFAULT, help=f"Draw the N strongest loci ({_DRAWN_BY_DEFAULT}).",
 )  # fmt: skip
+@positions_option
 @click.option("--genetic-map", metavar="FILE", help="Recombination rates to draw with them.")
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Independent loci of scans: clumps by linkage disequilibrium, and the genes near them.
 
-    SCANS are GWAS-SSF files; in a study folder its own scans by default. LD is that of the
+    SCANS are summary statistics: GWAS-SSF, REGENIE, PLINK 2, BOLT-LMM, SAIGE, fastGWA, METAL,
+    LDSC, FinnGen, GWAS-VCF, Parquet of gwasbone, or a folder of them; the format is told by the
+    columns. Inside a study its own scans are taken by default. LD is that of the
     genotypes named; clumps are those of PLINK's --clump. Clumps of all scans that overlap or lie
     within --merge-kb make one locus. Writes PREFIX.clumps.tsv (one index variant a line, with its
     members) and PREFIX.loci.tsv (one row per locus and scan: lead, nearest gene, genes around,
@@ -63,6 +72,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import loci as step
+    from gwasbone.steps.scans import named_scans
 
     config = current_study()
     rule = _rule(options, config)
@@ -71,8 +81,6 @@ def command(**options: Any) -> None:
         outputs.append(f".{step.PAGE}")
     in_effect = {k: v for k, v in vars(rule).items() if v is not None}
     with command_context(options, config, outputs=outputs, in_effect=in_effect) as context:
-        named = [*options["scans"], *options["sumstats"]]
-        scans = step.ssf_scans(named) if named or config is None else step.study_scans(config)
         genes, recombination = step.read_rule_files(rule)
         cohort = None
         if not options["distance_only"]:
@@ -82,6 +90,10 @@ def command(**options: Any) -> None:
                     "--distance-only to clump by distance alone"
                 )
             cohort = context.cohort()
+        scans = named_scans(
+            [*options["scans"], *options["sumstats"]], config, positions=options["positions"],
+            cohort=cohort,
+        )  # fmt: skip
         found = step.find_loci(
             scans, cohort, rule, genes=genes, recombination=recombination,
             build=options["build"], threads=options["threads"],
@@ -103,7 +115,7 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
     """What flags say, else a named rule, else the study's section."""
     import dataclasses
 
-    from gwasbone.association.clump_rules import clump_rule
+    from gwasbone.loci.clump_rules import clump_rule
     from gwasbone.steps.loci import FILES
     from gwasbone.study.config import LociSection
 

@@ -7,14 +7,20 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    positions_option,
+    run_options,
+    subset_options,
+)
 
 
 @click.command(
     epilog="\b\nExample:\n  gwasbone compare scan.case.tsv.gz scan.cnn_prob.tsv.gz \\\n"
     "    --loci known.tsv --ld-scores eur_w_ld_chr --out cnn"
 )
-@click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--loci",
     type=click.Path(path_type=Path),
@@ -27,6 +33,7 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
     metavar="FOLDER",
     help="LDSC's *.l2.ldscore.gz and *.l2.M_5_50; of --bfile otherwise.",
 )
+@positions_option
 @genotype_options
 @subset_options
 @click.option("--fdr", type=float, help="False-discovery rate at which loci are counted.")
@@ -43,20 +50,21 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.comparison.measures import ComparisonRule
-    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, named_scans
+    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files
     from gwasbone.steps.compare import write_comparison as write
+    from gwasbone.steps.scans import named_scans
 
-    # a glob of a scan's output also matches its tables of untested variants
-    named = named_scans([path for path in scans if not path.name.endswith(".untested.tsv.gz")])
     chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
     config = current_study()
     with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:
         genotypes = options["ld_scores"] is None and context.names_genotypes
+        cohort = context.cohort() if genotypes else None
+        named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
         compared = compare_files(
             named,
             loci=options["loci"],
             ld_scores=options["ld_scores"],
-            cohort=context.cohort() if genotypes else None,
+            cohort=cohort,
             rule=ComparisonRule(**chosen),
             threads=options["threads"],
         )

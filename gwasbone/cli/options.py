@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -59,6 +60,14 @@ run_options = _stack(
     click.option("--force", is_flag=True, help="Overwrite existing output."),
     click.option("--debug", is_flag=True, help="Show the traceback of an error."),
 )
+
+
+#: For scans of formats that name variants without saying where they are.
+positions_option = click.option(
+    "--positions", type=click.Path(path_type=Path), metavar="FILE",
+    help="Positions of the variants, for scans that give their names only (LDSC, METAL): .bim, "
+    ".pvar, LD scores, or another scan.",
+)  # fmt: skip
 
 
 def out_option(default: str) -> Callable[[F], F]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, positions_option
 
 _KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
 _P = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -19,7 +19,7 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     "  gwasbone plot miami scan.bmd_hip.tsv.gz scan.cnn_prob.tsv.gz --leads loci.tsv --out hip"
 )
 @click.argument("kind", type=click.Choice(_KINDS))
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--trait", metavar="LIST", help="Only these traits of the files, in this order.")
 @click.option("--names", metavar="LIST", help="What to call the scans instead of their traits.")
 @click.option(
@@ -29,6 +29,7 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Variants to mark (chromosome, base_pair_location; trait, gene or label): as select, "
     "clump and loci write them. Else the best of each 1 Mb below the genome-wide line.",
 )
+@positions_option
 @click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build.")
 @click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X.")
 @click.option(
@@ -57,21 +58,16 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     miami      two scans on one genome axis, one upwards, one downwards
     scatter    -log10 p and z of one scan against another's
 
-    FILES are GWAS-SSF (.tsv.gz), Parquet of one trait or of many, or the results folder of a
-    run. Writes PREFIX.KIND.html.
+    FILES are summary statistics of any known format (see gwasbone clump --help), or folders of
+    them; inside a study its own scans by default. Writes PREFIX.KIND.html.
     """
-    from gwasbone.association.lead_files import read_leads
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes
-    from gwasbone.errors import UsageError
     from gwasbone.progress import counted_progress
     from gwasbone.steps.plot import PlotRequest, draw_page
-    from gwasbone.sumstats.scans import open_scans
+    from gwasbone.steps.scans import named_scans
+    from gwasbone.sumstats.leads import read_leads
 
-    # a glob of a scan's output also matches its tables of untested variants
-    files = tuple(path for path in files if not path.name.endswith(".untested.tsv.gz"))
-    if not files:
-        raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
     build = options["build"] or (config.study.build if config is not None else None)
     chromosomes = options["chromosomes"]
@@ -80,7 +76,10 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
         config,
         outputs=[f".{kind}.html"],
     ) as context:
-        scans = open_scans(files, traits=_listed(options["trait"]), names=_listed(options["names"]))
+        scans = named_scans(
+            files, config, traits=_listed(options["trait"]), names=_listed(options["names"]),
+            positions=options["positions"],
+        )  # fmt: skip
         request = PlotRequest(
             kind=kind,
             genome_wide=options["genome_wide"],

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    positions_option,
+    run_options,
+    subset_options,
+)
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +31,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--p", "p_threshold", type=float, help="A block needs a p-value below this.")
 @click.option("--block-bp", type=int, help="Length of a block in bp.")
 @click.option("--max-blocks", type=int, help="Blocks, the best first: of a region, of a scan.")
@@ -44,6 +50,7 @@ Examples:
 )
 @click.option("--window-bp", type=int, help="Peaks this near can be one SNP; 10 Mb by default.")
 @click.option("--r2", type=float, help="Peaks with this r2 are one SNP; 0.9 by default.")
+@positions_option
 @genotype_options
 @subset_options
 @click.option("--pheno", metavar="NAMES", help="Phenotypes by genotype; the scans' by default.")
@@ -56,7 +63,8 @@ Examples:
 def command(scans: tuple[Path, ...], **options: Any) -> None:
     """SNPs of bone regions out of many scans.
 
-    SCANS are GWAS-SSF files, Parquet files of one scan or many, or Hail Tables. A scan belongs to
+    SCANS are summary statistics of any known format (see gwasbone clump --help), folders of them,
+    or Hail Tables; inside a study its own scans by default. A scan belongs to
     the regions of the bone measurement that its name holds (bmd_total, resid_bmd_total, ...). Of
     each region the blocks (1 Mb) with the smallest p-values are taken, at most 12 and below 1e-5;
     peaks in LD (r2 of 0.9 within 10 Mb) are one SNP. LD needs genotypes; without them peaks of a
@@ -70,24 +78,20 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.images.region_map import read_region_map
     from gwasbone.loci.region_selection import select_regions
     from gwasbone.progress import counted_progress
+    from gwasbone.steps.scans import named_scans
     from gwasbone.steps.select import (
         SUFFIXES,
         region_flags,
-        scan_sources,
         write_selection,
     )
 
-    # a glob of a scan's output also matches its tables of untested variants
-    scans = tuple(path for path in scans if not path.name.endswith(".untested.tsv.gz"))
-    if not scans:
-        raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
     rule, chosen_map, regions = _rule(options, config)
     outputs = [f".{suffix}" for suffix in SUFFIXES]
     with command_context(options, config, outputs=outputs) as context:
-        sources = scan_sources(list(scans))
         region_map = read_region_map(chosen_map)
         cohort = context.cohort() if context.names_genotypes or config is not None else None
+        sources = named_scans(scans, config, positions=options["positions"], cohort=cohort)
         given = region_flags(regions)
         if config is not None and not options["regions"]:
             given = {trait: names for trait, names in given.items() if trait in sources}

@@ -16,8 +16,16 @@ from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
 from gwasbone.cohort.sources.bed import BedSource
 from gwasbone.cohort.sources.bed_reader import PackedCalls
 from gwasbone.cohort.sources.bgen_reader import DosageReader
-from gwasbone.genome import X, chromosome_code
+from gwasbone.genome import X, chromosome_code, locus_key
 from gwasbone.session import hail, temporary_path
+from gwasbone.sumstats.table import KEY
+from gwasbone.sumstats.variants import (
+    AlleleCodes,
+    Variants,
+    find,
+    match_variants,
+    most_significant,
+)
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -26,31 +34,26 @@ FloatArray = npt.NDArray[np.float64]
 def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
     """(m,) rows of the cohort's variant table; −1 for variants that it lacks or leaves out.
 
-    Matched by position and alleles, in either order.
+    Matched by the rule of :func:`gwasbone.sumstats.variants.match_variants`; palindromes are
+    matched as they are named, since r² and dosages of a variant do not depend on the strand.
 
     Parameters
     ----------
     variants : ``chromosome`` (codes), ``position_bp``, ``other_allele``, ``effect_allele``.
     """
     table = cohort.variants.table
-    # the cohort may have ten million variants, sorted by place, of which these are few
-    ours = _locus(table["chromosome"], table["base_pair_location"])
-    wanted = np.unique(_locus(variants["chromosome"], variants["base_pair_location"]))
-    starts, ends = (np.searchsorted(ours, wanted, side) for side in ("left", "right"))
-    ranges = [np.arange(a, b) for a, b in zip(starts, ends, strict=True)]
-    near = np.concatenate([np.zeros(0, np.intp), *ranges]).astype(np.intp)
-    near = near[cohort.variants.kept[near]]
-    some = table.iloc[near]
-    keys = _unordered(ours[near], some["ref"], some["alt"])
-    row_of: dict[tuple[int, str, str], int] = {}
-    for key, row in zip(keys, near.tolist(), strict=True):
-        row_of.setdefault(key, row)
-    theirs = _unordered(
-        _locus(variants["chromosome"], variants["base_pair_location"]),
-        variants["other_allele"],
-        variants["effect_allele"],
-    )
-    return np.array([row_of.get(key, -1) for key in theirs], dtype=np.int64)
+    ours = locus_key(table["chromosome"], table["base_pair_location"])
+    wanted = np.unique(locus_key(variants["chromosome"], variants["base_pair_location"]))
+    near = np.flatnonzero(find(wanted, ours)[1] & cohort.variants.kept)
+    some = table.iloc[near].rename(columns={"ref": "other_allele", "alt": "effect_allele"})
+    codes = AlleleCodes()
+    held, asked = (Variants.of_table(t[list(KEY)], codes) for t in (some, variants))
+    # of variants that stand twice in the cohort the first is taken
+    first = most_significant(held.key, np.zeros(len(held)))
+    found = match_variants(held.take(first), asked, strand_matters=False)
+    rows = np.full(len(variants), -1, dtype=np.int64)
+    rows[found.second] = near[first[found.first]]
+    return rows
 
 
 def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
@@ -135,16 +138,6 @@ def dosage_r2(G: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray:
         # what rounding leaves of a variant that does not vary
         variance[variance <= 1e-12 * n] = np.nan
         return covariance**2 / (variance * variance.T)
-
-
-def _locus(chromosome: pd.Series, position_bp: pd.Series) -> IntArray:
-    return (chromosome.to_numpy(dtype=np.int64) << 32) + position_bp.to_numpy(dtype=np.int64)
-
-
-def _unordered(locus: IntArray, one: pd.Series, other: pd.Series) -> list[tuple[int, str, str]]:
-    """What names a variant, whichever of its alleles is counted."""
-    pairs = zip(locus.tolist(), one.astype(str), other.astype(str), strict=True)
-    return [(at, a, b) if a <= b else (at, b, a) for at, a, b in pairs]
 
 
 def _blanked(G: npt.NDArray[np.float32], missing: npt.NDArray[Any]) -> npt.NDArray[np.float32]:

@@ -11,9 +11,9 @@ from itertools import combinations
 
 import pandas as pd
 
-from gwasbone.association.comparison_leads import independent_leads, lead_measures
 from gwasbone.comparison.genome import genome_measures
 from gwasbone.comparison.known_loci import KnownLoci
+from gwasbone.comparison.leads import independent_leads, lead_measures
 from gwasbone.comparison.loci import locus_effects, locus_measures
 from gwasbone.comparison.measures import ComparisonRule, LdRows, Measures
 from gwasbone.errors import UsageError
@@ -72,7 +72,7 @@ def compare_scans(
 
     Examples
     --------
-    >>> scans = read_aligned({"case": a, "cnn": b})            # doctest: +SKIP
+    >>> scans = align_scans({"case": a, "cnn": b})            # doctest: +SKIP
     >>> compare_scans(scans, loci=loci).measures               # doctest: +SKIP
     """
     if len(scans.names) < 2:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.comparison.measures import ComparisonRule, LdRows, Measures, OfScans
+from gwasbone.genome import locus_key
 from gwasbone.stats.false_discovery import neg_log10_q, simes_by_group
 from gwasbone.stats.genomic_control import lambda_gc_from_chi2, lambda_gc_without
 from gwasbone.stats.jackknife import (
@@ -61,8 +62,8 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
     alleles of at least 1 % (where a frequency is given), and N of at least two thirds of its 90th
     percentile in every scan, as LDSC's munging has it.
     """
-    position = (scans.chromosome << 32) | scans.position_bp
-    place = (scores.chromosome << 32) | scores.position_bp
+    position = locus_key(scans.chromosome, scans.position_bp)
+    place = locus_key(scores.chromosome, scores.position_bp)
     if len(place) == 0:
         return LdRows(np.zeros(0, np.intp), np.zeros(0), scores.m_ld, scores.source)
     found = np.minimum(np.searchsorted(place, position), len(place) - 1)
@@ -75,6 +76,8 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
         frequency = scans.columns["effect_allele_frequency"][k]
         usable &= ~(np.minimum(frequency, 1 - frequency) < MIN_MAF)
         n = scans.columns["n"][k]
+        if np.isnan(n).all():
+            continue  # nothing can be regressed of this scan, which is said where it would be
         usable &= n >= np.nanquantile(n, N_QUANTILE) / N_SHARE
     rows = np.flatnonzero(usable)
     return LdRows(rows, scores.ld_score[found[rows]], scores.m_ld, scores.source)
@@ -93,8 +96,12 @@ def genome_measures(
     nothing = GenomeResults({}, {})
     if ld is None:
         return nothing
-    if len(ld.rows) < FEWEST_LD_ROWS:
-        why = f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
+    lacking = [
+        name for name, n in zip(scans.names, scans.columns["n"], strict=True) if np.isnan(n).all()
+    ]
+    if lacking or len(ld.rows) < FEWEST_LD_ROWS:
+        why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ""
+        why = why or f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
         for name in scans.names:
             for quantity in ("ld_intercept", "h2"):
                 measures.undefined((name, ""), quantity, why, n=len(ld.rows))
@@ -128,7 +135,7 @@ def _loci_at_equal_fdr(scans: AlignedScans, measures: Measures, rule: Comparison
 
     A signal may reach into the next stretch: of neighbours the strongest counts.
     """
-    stretch = (scans.chromosome << 32) | (scans.position_bp // rule.block_bp)
+    stretch = locus_key(scans.chromosome, scans.position_bp // rule.block_bp)
     edges = np.append(np.flatnonzero(np.append(True, np.diff(stretch) != 0)), len(stretch))
     names = stretch[edges[:-1]]
     groups = block_edges(len(names), rule.n_blocks)

@@ -15,8 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.genome import chromosome_code
+from gwasbone.genome import chromosome_code, locus_key
 from gwasbone.sumstats.align import AlignedScans
+from gwasbone.sumstats.variants import Variants, match_variants
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +28,8 @@ _SPELLINGS = {
     "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log10_p"),
     "p_value": ("p_value", "p", "pval"),
     "planted": ("planted",),
+    "effect_allele": ("effect_allele", "a1", "alt"),
+    "other_allele": ("other_allele", "a2", "ref"),
 }
 #: Independent loci lie at least so far apart.
 DISTANCE_BP = 1_000_000
@@ -62,13 +65,14 @@ def read_loci(path: Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : needs a chromosome and a position (``chromosome position_bp``, ``chr bp``, …). Other
-        columns may stand beside them. The order of the file says which of near loci stays; of a
-        simulation's ``causal_variants.tsv`` planted ones come first.
+    path : needs a chromosome and a position (``chromosome base_pair_location``, ``chr bp``,
+        …), and may have alleles. Other columns may stand beside them. The order of the file says
+        which of near loci stays; of a simulation's ``causal_variants.tsv`` planted ones come first.
 
     Returns
     -------
-    ``chromosome`` (code), ``position_bp``, and ``neg_log10_p`` where the file has it.
+    ``chromosome`` (code), ``base_pair_location``, and ``neg_log_10_p_value``, ``effect_allele``
+    and ``other_allele`` where the file has them.
 
     Raises
     ------
@@ -110,8 +114,14 @@ def read_loci(path: Path) -> pd.DataFrame:
     if "planted" in named:
         planted = named["planted"].str.lower().isin(["true", "1", "yes"])
         table = table.iloc[np.argsort(~planted.to_numpy(), kind="stable")]
+    alleles = [name for name in ("effect_allele", "other_allele") if name in named]
+    if len(alleles) == 2:
+        table[alleles] = pd.DataFrame({n: named[n].str.strip() for n in alleles}).loc[table.index]
+        if (table[alleles] == "").any(axis=None) or table[alleles].isin(["NA"]).any(axis=None):
+            table = table.drop(columns=alleles)
+            alleles = []
     # a locus of several traits stands in some files once for each
-    once = table.drop_duplicates(["chromosome", "base_pair_location"])
+    once = table.drop_duplicates(["chromosome", "base_pair_location", *alleles])
     return once.astype({"base_pair_location": np.int64}).reset_index(drop=True)
 
 
@@ -154,13 +164,29 @@ def known_loci(
 
 
 def _rows_of(scans: AlignedScans, table: pd.DataFrame) -> npt.NDArray[np.intp]:
-    """The scans' row at each place, −1 where there is none; the first of several variants."""
-    place = (scans.chromosome << 32) | scans.position_bp
-    wanted = (table["chromosome"].to_numpy(dtype=np.int64) << 32) | table[
-        "base_pair_location"
-    ].to_numpy()
-    found = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
-    return np.where(place[found] == wanted, found, -1).astype(np.intp)
+    """The scans' row at each locus, −1 where there is none.
+
+    Where the table has alleles, by these. Without them a position with several variants is none:
+    which of them is known there cannot be told.
+    """
+    rows = np.full(len(table), -1, dtype=np.intp)
+    if {"effect_allele", "other_allele"} <= set(table):
+        asked = Variants.of_table(table, scans.codes)
+        first = np.unique(asked.key, return_index=True)[1]
+        held = Variants(scans.key, np.ones(len(scans), dtype=bool), np.full(len(scans), np.nan))
+        found = match_variants(held, asked.take(first), strand_matters=False)
+        rows[first[found.second]] = found.first
+        return rows
+    locus = locus_key(scans.chromosome, scans.position_bp)
+    wanted = locus_key(table["chromosome"], table["base_pair_location"])
+    start, end = (np.searchsorted(locus, wanted, side=side) for side in ("left", "right"))
+    several = int((end - start > 1).sum())
+    if several:
+        log.warning(
+            "%d known loci stand at positions with several variants and are left out: give "
+            "effect_allele and other_allele", several,
+        )  # fmt: skip
+    return np.where(end - start == 1, start, rows).astype(np.intp)
 
 
 def _refuse_own(

@@ -11,6 +11,7 @@ import pandas as pd
 
 from gwasbone.comparison.known_loci import DISTANCE_BP, KnownLoci
 from gwasbone.comparison.measures import ComparisonRule, Measures, OfScans
+from gwasbone.genome import locus_key
 from gwasbone.stats.deming import DemingLine, deming_line
 from gwasbone.stats.jackknife import block_edges, jackknife_interval, means_without
 from gwasbone.stats.pvalues import neg_log10_p_chi2
@@ -124,7 +125,7 @@ def _error_correlation(
 def _away(scans: AlignedScans, loci: KnownLoci | None) -> npt.NDArray[np.intp]:
     """Rows that lie away from all known loci; all where none would be left."""
     near = np.zeros(len(scans), dtype=bool)
-    place = (scans.chromosome << 32) | scans.position_bp
+    place = locus_key(scans.chromosome, scans.position_bp)
     for row in loci.rows if loci is not None else ():
         first = np.searchsorted(place, place[row] - DISTANCE_BP)
         last = np.searchsorted(place, place[row] + DISTANCE_BP)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.association.results import AssociationResults
+from gwasbone.cohort.chosen_variants import rows_in_cohort
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.calls import packed_rows
 from gwasbone.cohort.subsets import short_names
@@ -17,7 +18,7 @@ from gwasbone.loci.clump_tables import (
     Clumps,
     TestedScan,
     clump_tables,
-    scan_table,
+    one_scan,
     tested_scan,
 )
 from gwasbone.progress import counted_progress
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def clump(
-    results: AssociationResults | pd.DataFrame,
+    results: Any,
     cohort: Cohort,
     *,
     trait: str | None = None,
@@ -45,10 +46,11 @@ def clump(
 
     Parameters
     ----------
-    results : results of a run, or a table with columns ``chromosome`` (codes), ``position_bp``,
-        ``other_allele``, ``effect_allele`` and ``neg_log10_p`` (NaN where untested).
+    results : a scan, or several (:func:`gwasbone.sumstats.scans.as_scans`): results of a run, or a
+        table with the columns ``chromosome`` (codes), ``base_pair_location``, ``other_allele``,
+        ``effect_allele`` and ``neg_log_10_p_value`` (NaN where untested).
     cohort : genotypes to take the LD from. Variants are matched by position and alleles, in
-        either order. On X men count once and women twice.
+        either order and on either strand. On X men count once and women twice.
     trait : which trait of ``results``; may be left out where it has one.
     threads : cores to use; all by default.
 
@@ -66,8 +68,13 @@ def clump(
     """
     from gwasbone.blocks.clump import clump_variants
 
-    _same_build(results, cohort)
-    scan = tested_scan(scan_table(results, trait))
+    source = one_scan(results, trait)
+    if source.build is not None and source.build != cohort.build:
+        raise UsageError(
+            f"clump: {source.where} is on {source.build}, the genotypes on {cohort.build}: take "
+            "genotypes on the build of the scan"
+        )
+    scan = tested_scan(source.table())
     found, rows = rows_in_genotypes(scan.table, cohort)
     used = scan.table[found].reset_index(drop=True)
     absent = scan.table.loc[~found, "neg_log_10_p_value"]
@@ -96,42 +103,14 @@ def clump(
     return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
 
 
-def _same_build(results: AssociationResults | pd.DataFrame, cohort: Cohort) -> None:
-    if isinstance(results, AssociationResults) and results.build != cohort.build:
-        raise UsageError(
-            f"clump: the results are on {results.build}, the genotypes on {cohort.build}; "
-            "take genotypes on the build of the scan"
-        )
-
-
 def rows_in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
     """Which variants of a scan are kept in a cohort, and the rows there of those that are.
 
-    By position and alleles, in either order; autosomes and X.
+    By :func:`gwasbone.cohort.chosen_variants.rows_in_cohort`; autosomes and X.
     """
-    table = cohort.variants.table
-    usable = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
-    held = table[usable].assign(_row=np.flatnonzero(usable))
-    ours = _key(held, "ref", "alt").assign(_row=held["_row"].to_numpy())
-    key = list(ours.columns[:4])
-    theirs = _key(scan, "other_allele", "effect_allele")
-    matched = theirs.merge(ours.drop_duplicates(key), on=key, how="left")["_row"]
-    found = matched.notna().to_numpy()
-    return found, matched[found].to_numpy(dtype=np.intp)
-
-
-def _key(table: pd.DataFrame, one: str, other: str) -> pd.DataFrame:
-    """What names a variant, whichever of its alleles is counted."""
-    a, b = table[one].to_numpy(dtype=object), table[other].to_numpy(dtype=object)
-    straight = (a <= b).astype(bool)
-    return pd.DataFrame(
-        {
-            "chromosome": table["chromosome"].to_numpy(dtype=np.int64),
-            "base_pair_location": table["base_pair_location"].to_numpy(dtype=np.int64),
-            "lesser": np.where(straight, a, b),
-            "greater": np.where(straight, b, a),
-        }
-    )
+    rows = rows_in_cohort(scan, cohort)
+    found = (rows >= 0) & scan["chromosome"].between(1, X).to_numpy()
+    return found, rows[found].astype(np.intp)
 
 
 def _log_counts(scan: TestedScan, n_absent: int, below: int) -> None:

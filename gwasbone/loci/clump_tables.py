@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.association.results import AssociationResults
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import UsageError
+from gwasbone.sumstats.scan import Scan
+from gwasbone.sumstats.scans import as_scans
 
 #: What names a variant of a scan.
 VARIANT = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
@@ -50,53 +52,26 @@ class TestedScan:
     n_untested: int
 
 
-def scan_table(
-    results: AssociationResults | pd.DataFrame, trait: str | None = None
-) -> pd.DataFrame:
-    """The table of one trait of results, or the table itself.
+def one_scan(results: Any, trait: str | None = None) -> Scan:
+    """The scan of a trait among what :func:`gwasbone.sumstats.scans.as_scans` takes.
 
     Raises
     ------
     UsageError
-        Results of several traits without a choice, or no such trait.
+        Several scans without a choice, or no such trait.
     """
-    if isinstance(results, pd.DataFrame):
-        return results
-    if trait is None and len(results.traits) != 1:
-        raise UsageError(f"clump: give trait, one of {', '.join(results.traits)}")
-    if trait is not None and trait not in results.traits:
-        raise UsageError(f"clump: no trait {trait}; there is {', '.join(results.traits)}")
-    return results.table(trait or results.traits[0])
+    scans = as_scans(results)
+    if trait is None and len(scans) != 1:
+        raise UsageError(f"clump: give trait, one of {', '.join(scans)}")
+    if trait is not None and trait not in scans:
+        raise UsageError(f"clump: no trait {trait}; there is {', '.join(scans)}")
+    return scans[trait if trait is not None else next(iter(scans))]
 
 
 def tested_scan(table: pd.DataFrame) -> TestedScan:
-    """Variants with a p-value, sorted by place.
-
-    Raises
-    ------
-    InputError
-        Columns are missing, or a variant is there twice.
-    """
-    missing = [name for name in _NEEDED if name not in table.columns]
-    if missing:
-        raise InputError(
-            f"clump: expected the columns {', '.join(_NEEDED)}; no {', '.join(missing)}"
-        )
+    """The variants of a scan table (:meth:`gwasbone.sumstats.scan.Scan.table`) with a p-value."""
     tested = table.loc[table["neg_log_10_p_value"].notna().to_numpy(), _NEEDED]
-    locus = (tested["chromosome"].to_numpy().astype(np.int64) << 32) + tested["base_pair_location"]
-    if (np.diff(locus) > 0).all():
-        # one variant a locus, in order: no alleles need to be compared
-        return TestedScan(tested.reset_index(drop=True), len(table) - len(tested))
-    ordered = tested.sort_values(VARIANT, kind="stable", ignore_index=True)
-    twice = ordered.duplicated(VARIANT)
-    if twice.any():
-        first = ordered[twice].iloc[0]
-        raise InputError(
-            f"clump: expected every variant once, found {int(twice.sum())} again, such as "
-            f"{first['chromosome']}:{first['base_pair_location']} {first['other_allele']}/"
-            f"{first['effect_allele']}: is it a scan of one trait?"
-        )
-    return TestedScan(ordered, len(table) - len(tested))
+    return TestedScan(tested.reset_index(drop=True), len(table) - len(tested))
 
 
 def clump_tables(

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.clump_rules import ClumpRule, clump_rule
-from gwasbone.association.distance_clumps import clump_by_distance
-from gwasbone.association.results import AssociationResults
-from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import UsageError
 from gwasbone.genes.bone import known_bone_genes
@@ -21,7 +18,11 @@ from gwasbone.genes.nearest import genes_in_windows, nearest_genes
 from gwasbone.genes.table import Genes
 from gwasbone.genome import BUILDS
 from gwasbone.loci.clump import clump
+from gwasbone.loci.clump_rules import ClumpRule, clump_rule
 from gwasbone.loci.clump_tables import VARIANT, Clumps
+from gwasbone.loci.distance_clumps import clump_by_distance
+from gwasbone.sumstats.scan import Scans
+from gwasbone.sumstats.scans import as_scans
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ LOCUS_COLUMNS = (
     "neg_log_10_p_value", "n", "nearest_gene", "distance_to_gene_bp", "distance_to_tss_bp",
     "strand", "genes_in_window", "known_bone_genes",
 )  # fmt: skip
-_OF_SCAN = {"source_id": "", "beta": np.nan, "standard_error": np.nan, "n": np.nan}
+_OF_SCAN = ["source_id", "beta", "standard_error", "n"]
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Loci:
 
 
 def loci(
-    results: AssociationResults | Mapping[str, pd.DataFrame] | pd.DataFrame,
+    results: Any,
     cohort: Cohort | None = None,
     *,
     genes: Genes | None = None,
@@ -82,9 +83,8 @@ def loci(
 
     Parameters
     ----------
-    results : results of a run (all its traits), tables by trait, or one table of a trait called
-        ``scan``; columns as in :func:`gwasbone.loci.clump.clump`, and ``source_id``,
-        ``beta``, ``se``, ``n`` where there.
+    results : scans (:func:`gwasbone.sumstats.scans.as_scans`): results of a run (all its traits),
+        tables or files by trait, or one table of a trait called ``scan``.
     cohort : genotypes to take the LD from.
     genes : from :func:`gwasbone.genes.files.read_genes`; without them gene columns are missing,
         but for the genes known for bone.
@@ -109,9 +109,7 @@ def loci(
     >>> found = gb.loci(results, cohort, genes=genes)                     # doctest: +SKIP
     >>> found.table[["trait", "lead_variant_id", "nearest_gene"]]         # doctest: +SKIP
     """
-    scans = _by_trait(results)
-    if not len(scans):
-        raise UsageError("loci: expected at least one scan, got none")
+    scans = as_scans(results)
     if cohort is None and not distance_only:
         raise UsageError(
             "loci: no genotypes to take the LD from: give a cohort, or distance_only to clump by "
@@ -124,7 +122,7 @@ def loci(
     clumps: dict[str, Clumps] = {}
     leads = []
     for trait in scans:
-        scan = scans[trait]
+        scan = scans[trait].table()
         clumps[trait] = _clumps_of(scan, cohort, chosen, distance_only, threads)
         log.info("%s: %d clumps", trait, len(clumps[trait].table))
         leads.append(_with_scan(clumps[trait].table, scan).assign(trait=trait))
@@ -157,21 +155,11 @@ def merge_spans(
     return number
 
 
-def _by_trait(
-    results: AssociationResults | Mapping[str, pd.DataFrame] | pd.DataFrame,
-) -> Mapping[str, pd.DataFrame]:
-    if isinstance(results, pd.DataFrame):
-        return {"scan": results}
-    if isinstance(results, AssociationResults):
-        return ScanTables.of_results(results)
-    return results
-
-
-def _one_build(scans: object, cohort: Cohort | None, genes: Genes | None, given: str | None) -> str:
+def _one_build(scans: Scans, cohort: Cohort | None, genes: Genes | None, given: str | None) -> str:
     """The build that all agree on."""
     said = {
         "given": given,
-        "scans": scans.build if isinstance(scans, ScanTables) else None,
+        "scans": scans.common_build(),
         "genotypes": cohort.build if cohort is not None else None,
         "genes": genes.build if genes is not None else None,
     }
@@ -203,11 +191,8 @@ def _clumps_of(
 
 def _with_scan(clumps: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """Clumps with what the scan says of their index variants."""
-    columns = [name for name in _OF_SCAN if name in scan.columns]
     places = scan["base_pair_location"].isin(clumps["base_pair_location"])
-    of_index = scan.loc[places, [*VARIANT, *columns]].drop_duplicates(VARIANT)
-    joined = clumps.merge(of_index, on=VARIANT, how="left")
-    return joined.assign(**{k: v for k, v in _OF_SCAN.items() if k not in columns})
+    return clumps.merge(scan.loc[places, [*VARIANT, *_OF_SCAN]], on=VARIANT, how="left")
 
 
 def _rows(index: pd.DataFrame, traits: list[str], gap_bp: float) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from gwasbone.blocks.kernel_progress import Progress
 from gwasbone.errors import UsageError
 from gwasbone.images.region_map import RegionMap
 from gwasbone.sumstats.table import COLUMNS, KEY
+from gwasbone.sumstats.variants import unordered
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
@@ -126,11 +127,8 @@ def distinct_variants(peaks: pd.DataFrame) -> pd.DataFrame:
 
 
 def variant_names_of(table: pd.DataFrame) -> list[tuple[int, int, str, str]]:
-    """What names a variant, whichever of its alleles is counted."""
-    return [
-        (c, at, a, b) if a <= b else (c, at, b, a)
-        for c, at, a, b in table[_KEY].itertuples(index=False, name=None)
-    ]
+    """What names a variant, whichever of its alleles is counted and on whichever strand."""
+    return [(c, at, *unordered(a, b)) for c, at, a, b in table[_KEY].itertuples(index=False)]
 
 
 def by_block(found: pd.DataFrame, rule: SelectionRule) -> npt.NDArray[np.intp]:

@@ -31,12 +31,14 @@ from gwasbone.loci.region_peaks import (
     those_with_genotypes,
     variant_names_of,
 )
-from gwasbone.sumstats.hits import ScanHits, map_hits
+from gwasbone.sumstats.hits import map_hits
 from gwasbone.sumstats.leads import lead_blocks
+from gwasbone.sumstats.scan import ScanHits
+from gwasbone.sumstats.scans import as_scans
 from gwasbone.sumstats.table import KEY
+from gwasbone.sumstats.variants import sign_of
 
 if TYPE_CHECKING:
-    from gwasbone.association.results import AssociationResults
     from gwasbone.cohort.model import Cohort
 
 PAIR_COLUMNS = (
@@ -94,7 +96,7 @@ class RegionSelection:
 
 
 def select_regions(
-    scans: AssociationResults | Mapping[str, Any],
+    scans: Any,
     *,
     cohort: Cohort | None = None,
     region_map: RegionMap | None = None,
@@ -107,9 +109,8 @@ def select_regions(
 
     Parameters
     ----------
-    scans : results of a run, or trait -> results table, GWAS-SSF file, Parquet file (of that
-        trait, or of many side by side) or Hail Table keyed by locus and alleles. Files are read
-        a piece at a time.
+    scans : results of a run, or trait -> table, file of summary statistics of any known format,
+        or :class:`gwasbone.sumstats.scan.Scan`. Files are read a piece at a time.
     cohort : genotypes to take LD from, on the build of the scans. Without them peaks are one
         where they lie in one block, and ``pruned_by`` says so.
     region_map : measurements and their regions; the package's by default. A trait belongs to the
@@ -137,7 +138,9 @@ def select_regions(
     representative by r² < 0.9 within 10 Mb.
     """
     rule = rule or SelectionRule()
-    traits = tuple(scans) if isinstance(scans, Mapping) else scans.traits
+    scans = as_scans(scans)
+    scans.common_build()
+    traits = tuple(scans)
     region_map = region_map or read_region_map()
     belongs = _regions_of(traits, region_map, regions or {})
     reduced = map_hits(
@@ -294,6 +297,6 @@ def _effects(
         for name, hit in zip(variant_names_of(hits), hits.itertuples(index=False), strict=True):
             if name in wanted:
                 row = wanted[name]
-                sign = 1 if hit.effect_allele == found["effect_allele"].iloc[row] else -1
+                sign = sign_of(hit.effect_allele, found["effect_allele"].iloc[row], name)
                 effects[row, trait] = (hit.neg_log_10_p_value, sign * hit.beta, hit.standard_error)
     return effects

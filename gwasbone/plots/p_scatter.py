@@ -72,7 +72,7 @@ def p_scatter(
     Parameters
     ----------
     pairs : one row per variant that both scans have, as ``pair_scans(a, b).table``
-        (:mod:`gwasbone.association.pairing`) gives it: ``chromosome``, ``position_bp``,
+        (:mod:`gwasbone.sumstats.align`) gives it: ``chromosome``, ``position_bp``,
         ``neg_log_10_p_value_a``, ``neg_log_10_p_value_b``; where present ``source_id``,
         ``gene``, alleles, ``beta_a``, ``standard_error_a`` and those of B appear on hovering.
         Rows with NaN are left out and counted.

@@ -25,11 +25,13 @@ from gwasbone.comparison.known_loci import known_loci, read_loci
 from gwasbone.comparison.measures import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
+from gwasbone.progress import counted_progress
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
 from gwasbone.study.config import StudyConfig
-from gwasbone.sumstats.align import AlignedScans, read_aligned
-from gwasbone.sumstats.hits import trait_of
+from gwasbone.sumstats.align import AlignedScans, align_scans
 from gwasbone.sumstats.ld_score_files import LdScores
+from gwasbone.sumstats.scan import Scans
+from gwasbone.sumstats.scans import open_scans
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
@@ -55,34 +57,8 @@ class Compared:
     comparison: Comparison
 
 
-def named_scans(paths: list[Path]) -> dict[str, Path]:
-    """Scan files by the traits in their names.
-
-    Raises
-    ------
-    UsageError
-        Fewer than two, or two of one name.
-    InputError
-        A file is missing.
-    """
-    if len(paths) < 2:
-        raise UsageError(f"compare: expected two scans or more, got {len(paths)}")
-    named: dict[str, Path] = {}
-    for path in paths:
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; expected a GWAS-SSF file (.tsv.gz)")
-        name = trait_of(path)
-        if name in named:
-            raise UsageError(
-                f"compare: {named[name]} and {path} are both of trait {name}: give files whose "
-                "names, PREFIX.TRAIT.tsv.gz, differ"
-            )
-        named[name] = path
-    return named
-
-
 def compare_files(
-    scans: Mapping[str, Path],
+    scans: Scans,
     *,
     loci: Path | None = None,
     ld_scores: Path | None = None,
@@ -90,16 +66,19 @@ def compare_files(
     rule: ComparisonRule | None = None,
     threads: int | None = None,
 ) -> Compared:
-    """Compare GWAS-SSF files.
+    """Compare scans.
 
     Parameters
     ----------
-    scans : name -> file, two or more.
+    scans : two or more.
     loci : table of loci known from outside.
     ld_scores : folder of LDSC's LD scores.
     cohort : genotypes to make LD scores of instead.
     """
-    aligned = read_aligned(scans)
+    if len(scans) < 2:
+        raise UsageError(f"compare: expected two scans or more, got {len(scans)}")
+    with counted_progress() as progress:
+        aligned = align_scans(scans, progress=progress)
     for row in aligned.dropped.itertuples():
         log.info("%s: %d variants are not compared: %s", row.scan, row.n_variants, row.reason)
     log.info("%d variants are in all %d scans", len(aligned), len(scans))
@@ -191,13 +170,13 @@ def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) 
     from gwasbone.study.files import study_cohort
 
     chosen = config.comparison
-    scans = compared_scans(config)
-    for name, path in scans.items():
-        if not path.is_file():
+    for name, path in compared_scans(config).items():
+        if not path.exists():
             raise InputError(
                 f"comparison.scans: {name} has no scan: expected {path}; is it among "
-                "association.traits, or the name of a .tsv.gz file?"
+                "association.traits, or the name of a file?"
             )
+    scans = open_scans(list(compared_scans(config).values()))
     own = chosen.ld_scores == GENOTYPES
     compared = compare_files(
         scans,

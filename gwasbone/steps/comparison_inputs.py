@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gwasbone.association.result_files import trait_stem
 from gwasbone.errors import ConfigError
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import SCAN
-from gwasbone.sumstats.hits import trait_of
 
 #: What stands for a file in the section.
 SIMULATED_TRUTH, GENOTYPES = "simulated truth", "genotypes"
@@ -21,11 +21,10 @@ def compared_scans(config: StudyConfig) -> dict[str, Path]:
     """The scans to compare by name: files that are named, and the study's own scans."""
     named = {}
     for name in config.comparison.scans:
-        if name.endswith((".tsv", ".tsv.gz")):
-            path = Path(str(config.path(name)))
-            named[trait_of(path)] = path
-        else:
-            named[name] = config.output / "scans" / f"{SCAN}.{name}.tsv.gz"
+        path = config.folder / name
+        if name in config.association.traits or not path.exists():
+            path = Path(trait_stem(config.output / "scans" / SCAN, name) + ".tsv.gz")
+        named[name] = path
     return named
 
 

@@ -14,19 +14,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from gwasbone.association.clump_rules import ClumpRule
-from gwasbone.association.results import AssociationResults
-from gwasbone.association.scan_tables import ScanTables
 from gwasbone.cohort.model import Cohort
-from gwasbone.errors import UsageError
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
+from gwasbone.loci.clump_rules import ClumpRule
 from gwasbone.loci.loci import Loci, loci
 from gwasbone.steps.regional import RegionalPlots, regional_plots
-from gwasbone.study.config import LociSection, StudyConfig
-from gwasbone.study.files import RESULTS
-from gwasbone.sumstats.hits import trait_of
+from gwasbone.study.config import LociSection
+from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
@@ -35,45 +31,6 @@ if TYPE_CHECKING:
 #: Keys of the rule that are paths.
 FILES = ("genes", "genetic_map")
 CLUMPS, LOCI, PAGE, REGIONAL = "clumps.tsv", "loci.tsv", "regional.html", "regional"
-
-
-def ssf_scans(paths: list[Path]) -> ScanTables:
-    """GWAS-SSF files, traits taken from their names (``PREFIX.TRAIT.tsv.gz``).
-
-    Tables of untested variants, which a glob of a scan's output also matches, are passed over.
-
-    Raises
-    ------
-    InputError
-        A file is missing.
-    UsageError
-        No file, two of one trait, or sidecars of different builds.
-    """
-    traits: dict[str, Path] = {}
-    for path in paths:
-        if path.name.endswith(".untested.tsv.gz"):
-            continue
-        trait = trait_of(path)
-        if trait in traits:
-            raise UsageError(
-                f"{traits[trait]} and {path} are both scans of {trait} by their names: rename one"
-            )
-        traits[trait] = path
-    return ScanTables.of_files(traits)
-
-
-def study_scans(config: StudyConfig) -> ScanTables:
-    """The scans of a study.
-
-    Raises
-    ------
-    UsageError
-        They are not made yet.
-    """
-    folder = config.output / "scans" / RESULTS
-    if not folder.exists():
-        raise UsageError(f"{folder}: the study has no scans yet: name files, or gwasbone run")
-    return ScanTables.of_results(AssociationResults.open(folder))
 
 
 @dataclass(frozen=True)
@@ -99,7 +56,7 @@ class FoundLoci:
 
 
 def find_loci(
-    scans: ScanTables,
+    scans: Scans,
     cohort: Cohort | None,
     rule: LociSection,
     *,

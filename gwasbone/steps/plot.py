@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from gwasbone.association.lead_files import leads_in_scan
-from gwasbone.association.pairing import pair_scans
-from gwasbone.association.shared_loci import shared_loci
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import LENGTHS_BP, chromosome_label
+from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.stats.genomic_control import lambda_gc
-from gwasbone.sumstats.leads import lead_blocks
-from gwasbone.sumstats.scans import ScanFile
+from gwasbone.sumstats.align import pair_scans
+from gwasbone.sumstats.leads import lead_blocks, leads_in_scan
+from gwasbone.sumstats.scan import Scan, Scans
 
 if TYPE_CHECKING:
     from gwasbone.plots.page import Sections
@@ -53,7 +52,7 @@ class PlotRequest:
     ----------
     kind : one of ``KINDS``.
     genome_wide : significance level, as p.
-    leads : from :func:`gwasbone.association.lead_files.read_leads`; None for the best variant of
+    leads : from :func:`gwasbone.sumstats.leads.read_leads`; None for the best variant of
         each 1 Mb block below the level.
     build : ``GRCh37`` or ``GRCh38``, which the positions must fit; None where it is not known.
     chromosomes : only these codes. y_max : highest −log₁₀ p drawn at its true height.
@@ -77,7 +76,7 @@ class PlotRequest:
 
 
 def draw_page(
-    scans: Sequence[ScanFile],
+    scans: Scans,
     request: PlotRequest,
     path: Path,
     *,
@@ -107,13 +106,13 @@ def draw_page(
     if len(scans) < least or (most is not None and len(scans) > most):
         takes = f"{least}" if least == most else f"{least} to {most}" if most else "1 or more"
         raise UsageError(
-            f"plot {request.kind} takes {takes} scans; {len(scans)} came: "
-            f"{', '.join(scan.name for scan in scans)}"
+            f"plot {request.kind} takes {takes} scans; {len(scans)} came: {', '.join(scans)}"
         )
+    scans.common_build()
     _check_leads(scans, request.leads)
     reader = _Reader(scans, request, show)
     sections = _DRAW[request.kind](reader)
-    names = [scan.name for scan in scans]
+    names = list(scans)
     headline = title or f"{_HEADLINES[request.kind]} of {_some(names)}"
     about = [", ".join(names) if title or len(names) > 2 else "", request.build or ""]
     save_page(sections, path, title=headline, subtitle="; ".join(filter(None, about)))
@@ -124,7 +123,7 @@ def draw_page(
 class _Reader:
     """Reads one scan after another, and says what it read."""
 
-    scans: Sequence[ScanFile]
+    scans: Scans
     request: PlotRequest
     show: Callable[[str, int, int], None] | None
 
@@ -135,27 +134,30 @@ class _Reader:
         """Name and table of each scan."""
         needed = KINDS[self.request.kind][2]
         wanted = () if self.request.kind == "qq" else _MORE
-        for done, scan in enumerate(self.scans):
+        for done, scan in enumerate(self.scans.values()):
             if self.show:
                 self.show("reading scans", done, len(self.scans))
-            table = self._kept(scan, scan.read(needed, wanted))
+            table = self._kept(scan, scan.columns(needed, wanted))
             n_missing = int(table["neg_log_10_p_value"].isna().sum())
             line = f"{scan.name}: {len(table) - n_missing:,} variants"
             self.said.append(line + (f", {n_missing:,} without a p-value" if n_missing else ""))
-            log.info("%s (%s)", self.said[-1], scan.path)
+            log.info("%s (%s)", self.said[-1], scan.where)
             yield scan.name, table
         if self.show:
             self.show("reading scans", len(self.scans), len(self.scans))
 
-    def _kept(self, scan: ScanFile, table: pd.DataFrame) -> pd.DataFrame:
-        if self.request.build:
-            _check_build(scan, table, self.request.build)
+    def _kept(self, scan: Scan, table: pd.DataFrame) -> pd.DataFrame:
+        build = self.request.build or scan.build
+        if scan.build is not None and scan.build != build:
+            raise UsageError(f"{scan.where} is on {scan.build}, --build says {build}")
+        if build:
+            _check_build(scan, table, build)
         if self.request.chromosomes is not None:
             inside = table["chromosome"].isin(self.request.chromosomes)
             table = table[inside]
             if table.empty:
                 shown = ", ".join(chromosome_label(c) for c in sorted(self.request.chromosomes))
-                raise InputError(f"{scan.path}: no variant of {scan.name} on chromosome {shown}")
+                raise InputError(f"{scan.where}: no variant of {scan.name} on chromosome {shown}")
         return table
 
     def leads(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
@@ -283,10 +285,13 @@ def _scatter(reader: _Reader) -> Sections:
     paired = pair_scans(a, b)
     line = (
         f"{len(paired.table):,} variants in both, {paired.n_swapped:,} with alleles the other way "
-        f"round; {paired.n_only_a:,} only in {name_a}, {paired.n_only_b:,} only in {name_b}"
+        f"round, {paired.n_flipped:,} on the other strand; {paired.n_only_a:,} only in {name_a}, "
+        f"{paired.n_only_b:,} only in {name_b}"
     )
-    reader.said.append(line)
-    log.info("%s", line)
+    why = [f"{n:,} of {name_b} not matched: {reason}" for reason, n in paired.reasons.items()]
+    for text in (line, *why):
+        reader.said.append(text)
+        log.info("%s", text)
     pairs = paired.table
     if request.leads is not None:
         pairs = _named(pairs, request.leads)
@@ -328,10 +333,10 @@ def _some(names: Sequence[str]) -> str:
     return " and ".join(names) if len(names) < 3 else f"{len(names)} scans"
 
 
-def _check_leads(scans: Sequence[ScanFile], leads: pd.DataFrame | None) -> None:
+def _check_leads(scans: Scans, leads: pd.DataFrame | None) -> None:
     if leads is None or "trait" not in leads:
         return
-    theirs, ours = sorted(set(leads["trait"].dropna())), [scan.name for scan in scans]
+    theirs, ours = sorted(set(leads["trait"].dropna())), list(scans)
     if not set(theirs) & set(ours):
         raise InputError(
             f"the leads are of {', '.join(theirs[:5])}, the scans are {', '.join(ours[:5])}: give "
@@ -339,12 +344,12 @@ def _check_leads(scans: Sequence[ScanFile], leads: pd.DataFrame | None) -> None:
         )
 
 
-def _check_build(scan: ScanFile, table: pd.DataFrame, build: str) -> None:
+def _check_build(scan: Scan, table: pd.DataFrame, build: str) -> None:
     last = table.groupby("chromosome")["base_pair_location"].max()
     for code, position_bp in last.items():
         length = LENGTHS_BP[build].get(int(code))
         if length is not None and position_bp > length:
             raise InputError(
-                f"{scan.path}: chromosome {chromosome_label(int(code))} of {build} ends at "
+                f"{scan.where}: chromosome {chromosome_label(int(code))} of {build} ends at "
                 f"{length:,}, {scan.name} has a variant at {position_bp:,}: give the right --build"
             )

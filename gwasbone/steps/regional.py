@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from gwasbone.genome import chromosome_label
 from gwasbone.loci.loci import Loci
 from gwasbone.loci.regional import Region, region_around
 from gwasbone.progress import counted_progress
+from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import write_table
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class RegionalPlots:
 
 def regional_plots(
     found: Loci,
-    scans: Mapping[str, pd.DataFrame],
+    scans: Scans,
     cohort: Cohort | None,
     *,
     n: int,
@@ -117,7 +117,7 @@ def regional_plots(
 
     Parameters
     ----------
-    scans : the tables that the loci were found in.
+    scans : those that the loci were found in.
     cohort : genotypes to take r² from; none is known without.
     n : how many loci at most.
     genes, recombination : from :func:`gwasbone.genes.files.read_genes` and
@@ -131,7 +131,7 @@ def regional_plots(
     with counted_progress() as progress:
         # a scan is read once, however many of its loci are drawn
         for trait, rows in chosen.groupby("trait", sort=False):
-            scan = scans[str(trait)]
+            scan = scans[str(trait)].table()
             for row in rows.itertuples():
                 regions[int(row.Index)] = (
                     region_around(

@@ -10,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.association.associate import Engine, Method, Test, associate
-from gwasbone.association.results import AssociationResults, trait_stem
-from gwasbone.association.results import output_paths as result_paths
+from gwasbone.association.result_files import output_paths as result_paths
+from gwasbone.association.result_files import trait_stem
+from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.phenotypes.table import IdRule, expand_names, pick_columns, read_people_table
 from gwasbone.phenotypes.traits import BinaryCoding

@@ -35,7 +35,6 @@ from gwasbone.genome import chromosome_code
 from gwasbone.loci.genotype_effects import genotype_effects, selected_genotypes
 from gwasbone.loci.region_peaks import SelectionRule
 from gwasbone.loci.region_selection import RegionSelection
-from gwasbone.sumstats.hits import traits_of
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
@@ -68,50 +67,6 @@ class EffectRequest:
     traits: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-
-
-def scan_sources(paths: Sequence[Path]) -> dict[str, Any]:
-    """Trait -> where its scan is, of GWAS-SSF and Parquet files and folders of Hail Tables.
-
-    Raises
-    ------
-    InputError
-        A path that is not there, a Parquet file without results.
-    UsageError
-        Two scans of one name.
-    """
-    sources: dict[str, Any] = {}
-    for path in paths:
-        if not path.exists():
-            raise InputError(
-                f"{path}: no such file; expected a scan as GWAS-SSF (.tsv.gz), Parquet or Hail "
-                "Table"
-            )
-        for trait, source in _scans_in(path).items():
-            if trait in sources:
-                raise UsageError(
-                    f"two scans are called {trait}, one of them in {path}: name files by the scan, "
-                    "as PREFIX.TRAIT.tsv.gz"
-                )
-            sources[trait] = source
-    return sources
-
-
-def _scans_in(path: Path) -> dict[str, Any]:
-    if not path.is_dir():
-        return dict.fromkeys(traits_of(path), path)
-    if not (path / "metadata.json.gz").exists():
-        raise InputError(f"{path}: expected a file or the folder of a Hail Table, it is neither")
-    from gwasbone.session import hail
-
-    table = hail().read_table(str(path))
-    structs = [
-        name
-        for name in table.row_value
-        if "neg_log_10_p_value" in getattr(table[name], "dtype", {})
-    ]
-    names = structs or [path.name.removesuffix(".ht").rsplit(".", 1)[-1]]
-    return dict.fromkeys(names, table)
 
 
 def section_rule(section: SelectionSection, **flags: Any) -> SelectionRule:

@@ -27,6 +27,7 @@ from gwasbone.steps.scan import (
     run_scan,
     scan_summary,
 )
+from gwasbone.steps.scans import named_scans
 from gwasbone.study.config import StudyConfig, sections
 from gwasbone.study.files import (
     MATRIX,
@@ -243,7 +244,7 @@ def _loci(run: StageRun) -> str:
     rule = dataclasses.replace(run.config.loci, **paths)
     genes, recombination = step.read_rule_files(rule)
     found = step.find_loci(
-        step.study_scans(run.config),
+        named_scans([], run.config),
         study_cohort(run.config, before=run.stage),
         rule,
         genes=genes,

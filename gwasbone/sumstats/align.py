@@ -1,38 +1,47 @@
-"""Several scans on the variants that all of them have, effects for the same allele.
+"""Scans on the variants that they share, effects for the same allele.
 
-Scans may be of ten million variants: files are read a piece at a time, only the columns that are
-compared are kept, and a variant is one whole number.
+Scans may be of ten million variants: they are read a piece at a time, only the numbers that are
+compared are kept, and a variant is one whole number (:mod:`gwasbone.sumstats.variants`).
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.scan_columns import (
-    NUMBERS,
-    PAIR_BITS,
-    POSITION_BITS,
-    AlleleBook,
-    ScanColumns,
-    read_scan_columns,
-)
+from gwasbone.blocks.kernel_progress import Progress, ProgressCount
 from gwasbone.errors import InputError
-from gwasbone.progress import counted_progress
 from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
-from gwasbone.sumstats.ssf import SSF_COLUMNS
+from gwasbone.sumstats.checks import NO_EFFECT, SetAside
+from gwasbone.sumstats.scan import Scan, report
+from gwasbone.sumstats.scans import as_scans
+from gwasbone.sumstats.table import KEY
+from gwasbone.sumstats.variants import (
+    DUPLICATE,
+    AlleleCodes,
+    Variants,
+    chromosome_of,
+    match_variants,
+    most_significant,
+    pair_of,
+    position_of,
+)
+
+log = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
-_AT, _CG = 0 * 4 + 3, 1 * 4 + 2
-#: Palindromes (A/T, C/G) with a frequency this near to a half have no strand to be told by.
-PALINDROME_MARGIN = 0.08
+#: Numbers of each variant that are kept.
+NUMBERS = ("beta", "standard_error", "neg_log_10_p_value", "n", "effect_allele_frequency")
+_NEEDED = ("beta", "standard_error", "neg_log_10_p_value")
+NOT_SHARED = "not in every scan"
 
 
 @dataclass(frozen=True)
@@ -43,32 +52,32 @@ class AlignedScans:
     ----------
     names : of the k scans.
     key : (m,) the variants as numbers, ascending.
-    book : what the numbers of alleles mean.
+    codes : what the numbers of alleles mean.
     columns : ``beta``, ``standard_error``, ``neg_log_10_p_value``, ``n`` and
         ``effect_allele_frequency``: each (k, m) single precision, for the same allele.
     dropped : ``scan reason n_variants``: every row of a scan that is not compared.
-    n_rows : rows of each scan's file.
+    n_rows : rows of each scan.
     """
 
     names: tuple[str, ...]
     key: IntArray
-    book: AlleleBook
+    codes: AlleleCodes
     columns: Mapping[str, list[FloatArray]]
     dropped: pd.DataFrame
     n_rows: tuple[int, ...]
 
     @property
     def chromosome(self) -> npt.NDArray[np.int64]:
-        return self.key >> (POSITION_BITS + PAIR_BITS)
+        return chromosome_of(self.key)
 
     @property
     def position_bp(self) -> npt.NDArray[np.int64]:
-        return (self.key >> PAIR_BITS) & ((1 << POSITION_BITS) - 1)
+        return position_of(self.key)
 
     @property
     def single_bases(self) -> npt.NDArray[np.bool_]:
         """(m,) whether both alleles are single bases."""
-        return (self.key & ((1 << PAIR_BITS) - 1)) < 16
+        return pair_of(self.key) < 16
 
     def __len__(self) -> int:
         return len(self.key)
@@ -91,7 +100,7 @@ class AlignedScans:
 
     def table(self, scan: int, rows: npt.NDArray[np.intp]) -> pd.DataFrame:
         """Some variants of a scan, with the column names of a results table."""
-        other, effect = self.book.texts(self.key[rows] & ((1 << PAIR_BITS) - 1))
+        other, effect = self.codes.texts(pair_of(self.key[rows]))
         chromosome, position = self.chromosome[rows], self.position_bp[rows]
         names = zip(chromosome, position, other, effect, strict=True)
         table = pd.DataFrame(
@@ -104,127 +113,244 @@ class AlignedScans:
             }
         )
         for name in NUMBERS:
-            table[SSF_COLUMNS[name]] = self.columns[name][scan][rows].astype(np.float64)
+            table[name] = self.columns[name][scan][rows].astype(np.float64)
         return table
 
 
-def read_aligned(paths: Mapping[str, Path]) -> AlignedScans:
-    """Read GWAS-SSF scans and keep the variants that all have.
+@dataclass(frozen=True)
+class _Numbers:
+    """One scan, sorted by variant; effects are of the allele with the higher number."""
 
-    Alleles may stand in either order (the effect changes its sign) and, but for palindromes, on
-    either strand. A palindrome is compared only where both scans' frequencies lie on one side of
-    a half and not near it.
+    variants: Variants
+    values: dict[str, FloatArray]
+    n_rows: int
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    def take(self, rows: npt.NDArray[np.intp]) -> _Numbers:
+        values = {name: column[rows] for name, column in self.values.items()}
+        return _Numbers(self.variants.take(rows), values, self.n_rows, self.dropped)
+
+
+def align_scans(scans: Any, *, progress: Progress | None = None) -> AlignedScans:
+    """Read scans and keep the variants that all have, by the rule of ``match_variants``.
+
+    Of a variant that stands in several rows of a scan the most significant is taken.
 
     Parameters
     ----------
-    paths : name of the scan -> file.
+    scans : two or more, as :func:`gwasbone.sumstats.scans.as_scans` takes them.
 
     Raises
     ------
     InputError
-        A file is missing or no GWAS-SSF, or no variant is in all of the scans.
+        A scan cannot be read, or no variant is in all of them.
+    UsageError
+        They are on different builds.
     """
-    book = AlleleBook()
-    common: list[ScanColumns] = []
+    found = as_scans(scans)
+    found.common_build()
+    codes = AlleleCodes()
+    common: list[_Numbers] = []
     dropped: list[dict[str, int]] = []
-    with counted_progress() as progress:
-        for number, path in enumerate(paths.values()):
-            if progress is not None:
-                progress("reading scans", number, len(paths))
-            scan = _once(read_scan_columns(path, book))
-            dropped.append(dict(scan.dropped))
-            if not common:
-                common = [scan]
-                continue
-            rows, fresh, why = _matched(common[0], scan)
-            dropped[-1] |= why
-            common = [one.take(rows) for one in common] + [fresh]
-            if len(rows) == 0:
-                raise InputError(
-                    f"{path}: none of its {scan.n_rows:,} variants is in {next(iter(paths))} with "
-                    "the same alleles: are the scans on one build?"
-                )
-    return _aligned(tuple(paths), book, common, dropped)
+    first = next(iter(found.values()))
+    count = ProgressCount(progress, "reading scans", sum(s.n_bytes for s in found.values()) or 1)
+    for scan in found.values():
+        numbers = _read(scan, codes, count)
+        dropped.append(dict(numbers.dropped))
+        if not common:
+            common = [numbers]
+            continue
+        matches = match_variants(common[0].variants, numbers.variants)
+        dropped[-1] |= matches.reasons
+        if matches.n_flipped:
+            log.info(
+                "%s: %d variants are named on the other strand than in %s and are turned",
+                scan.name, matches.n_flipped, first.name,
+            )  # fmt: skip
+        if len(matches.first) == 0:
+            raise InputError(
+                f"{scan.where}: none of its {numbers.n_rows:,} variants is in {first.name} with "
+                "the same alleles: are the scans on one build?"
+            )
+        common = [one.take(matches.first) for one in common]
+        turned = numbers.take(matches.second)
+        common.append(_of_first(turned, common[0].variants, matches.sign))
+    return _aligned(tuple(found), codes, common, dropped)
+
+
+def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
+    """The numbers of a scan, of the allele with the higher number, each variant once."""
+    there = [name for name in NUMBERS if name in scan.has]
+    if absent := [name for name in (*KEY, *_NEEDED) if name not in scan.has]:
+        raise InputError(
+            f"{scan.where}: expected {', '.join(absent)} in a scan that is compared "
+            f"({scan.format_name})"
+        )
+    aside = SetAside(scan.where)
+    parts: list[Variants] = []
+    columns: dict[str, list[FloatArray]] = {name: [] for name in NUMBERS}
+    n_rows = n_incomplete = 0
+    for piece in scan.pieces([*KEY, *there], aside, count=count.add):
+        n_rows += piece.n_rows
+        table = piece.table
+        numbers = {name: table[name].to_numpy().astype(np.float64) for name in there}
+        complete = np.ones(len(table), dtype=bool)
+        for name in _NEEDED:
+            complete &= np.isfinite(numbers[name])
+        n_incomplete += int((~complete).sum())
+        table = table.filter(complete)
+        effect, other = (codes.column(table[n]) for n in ("effect_allele", "other_allele"))
+        variants = Variants.of(
+            table["chromosome"], table["base_pair_location"], effect, other, codes,
+            numbers["effect_allele_frequency"][complete] if "effect_allele_frequency" in numbers
+            else None,
+        )  # fmt: skip
+        parts.append(variants)
+        for name in NUMBERS:
+            column = numbers[name][complete] if name in numbers else np.full(len(table), np.nan)
+            columns[name].append(column.astype(np.float32))
+    report(aside)
+    variants = Variants(
+        *(np.concatenate([getattr(v, name) for v in parts]) if parts else np.zeros(0, kind)
+          for name, kind in (("key", np.int64), ("effect_is_higher", bool), ("frequency", float)))
+    )  # fmt: skip
+    values = {n: np.concatenate(c) if c else np.zeros(0, np.float32) for n, c in columns.items()}
+    dropped = dict(aside.counts) | ({NO_EFFECT: n_incomplete} if n_incomplete else {})
+    whole = _Numbers(variants, values, n_rows, dropped)
+    rows = most_significant(variants.key, values["neg_log_10_p_value"].astype(np.float64))
+    if len(rows) < len(variants):
+        dropped[DUPLICATE] = len(variants) - len(rows)
+    sorted_once = whole.take(rows)
+    return _of_higher_allele(sorted_once)
+
+
+def _of_higher_allele(scan: _Numbers) -> _Numbers:
+    sign = np.where(scan.variants.effect_is_higher, 1, -1).astype(np.int8)
+    return _of_first(scan, scan.variants, sign)
+
+
+def _of_first(scan: _Numbers, variants: Variants, sign: npt.NDArray[np.int8]) -> _Numbers:
+    """A scan's numbers turned where ``sign`` is −1, as numbers of ``variants``."""
+    values = dict(scan.values)
+    values["beta"] = values["beta"] * sign.astype(np.float32)
+    f = values["effect_allele_frequency"]
+    values["effect_allele_frequency"] = np.where(sign < 0, 1 - f, f)
+    higher = np.ones(len(variants), dtype=bool)
+    known = Variants(variants.key, higher, values["effect_allele_frequency"].astype(np.float64))
+    return _Numbers(known, values, scan.n_rows, scan.dropped)
 
 
 def _aligned(
     names: tuple[str, ...],
-    book: AlleleBook,
-    scans: list[ScanColumns],
+    codes: AlleleCodes,
+    scans: list[_Numbers],
     dropped: list[dict[str, int]],
 ) -> AlignedScans:
-    key = scans[0].key
+    key = scans[0].variants.key
     rows = []
     for name, scan, why in zip(names, scans, dropped, strict=True):
         rest = scan.n_rows - len(key) - sum(why.values())
-        counts = why | {"not in every scan": rest}
-        rows += [(name, reason, count) for reason, count in counts.items() if count]
+        counts = why | {NOT_SHARED: rest}
+        rows += [(name, reason, n) for reason, n in counts.items() if n]
     columns = {name: [scan.values[name] for scan in scans] for name in NUMBERS}
     table = pd.DataFrame(rows, columns=["scan", "reason", "n_variants"])
-    return AlignedScans(names, key, book, columns, table, tuple(s.n_rows for s in scans))
+    return AlignedScans(names, key, codes, columns, table, tuple(s.n_rows for s in scans))
 
 
-def _once(scan: ScanColumns) -> ScanColumns:
-    """Sorted by variant; variants that a scan has twice are left out, all copies."""
-    order = np.argsort(scan.key, kind="stable")
-    key = scan.key[order]
-    same = np.flatnonzero(key[1:] == key[:-1])
-    twice = np.zeros(len(key), dtype=bool)
-    twice[same] = twice[same + 1] = True
-    dropped = scan.dropped | {"the same variant more than once": int(twice.sum())}
-    return replace(scan.take(order[~twice]), dropped=dropped)
+@dataclass(frozen=True, slots=True)
+class PairedScans:
+    """What two scans have in common.
+
+    Attributes
+    ----------
+    table : one row per variant with a p-value in both scans, sorted as scan A is: the columns
+        that name a variant and ``source_id`` as in A, then ``beta``, ``standard_error``, ``z``
+        (β / SE), ``neg_log_10_p_value``, ``n`` and ``effect_allele_frequency`` of each scan with
+        ``_a`` and ``_b`` behind. All are of A's effect allele.
+    n_swapped, n_flipped : pairs whose alleles stand the other way round in B (B's effect has
+        changed sign), and pairs that B names on the other strand.
+    n_untested : pairs left out because a scan has no p-value for them.
+    n_only_a, n_only_b : variants of one scan that the other does not have.
+    reasons : why B's variants at positions of A are not matched -> how many.
+    """
+
+    table: pd.DataFrame
+    n_swapped: int
+    n_flipped: int
+    n_untested: int
+    n_only_a: int
+    n_only_b: int
+    reasons: dict[str, int]
 
 
-def _matched(
-    first: ScanColumns, scan: ScanColumns
-) -> tuple[npt.NDArray[np.intp], ScanColumns, dict[str, int]]:
-    """Rows of the first scan that another has, the other's rows for them, and what was dropped."""
-    place, found = _find(first.key, scan.key)
-    flipped_key = _other_strand(scan.key)
-    place_flipped, on_other = _find(first.key, flipped_key)
-    on_other &= ~found
-    # a variant that both strands of a scan name is ambiguous: the one as written stays
-    taken = np.zeros(len(first.key), dtype=bool)
-    taken[place[found]] = True
-    on_other[on_other] = ~taken[place_flipped[on_other]]
-    row = np.where(found, place, place_flipped)
-    has = found | on_other
-    ours, theirs = row[has], np.flatnonzero(has)
-    values = {name: column[theirs].copy() for name, column in scan.values.items()}
-    turn = on_other[theirs]
-    values["beta"][turn] *= -1
-    values["effect_allele_frequency"][turn] = 1 - values["effect_allele_frequency"][turn]
-    one, two = first.values["effect_allele_frequency"][ours], values["effect_allele_frequency"]
-    unclear = np.isin(first.key[ours] & ((1 << PAIR_BITS) - 1), (_AT, _CG))
-    with np.errstate(invalid="ignore"):
-        clear = np.minimum(np.abs(one - 0.5), np.abs(two - 0.5)) >= PALINDROME_MARGIN
-        clear &= (one > 0.5) == (two > 0.5)
-    unclear &= ~clear
-    position = first.key >> PAIR_BITS
-    elsewhere = ~has & _find(position, scan.key >> PAIR_BITS)[1]
-    why = {
-        "other alleles at the position": int(elsewhere.sum()),
-        "palindrome whose strand the frequencies do not tell": int(unclear.sum()),
-    }
-    kept = np.flatnonzero(~unclear)
-    kept = kept[np.argsort(ours[kept], kind="stable")]
-    fresh = replace(
-        scan, key=first.key[ours[kept]], values={name: v[kept] for name, v in values.items()}
+def pair_scans(a: pd.DataFrame, b: pd.DataFrame) -> PairedScans:
+    """Join two scans by chromosome, position and alleles, by the rule of ``match_variants``.
+
+    Parameters
+    ----------
+    a, b : scan tables, or tables with the columns that name a variant and ``beta``,
+        ``standard_error`` and ``neg_log_10_p_value``; of a variant in several rows the most
+        significant is taken. Without ``effect_allele_frequency`` palindromes are left out.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or the scans have no variant with a p-value in common.
+    """
+    needed = (*KEY, *_NEEDED)
+    for name, table in (("A", a), ("B", b)):
+        if absent := [column for column in needed if column not in table]:
+            raise InputError(
+                f"scan {name}: expected the columns {', '.join(needed)}; no {', '.join(absent)}"
+            )
+    codes = AlleleCodes()
+    variants, rows = zip(*(_once(table, codes) for table in (a, b)), strict=True)
+    found = match_variants(variants[0], variants[1])
+    order = np.argsort(rows[0][found.first], kind="stable")
+    row_a, row_b = rows[0][found.first][order], rows[1][found.second][order]
+    sign = found.sign[order]
+    n_matched = row_a.size
+    p_a, p_b = (t["neg_log_10_p_value"].to_numpy(dtype=np.float64) for t in (a, b))
+    tested = np.isfinite(p_a[row_a]) & np.isfinite(p_b[row_b])
+    row_a, row_b, sign = row_a[tested], row_b[tested], sign[tested]
+    if row_a.size == 0:
+        raise InputError(
+            f"two scans of {len(a):,} and {len(b):,} variants were expected to share some; none "
+            "with a p-value in both has the same chromosome, position and alleles: are they on "
+            "one build?"
+        )
+    names = [name for name in (*KEY, "source_id") if name in a]
+    columns = {name: a[name].to_numpy()[row_a] for name in names}
+    columns |= _of_one(a, row_a, np.ones_like(sign), "_a") | _of_one(b, row_b, sign, "_b")
+    return PairedScans(
+        table=pd.DataFrame(columns),
+        n_swapped=int((sign < 0).sum()),
+        n_flipped=found.n_flipped,
+        n_untested=n_matched - row_a.size,
+        n_only_a=len(a) - n_matched,
+        n_only_b=len(b) - n_matched,
+        reasons=found.reasons,
     )
-    return ours[kept], fresh, why
 
 
-def _find(
-    sorted_keys: IntArray, keys: IntArray
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
-    place = np.minimum(np.searchsorted(sorted_keys, keys), len(sorted_keys) - 1)
-    return place, np.asarray(sorted_keys[place] == keys)
+def _once(table: pd.DataFrame, codes: AlleleCodes) -> tuple[Variants, npt.NDArray[np.intp]]:
+    """The variants of a table, each once, and their rows."""
+    variants = Variants.of_table(table, codes)
+    p = table["neg_log_10_p_value"].to_numpy(dtype=np.float64)
+    rows = most_significant(variants.key, p)
+    return variants.take(rows), rows
 
 
-def _other_strand(key: IntArray) -> IntArray:
-    """The variants as the other strand names them; −1 for those that have no such name."""
-    pair = key & ((1 << PAIR_BITS) - 1)
-    low, high = pair // 4, pair % 4
-    turned = (3 - high) * 4 + (3 - low)
-    usable = (pair < 16) & (turned != pair)
-    return np.where(usable, (key >> PAIR_BITS << PAIR_BITS) | turned, -1)
+def _of_one(
+    table: pd.DataFrame, rows: npt.NDArray[np.intp], sign: npt.NDArray[np.int8], suffix: str
+) -> dict[str, npt.NDArray[np.float64]]:
+    columns = {
+        f"{n}{suffix}": table[n].to_numpy(dtype=np.float64)[rows] for n in NUMBERS if n in table
+    }
+    columns[f"beta{suffix}"] = columns[f"beta{suffix}"] * sign
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns[f"z{suffix}"] = columns[f"beta{suffix}"] / columns[f"standard_error{suffix}"]
+    if (frequency := f"effect_allele_frequency{suffix}") in columns:
+        f = columns[frequency]
+        columns[frequency] = np.where(sign < 0, 1 - f, f)
+    return columns

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
+from gwasbone.genome import locus_key
 
 SCORES, COUNTS = ".l2.ldscore.gz", ".l2.M_5_50"
 
@@ -46,9 +47,7 @@ class LdScores:
         source: str,
     ) -> LdScores:
         """Sorted, places with several variants and scores that are missing left out."""
-        place = (np.asarray(chromosome, dtype=np.int64) << 32) | np.asarray(
-            position_bp, dtype=np.int64
-        )
+        place = locus_key(chromosome, position_bp)
         score = np.asarray(ld_score, dtype=np.float64)
         once = ~pd.Series(place).duplicated(keep=False).to_numpy()
         usable = np.flatnonzero(

@@ -1,11 +1,21 @@
-"""Lead variants by blocks of the genome (Eriksson & Nakamori 2025, §2.6, first step)."""
+"""Lead variants: the best of each block of a scan, and tables of leads that a user gives."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import UsageError
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genome import chromosome_code, locus_key
+from gwasbone.sumstats.variants import AlleleCodes, Variants, match_variants, most_significant
+
+_PLACE = ("chromosome", "base_pair_location")
+_ALLELES = ("other_allele", "effect_allele")
+#: What a lead may bring of its own; the rest is the scan's.
+_WORDS = ("label", "gene", "nearest_gene")
+_KEY = [*_PLACE, *_ALLELES]
 
 
 def lead_blocks(
@@ -71,3 +81,85 @@ def lead_blocks(
     )
     first = ["block_start_bp", "block_end_bp", "n_below_threshold"]
     return leads[[*first, *results_table.columns]].reset_index(drop=True)
+
+
+def read_leads(path: Path) -> pd.DataFrame:
+    """A tab-separated table of lead variants.
+
+    Parameters
+    ----------
+    path : columns ``chromosome`` (1-22, X, ...) and ``position_bp`` (or
+        ``base_pair_location``), and where there are such: alleles, ``trait`` (the scan that a
+        lead belongs to), and ``label``, ``gene`` or ``nearest_gene`` to name it. What ``select``,
+        ``clump`` and ``loci`` write will do.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no such table, or has a chromosome that none is.
+    """
+    try:
+        table = pd.read_csv(path, sep="\t", dtype=str, na_values=["NA"], keep_default_na=False)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(
+            f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
+        ) from error
+    table = table.rename(columns={"position_bp": "base_pair_location"})
+    if absent := [name for name in _PLACE if name not in table]:
+        raise InputError(
+            f"{path}: expected the columns chromosome and base_pair_location; "
+            f"no {', '.join(absent)}"
+        )
+    codes = {name: chromosome_code(str(name)) for name in table["chromosome"].unique()}
+    position = pd.to_numeric(table["base_pair_location"], errors="coerce")
+    wrong = table["chromosome"].map(codes).isna() | position.isna()
+    if wrong.any():
+        row = table[wrong].iloc[0]
+        raise InputError(
+            f"{path}: expected a chromosome and a position in every row; "
+            f"{row['chromosome']}:{row['base_pair_location']} came"
+        )
+    kept = [n for n in ("trait", *_ALLELES, *_WORDS) if n in table]
+    return table[kept].assign(
+        chromosome=table["chromosome"].map(codes).astype(np.int64),
+        base_pair_location=position.astype(np.int64),
+    )
+
+
+def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a scan that are leads, with the words that name them.
+
+    Where both tables have alleles, variants meet by the rule of ``match_variants``; otherwise by
+    chromosome and position, the most significant variant of the position. The numbers are the
+    scan's.
+
+    Parameters
+    ----------
+    leads : from :func:`read_leads`. scan : a scan table, or part of its columns.
+
+    Returns
+    -------
+    Rows of ``scan`` with a p-value, once each, in the scan's order.
+    """
+    words = [name for name in _WORDS if name in leads]
+    p = scan["neg_log_10_p_value"].to_numpy(dtype=np.float64)
+    tested = np.flatnonzero(~np.isnan(p))
+    locus = locus_key(scan["chromosome"], scan["base_pair_location"])[tested]
+    wanted = locus_key(leads["chromosome"], leads["base_pair_location"])
+    near = tested[np.isin(locus, wanted)]
+    some = scan.iloc[near]
+    if set(_ALLELES) <= set(leads) & set(scan):
+        codes = AlleleCodes()
+        theirs, ours = (Variants.of_table(table[_KEY], codes) for table in (leads, some))
+        first = np.unique(theirs.key, return_index=True)[1]
+        best = most_significant(ours.key, p[near])
+        found = match_variants(theirs.take(first), ours.take(best), strand_matters=False)
+        lead, row = first[found.first], best[found.second]
+    else:
+        key = locus_key(some["chromosome"], some["base_pair_location"])
+        row = most_significant(key, p[near])
+        places, first = np.unique(wanted, return_index=True)
+        lead = first[np.searchsorted(places, key[row])]
+    order = np.argsort(row, kind="stable")
+    named = some.iloc[row[order]].drop(columns=words, errors="ignore").reset_index(drop=True)
+    return named.assign(**{name: leads[name].to_numpy()[lead[order]] for name in words})

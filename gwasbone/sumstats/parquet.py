@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,7 +14,6 @@ import pyarrow.parquet as pq
 
 from gwasbone.errors import InputError
 from gwasbone.sumstats.table import (
-    COLUMNS,
     TRAIT_COLUMNS,
     VARIANT_COLUMNS,
     canonical_table,
@@ -25,7 +22,7 @@ from gwasbone.sumstats.table import (
 )
 
 if TYPE_CHECKING:
-    from gwasbone.association.results import AssociationResults
+    pass
 
 # Every variant has other values here: a dictionary would be work for nothing, as is compression
 # of what is nearly random.
@@ -35,7 +32,10 @@ _DISTINCT = {
 }  # fmt: skip
 
 
-_ROWS_PER_GROUP = 65_536
+#: Of the file's metadata: the build of its positions.
+BUILD_KEY = b"gwasbone.build"
+#: The index of a folder of results: build, provenance, and trait -> file.
+RESULTS_INDEX = "results.json"
 
 
 class WideParquetWriter:
@@ -44,10 +44,11 @@ class WideParquetWriter:
     Parameters
     ----------
     path : the file.
+    build : of the positions, kept in the file's metadata.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, build: str) -> None:
+        self._path, self._build = path, build
         self._writer: pq.ParquetWriter | None = None
         self.traits: tuple[str, ...] = ()
 
@@ -74,7 +75,7 @@ class WideParquetWriter:
         )
         if self._writer is None:
             self.traits = tuple(tables)
-            self._writer = _writer(self._path, columns.schema)
+            self._writer = results_writer(self._path, columns.schema, self._build)
         elif self.traits != tuple(tables):
             raise InputError(
                 f"association results: expected traits {', '.join(self.traits)} in every chunk, "
@@ -125,10 +126,11 @@ def _array(table: pd.DataFrame, name: str, made: dict[tuple[object, ...], pa.Arr
     return made[where]
 
 
-def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def results_writer(path: Path, schema: pa.Schema, build: str) -> pq.ParquetWriter:
+    """A writer of results whose file says the build."""
     return pq.ParquetWriter(
         path,
-        schema,
+        schema.with_metadata({BUILD_KEY: build.encode()}),
         compression="none",
         use_dictionary=[n for n in schema.names if n.rpartition(".")[2] not in _DISTINCT],
         write_statistics=list(VARIANT_COLUMNS),
@@ -190,52 +192,3 @@ class ResultsFile:
             if piece is None or file.num_row_groups == 0:
                 return file.read(columns=columns, use_threads=False).select(columns)
             return file.read_row_group(piece, columns=columns, use_threads=False).select(columns)
-
-
-def write_wide_parquet(results: AssociationResults, path: Path) -> None:
-    """Write one row per variant, with ``<trait>.beta``, ``<trait>.se``, … for each trait.
-
-    A scan keeps its results in such a file already. Where tables were given trait by trait, a
-    variant that a trait's table lacks has ``<trait>.status`` ``not_in_scan`` and ``n`` 0 there.
-
-    Parameters
-    ----------
-    results : the run.
-    path : the file to write.
-    """
-    if results.wide_path is not None:
-        try:
-            os.link(results.wide_path, path)
-        except OSError:  # another file system, or one without links
-            shutil.copyfile(results.wide_path, path)
-        return
-    table = _on_all_variants(results)
-    with _writer(path, table.schema) as writer:
-        writer.write_table(table, row_group_size=_ROWS_PER_GROUP)
-
-
-def _side_by_side(traits: tuple[str, ...], tables: list[pa.Table]) -> pa.Table:
-    columns = {name: tables[0][name] for name in VARIANT_COLUMNS}
-    for trait, table in zip(traits, tables, strict=True):
-        columns |= {f"{trait}.{name}": table[name] for name in TRAIT_COLUMNS}
-    return pa.table(columns)
-
-
-def _on_all_variants(results: AssociationResults) -> pa.Table:
-    """Every trait's table brought to the union of the variants."""
-    tables = [results.table(trait).set_index(list(VARIANT_COLUMNS)) for trait in results.traits]
-    union = pd.MultiIndex.from_frame(
-        pd.concat([table.index.to_frame(index=False) for table in tables])
-        .drop_duplicates()
-        .sort_values(list(VARIANT_COLUMNS))
-        .astype({name: np.dtype(COLUMNS[name]) for name in VARIANT_COLUMNS})
-    )
-    filled = [
-        table.reindex(union)
-        .fillna({"status": "not_in_scan", "test": "", "n": 0})
-        .astype({name: np.dtype(COLUMNS[name]) for name in TRAIT_COLUMNS})
-        .reset_index()[list(COLUMNS)]
-        for table in tables
-    ]
-    arrow = [pa.Table.from_pandas(table, preserve_index=False) for table in filled]
-    return _side_by_side(results.traits, arrow)

@@ -1,147 +1,336 @@
-"""Scans as files: GWAS-SSF, Parquet of one trait or of many, or the folder of a run."""
+"""Scans from files: whatever their format, one function opens them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gwasbone.association.results import AssociationResults
-from gwasbone.errors import InputError
-from gwasbone.sumstats.ssf import arrow_backed, read_ssf_columns
-from gwasbone.sumstats.table import TRAIT_COLUMNS, VARIANT_COLUMNS
+from gwasbone.errors import InputError, UsageError
+from gwasbone.sumstats.checks import SetAside
+from gwasbone.sumstats.formats import TEXT_FORMATS
+from gwasbone.sumstats.formats.gwas_vcf import is_gwas_vcf, open_gwas_vcf
+from gwasbone.sumstats.formats.parquet import (
+    is_results_folder,
+    open_parquet,
+    open_results_folder,
+)
+from gwasbone.sumstats.scan import Counter, FrameScan, Scan, ScanPiece, Scans, checked
+from gwasbone.sumstats.text import TextTable
+from gwasbone.sumstats.variants import find
 
-_P = "neg_log_10_p_value"
+log = logging.getLogger(__name__)
+
+#: Endings of files that stand beside a scan and are none.
+_BESIDE = (".untested.tsv.gz", "-meta.yaml", ".html", ".log", ".json", ".Ydict", ".tbi", ".csi")
+_SCAN_ENDINGS = (
+    ".tsv", ".parquet", ".regenie", ".linear", ".logistic", ".hybrid", ".firth", ".fastGWA",
+    ".mlma", ".tbl", ".TBL", ".sumstats", ".stats", ".saige", ".SAIGE", ".txt", ".vcf",
+)  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ScanFile:
-    """One scan in a file.
+def is_beside_a_scan(path: Path) -> bool:
+    """Whether a file is what a glob of a scan's output also matches: sidecars, pages, logs.
 
-    Attributes
-    ----------
-    name : the trait.
-    path : the file.
-    prefix : what stands before the trait's columns of a Parquet file; None for GWAS-SSF.
+    >>> is_beside_a_scan(Path("scan.bmd.untested.tsv.gz")), is_beside_a_scan(Path("a.tsv.gz"))
+    (True, False)
     """
-
-    name: str
-    path: Path
-    prefix: str | None = None
-
-    def read(self, needed: Sequence[str], wanted: Sequence[str] = ()) -> pd.DataFrame:
-        """Columns by their canonical names (``results_table.COLUMNS``); texts stay in Arrow.
-
-        Parameters
-        ----------
-        needed, wanted : columns that must be there, and columns that are taken where they are.
-
-        Raises
-        ------
-        InputError
-            The file cannot be read or lacks a needed column.
-        """
-        if self.prefix is None:
-            return read_ssf_columns(self.path, needed, wanted)
-        theirs = {name: name for name in VARIANT_COLUMNS}
-        theirs |= {name: f"{self.prefix}{name}" for name in TRAIT_COLUMNS}
-        present = set(_schema(self.path).names)
-        if absent := [theirs[name] for name in needed if theirs[name] not in present]:
-            raise InputError(f"{self.path}: expected the columns {', '.join(absent)}")
-        chosen = {
-            name: theirs[name]
-            for name in dict.fromkeys([*needed, *wanted])
-            if theirs[name] in present
-        }
-        try:
-            table = pq.read_table(self.path, columns=list(chosen.values()))
-        except (OSError, pa.ArrowInvalid) as error:
-            raise InputError(
-                f"{self.path}: expected a Parquet file, got {str(error).splitlines()[0]}"
-            ) from error
-        return arrow_backed(table.select(list(chosen.values())).rename_columns(list(chosen)))
+    return path.name.endswith(_BESIDE)
 
 
 def open_scans(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     *,
     traits: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
-) -> list[ScanFile]:
-    """The scans of files, in their order.
+    positions: Positions | None = None,
+) -> Scans:
+    """The scans of files and folders, in their order.
 
     Parameters
     ----------
-    paths : GWAS-SSF files (the trait is the last part of the name before ``.tsv``), Parquet
-        files with the canonical columns of one trait or with ``<trait>.neg_log10_p`` and so on
-        of several, or folders of :class:`AssociationResults`.
-    traits : of files that hold several, only these, in this order.
+    paths : summary statistics as GWAS-SSF (ours or the Catalog's), REGENIE, PLINK 2, BOLT-LMM,
+        SAIGE, fastGWA, METAL, LDSC, FinnGen or GWAS-VCF, plain or compressed; Parquet of one
+        trait or of many; the folder of a run's results; or a folder of such files. The format is
+        told by the columns. Sidecars and tables of untested variants are passed over.
+    traits : only these, in this order.
     names : what to call the scans instead, one for each.
+    positions : where the variants are, for formats that give their names only.
 
     Raises
     ------
     InputError
-        A file is missing or no scan, a trait is in none of them, names are not one for each
-        scan, or two scans have one name.
+        A file is missing, or of no known format; a trait is in none of them.
+    UsageError
+        No scan, two scans of one name, or names that are not one for each.
     """
-    scans: list[ScanFile] = []
-    for path in paths:
-        scans += _scans_of(path)
+    given = [Path(path) for path in paths]
+    found = [scan for path in given if not is_beside_a_scan(path) for scan in _scans_of(path)]
+    if not found:
+        raise UsageError(
+            "no scans: give files of summary statistics"
+            + (", those named are sidecars or untested variants" if given else "")
+        )
     if traits is not None:
-        by_name = {scan.name: scan for scan in scans}
+        by_name = {scan.name: scan for scan in found}
         if absent := [trait for trait in traits if trait not in by_name]:
             raise InputError(
                 f"no trait {', '.join(absent)} in the files given; they hold {', '.join(by_name)}"
             )
-        scans = [by_name[trait] for trait in traits]
+        found = [by_name[trait] for trait in traits]
     if names is not None:
-        if len(names) != len(scans):
-            raise InputError(f"{len(scans)} scans need as many names; {len(names)} came")
-        scans = [
-            ScanFile(name, scan.path, scan.prefix) for name, scan in zip(names, scans, strict=True)
-        ]
-    seen: dict[str, Path] = {}
-    for scan in scans:
-        if scan.name in seen:
-            raise InputError(
-                f"{seen[scan.name]} and {scan.path} both hold a scan called {scan.name}: give "
-                "each a name of its own"
-            )
-        seen[scan.name] = scan.path
+        if len(names) != len(found):
+            raise UsageError(f"expected {len(found)} names for as many scans, got {len(names)}")
+        found = [scan.renamed(name) for scan, name in zip(found, names, strict=True)]
+    return Scans([_placed(scan, positions) for scan in found])
+
+
+def _scans_of(path: Path) -> list[Scan]:
+    if path.is_dir():
+        return _scans_in_folder(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; expected summary statistics")
+    if path.suffix == ".parquet":
+        return open_parquet(path)
+    table = TextTable.open(path)
+    if is_gwas_vcf(table):
+        return open_gwas_vcf(table)
+    for layout in TEXT_FORMATS:
+        if layout.recognises(table.header):
+            return layout.scans(table)
+    known = ", ".join(layout.name for layout in TEXT_FORMATS)
+    shown = ", ".join(table.header[:8]) + (", …" if len(table.header) > 8 else "")
+    raise InputError(
+        f"{path}: its columns ({shown}) are those of no known format: expected {known}, GWAS-VCF "
+        "or Parquet of gwasbone; rename them to GWAS-SSF's (chromosome, base_pair_location, "
+        "effect_allele, other_allele, beta, standard_error, p_value)"
+    )
+
+
+def _scans_in_folder(path: Path) -> list[Scan]:
+    for folder in (path, path / "results"):
+        if is_results_folder(folder):
+            return open_results_folder(folder)
+    files = [p for p in sorted(path.iterdir()) if p.is_file() and not is_beside_a_scan(p)]
+    stems = {p: p.name.removesuffix(".gz").removesuffix(".bgz").removesuffix(".zst") for p in files}
+    chosen = [p for p in files if stems[p].endswith(_SCAN_ENDINGS)]
+    if not chosen:
+        raise InputError(f"{path}: expected a folder with summary statistics, found none in it")
+    scans: list[Scan] = []
+    for file in chosen:
+        try:
+            scans += _scans_of(file)
+        except InputError as error:
+            log.warning("passed over: %s", error)
+    if not scans:
+        raise InputError(f"{path}: none of its {len(chosen)} tables is of a known format")
     return scans
 
 
-def _scans_of(path: Path) -> list[ScanFile]:
-    if path.is_dir():
-        results = AssociationResults.open(path)
-        if results.wide_path is not None:
-            return [ScanFile(t, results.wide_path, f"{t}.") for t in results.traits]
-        return [ScanFile(t, results.parquet_path(t), "") for t in results.traits]
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected GWAS-SSF (.tsv.gz) or Parquet")
-    if path.suffix != ".parquet":
-        stem = path.name.removesuffix(".gz").removesuffix(".tsv")
-        return [ScanFile(stem.rsplit(".", 1)[-1], path)]
-    columns = _schema(path).names
-    if _P in columns:
-        return [ScanFile(path.stem, path, "")]
-    traits = [name.removesuffix(f".{_P}") for name in columns if name.endswith(f".{_P}")]
-    if not traits:
-        raise InputError(
-            f"{path}: expected a column {_P}, or one for each trait such as bmd.{_P}; it has "
-            f"{', '.join(columns[:8])}"
+@dataclass(frozen=True)
+class Positions:
+    """Where variants are, by name.
+
+    Parameters
+    ----------
+    names : (m,) rs numbers and the like, sorted.
+    chromosome, position_bp : (m,) codes and positions.
+    """
+
+    names: npt.NDArray[np.str_]
+    chromosome: npt.NDArray[np.int64]
+    position_bp: npt.NDArray[np.int64]
+
+    @classmethod
+    def of_table(cls, table: pd.DataFrame) -> Positions:
+        """Of ``source_id``, ``chromosome`` (codes) and ``base_pair_location``; each name once."""
+        some = table[["source_id", "chromosome", "base_pair_location"]].dropna()
+        some = some.drop_duplicates("source_id", keep=False)
+        names = some["source_id"].astype(str).to_numpy(dtype=np.str_)
+        order = np.argsort(names)
+        return cls(
+            names[order],
+            some["chromosome"].to_numpy(dtype=np.int64)[order],
+            some["base_pair_location"].to_numpy(dtype=np.int64)[order],
         )
-    return [ScanFile(trait, path, f"{trait}.") for trait in traits]
+
+    @classmethod
+    def read(cls, path: Path) -> Positions:
+        """Of a .bim, a .pvar, a scan with positions, or a table with SNP (or ID), CHR and BP.
+
+        Raises
+        ------
+        InputError
+            The file is none of these.
+        """
+        if path.suffix == ".bim":
+            table = pd.read_csv(path, sep=r"\s+", header=None, dtype=str, usecols=[0, 1, 3])
+            table.columns = pd.Index(["chromosome", "source_id", "base_pair_location"])
+            return cls._of_text(table, path)
+        text = TextTable.open(path)
+        spelled = {name.lower(): name for name in text.header}
+        found = {
+            ours: next((spelled[n] for n in names if n in spelled), None)
+            for ours, names in _POSITION_COLUMNS.items()
+        }
+        if None in found.values():
+            raise InputError(
+                f"{path}: expected columns with the variants' names (SNP, ID, rsid), CHR and BP, "
+                f"got {', '.join(text.header[:8])}"
+            )
+        types = {str(name): pa.string() for name in found.values()}
+        parts = [text.columns(lines, types) for lines in text.pieces()]
+        raw = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame(columns=list(types))
+        return cls._of_text(raw.rename(columns={v: k for k, v in found.items()}), path)
+
+    @classmethod
+    def _of_text(cls, table: pd.DataFrame, path: Path) -> Positions:
+        from gwasbone.genome import chromosome_code
+
+        codes = {c: chromosome_code(str(c)) for c in table["chromosome"].unique()}
+        placed = table.assign(
+            chromosome=table["chromosome"].map(codes),
+            base_pair_location=pd.to_numeric(table["base_pair_location"], errors="coerce"),
+        )
+        if placed["base_pair_location"].isna().all():
+            raise InputError(f"{path}: expected positions in bp, got none")
+        return cls.of_table(placed)
+
+    def of(self, names: pa.Array | pa.ChunkedArray) -> dict[str, npt.NDArray[np.float64]]:
+        """Chromosome and position of names; NaN where they are not known."""
+        wanted = np.asarray(names.to_pylist(), dtype=np.str_)
+        row, known = find(self.names, wanted)  # type: ignore[arg-type]
+        row = np.where(known, row, 0)
+        blank = np.full(len(wanted), np.nan)
+        if not len(self.names):
+            return {"chromosome": blank, "base_pair_location": blank}
+        return {
+            "chromosome": np.where(known, self.chromosome[row], np.nan),
+            "base_pair_location": np.where(known, self.position_bp[row], np.nan),
+        }
 
 
-def _schema(path: Path) -> pa.Schema:
-    try:
-        return pq.read_schema(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise InputError(
-            f"{path}: expected a Parquet file, got {str(error).splitlines()[0]}"
-        ) from error
+_POSITION_COLUMNS = {
+    "source_id": ("snp", "id", "rsid", "source_id", "markername", "variant_id", "markerid"),
+    "chromosome": ("chr", "chrom", "chromosome"),
+    "base_pair_location": ("bp", "pos", "base_pair_location", "position", "genpos"),
+}
+
+
+class _PlacedScan(Scan):
+    """A scan whose variants' positions come from elsewhere, by their names."""
+
+    def __init__(self, scan: Scan, positions: Positions) -> None:
+        super().__init__(
+            scan.name, scan.where, format_name=scan.format_name, build=scan.build,
+            n_bytes=scan.n_bytes,
+        )  # fmt: skip
+        self._scan, self._positions = scan, positions
+
+    @property
+    def has(self) -> frozenset[str]:
+        return self._scan.has | {"chromosome", "base_pair_location"}
+
+    def pieces(
+        self,
+        columns: Collection[str],
+        aside: SetAside,
+        *,
+        above: float | None = None,
+        count: Counter | None = None,
+        threads: bool = True,
+    ) -> Iterator[ScanPiece]:
+        place_of = ("chromosome", "base_pair_location")
+        theirs = [n for n in dict.fromkeys([*columns, "source_id"]) if n not in place_of]
+        within = SetAside(self.where)
+        for piece in self._scan.pieces(theirs, within, above=above, count=count, threads=threads):
+            place = {
+                n: pa.array(v) for n, v in self._positions.of(piece.table["source_id"]).items()
+            }
+            made = {n: place[n] if n in place else piece.table[n] for n in columns}
+            names = partial(_named, piece.table["source_id"])
+            fine = checked(pa.table(made), aside, names)
+            yield ScanPiece(fine, piece.n_rows)
+        for reason, n in within.counts.items():
+            aside.add(reason, n, partial(within.examples.__getitem__, reason))
+
+
+def _named(names: pa.ChunkedArray, row: int) -> str:
+    return f"first {names[row].as_py()}"
+
+
+def _placed(scan: Scan, positions: Positions | None) -> Scan:
+    if {"chromosome", "base_pair_location"} <= scan.has and scan.format_name != "METAL":
+        return scan
+    if positions is not None and "source_id" in scan.has:
+        return _PlacedScan(scan, positions)
+    return scan
+
+
+def read_scan(path: Path | str) -> pd.DataFrame:
+    """The only scan of a file, with the columns of ``table.SCAN_COLUMNS``, sorted by variant.
+
+    Raises
+    ------
+    InputError
+        The file is missing, cut short, of no known format, or lacks a column.
+    UsageError
+        It holds several scans.
+    """
+    scans = open_scans([path])
+    if len(scans) != 1:
+        raise UsageError(f"{path}: expected one scan, it holds {', '.join(scans)}")
+    return next(iter(scans.values())).table()
+
+
+def as_scans(scans: Any) -> Scans:
+    """Scans of whatever a function takes for them.
+
+    Parameters
+    ----------
+    scans : :class:`Scans`; results of a run; a table of one trait, called ``scan``; or name ->
+        table, :class:`Scan`, or path of a file with that trait.
+
+    Raises
+    ------
+    UsageError
+        It is nothing of that kind, or holds no scan.
+    """
+    if isinstance(scans, Scans):
+        found = scans
+    elif isinstance(scans, pd.DataFrame):
+        found = Scans([FrameScan("scan", scans)])
+    elif callable(getattr(scans, "scans", None)):
+        found = scans.scans()
+    elif isinstance(scans, Mapping):
+        found = Scans([_one(str(name), source) for name, source in scans.items()])
+    else:
+        raise UsageError(f"scans: expected results, tables or files by trait, got {type(scans)}")
+    if not len(found):
+        raise UsageError("expected at least one scan, got none")
+    return found
+
+
+def _one(name: str, source: Any) -> Scan:
+    if isinstance(source, Scan):
+        return source.renamed(name)
+    if isinstance(source, pd.DataFrame):
+        return FrameScan(name, source)
+    if isinstance(source, (str, Path)):
+        scans = open_scans([Path(source)])
+        return (scans[name] if name in scans else _only(scans, source)).renamed(name)
+    raise UsageError(f"scan {name}: expected a table, a scan or a file, got {type(source)}")
+
+
+def _only(scans: Scans, source: object) -> Scan:
+    if len(scans) != 1:
+        raise UsageError(f"{source}: holds {len(scans)} scans ({', '.join(scans)}): name one")
+    return next(iter(scans.values()))

@@ -1,241 +1,270 @@
-"""Rows of GWAS-SSF as text: what variants and people share among traits is formatted once.
+"""Results as GWAS-SSF files with their sidecars, and a table of what is left out.
 
-Columns are joined to whole lines in Arrow, whose string arrays are the bytes of the file already.
+The Catalog's validator refuses missing effects, standard errors and p-values, and alleles that
+are not spelled in A, C, G, T. Variants of that kind go to a third file with a named status, so
+that the two tables together always hold every variant of the scan.
+
+References
+----------
+GWAS-SSF v1.0 (EBISPOT/gwas-summary-statistics-standard): the first eight columns have a fixed
+order, ``neg_log_10_p_value`` may stand in the place of ``p_value``; missing is ``#NA``.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import os
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-from isal import isal_zlib
 
-from gwasbone.line_text import bytes_of, joined
+from gwasbone.files import atomic_path
+from gwasbone.sumstats.ssf_sidecar import sidecar_text, ssf_metadata
+from gwasbone.sumstats.ssf_text import (
+    GzipText,
+    VariantText,
+    catalog_status,
+    is_rsid,
+    ssf_header,
+    untested_header,
+)
+from gwasbone.sumstats.table import TRAIT_COLUMNS, VARIANT_COLUMNS
 
-MISSING = "#NA"
-
-# The validator refuses a bare 0 in the p-value column (it takes it for an underflowed p), yet
-# −log10(1) is 0. Ten to the power of −1e-17 is exactly 1 in float64.
-_P_OF_ONE = 1e-17
-_GZIP_LEVEL = 1
-_GZIP_WINDOW_BITS = 31  # deflate with a gzip header, which isal leaves without name and time
-_NAMES = "chromosome base_pair_location effect_allele other_allele"
-# Traits of the same people; with more sets of people than this, text is made again.
-_MOST_SHARED = 8
-
-
-def ssf_header(has_rsids: bool) -> str:
-    """Names of the columns of the data file."""
-    rsid = " rsid" if has_rsids else ""
-    return (
-        f"{_NAMES} beta standard_error effect_allele_frequency neg_log_10_p_value "
-        f"variant_id n call_rate test{rsid} source_id"
-    )
-
-
-def untested_header() -> str:
-    """Names of the columns of the table of what could not be tested."""
-    return f"{_NAMES} effect_allele_frequency n call_rate test source_id status"
-
-
-class GzipText:
-    """A gzipped TSV, written a piece at a time; equal text gives equal bytes.
-
-    Parameters
-    ----------
-    path : the file.
-    header : names of the columns, separated by spaces.
-    """
-
-    def __init__(self, path: Path, header: str) -> None:
-        self._file = open(path, "wb")  # noqa: SIM115
-        self._gzip = isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_WINDOW_BITS)
-        self._md5 = hashlib.md5(usedforsecurity=False)
-        self.write((header.replace(" ", "\t") + "\n").encode())
-
-    def __enter__(self) -> GzipText:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._file.close()
-
-    def write(self, text: bytes | memoryview) -> None:
-        """Append text."""
-        self._append(self._gzip.compress(text))
-
-    def close(self) -> str:
-        """Complete the file, on disk; gives the md5 of its bytes."""
-        self._append(self._gzip.flush())
-        self._file.flush()
-        # here, where other traits' threads go on meanwhile
-        os.fsync(self._file.fileno())
-        self._file.close()
-        return self._md5.hexdigest()
-
-    def _append(self, compressed: bytes) -> None:
-        self._md5.update(compressed)
-        self._file.write(compressed)
-
-
-@dataclass
-class VariantText:
-    """Variants of a piece of a scan as text.
-
-    Parameters
-    ----------
-    table : the columns ``VARIANT_COLUMNS``.
-    alleles_fine : (m,) whether the Catalog takes both alleles.
-    """
-
-    table: pa.Table
-    alleles_fine: npt.NDArray[np.bool_]
-    _locus_and_alleles: pa.Array
-    _variant_id: pa.Array
-    _ids: pa.Array
-    _source_id: pa.Array
-    _people: list[_PeopleText] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, table: pa.Table, *, has_rsids: bool) -> VariantText:
-        """The texts of a table of variants."""
-        table = table.combine_chunks()
-        text = {name: _text(table[name]) for name in table.column_names}
-        locus = (text["chromosome"], text["base_pair_location"])
-        other, effect = text["other_allele"], text["effect_allele"]
-        ids = [text["source_id"]]
-        if has_rsids:
-            ids.insert(0, pc.if_else(is_rsid(_one(table["source_id"])), ids[0], MISSING))
-        fine = np.ones(len(table), dtype=bool)
-        for name in ("other_allele", "effect_allele"):
-            found = pc.match_substring_regex(table[name], "^[ACGTacgt]+$")
-            fine &= found.to_numpy(zero_copy_only=False)
-        return cls(
-            table=table,
-            alleles_fine=fine,
-            _locus_and_alleles=joined(*locus, effect, other),
-            _variant_id=joined(*locus, other, effect, separator="_"),
-            _ids=joined(joined(*ids), "", separator="\n"),
-            _source_id=text["source_id"],
-        )
-
-    def rows(self, trait: pa.Table, chosen: pa.Array | None) -> memoryview:
-        """Lines of the data file: of all variants, or of those where ``chosen`` is True."""
-        people = self._people_of(trait)
-        before, between, after = self._locus_and_alleles, people.frequency, people.after_p
-        if chosen is not None:
-            trait = trait.filter(chosen)
-            before, between, after = (part.filter(chosen) for part in (before, between, after))
-        p = pa.chunked_array([np.maximum(trait["neg_log_10_p_value"].to_numpy(), _P_OF_ONE)])
-        lines = joined(
-            before, _text(trait["beta"]), _text(trait["standard_error"]), between, _text(p), after
-        )
-        return bytes_of(lines)
-
-    def untested_rows(
-        self, trait: pa.Table, chosen: pa.Array, status: npt.NDArray[np.object_]
-    ) -> memoryview:
-        """Lines of the table of untested variants.
-
-        Parameters
-        ----------
-        trait : the rows of the trait where ``chosen``, (m,), is True. status : one for each.
-        """
-        names = ("effect_allele_frequency", "n", "call_rate", "test")
-        numbers = [_text(trait[name]) for name in names]
-        ending = joined(
-            _text(pa.chunked_array([pa.array(status, pa.string())])), "", separator="\n"
-        )
-        before, source_id = (
-            part.filter(chosen) for part in (self._locus_and_alleles, self._source_id)
-        )
-        return bytes_of(joined(before, *numbers, source_id, ending))
-
-    def _people_of(self, trait: pa.Table) -> _PeopleText:
-        """The text of what depends on the people of a trait, shared by traits of the same."""
-        columns = [trait[name] for name in _PeopleText.COLUMNS]
-        for people in self._people:
-            if all(a.equals(b) for a, b in zip(people.columns, columns, strict=True)):
-                return people
-        frequency, n, call_rate, test = map(_text, columns)
-        after_p = joined(self._variant_id, n, call_rate, test, self._ids)
-        people = _PeopleText(columns, frequency, after_p)
-        if len(self._people) < _MOST_SHARED:
-            self._people.append(people)
-        return people
+# Each trait has two files open while rows come in.
+_TRAITS_AT_A_TIME = 100
+_ROWS_PER_PIECE = 65_536
 
 
 @dataclass(frozen=True)
-class _PeopleText:
-    """What a row says of the people: the allele's frequency, and all that follows p."""
+class SsfPaths:
+    """The three files of one trait."""
 
-    columns: list[pa.ChunkedArray]
-    frequency: pa.Array
-    after_p: pa.Array
+    data: Path
+    metadata: Path
+    untested: Path
 
-    COLUMNS = ("effect_allele_frequency", "n", "call_rate", "test")
+    @classmethod
+    def of(cls, stem: str | Path) -> SsfPaths:
+        """``STEM.tsv.gz``, ``STEM.tsv.gz-meta.yaml`` and ``STEM.untested.tsv.gz``."""
+        return cls(
+            data=Path(f"{stem}.tsv.gz"),
+            metadata=Path(f"{stem}.tsv.gz-meta.yaml"),
+            untested=Path(f"{stem}.untested.tsv.gz"),
+        )
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter((self.data, self.metadata, self.untested))
 
 
-def catalog_status(table: pd.DataFrame) -> npt.NDArray[np.object_]:
-    """Why each variant cannot go into a GWAS-SSF file, '' where it can.
+class ScanRows(Protocol):
+    """Rows of results that several traits have for the same variants, in pieces, in order."""
 
-    The table's own status where set; else ``symbolic_allele`` (``<DEL>``, ``*``, breakends),
-    ``non_acgt_allele`` (``N``, ``I``/``D``), or ``not_finite`` (a number is missing).
+    @property
+    def n_pieces(self) -> int:
+        """At least one, which may be empty."""
+
+    def variants(self, piece: int) -> pa.Table:
+        """The columns ``VARIANT_COLUMNS`` of a piece."""
+
+    def trait(self, trait: str, piece: int) -> pa.Table:
+        """The columns ``TRAIT_COLUMNS`` of a trait; called in several threads."""
+
+
+def write_ssf(
+    table: pd.DataFrame,
+    stem: str | Path,
+    *,
+    trait: str,
+    build: str,
+    provenance: Mapping[str, Any],
+    study: Mapping[str, Any] | None = None,
+) -> SsfPaths:
+    """Write one trait as GWAS-SSF with its sidecar and the table of untested variants.
+
+    The three files appear together once all are complete, the data file last; existing files
+    are replaced. Floats are written with the 8 to 9 digits that identify a float32. The bytes of
+    the two tables depend on the results only.
+
+    Parameters
+    ----------
+    table : canonical results table of the trait.
+    stem : path without extension; files are named by ``SsfPaths.of``.
+    trait : name of the trait.
+    build : ``GRCh37`` or ``GRCh38``.
+    provenance : as in ``AssociationResults``.
+    study : further sidecar fields that the scan cannot know (``STUDY_FIELDS``).
+
+    Returns
+    -------
+    SsfPaths.
+
+    Raises
+    ------
+    UsageError
+        Where ``study`` holds a field that the sidecar does not have.
     """
-    own = table["status"].to_numpy(dtype=object)
-    numbers = table[
-        ["beta", "standard_error", "effect_allele_frequency", "neg_log_10_p_value"]
-    ].to_numpy()
-    symbolic = _either_allele(table, r"[<>\[\]*]")
-    odd = _either_allele(table, r"[^ACGTacgt]|^$")
-    return np.select(
-        [own != "", symbolic, odd, ~np.isfinite(numbers).all(axis=1)],
-        [own, "symbolic_allele", "non_acgt_allele", "not_finite"],
-        default="",
-    ).astype(object)
+    with contextlib.ExitStack() as stack:
+        stage_ssf(
+            stack, _OneTable(table), {trait: stem}, build=build, provenance=provenance, study=study
+        )
+    return SsfPaths.of(stem)
 
 
-def _either_allele(table: pd.DataFrame, pattern: str) -> npt.NDArray[np.bool_]:
-    """Where a regular expression is found in one of the alleles."""
-    found = [
-        pc.match_substring_regex(pa.array(table[name], pa.string()), pattern)
-        for name in ("other_allele", "effect_allele")
-    ]
-    return np.asarray(pc.or_(*found).to_numpy(zero_copy_only=False), dtype=bool)
+def stage_ssf(
+    stack: contextlib.ExitStack,
+    rows: ScanRows,
+    stems: Mapping[str, str | Path],
+    *,
+    build: str,
+    provenance: Mapping[str, Any],
+    study: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+) -> None:
+    """As ``write_ssf`` for several traits; files take their names when ``stack`` closes.
+
+    So that they appear together or, after a failure, not at all. What variants and people share
+    among traits is made into text once for all of them.
+
+    Parameters
+    ----------
+    stems : trait -> path without extension.
+    threads : traits written at the same time; a thread for each core by default.
+    """
+    has_rsids = _has_rsids(rows)
+    traits = list(stems)
+    with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+        for first in range(0, len(traits), _TRAITS_AT_A_TIME):
+            batch = traits[first : first + _TRAITS_AT_A_TIME]
+            with contextlib.ExitStack() as opened:
+                files = {
+                    trait: _TraitFiles.create(stack, opened, stems[trait], has_rsids)
+                    for trait in batch
+                }
+                for piece in range(rows.n_pieces):
+                    variants = VariantText.of(rows.variants(piece), has_rsids=has_rsids)
+
+                    def add(trait: str, piece: int = piece, text: VariantText = variants) -> None:
+                        files[trait].add(text, rows.trait(trait, piece))  # noqa: B023
+
+                    list(pool.map(add, batch))
+
+                def finish(trait: str) -> None:
+                    files[trait].finish(  # noqa: B023
+                        trait, build=build, provenance=provenance, study=study
+                    )
+
+                list(pool.map(finish, batch))
 
 
-def is_rsid(source_id: Any) -> Any:
-    """Where an ID is an rs number."""
-    return pc.match_substring_regex(source_id, r"^rs[0-9]+$")
+@dataclass
+class _TraitFiles:
+    """The three files of a trait while rows are added."""
+
+    paths: SsfPaths
+    data: GzipText
+    untested: GzipText
+    sidecar: Path
+    n_people: int = 0
+
+    @classmethod
+    def create(
+        cls,
+        stack: contextlib.ExitStack,
+        opened: contextlib.ExitStack,
+        stem: str | Path,
+        has_rsids: bool,
+    ) -> _TraitFiles:
+        paths = SsfPaths.of(stem)
+        # The stack closes backwards: the data file, whose presence means "done", is renamed last.
+        data, untested, sidecar = (
+            stack.enter_context(atomic_path(path))
+            for path in (paths.data, paths.untested, paths.metadata)
+        )
+        return cls(
+            paths,
+            opened.enter_context(GzipText(data, ssf_header(has_rsids))),
+            opened.enter_context(GzipText(untested, untested_header())),
+            sidecar,
+        )
+
+    def add(self, variants: VariantText, trait: pa.Table) -> None:
+        """Write the rows of some variants, each to the file that takes it."""
+        accepted = variants.alleles_fine & _testable(trait)
+        if accepted.all():
+            self.data.write(variants.rows(trait, None))
+        else:
+            left_out = pa.array(~accepted)
+            self.data.write(variants.rows(trait, pa.array(accepted)))
+            rest = trait.filter(left_out)
+            status = catalog_status(_joined(variants.table.filter(left_out), rest).to_pandas())
+            self.untested.write(variants.untested_rows(rest, left_out, status))
+        if accepted.any():
+            self.n_people = max(self.n_people, int(trait["n"].to_numpy()[accepted].max()))
+
+    def finish(
+        self,
+        trait: str,
+        *,
+        build: str,
+        provenance: Mapping[str, Any],
+        study: Mapping[str, Any] | None,
+    ) -> None:
+        """Close the tables and write the sidecar."""
+        md5 = self.data.close()
+        self.untested.close()
+        fields = ssf_metadata(
+            trait=trait, build=build, provenance=provenance, study=study, n_people=self.n_people,
+            data_file_name=self.paths.data.name, data_file_md5sum=md5,
+        )  # fmt: skip
+        self.sidecar.write_text(sidecar_text(fields), "utf-8")
 
 
-def _text(column: pa.ChunkedArray) -> pa.Array:
-    """A column as text; floats as the shortest decimal of their float32, missing as ``#NA``."""
-    if pa.types.is_floating(column.type):
-        numbers = column.to_numpy().astype(np.float32)
-        text = pa.array(numbers, from_pandas=True).cast(pa.string())
-        return text.fill_null(MISSING) if text.null_count else text
-    array = _one(column)
-    if not pa.types.is_string(array.type):
-        return array.cast(pa.string())
-    # An ID or allele with a tab, line break or quote would break the table.
-    if pc.any(pc.match_substring_regex(array, r"[\s\"]")).as_py():
-        array = pc.replace_substring_regex(array, r"[\s\"]", "_")
-    return pc.if_else(pc.equal(array, ""), MISSING, array)
+def _testable(trait: pa.Table) -> npt.NDArray[np.bool_]:
+    """Where a trait's numbers are complete and its own status is ''."""
+    fine = pc.equal(trait["status"], "").to_numpy()
+    for name in ("beta", "standard_error", "effect_allele_frequency", "neg_log_10_p_value"):
+        fine = fine & np.isfinite(trait[name].to_numpy())
+    return np.asarray(fine, dtype=bool)
 
 
-def _one(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _joined(variants: pa.Table, trait: pa.Table) -> pa.Table:
+    return pa.table({name: t[name] for t in (variants, trait) for name in t.column_names})
+
+
+def _has_rsids(rows: ScanRows) -> bool:
+    """Whether any variant has an rs number; looks no further than the first."""
+    pieces = (rows.variants(piece)["source_id"] for piece in range(rows.n_pieces))
+    return any(pc.any(is_rsid(piece)).as_py() for piece in pieces)
+
+
+@dataclass(frozen=True)
+class _OneTable:
+    """A table in memory as ``ScanRows`` of one trait."""
+
+    table: pd.DataFrame
+
+    @property
+    def n_pieces(self) -> int:
+        return max(1, -(-len(self.table) // _ROWS_PER_PIECE))
+
+    def variants(self, piece: int) -> pa.Table:
+        return self._piece(piece, VARIANT_COLUMNS)
+
+    def trait(self, trait: str, piece: int) -> pa.Table:
+        return self._piece(piece, TRAIT_COLUMNS)
+
+    def _piece(self, piece: int, columns: tuple[str, ...]) -> pa.Table:
+        rows = slice(piece * _ROWS_PER_PIECE, (piece + 1) * _ROWS_PER_PIECE)
+        table = self.table[list(columns)].iloc[rows]
+        text = {name: pa.string() for name in table.columns if table[name].dtype == object}
+        arrow = pa.Table.from_pandas(table, preserve_index=False)
+        schema = pa.schema([(f.name, text.get(f.name, f.type)) for f in arrow.schema])
+        return arrow.cast(schema)

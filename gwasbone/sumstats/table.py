@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from gwasbone.errors import InputError
+from gwasbone.genome import locus_key
 
 #: What names a variant, in sorting order.
 KEY = ("chromosome", "base_pair_location", "other_allele", "effect_allele")
@@ -31,17 +35,27 @@ COLUMNS: dict[str, str] = {
     "status": "object",
 }
 
+#: The same of a scan that comes from a file: sample sizes may be fractions, or missing.
+SCAN_COLUMNS: dict[str, str] = COLUMNS | {"n": "float64"}
+
+#: Column -> type in Arrow, of scans that are read.
+ARROW_TYPES: dict[str, pa.DataType] = {
+    name: pa.string() if kind == "object" else pa.type_for_alias(kind)
+    for name, kind in SCAN_COLUMNS.items()
+}
+
 #: Columns that belong to the variant; the others belong to the trait.
 VARIANT_COLUMNS = (*KEY, "source_id")
 TRAIT_COLUMNS = tuple(name for name in COLUMNS if name not in VARIANT_COLUMNS)
 
 
-def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
+def canonical_table(table: pd.DataFrame, schema: Mapping[str, str] = COLUMNS) -> pd.DataFrame:
     """The table with exactly the canonical columns and dtypes, sorted by locus and alleles.
 
     Parameters
     ----------
-    table : DataFrame with at least the columns of ``COLUMNS``; others are left out.
+    table : DataFrame with at least the columns of the schema; others are left out.
+    schema : column -> dtype: ``COLUMNS`` of results, ``SCAN_COLUMNS`` of scans.
 
     Returns
     -------
@@ -52,9 +66,9 @@ def canonical_table(table: pd.DataFrame) -> pd.DataFrame:
     InputError
         Where columns are missing or cannot take their dtype; all faults in one message.
     """
-    faults = [f"no column {name}" for name in COLUMNS if name not in table.columns]
+    faults = [f"no column {name}" for name in schema if name not in table.columns]
     columns = {}
-    for name, dtype in COLUMNS.items():
+    for name, dtype in schema.items():
         if name not in table.columns:
             continue
         column = table[name]
@@ -88,7 +102,5 @@ def in_order(table: pd.DataFrame) -> pd.DataFrame:
 
 def _is_sorted(table: pd.DataFrame) -> bool:
     """Whether loci rise strictly; alleles matter only where two variants share a locus."""
-    locus = (table["chromosome"].to_numpy().astype(np.int64) << 32) + table[
-        "base_pair_location"
-    ].to_numpy()
+    locus = locus_key(table["chromosome"], table["base_pair_location"])
     return bool((np.diff(locus) > 0).all())

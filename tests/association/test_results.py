@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwasbone.association.results import AssociationResults, output_paths, trait_stem
+from gwasbone.association.result_files import output_paths, trait_stem
+from gwasbone.association.results import AssociationResults
 from gwasbone.errors import InputError, UsageError
 from gwasbone.stats.genomic_control import lambda_gc_from_chi2
 from gwasbone.stats.pvalues import neg_log10_p_normal
-from gwasbone.sumstats.ssf import read_ssf
+from gwasbone.sumstats.scans import read_scan
 from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 PROVENANCE = {"method": "linear", "engine": "hail", "covariates": ["age"]}
@@ -148,7 +149,7 @@ def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path)
         "out.height.untested.tsv.gz",
         "out.parquet",
     ]
-    assert len(read_ssf(tmp_path / "out.height.tsv.gz")) == 499
+    assert len(read_scan(tmp_path / "out.height.tsv.gz")) == 499
     wide = pd.read_parquet(tmp_path / "out.parquet")
     assert len(wide) == 500
     for trait in results.traits:
@@ -162,7 +163,7 @@ def test_write_ssf_and_wide_parquet(results: AssociationResults, tmp_path: Path)
 def test_wide_parquet_over_several_row_groups(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gwasbone.sumstats.parquet._ROWS_PER_GROUP", 64)
+    monkeypatch.setattr("gwasbone.association.result_files._ROWS_PER_GROUP", 64)
     tables = {"a": scan(seed=1), "b": scan(seed=2)}
     results = AssociationResults.from_tables(tables, build="GRCh37", provenance={})
     results.write(tmp_path / "out", ("parquet",))
@@ -205,7 +206,7 @@ def test_chunks_and_tables_give_the_same_files(tmp_path: Path) -> None:
         results.write(tmp_path / name, ("ssf",))
     for trait in tables:
         pd.testing.assert_frame_equal(
-            *(read_ssf(tmp_path / f"{name}.{trait}.tsv.gz") for name in ("whole", "chunked"))
+            *(read_scan(tmp_path / f"{name}.{trait}.tsv.gz") for name in ("whole", "chunked"))
         )
         untested = [
             pd.read_csv(tmp_path / f"{name}.{trait}.untested.tsv.gz", sep="\t")
@@ -213,7 +214,7 @@ def test_chunks_and_tables_give_the_same_files(tmp_path: Path) -> None:
         ]
         pd.testing.assert_frame_equal(*untested)
         assert len(untested[0]) == (500 if trait == "c" else 1)
-    assert set(read_ssf(tmp_path / "chunked.b.tsv.gz")["call_rate"]) == {0.5}
+    assert set(read_scan(tmp_path / "chunked.b.tsv.gz")["call_rate"]) == {0.5}
 
 
 def test_summaries(results: AssociationResults) -> None:
@@ -271,15 +272,15 @@ def test_wide_parquet_of_traits_with_different_variants(tmp_path: Path) -> None:
 def test_a_failure_on_the_second_trait_leaves_nothing(
     results: AssociationResults, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from gwasbone.association import ssf_files
+    from gwasbone.sumstats import ssf_write
 
     def fail_on_height(*, trait: str, **options: Any) -> Any:
         if trait == "height":
             raise OSError(28, "No space left on device")
         return real(trait=trait, **options)
 
-    real = ssf_files.ssf_metadata
-    monkeypatch.setattr(ssf_files, "ssf_metadata", fail_on_height)
+    real = ssf_write.ssf_metadata
+    monkeypatch.setattr(ssf_write, "ssf_metadata", fail_on_height)
     folder = tmp_path / "out"
     with pytest.raises(OSError, match="No space"):
         results.write(folder / "x", ("ssf", "parquet"))

@@ -67,7 +67,7 @@ def test_wrong_command_lines(folder, capsys):
     scan = str(folder / "scan.score.tsv.gz")
     for arguments, words in (
         ([scan], "two scans or more"),
-        ([scan, scan], "both of trait score"),
+        ([scan, scan], "both hold a scan called score"),
     ):
         assert main(["compare", *arguments, "--out", str(folder / "x")]) == 2
         assert words in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_only_some_chromosomes(scans, tmp_path, capfd):
         (["qq", "HIP", "--chr", "9"], 1, "no variant of hip on chromosome 9"),
         (["qq", "HIP", "--leads", "/nowhere.tsv"], 1, "/nowhere.tsv"),
         (["qq", "HIP", "--genome-wide", "7"], 2, "--genome-wide"),
-        (["qq", "x.untested.tsv.gz"], 2, "untested variants only"),
+        (["qq", "x.untested.tsv.gz"], 2, "sidecars or untested variants"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else None,
 )

@@ -129,9 +129,9 @@ def test_wrong_input_is_one_line(made, tmp_path, capfd):
     error = one_line_error(["select", str(folder / "none.tsv.gz"), *out], capfd)
     assert "none.tsv.gz: no such file" in error
     error = one_line_error(["select", str(folder / "people.tsv"), *out], capfd)
-    assert "people.tsv: expected the GWAS-SSF columns" in error
+    assert "are those of no known format" in error
     error = one_line_error(["select", scans[0], scans[0], *out], capfd, code=2)
-    assert "two scans are called bmd_femur_neck_left" in error
+    assert "both hold a scan called bmd_femur_neck_left" in error
     error = one_line_error(["select", *scans, "--region", "bmd_hip=toe", *out], capfd, code=2)
     assert "expected some of ap_spine" in error
     error = one_line_error(["select", *scans, "--region", "bmd_hip", *out], capfd, code=2)

@@ -10,7 +10,7 @@ from gwasbone.comparison.genome import ld_rows
 from gwasbone.comparison.known_loci import known_loci, read_loci
 from gwasbone.comparison.measures import COLUMNS, ComparisonRule
 from gwasbone.errors import InputError, UsageError
-from gwasbone.sumstats.align import read_aligned
+from gwasbone.sumstats.align import align_scans
 from gwasbone.sumstats.ld_score_files import read_ld_scores
 
 
@@ -24,7 +24,7 @@ def made(tmp_path_factory):
 @pytest.fixture(scope="module")
 def measures(made):
     folder, paths, _ = made
-    scans = read_aligned(paths)
+    scans = align_scans(paths)
     loci = known_loci(scans, read_loci(folder / "loci.tsv"), source="loci.tsv")
     ld = ld_rows(scans, read_ld_scores(folder / "ld"))
     return compare_scans(scans, loci=loci, ld=ld).measures
@@ -80,7 +80,7 @@ def test_one_phenotype_twice_is_the_same(made, tmp_path):
     for name in ("one", "two"):
         paths[name] = tmp_path / f"{name}.tsv"
         ssf(scans.table, scans.z["score"], 20_000).to_csv(paths[name], sep="\t", index=False)
-    aligned = read_aligned(paths)
+    aligned = align_scans(paths)
     loci = known_loci(aligned, read_loci(folder / "loci.tsv"), source="loci.tsv")
     ld = ld_rows(aligned, read_ld_scores(folder / "ld"))
     found = compare_scans(aligned, loci=loci, ld=ld).measures
@@ -95,7 +95,7 @@ def test_a_flipped_scan_is_expected_to_act_the_other_way(made, tmp_path):
     folder, paths, scans = made
     turned = tmp_path / "turned.tsv"
     ssf(scans.table, -scans.z["case"], 20_000).to_csv(turned, sep="\t", index=False)
-    aligned = read_aligned({"score": paths["score"], "turned": turned})
+    aligned = align_scans({"score": paths["score"], "turned": turned})
     loci = known_loci(aligned, read_loci(folder / "loci.tsv"), source="loci.tsv")
     found = compare_scans(aligned, loci=loci).measures
     assert _one(found, "deming_slope_per_sd", b="turned")["value"] < 0
@@ -109,7 +109,7 @@ def test_noise_leaves_numbers_undefined_and_says_why(tmp_path):
     rng = np.random.default_rng(12)
     scans = made_scans(rng, m=600, h2=0.0, locus_share=0.0, n_loci=10)
     paths = scans.write(tmp_path)
-    aligned = read_aligned(paths)
+    aligned = align_scans(paths)
     loci = known_loci(aligned, read_loci(tmp_path / "loci.tsv"), source="loci.tsv")
     ld = ld_rows(aligned, read_ld_scores(tmp_path / "ld"))
     found = compare_scans(aligned, loci=loci, ld=ld).measures
@@ -123,7 +123,7 @@ def test_noise_leaves_numbers_undefined_and_says_why(tmp_path):
 
 def test_without_loci_and_ld_scores_the_rest_is_still_compared(made):
     _, paths, _ = made
-    found = compare_scans(read_aligned(paths)).measures
+    found = compare_scans(align_scans(paths)).measures
     assert {"lambda_gc", "loci_at_equal_fdr", "error_correlation", "leads_nominal"} <= set(
         found["quantity"]
     )
@@ -135,7 +135,7 @@ def test_without_loci_and_ld_scores_the_rest_is_still_compared(made):
 
 def test_few_loci_and_few_ld_scores_are_said(made):
     folder, paths, _ = made
-    scans = read_aligned(paths)
+    scans = align_scans(paths)
     table = read_loci(folder / "loci.tsv").head(2)
     ld = ld_rows(scans, read_ld_scores(folder / "ld"))
     few = type(ld)(ld.rows[:50], ld.ld_score[:50], ld.m_ld, ld.source)
@@ -147,7 +147,7 @@ def test_few_loci_and_few_ld_scores_are_said(made):
 
 def test_leads_of_a_scan_are_refused_as_known_loci(made, tmp_path):
     _, paths, scans = made
-    aligned = read_aligned(paths)
+    aligned = align_scans(paths)
     own = ssf(scans.table, scans.z["score"], 1).nlargest(20, "neg_log_10_p_value")
     own.round(4).to_csv(tmp_path / "leads.tsv", sep="\t", index=False)
     with pytest.raises(InputError, match="p-values of scan score itself"):
@@ -160,7 +160,7 @@ def test_leads_of_a_scan_are_refused_as_known_loci(made, tmp_path):
 
 def test_loci_near_one_another_count_once_in_the_order_of_the_file(made, tmp_path):
     _, paths, scans = made
-    aligned = read_aligned(paths)
+    aligned = align_scans(paths)
     rows = scans.table.iloc[[1, 0, 100]]
     table = pd.DataFrame(
         {
@@ -184,7 +184,7 @@ def test_planted_loci_of_a_simulation_come_first(tmp_path):
 
 def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
     _, paths, _ = made
-    aligned = read_aligned(paths)
+    aligned = align_scans(paths)
     bad = tmp_path / "bad.tsv"
     for text, words in (
         ("rs\np\n", "expected columns chromosome and base_pair_location"),
@@ -198,7 +198,7 @@ def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
     with pytest.raises(InputError, match="none of its 1 loci"):
         known_loci(aligned, read_loci(bad), source="bad")
     with pytest.raises(UsageError, match="two scans or more"):
-        compare_scans(read_aligned({"score": paths["score"]}))
+        compare_scans(align_scans({"score": paths["score"]}))
     with pytest.raises(UsageError, match="fdr"):
         ComparisonRule(fdr=0)
     with pytest.raises(InputError, match=r"l2\.ldscore\.gz"):

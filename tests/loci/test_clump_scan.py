@@ -115,9 +115,14 @@ def test_results_of_a_run_need_a_trait_and_the_build_of_the_genotypes(cohort):
 
 
 def test_scans_that_cannot_be_clumped_are_refused(cohort):
-    with pytest.raises(InputError, match="no neg_log_10_p_value"):
+    with pytest.raises(InputError, match="expected neg_log_10_p_value"):
         clump(scan(SCAN).drop(columns="neg_log_10_p_value"), cohort)
     with pytest.raises(InputError, match="none of the 1 variants"):
         clump(scan([(5, 1000, "A", "G", 9.0)]), cohort)
-    with pytest.raises(InputError, match="4:1000 A/G"):
-        clump(scan([SCAN[0], SCAN[0]]), cohort)
+
+
+def test_of_a_variant_in_two_rows_the_more_significant_is_clumped(cohort, caplog):
+    weaker = (*SCAN[0][:-1], SCAN[0][-1] - 1)
+    found = clump(scan([weaker, *SCAN]), cohort)
+    pd.testing.assert_frame_equal(found.table, clump(scan(SCAN), cohort).table)
+    assert "the same variant again" in caplog.text

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from bed_reader import to_bed
 
-from gwasbone.association.clump_rules import CLUMP_RULES, ClumpRule, clump_rule
-from gwasbone.association.distance_clumps import clump_by_distance
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.table import Genes
+from gwasbone.loci.clump_rules import CLUMP_RULES, ClumpRule, clump_rule
+from gwasbone.loci.distance_clumps import clump_by_distance
 from gwasbone.loci.loci import LOCUS_COLUMNS, loci, merge_spans
 from gwasbone.sumstats.table import COLUMNS
 
@@ -240,5 +240,5 @@ def test_what_does_not_fit_is_refused(cohort):
         clump_by_distance(SCAN, p1=0.5)
     with pytest.raises(UsageError, match="above 0 kb"):
         clump_by_distance(SCAN, kb=0)
-    with pytest.raises(InputError, match="no neg_log_10_p_value"):
+    with pytest.raises(InputError, match="expected neg_log_10_p_value"):
         clump_by_distance(SCAN.drop(columns="neg_log_10_p_value"))

@@ -23,9 +23,13 @@ def scan(rows):
         columns=["chromosome", "base_pair_location", "neg_log_10_p_value", "other_allele",
                  "effect_allele", "beta"],
     )  # fmt: skip
-    values = dict.fromkeys(COLUMNS, 0.0) | {"test": "linear", "status": "", "standard_error": 0.02}
+    values = dict.fromkeys(COLUMNS, 0.0) | {"test": "linear", "status": ""}
     values |= {
-        "source_id": [f"rs{c}_{p}" for c, p in zip(table.iloc[:, 0], table.iloc[:, 1], strict=True)]
+        "n": 100,
+        "standard_error": 0.02,
+        "source_id": [
+            f"rs{c}_{p}" for c, p in zip(table.iloc[:, 0], table.iloc[:, 1], strict=True)
+        ],
     }
     return pd.DataFrame(values | {name: table[name] for name in table})
 

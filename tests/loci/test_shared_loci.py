@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwasbone.association.shared_loci import shared_loci
 from gwasbone.errors import InputError, UsageError
+from gwasbone.loci.shared_loci import shared_loci
 
 
 def leads(*rows: tuple[int, int, float]) -> pd.DataFrame:

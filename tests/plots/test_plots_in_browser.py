@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from made_scan_tables import made_scan
 
-from gwasbone.association.shared_loci import shared_loci
+from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import (
     KeptRegion,
     Threshold,

@@ -6,8 +6,8 @@ import pytest
 from bokeh.models import Span
 from made_scan_tables import made_scan, marks, panels, texts
 
-from gwasbone.association.shared_loci import shared_loci
 from gwasbone.errors import InputError
+from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots.page import description_of, notes_of, save_page
 from gwasbone.plots.scan_points import ScanPoints
 from gwasbone.plots.stacked_manhattan import stacked_manhattan

@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 
 from gwasbone.errors import InputError
-from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
-from gwasbone.sumstats.align import read_aligned
+from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p, neg_log10_p_normal
+from gwasbone.sumstats.align import align_scans
+from gwasbone.sumstats.checks import NO_EFFECT
+from gwasbone.sumstats.variants import AMBIGUOUS, DUPLICATE, OTHER_ALLELES
 
 _COLUMNS = [
     *("chromosome", "base_pair_location", "effect_allele", "other_allele", "beta"),
@@ -19,12 +21,13 @@ def _write(path, rows):
     return path
 
 
-def _row(chromosome, position, effect, other, beta=0.1, frequency=0.3, p=2.0):
+def _row(chromosome, position, effect, other, beta=0.1, frequency=0.3, p=None):
+    p = neg_log10_p_normal((beta or 0.1) / 0.05) if p is None else p
     return (chromosome, position, effect, other, beta, 0.05, frequency, p, 100)
 
 
 def _aligned(tmp_path, one, other):
-    return read_aligned(
+    return align_scans(
         {"a": _write(tmp_path / "a.tsv", one), "b": _write(tmp_path / "b.tsv.gz", other)}
     )
 
@@ -58,7 +61,7 @@ def test_a_palindrome_stays_only_where_frequencies_tell_its_strand(tmp_path):
     other = [_row(1, 10 * i, "A", "T", frequency=f) for i, (_, f) in enumerate(frequencies, 1)]
     scans = _aligned(tmp_path, one, other)
     assert scans.position_bp.tolist() == [10]
-    assert _dropped(scans, "b") == {"palindrome whose strand the frequencies do not tell": 3}
+    assert _dropped(scans, "b") == {AMBIGUOUS: 3}
     assert _dropped(scans, "a") == {"not in every scan": 3}
 
 
@@ -70,23 +73,25 @@ def test_every_dropped_row_has_a_reason(tmp_path):
         _row(1, 40, "A", "G"),
         _row(1, 50, "A", "G", beta=None),
         _row(1, 30, "A", "G"),
-        _row(1, 30, "G", "A"),
+        _row(1, 30, "G", "A", beta=-0.3),
     ]
     scans = _aligned(tmp_path, one, other)
-    assert scans.position_bp.tolist() == [10]
+    # of the variant that stands twice the more significant row is kept
+    assert scans.position_bp.tolist() == [10, 30]
+    np.testing.assert_allclose(scans.columns["beta"][1][1], -0.3, rtol=1e-6)  # of G
     assert _dropped(scans, "b") == {
-        "no effect, standard error or p-value": 1,
-        "the same variant more than once": 2,
-        "other alleles at the position": 1,
+        NO_EFFECT: 1,
+        DUPLICATE: 1,
+        OTHER_ALLELES: 1,
         "not in every scan": 1,
     }
-    assert _dropped(scans, "a") == {"not in every scan": 2}
+    assert _dropped(scans, "a") == {"not in every scan": 1}
     for name, n_rows in zip(scans.names, scans.n_rows, strict=True):
         assert sum(_dropped(scans, name).values()) + len(scans) == n_rows
 
 
 def test_chi2_is_that_of_the_p_value_and_z_has_the_sign_of_the_effect(tmp_path):
-    rows = [_row(1, 10, "A", "G", beta=0.1, p=320.0), _row(1, 20, "G", "A", beta=0.1, p=0.3)]
+    rows = [_row(1, 10, "A", "G", beta=1.9, p=320.0), _row(1, 20, "G", "A", beta=0.1, p=0.3)]
     scans = _aligned(tmp_path, rows, rows)
     np.testing.assert_allclose(scans.chi2(0), chi2_1_from_neg_log10_p([320.0, 0.3]), rtol=1e-6)
     assert np.sign(scans.z(0)).tolist() == [-1, 1]
@@ -98,7 +103,7 @@ def test_three_scans_keep_what_all_have_in_the_order_of_the_genome(tmp_path):
         name: _write(tmp_path / f"{name}.tsv", kept)
         for name, kept in (("a", rows[::-1]), ("b", rows[2:]), ("c", rows[:5]))
     }
-    scans = read_aligned(paths)
+    scans = align_scans(paths)
     assert scans.position_bp.tolist() == [30, 40, 50]
     for scan in range(3):
         np.testing.assert_allclose(scans.columns["beta"][scan], [-0.3, -0.4, -0.5], rtol=1e-6)
@@ -107,11 +112,11 @@ def test_three_scans_keep_what_all_have_in_the_order_of_the_genome(tmp_path):
 def test_what_is_no_scan_is_refused(tmp_path):
     good = _write(tmp_path / "a.tsv", [_row(1, 10, "A", "G")])
     (tmp_path / "b.tsv").write_text("SNP\tP\nrs1\t0.1\n")
-    with pytest.raises(InputError, match=r"b\.tsv: expected the GWAS-SSF columns"):
-        read_aligned({"a": good, "b": tmp_path / "b.tsv"})
+    with pytest.raises(InputError, match=r"b\.tsv: expected a table with a header"):
+        align_scans({"a": good, "b": tmp_path / "b.tsv"})
     _write(tmp_path / "c.tsv", [_row(1, 11, "A", "G")])
     with pytest.raises(InputError, match="on one build"):
-        read_aligned({"a": good, "c": tmp_path / "c.tsv"})
+        align_scans({"a": good, "c": tmp_path / "c.tsv"})
     _write(tmp_path / "d.tsv", [])
-    with pytest.raises(InputError, match="it has none"):
-        read_aligned({"a": good, "d": tmp_path / "d.tsv"})
+    with pytest.raises(InputError, match="none of its 0 variants"):
+        align_scans({"a": good, "d": tmp_path / "d.tsv"})

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwasbone.association.pairing import pair_scans
 from gwasbone.errors import InputError
+from gwasbone.sumstats.align import pair_scans
 
 
 def scan(rows: list[tuple[int, int, str, str, float]]) -> pd.DataFrame:

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 import yaml
 
-from gwasbone.association.ssf_files import SsfPaths
 from gwasbone.errors import InputError, UsageError
 from gwasbone.stats.pvalues import neg_log10_p_t
-from gwasbone.sumstats.ssf import read_ssf, write_ssf
-from gwasbone.sumstats.ssf_write import catalog_status
+from gwasbone.sumstats.scans import read_scan
+from gwasbone.sumstats.ssf_text import catalog_status
+from gwasbone.sumstats.ssf_write import SsfPaths, write_ssf
 from gwasbone.sumstats.table import canonical_table
 
 PROVENANCE = {
@@ -104,17 +104,19 @@ def test_header_and_a_row_worked_by_hand(tmp_path: Path) -> None:
 def test_round_trip(tmp_path: Path) -> None:
     table = scan()
     table.loc[0, "neg_log_10_p_value"] = 4000.0
+    table.loc[0, "beta"] = 135.7 * table.loc[0, "standard_error"]
+    table.loc[0, "statistic"] = 135.7
     table.loc[1, ["beta", "statistic", "neg_log_10_p_value"]] = 0.0
     table.loc[2, "call_rate"] = np.nan
     table.loc[4, "source_id"] = ""
-    back = read_ssf(write(table, tmp_path).data)
+    back = read_scan(write(table, tmp_path).data)
     # The format has no ID-less rows and no dof: an empty ID becomes the variant's own name.
     name = "_".join(
         table.loc[4, ["chromosome", "base_pair_location", "other_allele", "effect_allele"]].astype(
             str
         )
     )
-    expected = table.assign(dof=np.nan)
+    expected = table.assign(dof=np.nan, n=table["n"].astype(float))
     expected.loc[4, "source_id"] = name
     pd.testing.assert_frame_equal(back, expected, rtol=1e-6, atol=1e-16)
 
@@ -130,9 +132,10 @@ def test_nothing_disappears(tmp_path: Path) -> None:
         "non_acgt_allele": 1,
         "not_finite": 1,
     }
-    tested = read_ssf(paths.data)
+    tested = read_scan(paths.data)
     assert len(tested) + len(untested) == len(table)
-    assert "acgtACGT" in tested["effect_allele"].tolist()
+    # alleles are read in capital letters
+    assert "ACGTACGT" in tested["effect_allele"].tolist()
     key = ["chromosome", "base_pair_location"]
     assert (
         untested[key].to_numpy().tolist()
@@ -235,7 +238,7 @@ def test_equal_tables_give_equal_bytes(tmp_path: Path) -> None:
 
 def test_tables_longer_than_a_chunk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = write(scan(), tmp_path).data.read_bytes()
-    monkeypatch.setattr("gwasbone.sumstats.ssf._ROWS_PER_CHUNK", 1000)
+    monkeypatch.setattr("gwasbone.sumstats.ssf_write._ROWS_PER_PIECE", 1000)
     assert gzip.decompress(write(scan(), tmp_path).data.read_bytes()) == gzip.decompress(whole)
 
 
@@ -248,15 +251,15 @@ def test_everything_untested_leaves_a_header(tmp_path: Path) -> None:
 
 def test_unreadable_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="absent"):
-        read_ssf(tmp_path / "absent.tsv.gz")
+        read_scan(tmp_path / "absent.tsv.gz")
     short = tmp_path / "short.tsv"
     short.write_text("chromosome\tbeta\n1\t2\n")
-    with pytest.raises(InputError, match="no base_pair_location"):
-        read_ssf(short)
+    with pytest.raises(InputError, match="a header of at least three columns"):
+        read_scan(short)
     cut = tmp_path / "cut.tsv.gz"
     cut.write_bytes(write(scan(), tmp_path).data.read_bytes()[:-2000])
     with pytest.raises(InputError, match="cut"):
-        read_ssf(cut)
+        read_scan(cut)
 
 
 @pytest.mark.peer

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.results import AssociationResults
 from gwasbone.errors import UsageError
 from gwasbone.genome import chromosome_label
-from gwasbone.loci.clump_tables import Clumps, clump_tables, scan_table, tested_scan
+from gwasbone.loci.clump_tables import Clumps, clump_tables, one_scan, tested_scan
 
 log = logging.getLogger(__name__)
 
 
 def clump_by_distance(
-    results: AssociationResults | pd.DataFrame,
+    results: Any,
     *,
     trait: str | None = None,
     p1: float = 5e-8,
@@ -51,7 +51,7 @@ def clump_by_distance(
         raise UsageError(f"clump: expected 0 < p1 <= p2 <= 1, got p1 {p1:g} and p2 {p2:g}")
     if not kb > 0:
         raise UsageError(f"clump: expected a radius above 0 kb, got {kb:g}")
-    whole = scan_table(results, trait)
+    whole = one_scan(results, trait).table()
     scan = tested_scan(whole)
     table = scan.table
     log_p = table["neg_log_10_p_value"].to_numpy()
@@ -94,10 +94,6 @@ def _names(whole: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     """Names of variants: their IDs where those are one each, else their places and alleles."""
     rows = table[["chromosome", "base_pair_location", "other_allele", "effect_allele"]]
     places = [f"{chromosome_label(int(c))}:{p}:{o}:{e}" for c, p, o, e in rows.to_numpy().tolist()]
-    if "source_id" not in whole.columns:
-        return places
-    ids = rows.merge(
-        whole[[*rows.columns, "source_id"]].drop_duplicates(list(rows.columns)), how="left"
-    )["source_id"]
+    ids = rows.merge(whole[[*rows.columns, "source_id"]], how="left")["source_id"]
     usable = ~ids.duplicated(keep=False) & ~ids.isin(["", "."]) & ids.notna()
     return [i if fine else p for i, fine, p in zip(ids, usable, places, strict=True)]

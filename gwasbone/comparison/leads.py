@@ -8,6 +8,7 @@ from scipy import stats
 
 from gwasbone.comparison.loci import Relation
 from gwasbone.comparison.measures import ComparisonRule, Measures
+from gwasbone.genome import locus_key
 from gwasbone.stats.winners_curse import shrunken_z
 from gwasbone.sumstats.align import AlignedScans
 
@@ -23,7 +24,7 @@ def independent_leads(scans: AlignedScans, scan: int, rule: ComparisonRule) -> R
     p = scans.neg_log10_p(scan)
     hits = np.flatnonzero(p > -np.log10(rule.lead_p))
     hits = hits[np.argsort(-p[hits], kind="stable")]
-    place = (scans.chromosome << 32) | scans.position_bp
+    place = locus_key(scans.chromosome, scans.position_bp)
     leads: list[int] = []
     free = np.ones(len(p), dtype=bool)
     for row in hits:

@@ -1,0 +1,93 @@
+"""The scans that a command works on: files that it names, or those of its study."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from gwasbone.cohort.model import Cohort
+from gwasbone.errors import UsageError
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import RESULTS
+from gwasbone.sumstats.scan import Scan, Scans
+from gwasbone.sumstats.scans import Positions, open_scans
+
+log = logging.getLogger(__name__)
+
+
+def named_scans(
+    paths: Sequence[Path | str],
+    config: StudyConfig | None = None,
+    *,
+    traits: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+    positions: Path | None = None,
+    cohort: Cohort | None = None,
+) -> Scans:
+    """The scans that a command names, of any known format; inside a study its own by default.
+
+    Parameters
+    ----------
+    paths : files and folders, as :func:`gwasbone.sumstats.scans.open_scans` takes them, or
+        folders of Hail Tables.
+    config : the study whose scans are taken where no path is given.
+    traits, names : as in ``open_scans``.
+    positions : table of the variants' positions, for formats that give names only; the cohort's
+        variants otherwise.
+
+    Raises
+    ------
+    UsageError
+        No path, and no study that has scans.
+    InputError
+        A file cannot be read.
+    """
+    if not paths:
+        paths = [study_scans_folder(config)]
+    given = [Path(path) for path in paths]
+    placed = _positions(positions, cohort)
+    hail_tables = [path for path in given if path.is_dir() and _is_hail_table(path)]
+    if not hail_tables:
+        scans = open_scans(given, traits=traits, names=names, positions=placed)
+    else:
+        from gwasbone.association.hail_scan import open_hail_table
+
+        found: list[Scan] = []
+        for path in given:
+            one = open_hail_table(path) if path in hail_tables else open_scans([path])
+            found += one.values()
+        scans = Scans(found)
+        if names is not None or traits is not None:
+            scans = Scans([scans[t] for t in traits or scans])
+    for scan in scans.values():
+        log.info("scan %s: %s, %s", scan.name, scan.format_name, scan.where)
+    return scans
+
+
+def study_scans_folder(config: StudyConfig | None) -> Path:
+    """Where a study keeps the results of its scans.
+
+    Raises
+    ------
+    UsageError
+        There is no study, or it has no scans yet.
+    """
+    if config is None:
+        raise UsageError(
+            "no scans: give files of summary statistics, or run inside a folder with a study.toml"
+        )
+    folder = config.output / "scans" / RESULTS
+    if not folder.exists():
+        raise UsageError(f"{folder}: the study has no scans yet: name files, or gwasbone run")
+    return folder
+
+
+def _positions(path: Path | None, cohort: Cohort | None) -> Positions | None:
+    if path is not None:
+        return Positions.read(path)
+    return Positions.of_table(cohort.variants.table) if cohort is not None else None
+
+
+def _is_hail_table(path: Path) -> bool:
+    return (path / "metadata.json.gz").exists()
