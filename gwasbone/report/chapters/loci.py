@@ -89,7 +89,7 @@ def _places(
 ) -> tuple[dict[object, str], list[Part]]:
     """Locus -> where its plot stands, and the plots; a plot's heading names its lead's place."""
     places: dict[object, str] = {}
-    parts: list[pd.DataFrame] = []
+    parts: list[Part] = []
     leads = [
         f"{chromosome}:{position:,}"
         for chromosome, position in zip(loci["chromosome"], loci["base_pair_location"], strict=True)
