@@ -31,14 +31,10 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     config = load_config(path)
     model = config.association
     refuse_not_built(method=model.method, test=model.test, engine=model.engine)
-    config.output.mkdir(parents=True, exist_ok=True)
     out = config.output / "study"
     start_session_options(options, out)
     shown = {k: v for k, v in options.items() if v}
-    with (
-        run_log(Path(f"{out}.log"), command=command_line(), options=shown),
-        full_disk_named(config.output),
-    ):
+    with full_disk_named(config.output):
         run_study(
             config,
             STAGES,
@@ -46,4 +42,5 @@ def command(path: Path, until: str | None, **options: Any) -> None:
             force=options["force"],
             threads=options["threads"],
             say=click.echo,
+            around=lambda: run_log(Path(f"{out}.run.log"), command=command_line(), options=shown),
         )
