@@ -32,6 +32,10 @@ from gwasbone.owner import CODE, Owner, code_is_gone
 _HIDDEN = ".gwasbone-"
 _OWNER, _COMMIT = "owner.json", "commit.json"
 _PARTIAL, _NEW = f"{_HIDDEN}partial-", f"{_HIDDEN}new-"
+#: More files than this are brought to disk together with all else that waits for it.
+_SYNC_ALL = 64
+#: Outputs that no command reads as part of a folder.
+_FOR_READING = (".html", ".log", ".tsv", ".txt", ".yaml")
 #: What opens last: pages and descriptions come after the data that they describe.
 _LAST = (".html", ".yaml", ".json")
 
@@ -93,15 +97,19 @@ def refuse_input_as_output(outputs: Iterable[str | Path], inputs: Iterable[str |
     Raises
     ------
     InputError
-        An output (or what it links to) is an input; ``--force`` makes no difference.
+        An output (or what it links to) is an input, or a file of data within an input folder;
+        ``--force`` makes no difference.
     """
     known = {_identity(path): path for path in inputs}
+    folders = [Path(name) for name, path in known.items() if _is_folder(path)]
     for output in outputs:
         for identity in _identities(output):
-            if identity in known:
+            within = [f for f in folders if Path(identity).is_relative_to(f)]
+            harmless = identity.endswith(_FOR_READING) or not os.path.lexists(output)
+            if identity in known or (within and not harmless):
                 raise InputError(
-                    f"output {output} would overwrite the input {known[identity]}: choose another "
-                    "--out (--force does not allow it)"
+                    f"output {output} would overwrite the input {known.get(identity, identity)}: "
+                    "choose another --out (--force does not allow it)"
                 )
 
 
@@ -177,18 +185,17 @@ class Staging:
         """
         written = files_below(self.files) if not self._of_folders else list(self.names)
         unnamed = [name for name in written if name not in self.names]
-        refuse_overwrite((_joined(self.home, name) for name in unnamed), force=self.force)
+        refuse_overwrite((joined(self.home, name) for name in unnamed), force=self.force)
         if not self._of_folders:
-            refuse_overwrite((_joined(self.home, n) for n in self.names), force=self.force)
-        for name in files_below(self.files):
-            _flush(self.files / name)
+            refuse_overwrite((joined(self.home, n) for n in self.names), force=self.force)
+        _flush_all([self.files / name for name in files_below(self.files)])
         record = {
             "home": str(self.home),
-            "files": {n: _state(_joined(self.home, n)) for n in sorted(written, key=_rank)},
+            "files": {n: _state(joined(self.home, n)) for n in sorted(written, key=_rank)},
             "remove": {
                 n: state
                 for n in self.names
-                if n not in written and (state := _state(_joined(self.home, n))) is not None
+                if n not in written and (state := _state(joined(self.home, n))) is not None
             },
         }
         _write_flushed(self.folder / _COMMIT, record)
@@ -236,10 +243,10 @@ def staged_outputs(
     beside.mkdir(parents=True, exist_ok=True)
     with _alone_in(beside):
         clear_leftovers(beside)
-        claimed = [str(_joined(home, name)) for name in (*names, *claims)]
+        claimed = [str(joined(home, name)) for name in (*names, *claims)]
         _refuse_claimed(beside, claimed)
-        if not any(_is_folder(_joined(home, name)) for name in names):
-            refuse_overwrite((_joined(home, name) for name in names), force=force)
+        if not any(_is_folder(joined(home, name)) for name in names):
+            refuse_overwrite((joined(home, name) for name in names), force=force)
         folder = marked_folder(beside, command, claimed)
     staging = Staging(home, folder, names, force=force)
     try:
@@ -400,7 +407,8 @@ def _rank(name: str) -> tuple[bool, str]:
     return name.endswith(_LAST), name
 
 
-def _joined(home: str | Path, name: str) -> str | Path:
+def joined(home: str | Path, name: str) -> str | Path:
+    """A file in a folder that may be a URL."""
     return f"{str(home).rstrip('/')}/{name}" if is_url(home) else Path(home, name)
 
 
@@ -424,6 +432,14 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _flush_all(paths: Sequence[Path]) -> None:
+    if len(paths) > _SYNC_ALL:
+        os.sync()
+        return
+    for path in paths:
+        _flush(path)
 
 
 def _write_flushed(path: Path, content: Any) -> None:
