@@ -159,12 +159,14 @@ class Staging:
     folder : the staging folder.
     names : the outputs, relative to ``home``.
     force : replace and remove what is there under these names.
+    folders : the outputs are folders.
     """
 
     def __init__(
-        self, home: str | Path, folder: Path, names: Sequence[str], *, force: bool
+        self, home: str | Path, folder: Path, names: Sequence[str], *, force: bool, folders: bool
     ) -> None:
-        self.home, self.folder, self.names, self.force = home, folder, tuple(names), force
+        self.home, self.folder, self.names = home, folder, tuple(names)
+        self._force, self._folders = force, folders
         #: Where outputs are written, under their final names.
         self.files = folder / "files"
         #: For files that are needed on the way only.
@@ -183,11 +185,10 @@ class Staging:
         OSError
             The disk is full; nothing has appeared then.
         """
-        written = files_below(self.files) if not self._of_folders else list(self.names)
-        unnamed = [name for name in written if name not in self.names]
-        refuse_overwrite((joined(self.home, name) for name in unnamed), force=self.force)
-        if not self._of_folders:
-            refuse_overwrite((joined(self.home, n) for n in self.names), force=self.force)
+        written = list(self.names) if self._folders else files_below(self.files)
+        if not self._folders:
+            targets = [joined(self.home, name) for name in dict.fromkeys([*self.names, *written])]
+            refuse_overwrite(targets, force=self._force)
         _flush_all([self.files / name for name in files_below(self.files)])
         record = {
             "home": str(self.home),
@@ -204,11 +205,6 @@ class Staging:
             _publish(self.folder, record)
             _discard(self.folder)
 
-    @property
-    def _of_folders(self) -> bool:
-        """Whether the outputs are whole folders, each replaced as one."""
-        return any((self.files / name).is_dir() for name in self.names)
-
 
 @contextlib.contextmanager
 def staged_outputs(
@@ -217,6 +213,7 @@ def staged_outputs(
     *,
     command: str,
     force: bool = False,
+    folders: bool = False,
     claims: Sequence[str] = (),
 ) -> Iterator[Staging]:
     """A staging folder for a set of outputs that appear together when :meth:`Staging.commit` says.
@@ -230,6 +227,7 @@ def staged_outputs(
     names : the outputs, relative to ``home``.
     command : appears in the name of the staging folder.
     force : replace outputs that exist.
+    folders : the outputs are folders, each of which replaces, as a whole, the one that is there.
     claims : further names that no other command may write meanwhile, such as the log's.
 
     Raises
@@ -245,10 +243,10 @@ def staged_outputs(
         clear_leftovers(beside)
         claimed = [str(joined(home, name)) for name in (*names, *claims)]
         _refuse_claimed(beside, claimed)
-        if not any(_is_folder(joined(home, name)) for name in names):
+        if not folders:
             refuse_overwrite((joined(home, name) for name in names), force=force)
         folder = marked_folder(beside, command, claimed)
-    staging = Staging(home, folder, names, force=force)
+    staging = Staging(home, folder, names, force=force, folders=folders)
     try:
         yield staging
     finally:
@@ -330,7 +328,7 @@ def _publish(folder: Path, record: dict[str, Any]) -> None:
     """Rename what a commit record lists; what is done already is skipped."""
     home, files = record["home"], folder / "files"
     if is_url(home):
-        _upload(home, files, list(record["files"]))
+        _upload(home, files, list(record["files"]), list(record["remove"]))
         return
     left = [name for name in record["files"] if os.path.lexists(files / name)]
     # all are looked at before the first is renamed
@@ -360,7 +358,7 @@ def _set_aside(target: Path, aside: Path, before: Any) -> None:
         raise _ChangedError(f"{target} was changed meanwhile: it is left as it is")
 
 
-def _upload(home: str, files: Path, names: Sequence[str]) -> None:
+def _upload(home: str, files: Path, names: Sequence[str], stale: Sequence[str]) -> None:
     """Copy outputs to a URL; on failure those that were not there before are removed again."""
     from gwasbone.blocks.ranges import file_system
 
@@ -379,12 +377,14 @@ def _upload(home: str, files: Path, names: Sequence[str]) -> None:
                 system.rm_file(target)
         (files.parent / _COMMIT).unlink(missing_ok=True)
         raise
+    for name in stale:
+        system.rm_file(f"{inside.rstrip('/')}/{name}")
 
 
 def _state(path: str | Path) -> Any:
     """Size and time of a file, or of all files of a folder; None where there is nothing."""
     if is_url(path):
-        return None
+        return "there" if _exists(path) else None
     path = Path(path)
     if not os.path.lexists(path):
         return None

@@ -55,6 +55,7 @@ class SessionOptions:
 
 
 _options = SessionOptions()
+_temporary: list[Path] = []
 
 
 def configure(options: SessionOptions) -> None:
@@ -93,6 +94,12 @@ def temporary_path(name: str) -> str:
     """A path in the session's temporary folder that nothing else uses."""
     hl = hail()
     return str(hl.utils.new_temp_file(name))
+
+
+def remove_temporary() -> None:
+    """Remove the session's temporary folder; only when the process is about to end."""
+    while _temporary:
+        shutil.rmtree(_temporary.pop(), ignore_errors=True)
 
 
 def java_home() -> str | None:
@@ -171,7 +178,8 @@ def _start(hl: Any, options: SessionOptions) -> None:
     log_path = (options.log_path or folder / "gwasbone.hail.log").absolute()
     clear_leftovers(folder)
     temporary = marked_folder(folder, "hail")
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    _temporary.append(temporary)
+    atexit.register(remove_temporary)
     home = java_home()
     if home is not None:
         os.environ["JAVA_HOME"] = home

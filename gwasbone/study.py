@@ -351,7 +351,7 @@ def _run_stage(
     final = config.output / stage.name
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     clock = time.monotonic()
-    with staged_outputs(config.output, [stage.name], command="run", force=True) as staging:
+    with staged_outputs(config.output, [stage.name], command="run", folders=True) as staging:
         made = staging.files / stage.name
         made.mkdir()
         with _warnings_kept() as warned:

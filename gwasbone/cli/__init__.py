@@ -54,6 +54,8 @@ mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 
+_NETWORK_FRAMEWORKS = {"jax", "tensorflow", "torch"}
+
 _EPILOG = """
 \b
 Example:
@@ -112,8 +114,22 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         click.echo(f"error: standard output: {error.strerror}", err=True)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return code or 1
+        code = code or 1
+    if code != 0:
+        _leave_networks(code)
     return code
+
+
+def _leave_networks(code: int) -> None:
+    """End the process at once where a framework for networks may still compute in its threads.
+
+    They crash (SIGABRT, SIGSEGV) when a normal exit takes from under them what they work with.
+    """
+    if _NETWORK_FRAMEWORKS & sys.modules.keys():
+        if "gwasbone.session" in sys.modules:
+            sys.modules["gwasbone.session"].remove_temporary()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 def _main(arguments: list[str]) -> int:
