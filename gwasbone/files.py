@@ -173,7 +173,8 @@ class Staging:
         self.work = folder / "work"
         self.files.mkdir()
         self.work.mkdir()
-        self.committed = False
+        #: Whether a commit is on record and could not be finished: the next command does that.
+        self.waits = False
 
     def commit(self) -> None:
         """Let the outputs appear. Named outputs that were not written are removed, being stale.
@@ -200,10 +201,10 @@ class Staging:
             },
         }
         _write_flushed(self.folder / _COMMIT, record)
-        self.committed = True
+        self.waits = True
         with _signals_deferred():
             _publish(self.folder, record)
-            _discard(self.folder)
+            self.waits = False
 
 
 @contextlib.contextmanager
@@ -250,8 +251,7 @@ def staged_outputs(
     try:
         yield staging
     finally:
-        # one that is committed but could not be finished waits for the next command
-        if not (staging.committed and (folder / _COMMIT).exists()):
+        if not (staging.waits and (folder / _COMMIT).exists()):
             _discard(folder)
 
 
