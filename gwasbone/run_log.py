@@ -6,17 +6,20 @@ import contextlib
 import functools
 import logging
 import platform
+import re
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
 
-from gwasbone.errors import GwasboneWarning
+from gwasbone.errors import GwasboneWarning, InputError
 
 log = logging.getLogger("gwasbone")
+
+_FIRST_LINE = re.compile(r"\d\d:\d\d:\d\d [A-Z]+ gwasbone ")
 
 #: Packages whose version can change a result.
 _PACKAGES = ("gwasbone", "hail", "numpy", "scipy", "pandas", "statsmodels", "msprime")
@@ -48,19 +51,35 @@ class _LogFile(logging.FileHandler):
 
 
 @contextlib.contextmanager
-def run_log(path: Path, *, command: str, options: Mapping[str, Any]) -> Iterator[None]:
+def run_log(
+    path: Path,
+    *,
+    command: str,
+    options: Mapping[str, Any],
+    rename: Callable[[str], str] = lambda text: text,
+) -> Iterator[None]:
     """Write what gwasbone logs to ``path`` while the block runs; warnings go to stderr as well.
 
     Warnings of other packages go to the log only. The log stays when the run fails, with the
     error as its last line but one.
+
+    Parameters
+    ----------
+    rename : turns names of files that are on their way into those that they will have.
+
+    Raises
+    ------
+    InputError
+        ``path`` is a file that is not a log of gwasbone; it stays as it is.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_other_files(path)
     to_file = _LogFile(path, mode="w", encoding="utf-8")
-    to_file.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    to_file.setFormatter(_OneLine("%(asctime)s %(levelname)s %(message)s", rename, "%H:%M:%S"))
     to_screen = logging.StreamHandler(sys.stderr)
     to_screen.setLevel(logging.WARNING)
     to_screen.addFilter(lambda record: not getattr(record, "only_in_file", False))
-    to_screen.setFormatter(_OneLine("warning: %(message)s"))
+    to_screen.setFormatter(_OneLine("warning: %(message)s", rename))
     level = log.level
     log.setLevel(logging.INFO)
     # Hail gives the root logger a handler on the terminal
@@ -91,8 +110,27 @@ def run_log(path: Path, *, command: str, options: Mapping[str, Any]) -> Iterator
 
 
 class _OneLine(logging.Formatter):
+    def __init__(
+        self, text: str, rename: Callable[[str], str], time_format: str | None = None
+    ) -> None:
+        super().__init__(text, time_format)
+        self._rename = rename
+
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(super().format(record).splitlines())
+        return self._rename(" ".join(super().format(record).splitlines()))
+
+
+def _refuse_other_files(path: Path) -> None:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as handle:
+            first = handle.readline()
+    except FileNotFoundError:
+        return
+    if first and not _FIRST_LINE.match(first):
+        raise InputError(
+            f"{path}: expected a log of gwasbone to replace, got another file: move it away, or "
+            "choose another --out"
+        )
 
 
 def _plain(value: Any) -> str:

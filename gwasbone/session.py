@@ -15,7 +15,6 @@ import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gwasbone.errors import GwasboneError
+from gwasbone.files import clear_leftovers, marked_folder
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ SUPPORTED_JAVA = (8, 11, 17)
 
 #: Share of the machine's memory given to the JVM; the rest is for Python and the page cache.
 MEMORY_SHARE = 0.6
-
-_TEMPORARY = ".gwasbone-tmp-"
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,7 @@ class SessionOptions:
 
 
 _options = SessionOptions()
+_temporary: list[Path] = []
 
 
 def configure(options: SessionOptions) -> None:
@@ -95,6 +94,12 @@ def temporary_path(name: str) -> str:
     """A path in the session's temporary folder that nothing else uses."""
     hl = hail()
     return str(hl.utils.new_temp_file(name))
+
+
+def remove_temporary() -> None:
+    """Remove the session's temporary folder; only when the process is about to end."""
+    while _temporary:
+        shutil.rmtree(_temporary.pop(), ignore_errors=True)
 
 
 def java_home() -> str | None:
@@ -171,9 +176,10 @@ def _start(hl: Any, options: SessionOptions) -> None:
     folder = (options.folder or Path.cwd()).absolute()
     folder.mkdir(parents=True, exist_ok=True)
     log_path = (options.log_path or folder / "gwasbone.hail.log").absolute()
-    _clear_abandoned(folder)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{_TEMPORARY}{os.getpid()}-", dir=folder))
-    atexit.register(shutil.rmtree, temporary, ignore_errors=True)
+    clear_leftovers(folder)
+    temporary = marked_folder(folder, "hail")
+    _temporary.append(temporary)
+    atexit.register(remove_temporary)
     home = java_home()
     if home is not None:
         os.environ["JAVA_HOME"] = home
@@ -213,16 +219,6 @@ def _start(hl: Any, options: SessionOptions) -> None:
         hl.init(**settings)
     where = settings.get("master", "cluster")
     log.info("Hail %s started (%s), log %s", hl.version(), where, log_path)
-
-
-def _clear_abandoned(folder: Path) -> None:
-    """Remove temporary folders of processes that were killed before they could."""
-    import psutil
-
-    for left in folder.glob(f"{_TEMPORARY}*"):
-        pid = left.name.removeprefix(_TEMPORARY).split("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextlib.contextmanager

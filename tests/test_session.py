@@ -144,20 +144,9 @@ def test_a_session_lives_beside_the_output_and_goes(tmp_path):
     told = json.loads(done.stdout)
     assert told["master"] == "local[1]"
     assert told["memory"] == "1536m"
-    assert any(name.startswith(".gwasbone-tmp-") for name in told["there"])
+    assert any(name.startswith(".gwasbone-hail-") for name in told["there"])
     assert str(folder) in told["temporary"]
     assert [p.name for p in folder.iterdir()] == ["gwasbone.hail.log"]
     assert list(home.iterdir()) == []
     left = [p.name for p in elsewhere.rglob("*") if p.is_file()]
     assert left == []
-
-
-def test_folders_of_killed_processes_are_cleared(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True
-    )
-    dead, alive = int(done.stdout), os.getpid()
-    for pid in (dead, alive):
-        (tmp_path / f".gwasbone-tmp-{pid}-x").mkdir()
-    session._clear_abandoned(tmp_path)
-    assert [p.name for p in tmp_path.iterdir()] == [f".gwasbone-tmp-{alive}-x"]

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.errors import InputError
+from gwasbone.files import is_url
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -24,11 +25,6 @@ Bytes = npt.NDArray[np.uint8]
 GAP_BYTES = 1 << 18
 #: But no request is made longer than this by joining ranges.
 REQUEST_BYTES = 1 << 26
-
-
-def is_url(path: str | Path) -> bool:
-    """Whether a name is a URL such as ``gs://bucket/file`` and not a path of this machine."""
-    return "://" in str(path)
 
 
 def file_path(name: str | Path) -> str | Path:
@@ -132,7 +128,7 @@ class RangeReader:
         return self._map
 
     def _fetch(self, ranges: list[tuple[int, int]]) -> list[Bytes]:
-        system, inside = _file_system(self.path)
+        system, inside = file_system(self.path)
         try:
             parts = system.cat_ranges(
                 [inside] * len(ranges), [a for a, _ in ranges], [b for _, b in ranges]
@@ -182,7 +178,7 @@ def file_size(path: str | Path) -> int:
     try:
         if not is_url(path):
             return os.path.getsize(path)
-        system, inside = _file_system(path)
+        system, inside = file_system(path)
         return int(system.size(inside))
     except FileNotFoundError:
         raise InputError(f"{path}: expected a file, there is none") from None
@@ -192,7 +188,7 @@ def is_file(path: str | Path) -> bool:
     """Whether there is such a file."""
     if not is_url(path):
         return os.path.isfile(path)
-    system, inside = _file_system(path)
+    system, inside = file_system(path)
     return bool(system.isfile(inside))
 
 
@@ -200,7 +196,7 @@ def find_files(pattern: str) -> list[str]:
     """The files that match a glob pattern, in no particular order."""
     if not is_url(pattern):
         return glob.glob(pattern)
-    system, inside = _file_system(pattern)
+    system, inside = file_system(pattern)
     return [system.unstrip_protocol(path) for path in system.glob(inside)]
 
 
@@ -208,12 +204,12 @@ def open_stream(path: str | Path) -> IO[bytes]:
     """The whole file as a stream of bytes."""
     if not is_url(path):
         return open(path, "rb")
-    system, inside = _file_system(path)
+    system, inside = file_system(path)
     stream: IO[bytes] = system.open(inside, "rb")
     return stream
 
 
-def _file_system(path: str | Path) -> tuple[Any, str]:
+def file_system(path: str | Path) -> tuple[Any, str]:
     """The fsspec file system of a URL, and the file's name within it."""
     from fsspec.core import url_to_fs
 

@@ -7,12 +7,14 @@ Commands live in modules of their own and are imported only when asked for, so t
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import os
 import signal
 import sys
 import traceback
+from typing import Any, TextIO
 
 import click
 
@@ -52,6 +54,8 @@ mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 
+_NETWORK_FRAMEWORKS = {"jax", "tensorflow", "torch"}
+
 _EPILOG = """
 \b
 Example:
@@ -73,6 +77,13 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(COMMANDS[name][0]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # click would add an empty line to the one that says so
+            raise click.Abort from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
@@ -92,14 +103,43 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Entry point: exit code 0 done, 1 the data or run failed, 2 the command line is wrong."""
-    if arguments is None:
-        arguments = sys.argv[1:]
-        # so that `kill` lets temporary folders be removed, as Ctrl-C does
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        # imports make a hundred thousand objects that stay; looking through them for garbage
-        # again and again, and once more at the end, takes a tenth of a second
-        gc.set_threshold(200_000)
-        atexit.register(gc.freeze)
+    if arguments is not None:
+        return _main(arguments)
+    _open_closed_streams()
+    # so that `kill` lets temporary folders be removed, as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # imports make a hundred thousand objects that stay; looking through them for garbage
+    # again and again, and once more at the end, takes a tenth of a second
+    gc.set_threshold(200_000)
+    atexit.register(gc.freeze)
+    code = _main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # whoever read our output (head, less) has seen enough; keep Python from flushing into it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except OSError as error:
+        click.echo(f"error: standard output: {error.strerror}", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = code or 1
+    if code != 0:
+        _leave_networks(code)
+    return code
+
+
+def _leave_networks(code: int) -> None:
+    """End the process at once where a framework for networks may still compute in its threads.
+
+    They crash (SIGABRT, SIGSEGV) when a normal exit takes from under them what they work with.
+    """
+    if _NETWORK_FRAMEWORKS & sys.modules.keys():
+        if "gwasbone.session" in sys.modules:
+            sys.modules["gwasbone.session"].remove_temporary()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _main(arguments: list[str]) -> int:
     try:
         cli.main(
             join_vcf_files(arguments) or ["--help"],
@@ -109,15 +149,50 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 0
     except BrokenPipeError:
-        # whoever read our output (head, less) has seen enough; keep Python from flushing into it
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-        return 1
+        return 0
     except (Exception, KeyboardInterrupt) as error:
         if "--debug" in arguments:
             traceback.print_exc()
         message, code = explain(error)
         click.echo(f"error: {' '.join(message.split())}", err=True)
         return code
+
+
+class _Tolerant:
+    """Standard error whose reader may be gone, or its disk full: what nobody reads is dropped."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def _open_closed_streams() -> None:
+    """Give closed standard streams (``2>&-``) somewhere to go.
+
+    Else the next file that is opened takes their number, and what is printed goes into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # the lowest free number is this one
+            os.open(os.devnull, os.O_RDWR)
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115
+    sys.stderr = _Tolerant(sys.stderr)  # type: ignore[assignment]
 
 
 def join_vcf_files(arguments: list[str]) -> list[str]:

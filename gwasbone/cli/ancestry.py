@@ -66,7 +66,7 @@ def command(**options: Any) -> None:
         by_group = components.deviation_by_group(cohort, before.people.kept)
         write_table(by_group, Path(f"{out}.groups.tsv"))
         components.ancestry_page(before, cohort, Path(f"{out}.ancestry.html"), rule)
-        click.echo(by_group.to_string(float_format=lambda v: f"{v:.1f}"))
-        click.echo(
+        context.say(by_group.to_string(float_format=lambda v: f"{v:.1f}"))
+        context.say(
             f"{people.funnel_summary(cohort.people)}\nwritten: {out}.ancestry.html, {out}.keep.txt"
         )

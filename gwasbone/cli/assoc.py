@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,39 +74,25 @@ def command(**options: Any) -> None:
     config = current_study()
     request = _request(options, config)
     refuse_not_built(method=request.method, test=request.test, engine=request.engine)
-    paths = output_paths(request, Path(options["out"]))
+    outputs = output_paths(request, Path(Path(options["out"]).name))
     model = dataclasses.asdict(request)
-    with (
-        command_context(options, config, outputs=paths, in_effect=model) as context,
-        # beside the output, to be renamed into it; and /tmp may not hold the results
-        tempfile.TemporaryDirectory(prefix=".gwasbone-scan-", dir=context.out.parent) as made,
-    ):
-        folder = Path(made)
+    with command_context(options, config, outputs=outputs, in_effect=model) as context:
         phenotypes = _phenotypes(options, config, request, context.id_rule)
         cohort = filtered(context.cohort(), options)
         results = run_scan(
             cohort,
             request,
             phenotypes,
-            folder / context.out.name,
+            context.out,
             threads=options["threads"],
-            folder=folder / "tables",
+            # beside the output, into which they are renamed; and /tmp may not hold them
+            folder=context.staging.work / "tables",
         )
-        _publish(folder, paths)
         summary = scan_summary(results).round({"lambda_gc": 4, "top_neg_log10_p": 2})
-        click.echo(summary.to_string(index=False))
+        context.say(summary.to_string(index=False))
+        paths = output_paths(request, context.out)
         more = f" and {len(paths) - 2} more files" if len(paths) > 2 else ""
-        click.echo(f"written: {', '.join(map(str, paths[:2]))}{more}")
-
-
-def _publish(folder: Path, paths: Sequence[Path]) -> None:
-    """Give the files of a complete scan their names; nothing was there before this moment."""
-    for path in paths:
-        if (folder / path.name).exists():
-            os.replace(folder / path.name, path)
-        else:
-            # the page of an earlier scan, where this one has nothing to draw
-            path.unlink(missing_ok=True)
+        context.say(f"written: {', '.join(map(str, paths[:2]))}{more}")
 
 
 def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:

@@ -105,10 +105,10 @@ def command(**options: Any) -> None:
         step.write_loci(found.loci, loci_path)
         step.write_page(found, page, title=f"Regional plots: {context.out.name}")
         for line in found.summary():
-            click.echo(line)
+            context.say(line)
         n = found.loci.table["locus"].nunique()
         shown = f", {page}" if found.plots is not None else ""
-        click.echo(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
+        context.say(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
 
 
 def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:

@@ -70,8 +70,8 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
         )
         paths = {name: Path(f"{context.out}.{name}") for name in FILES}
         write(compared, paths, title=f"Comparison of {len(named)} scans")
-        click.echo(_summary(compared.comparison.measures))
-        click.echo(f"{len(compared.scans):,} variants in all scans: {paths[TABLE]}, {paths[PAGE]}")
+        context.say(_summary(compared.comparison.measures))
+        context.say(f"{len(compared.scans):,} variants in all scans: {paths[TABLE]}, {paths[PAGE]}")
 
 
 def _summary(measures: Any) -> str:

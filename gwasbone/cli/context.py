@@ -1,12 +1,12 @@
-"""What most commands do first: find the study, start the log, read the genotypes."""
+"""What most commands do first: find the study, claim the outputs, start the log, read genotypes."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,15 @@ import click
 
 from gwasbone import session
 from gwasbone.cohort.model import Cohort
-from gwasbone.errors import GwasboneError, UsageError
-from gwasbone.files import refuse_overwrite
+from gwasbone.errors import GwasboneError, InputError, UsageError
+from gwasbone.files import (
+    Staging,
+    existing_inputs,
+    is_url,
+    joined,
+    refuse_input_as_output,
+    staged_outputs,
+)
 from gwasbone.run_log import run_log
 from gwasbone.study.config import StudyConfig, find_study, load_config
 
@@ -35,12 +42,20 @@ class Context:
     ----------
     options : the command's flags.
     config : the study of the current folder, None outside one.
-    out : prefix of the output.
+    out : prefix to write the outputs at. They lie in a staging folder, and appear beside
+        ``--out`` together when the command ends.
+    staging : that folder; its ``work`` is for files that are not outputs.
     """
 
     options: dict[str, Any]
     config: StudyConfig | None
     out: Path
+    staging: Staging
+    _said: list[str] = field(default_factory=list)
+
+    def say(self, text: object) -> None:
+        """Print a line when the outputs have appeared, with their final names."""
+        self._said.append(str(text))
 
     @property
     def names_genotypes(self) -> bool:
@@ -126,44 +141,148 @@ def command_context(
     *,
     outputs: Sequence[str | Path] = (),
     in_effect: Mapping[str, Any] | None = None,
+    folder: bool = False,
+    force: bool | None = None,
 ) -> Iterator[Context]:
-    """Run the body of a command: output refused if it exists, session prepared, log written.
+    """Run the body of a command: outputs checked and claimed, session prepared, log written.
+
+    The outputs appear together when the body ends without error, and none of them otherwise.
 
     Parameters
     ----------
-    options : the command's flags, as click gives them.
+    options : the command's flags, as click gives them; ``out`` may be a URL.
     config : the study of the current folder; see :func:`current_study`.
-    outputs : files the command will write: suffixes of ``--out`` such as ``.qc.html``, or paths.
+    outputs : files the command will write: suffixes of ``--out`` such as ``.qc.html``, or paths,
+        of which the name counts. With ``folder``, paths within the folder.
+    folder : ``--out`` is a folder, and not a prefix.
+    force : replace existing outputs, if it is not the flag that decides.
     in_effect : options as flags, study and defaults make them together, for the log.
+
+    Raises
+    ------
+    InputError
+        An output exists (without ``--force``), or is an input.
+    GwasboneError
+        Another command writes the same outputs.
     """
-    out = Path(options["out"])
-    refuse_overwrite(
-        [p if isinstance(p, Path) else Path(f"{out}{p}") for p in outputs],
-        force=bool(options.get("force")),
+    current = click.get_current_context()
+    command = current.info_name or "command"
+    out = str(options["out"])
+    home, stem = (out if is_url(out) else Path(out), "") if folder else _home(out)
+    names = [p.name if isinstance(p, Path) else f"{stem}{p}" for p in outputs]
+    log_stem = command if folder else f"{stem}.{command}"
+    log_name, hail_name = f"{log_stem}.log", f"{log_stem}.hail.log"
+    refuse_input_as_output(
+        [joined(home, name) for name in (*names, log_name, hail_name)],
+        inputs_of(current.params | options, config),
     )
-    start_session_options(options, out)
+    force = bool(options.get("force")) if force is None else force
+    _refuse_in_stage(home)
     given = {k: v for k, v in options.items() if v not in (None, False, ())}
     shown = given | dict(in_effect or {})
-    with (
-        run_log(Path(f"{out}.log"), command=command_line(), options=shown),
-        full_disk_named(out.parent),
-    ):
-        yield Context(options, config, out)
+    with staged_outputs(home, names, command=command, force=force, claims=[log_name]) as staging:
+        final = str(joined(home, ""))
+
+        def finally_called(text: str) -> str:
+            return text.replace(
+                f"{staging.files}/", "" if final == "." else f"{final.rstrip('/')}/"
+            )
+
+        # a log cannot grow at a URL: it is written here, and copied there at the end
+        log_home = staging.work if is_url(home) else Path(home)
+        log_path = log_home / log_name
+        start_session_options(options, log_home, log_home / hail_name)
+        context = Context(options, config, staging.files / stem, staging)
+        with (
+            log_copied(log_path, home),
+            run_log(log_path, command=command_line(), options=shown, rename=finally_called),
+            full_disk_named(home),
+            _errors_renamed(finally_called),
+        ):
+            yield context
+            staging.commit()
+    for line in context._said:
+        tell(finally_called(line))
+
+
+def tell(text: str) -> None:
+    """Print to stdout; a result that is on disk is not lost where nobody can be told of it."""
+    with contextlib.suppress(OSError):
+        click.echo(text)
+
+
+def _home(out: str) -> tuple[str | Path, str]:
+    """The folder of a prefix, and what the names in it begin with."""
+    if is_url(out):
+        home, _, stem = out.rpartition("/")
+        return home, stem
+    return Path(out).parent, Path(out).name
+
+
+def inputs_of(options: Mapping[str, Any], config: StudyConfig | None) -> list[Path]:
+    """The files and folders that a command's flags and its study name and that are there."""
+    named: list[Any] = []
+    for name, value in options.items():
+        if name != "out" and isinstance(value, (str, Path, list, tuple)):
+            for part in (value,) if isinstance(value, (str, Path)) else value:
+                # flags may hold several, and pairs such as NAME=FILE
+                named += [part, *str(part).split(","), str(part).partition("=")[2]]
+    return existing_inputs(named) + (config.input_paths() if config is not None else [])
+
+
+def _refuse_in_stage(home: str | Path) -> None:
+    from gwasbone.study.runner import RECORD
+
+    if not is_url(home) and Path(home, RECORD).exists():
+        raise InputError(
+            f"--out lies in {home}, which belongs to `gwasbone run`: choose a prefix elsewhere"
+        )
 
 
 @contextlib.contextmanager
-def full_disk_named(folder: Path) -> Iterator[None]:
+def log_copied(path: Path, home: str | Path) -> Iterator[None]:
+    """Copy a finished log to the URL of the outputs; nothing where these are local."""
+    try:
+        yield
+    finally:
+        if is_url(home):
+            from gwasbone.blocks.ranges import file_system
+
+            # the log is of no use where the outputs could not be written either
+            with contextlib.suppress(Exception):
+                system, inside = file_system(joined(home, path.name))
+                system.put_file(str(path), inside)
+
+
+@contextlib.contextmanager
+def _errors_renamed(rename: Callable[[str], str]) -> Iterator[None]:
+    """Let errors name outputs as the user does."""
+    try:
+        yield
+    except Exception as error:
+        error.args = tuple(rename(a) if isinstance(a, str) else a for a in error.args)
+        if isinstance(error, OSError) and isinstance(error.filename, (str, Path)):
+            error.filename = rename(str(error.filename))
+        raise
+
+
+#: What Python, Arrow and the JVM say of a disk without room, and of a limit on files.
+_NO_ROOM = ("No space left", "File too large", "Disk quota exceeded")
+
+
+@contextlib.contextmanager
+def full_disk_named(folder: str | Path) -> Iterator[None]:
     """Turn a full disk, seen by Python or by the JVM, into an error that names the folder."""
     try:
         yield
     except Exception as error:
         lines = str(error).splitlines()
-        detail = next((line.strip() for line in lines if "No space left" in line), None)
+        detail = next((line.strip() for line in lines if any(n in line for n in _NO_ROOM)), None)
         if detail is None:
             raise
+        where = folder if is_url(folder) else Path(folder).absolute()
         raise GwasboneError(
-            f"disk full while writing to {folder.absolute()} ({detail[:200]}): free some space "
-            "and run it again"
+            f"disk full while writing to {where} ({detail[:200]}): free some space and run it again"
         ) from error
 
 
@@ -191,15 +310,15 @@ def _size(cohort: Cohort) -> str:
     return f"{cohort.people.n_kept:,} people, {cohort.variants.n_kept:,} variants"
 
 
-def start_session_options(options: dict[str, Any], out: Path) -> None:
+def start_session_options(options: dict[str, Any], folder: Path, log_path: Path) -> None:
     """Tell the Hail session where to put its log and temporary files, and what it may use."""
     session.configure(
         session.SessionOptions(
             master=options.get("master"),
             threads=options.get("threads"),
             memory_gb=options.get("memory_gb"),
-            folder=out.absolute().parent,
-            log_path=Path(f"{out}.hail.log"),
+            folder=folder.absolute(),
+            log_path=log_path,
         )
     )
 

@@ -21,7 +21,8 @@ def command(folder: Path, **options: Any) -> None:
 
     FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
     """
-    from gwasbone.cli.context import command_line, start_session_options
+    from gwasbone.cli.context import command_line, full_disk_named, start_session_options, tell
+    from gwasbone.files import staged_outputs
     from gwasbone.progress import counted_progress
     from gwasbone.report.study_report import REPORT
     from gwasbone.run_log import run_log
@@ -31,17 +32,19 @@ def command(folder: Path, **options: Any) -> None:
     from gwasbone.study.runner import run_study
 
     started = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
-    with run_log(folder / "demo.log", command=command_line(), options={}):
-        click.echo(f"simulating a cohort in {folder}")
+    with (
+        staged_outputs(folder, [], command="demo", claims=["demo.log"]),
+        run_log(folder / "demo.log", command=command_line(), options={}),
+        full_disk_named(folder),
+    ):
+        tell(f"simulating a cohort in {folder}")
         with counted_progress() as progress:
             made = write_demo_study(folder, progress=progress)
-        click.echo(made)
+        tell(made)
         config = load_config(folder / "study.toml")
-        start_session_options(options, config.output / "study")
-        run_study(config, STAGES, threads=options["threads"], say=click.echo)
-    click.echo(
-        f"\ndone in {time.monotonic() - started:.0f} s; {config.output} has each stage's own page"
-    )
-    click.echo(f"next: cd {folder} && gwasbone assoc --pheno cnn_prob")
-    click.echo(f"\nthe report: {config.output / 'report' / REPORT}")
+        hail_log = config.output / "study.run.hail.log"
+        start_session_options(options, config.output, hail_log)
+        run_study(config, STAGES, threads=options["threads"], say=tell)
+    tell(f"\ndone in {time.monotonic() - started:.0f} s; {config.output} has each stage's own page")
+    tell(f"next: cd {folder} && gwasbone assoc --pheno cnn_prob")
+    tell(f"\nthe report: {config.output / 'report' / REPORT}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,34 +41,49 @@ def command(**options: Any) -> None:
     names. A file that gives no picture is refused by name: refusals.tsv. Run again with more
     files, the cache grows; nothing is decoded twice. See contact_sheet.html.
     """
-    from pathlib import Path
-
-    from gwasbone.cli.context import command_line, full_disk_named
+    from gwasbone.cli.context import command_context
+    from gwasbone.errors import InputError, UsageError
+    from gwasbone.files import is_url
+    from gwasbone.images.cache_writer import refuse_foreign_files
     from gwasbone.progress import counted_progress
-    from gwasbone.run_log import run_log
-    from gwasbone.steps.images import PAGE, REFUSALS, REPEATED, WITHOUT_PERSON, make_images
+    from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
 
     settings = _settings(options)
+    if is_url(options["out"]):
+        raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
     out = Path(options["out"])
-    given = {k: v for k, v in options.items() if v not in (None, False, ())}
+    refuse_foreign_files(out, OUTPUTS)
     with (
-        run_log(out / "images.log", command=command_line(), options=given),
-        full_disk_named(out),
+        # the cache grows, and its tables and page are those of the whole cache
+        command_context(options, None, outputs=OUTPUTS, folder=True, force=True) as context,
         counted_progress() as progress,
     ):
-        made = make_images(
-            [*options["dicom"], *options["more"]],
-            out,
-            settings,
-            labels=options["labels"],
-            people=options["people"],
-            id_rule=options["id_rule"],
-            workers=options["threads"] or _cores(),
-            force=options["force"],
-            progress=progress,
-        )
+        try:
+            made = make_images(
+                [*options["dicom"], *options["more"]],
+                out,
+                settings,
+                tables=context.out,
+                labels=options["labels"],
+                people=options["people"],
+                id_rule=options["id_rule"],
+                workers=options["threads"] or _cores(),
+                force=options["force"],
+                progress=progress,
+            )
+        except InputError:
+            # why no file gives a picture is a result
+            if (context.out / REFUSALS).exists():
+                context.staging.commit()
+            raise
+        _say(made, context, out)
+
+
+def _say(made: Any, context: Any, out: Path) -> None:
+    from gwasbone.steps.images import PAGE, REFUSALS, REPEATED, WITHOUT_PERSON
+
     report, index = made.report, made.cache.index
-    click.echo(
+    context.say(
         f"{report.n_read:,} files read, {report.n_known:,} known; the cache has {len(index):,} "
         f"pictures of {index['person'].nunique():,} people: {out / PAGE}"
     )
@@ -79,7 +95,7 @@ def command(**options: Any) -> None:
     }
     for what, count in remarks.items():
         if count:
-            click.echo(f"{count:,} {what}")
+            context.say(f"{count:,} {what}")
 
 
 def _settings(options: dict[str, Any]) -> Any:

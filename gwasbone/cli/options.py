@@ -73,5 +73,9 @@ positions_option = click.option(
 def out_option(default: str) -> Callable[[F], F]:
     """``--out PREFIX`` with a default."""
     return click.option(
-        "--out", metavar="PREFIX", default=default, show_default=True, help="Prefix of all output."
+        "--out",
+        metavar="PREFIX",
+        default=default,
+        show_default=True,
+        help="Prefix of all output; a path or a URL (gs://...).",
     )

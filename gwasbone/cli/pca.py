@@ -67,7 +67,7 @@ def command(**options: Any) -> None:
                 groups=groups.reindex(pcs.scores.index) if groups is not None else None,
             )
         page = f", {context.out}.pca.html" if plots else ""
-        click.echo(
+        context.say(
             f"{rule.n_components} components of {len(pcs.scores):,} people from "
             f"{len(variants):,} variants: {context.out}.pcs.tsv{page}"
         )

@@ -82,7 +82,7 @@ def command(**options: Any) -> None:
         if bmd is not None:
             step.write_bmd(bmd, out)
         n = len(table.people)
-        click.echo(f"{cases.n_cases:,} cases of {definition.name}, {n - cases.n_cases:,} controls")
+        context.say(f"{cases.n_cases:,} cases of {definition.name}, {n - cases.n_cases:,} controls")
         if bmd is not None:
-            click.echo(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
-        click.echo(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")
+            context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
+        context.say(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")

@@ -72,7 +72,7 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     build = options["build"] or (config.study.build if config is not None else None)
     chromosomes = options["chromosomes"]
     with command_context(
-        options | {"kind": kind, "files": " ".join(map(str, files))},
+        options | {"kind": kind, "files": list(files)},
         config,
         outputs=[f".{kind}.html"],
     ) as context:
@@ -95,8 +95,8 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
         with counted_progress() as show:
             said = draw_page(scans, request, path, title=options["title"] or "", show=show)
         for line in said:
-            click.echo(line)
-        click.echo(str(path))
+            context.say(line)
+        context.say(str(path))
 
 
 def _listed(text: str | None) -> list[str] | None:

@@ -39,7 +39,7 @@ def command(**options: Any) -> None:
     with command_context(options, None, outputs=OUTPUTS) as context:
         table = predict(load_backend(options["backend"]), models, open_cache(options["images"]))
         write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
-        click.echo(
+        context.say(
             f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
             f"{context.out}.predicted.tsv"
         )

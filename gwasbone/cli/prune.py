@@ -50,6 +50,6 @@ def command(**options: Any) -> None:
             threads=options["threads"],
         )
         write_pruned(pruned, cohort, context.out)
-        click.echo(
+        context.say(
             f"{len(pruned):,} of {cohort.variants.n_kept:,} variants: {context.out}.prune.in"
         )

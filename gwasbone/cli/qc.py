@@ -73,9 +73,9 @@ def command(**options: Any) -> None:
         if options["plots"]:
             page = f"{out}{_PAGE}, "
             people.qc_page(cohort, thresholds, Path(f"{out}{_PAGE}"), title="Quality control")
-        click.echo(people.funnel_summary(cohort.people))
-        click.echo(people.funnel_summary(cohort.variants))
-        click.echo(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")
+        context.say(people.funnel_summary(cohort.people))
+        context.say(people.funnel_summary(cohort.variants))
+        context.say(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")
 
 
 def _biobank(path: str | None, id_rule: Any) -> Any:

@@ -44,4 +44,4 @@ def command(**options: Any) -> None:
         cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
         write_table(pairs, Path(f"{context.out}.pairs.tsv"), index=False)
         people.write_keep(cohort, context.out)
-        click.echo(f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}")
+        context.say(f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -118,11 +117,12 @@ def command(**options: Any) -> None:
             seed=options["seed"],
         )
         write_residuals(result, context.out)
-        _say(result, context.out)
+        _say(result, context)
 
 
 def _transformer(options: dict[str, Any]) -> None:
     from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.train_options import local_out
     from gwasbone.learning.backend import load_backend
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.learning.residuals import transformer_residuals
@@ -144,7 +144,7 @@ def _transformer(options: dict[str, Any]) -> None:
         patience=options["patience"], weight_decay=options["weight_decay"], seed=options["seed"],
     )  # fmt: skip
     encoder = Encoder(options["hidden"], options["layers"], options["heads"], options["dropout"])
-    folder = step.models_folder(Path(options["out"]), refit=options["refit"])
+    folder = step.models_folder(local_out(options), refit=options["refit"])
     n_models = options["networks"] * (1 if options["refit"] else options["folds"])
     with command_context(
         options, current_study(), outputs=OUTPUTS, in_effect={"seed": options["seed"]}
@@ -162,8 +162,8 @@ def _transformer(options: dict[str, Any]) -> None:
                 on_epoch=step.epoch_follower(n_models, plan.epochs, progress),
             )  # fmt: skip
         step.write_transformer(made, context.out)
-        click.echo(step.summary(made))
-        _say(made.phenotypes, context.out, f", {folder}")
+        context.say(step.summary(made))
+        _say(made.phenotypes, context, f", {folder}")
 
 
 def _check(options: dict[str, Any]) -> None:
@@ -191,10 +191,11 @@ def _traits(options: dict[str, Any]) -> list[str] | None:
     return None if options["traits"] == "all" else expand_names(options["traits"])
 
 
-def _say(result: Any, out: Path, more: str = "") -> None:
+def _say(result: Any, context: Any, more: str = "") -> None:
     from gwasbone.steps.residuals import left_summary
 
-    click.echo(
+    out = context.out
+    context.say(
         f"{len(result.fitted)} of {len(result.models)} traits, {len(result.residuals):,} "
         f"people. {left_summary(result)}\nwritten: {out}.residuals.tsv, {out}.models.tsv, "
         f"{out}.confounding.tsv, {out}.residuals.html{more}"

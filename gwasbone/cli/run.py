@@ -22,7 +22,7 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     A stage that was killed starts again; what was finished is kept and skipped.
     """
     from gwasbone.association.associate import refuse_not_built
-    from gwasbone.cli.context import command_line, full_disk_named, start_session_options
+    from gwasbone.cli.context import command_line, full_disk_named, start_session_options, tell
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
     from gwasbone.study.config import load_config
@@ -31,19 +31,16 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     config = load_config(path)
     model = config.association
     refuse_not_built(method=model.method, test=model.test, engine=model.engine)
-    config.output.mkdir(parents=True, exist_ok=True)
     out = config.output / "study"
-    start_session_options(options, out)
+    start_session_options(options, config.output, Path(f"{out}.run.hail.log"))
     shown = {k: v for k, v in options.items() if v}
-    with (
-        run_log(Path(f"{out}.log"), command=command_line(), options=shown),
-        full_disk_named(config.output),
-    ):
+    with full_disk_named(config.output):
         run_study(
             config,
             STAGES,
             until=until,
             force=options["force"],
             threads=options["threads"],
-            say=click.echo,
+            say=tell,
+            around=lambda: run_log(Path(f"{out}.run.log"), command=command_line(), options=shown),
         )

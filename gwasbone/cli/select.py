@@ -108,8 +108,8 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
             )  # fmt: skip
         said = write_selection(selection, f"{context.out}.", cohort=cohort, effects=effects)
         for line in said:
-            click.echo(line)
-        click.echo(f"written: {context.out}.leads.tsv, {context.out}.selected.tsv and more")
+            context.say(line)
+        context.say(f"written: {context.out}.leads.tsv, {context.out}.selected.tsv and more")
 
 
 def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any, tuple[str, ...]]:

@@ -76,17 +76,13 @@ def command(**options: Any) -> None:
 
 
 def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
-    from pathlib import Path
-
-    from gwasbone.cli.context import command_line
-    from gwasbone.files import refuse_overwrite
+    from gwasbone.cli.context import command_context
     from gwasbone.progress import counted_progress
-    from gwasbone.run_log import run_log
     from gwasbone.simulate import simulate_cohort
     from gwasbone.simulate.files import output_names
     from gwasbone.simulate.questionnaire_files import questionnaire_names
 
-    out, table_format = Path(options["out"]), options["table_format"]
+    table_format = options["table_format"]
     formats = tuple(options["formats"].split(","))
     names = output_names(formats)
     shown = dataclasses.asdict(chosen)
@@ -96,73 +92,68 @@ def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
         shown |= _prefixed(asked)
         further = {"questionnaire": asked, "table_format": table_format}
     phantoms = _phantoms(options)
-    refuse_overwrite(
-        [out / name for name in [*names, *_image_names(options)]], force=options["force"]
-    )
+    names += _image_names(options)
     with (
-        run_log(out / "simulate.log", command=command_line(), options=shown | _shown(phantoms)),
+        command_context(
+            options, None, outputs=names, in_effect=shown | _shown(phantoms), folder=True
+        ) as context,
         counted_progress() as progress,
     ):
-        made = simulate_cohort(
-            chosen, out, formats=formats, force=options["force"], progress=progress, **further
-        )
+        made = simulate_cohort(chosen, context.out, formats=formats, progress=progress, **further)
         if phantoms is not None:
             from gwasbone.simulate.phantom_people import cohort_phantoms
 
-            _draw(cohort_phantoms(chosen, asked), out, phantoms, options, progress)
-    click.echo(
-        f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} pairs of "
-        f"relatives, {made.n_causal} causal variants: {made.folder}"
-    )
+            _draw(cohort_phantoms(chosen, asked), context, phantoms, options, progress)
+        context.say(
+            f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} "
+            f"pairs of relatives, {made.n_causal} causal variants: {options['out']}"
+        )
 
 
 def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
-    from pathlib import Path
-
-    from gwasbone.cli.context import command_line
-    from gwasbone.files import refuse_overwrite
+    from gwasbone.cli.context import command_context
     from gwasbone.progress import counted_progress
-    from gwasbone.run_log import run_log
     from gwasbone.simulate import save_questionnaire, simulate_questionnaire
     from gwasbone.simulate.questionnaire_files import questionnaire_names
 
-    out, table_format = Path(options["out"]), options["table_format"]
+    table_format = options["table_format"]
     phantoms = _phantoms(options)
     names = [*questionnaire_names(table_format), *_image_names(options)]
-    refuse_overwrite([out / name for name in names], force=options["force"])
+    shown = _prefixed(asked) | _shown(phantoms)
     with (
-        run_log(
-            out / "simulate.log",
-            command=command_line(),
-            options=_prefixed(asked) | _shown(phantoms),
-        ),
+        command_context(options, None, outputs=names, in_effect=shown, folder=True) as context,
         counted_progress() as progress,
     ):
         made = simulate_questionnaire(asked)
-        path = save_questionnaire(made, out, table_format=table_format, force=options["force"])
+        path = save_questionnaire(made, context.out, table_format=table_format)
         if phantoms is not None:
             from gwasbone.simulate.phantom_people import stranger_phantoms
 
-            _draw(stranger_phantoms(asked), out, phantoms, options, progress)
-    click.echo(
-        f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
-        f"{int(made.people['is_case'].sum()):,} cases: {path}"
-    )
+            _draw(stranger_phantoms(asked), context, phantoms, options, progress)
+        context.say(
+            f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
+            f"{int(made.people['is_case'].sum()):,} cases: {path}"
+        )
 
 
-def _draw(chosen: Any, out: Any, phantoms: Any, options: dict[str, Any], progress: Any) -> None:
+def _draw(chosen: Any, context: Any, phantoms: Any, options: dict[str, Any], progress: Any) -> None:
     """Draw pictures, and say how many."""
     from gwasbone.simulate.phantom_people import IMAGES, write_phantoms
 
+    out = context.out
     made = write_phantoms(
         chosen, out, settings=phantoms, n_people=options["n_images"], progress=progress
     )
-    click.echo(f"{len(made):,} pictures of {made['eid'].nunique():,} people: {out / IMAGES}")
+    context.say(f"{len(made):,} pictures of {made['eid'].nunique():,} people: {out / IMAGES}")
 
 
 def _image_names(options: dict[str, Any]) -> list[str]:
-    """The file that stands for all pictures, where there will be any."""
-    return ["images/.phantoms.json"] if options["n_images"] is not None else []
+    """The file that stands for all pictures, where there will be any; the truth about them."""
+    if options["n_images"] is None:
+        return []
+    from gwasbone.simulate.phantom_people import EFFECTS_FILE, PEOPLE_FILE
+
+    return ["images/.phantoms.json", f"truth/{PEOPLE_FILE}", f"truth/{EFFECTS_FILE}"]
 
 
 _QUESTIONNAIRE, _PHANTOMS = "questionnaire.", "phantoms."

@@ -14,7 +14,12 @@ from gwasbone.cli.train_genotypes import (
     refuse_of_genotypes,
     train_on_genotypes,
 )
-from gwasbone.cli.train_options import network_choice, people_tables, training_plan
+from gwasbone.cli.train_options import (
+    local_out,
+    network_choice,
+    people_tables,
+    training_plan,
+)
 
 
 @click.command(
@@ -110,7 +115,7 @@ def command(**options: Any) -> None:
     refuse_of_genotypes(options)
     regions = expand_names(options["regions"] or "ap_spine")
     plan = training_plan(options)
-    models = Path(f"{options['out']}{step.MODELS}")
+    models = Path(f"{local_out(options)}{step.MODELS}")
     outputs = (*step.OUTPUTS, saliency_page.PAGE) if options["saliency"] else step.OUTPUTS
     with command_context(options, current_study(), outputs=outputs) as context:
         tables = people_tables(options, context)
@@ -134,14 +139,14 @@ def command(**options: Any) -> None:
                 )  # fmt: skip
                 saliency_page.write_saliency(seen, context.out, task=options["task"])
         for line in step.summary(trained):
-            click.echo(line)
+            context.say(line)
         if options["saliency"]:
             for one in seen:
-                click.echo(saliency_page.sentence(one))
+                context.say(saliency_page.sentence(one))
         for reason, count in trained.left_out["reason"].value_counts().items():
-            click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
+            context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         out = context.out
-        click.echo(
+        context.say(
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
             f"{out}.train.html, {models}" + (f", {out}{saliency_page.PAGE}" * options["saliency"])
         )

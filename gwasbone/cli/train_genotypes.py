@@ -64,7 +64,7 @@ def refuse_of_genotypes(options: dict[str, Any]) -> None:
 def train_on_genotypes(options: dict[str, Any]) -> None:
     """Learn SNPs from pictures."""
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cli.train_options import network_choice, training_plan
+    from gwasbone.cli.train_options import local_out, network_choice, training_plan
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.phenotypes.table import expand_names, read_people_table
@@ -92,7 +92,7 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         pretrain=options["pretrain"], folds=options["folds"],
         validation_share=options["validation_share"], **given,
     )  # fmt: skip
-    models = Path(f"{options['out']}{MODELS}")
+    models = Path(f"{local_out(options)}{MODELS}")
     outputs = (*step.OUTPUTS, *([saliency_page.PAGE] if options["saliency"] else []))
     with command_context(options, current_study(), outputs=outputs) as context:
         # `select` has named people by the rule already
@@ -129,10 +129,10 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
                 )  # fmt: skip
                 saliency_page.write_saliency(seen, context.out, task="Genotypes")
         for line in [*step.summary(run), *map(saliency_page.sentence, seen)]:
-            click.echo(line)
+            context.say(line)
         for reason, count in inputs.left_out["reason"].value_counts().items():
-            click.echo(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
-        click.echo(
+            context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
+        context.say(
             f"written: {', '.join(f'{context.out}{name}' for name in step.OUTPUTS)}, {models}"
             + (f", {context.out}{saliency_page.PAGE}" * bool(seen))
         )

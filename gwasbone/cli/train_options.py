@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
+
+
+def local_out(options: dict[str, Any]) -> Path:
+    """The prefix of outputs, where models are kept beside them.
+
+    Raises
+    ------
+    UsageError
+        The prefix is a URL: models grow while they are trained.
+    """
+    from gwasbone.errors import UsageError
+    from gwasbone.files import is_url
+
+    if is_url(options["out"]):
+        raise UsageError(
+            f"--out {options['out']}: models are kept beside the output, expected a path of this "
+            "machine, got a URL: copy the results there afterwards"
+        )
+    return Path(options["out"])
 
 
 def training_plan(options: dict[str, Any]) -> TrainingPlan:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.blocks.ranges import is_file, is_url
+from gwasbone.blocks.ranges import is_file
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.matrix import annotate_people
 from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
@@ -23,7 +23,7 @@ from gwasbone.cohort.people_table import IdRule
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.cohort.sources.matrix_table import cohort_from_mt
 from gwasbone.errors import InputError, UsageError
-from gwasbone.files import atomic_path
+from gwasbone.files import atomic_path, is_url
 from gwasbone.session import hail
 
 log = logging.getLogger(__name__)

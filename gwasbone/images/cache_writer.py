@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -42,13 +42,14 @@ class CacheWriter:
     Raises
     ------
     InputError
-        A cache of other settings, a damaged one, or one that another process writes.
+        A cache of other settings, a damaged one, or one that another process writes; or files of
+        the cache's names that are no cache.
     """
 
     def __init__(self, folder: Path, settings: ImageSettings, *, force: bool = False) -> None:
         self.folder, self.settings = folder, settings
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = open(folder / _LOCK, "w")  # noqa: SIM115
+        self._lock = open(folder / _LOCK, "a")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -66,6 +67,7 @@ class CacheWriter:
 
     def _open(self, force: bool) -> None:
         folder, settings = self.folder, self.settings
+        refuse_foreign_files(folder)
         if force:
             for name in (SETTINGS, journal.NAME, *(f"{array}.npy" for array in ARRAYS)):
                 (folder / name).unlink(missing_ok=True)
@@ -159,6 +161,41 @@ class CacheWriter:
     def _size(self, name: str) -> tuple[int, int]:
         frame = self.settings.frame_of(name)
         return frame.height, frame.width
+
+
+def refuse_foreign_files(folder: Path, more: Iterable[str] = ()) -> None:
+    """Raise where a folder that is no cache has files by the names of a cache's.
+
+    Parameters
+    ----------
+    more : further names that would be written.
+
+    Raises
+    ------
+    InputError
+        See above; ``--force`` makes no difference.
+    """
+    if is_cache(folder):
+        return
+    names = (SETTINGS, journal.NAME, *(f"{array}.npy" for array in ARRAYS), *more)
+    there = [name for name in names if (folder / name).exists()]
+    if there:
+        raise InputError(
+            f"{folder / there[0]} would be overwritten, and {folder} is not an image cache: choose "
+            "another --out"
+        )
+
+
+def is_cache(folder: Path) -> bool:
+    """Whether a folder holds a cache, damaged or not: by its settings, or by its index."""
+    with contextlib.suppress(InputError):
+        read_settings(folder)
+        return True
+    try:
+        with open(folder / journal.NAME, encoding="utf-8", errors="replace") as lines:
+            return lines.readline().rstrip("\n") == journal.HEADER
+    except OSError:
+        return False
 
 
 def free_bytes(folder: Path) -> int:

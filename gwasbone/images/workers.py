@@ -1,13 +1,20 @@
-"""Files through worker processes, in order, whatever one of them does to its worker."""
+"""Files through worker processes, in order, whatever one of them does to its worker.
+
+Workers end with the process that started them, however that ended: each watches a pipe whose other
+end only that process holds.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
@@ -56,6 +63,9 @@ class _Pool(Generic[T, R]):
     ) -> None:
         self._function, self._shared, self._crashed = function, shared, crashed
         self._workers = workers
+        # a forked copy of a process that holds a JVM or threads of a kernel may hang
+        self._context = multiprocessing.get_context("spawn")
+        self._lifeline, self._held = self._context.Pipe(duplex=False)
 
     def results(self, tasks: list[Sequence[T]]) -> Iterator[R]:
         left = deque(tasks)
@@ -96,16 +106,24 @@ class _Pool(Generic[T, R]):
                 pool.shutdown()
 
     def _start(self, workers: int) -> ProcessPoolExecutor:
-        # a forked copy of a process that holds a JVM or threads of a kernel may hang
-        context = multiprocessing.get_context("spawn")
-        return ProcessPoolExecutor(workers, context, initializer=_share, initargs=(self._shared,))
+        start = (self._shared, self._lifeline)
+        return ProcessPoolExecutor(workers, self._context, initializer=_share, initargs=start)
 
 
-def _share(shared: tuple[Any, ...]) -> None:
+def _share(shared: tuple[Any, ...], lifeline: Connection) -> None:
     global _shared
     _shared = shared
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     # Ctrl-C goes to all processes; the first one stops the others when it has saved
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_with_parent(lifeline: Connection) -> None:
+    """Wait until the pipe closes, which the kernel sees to when the parent is gone."""
+    try:
+        lifeline.recv_bytes()
+    except (EOFError, OSError):
+        os._exit(1)
 
 
 def _run(function: Callable[..., R], task: Sequence[T]) -> list[R]:

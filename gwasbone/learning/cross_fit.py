@@ -6,8 +6,10 @@ a run that finds them for the same data, network and plan takes them as they are
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -179,6 +181,10 @@ def _one_fold(
     if kept is not None:
         return kept
     folder.mkdir(exist_ok=True)
+    # what a backend that was killed while it saved has left
+    for left in folder.glob(f".*.{path.name}"):
+        if re.fullmatch(rf"\.\d+\.{re.escape(path.name)}", left.name):
+            left.unlink()
     said = (lambda epoch: on_epoch(fold.number, epoch)) if on_epoch is not None else None
     checkpoint = folder / _CHECKPOINT
     (folder / _CARD).unlink(missing_ok=True)
@@ -214,10 +220,19 @@ def _one_fold(
     }
     with atomic_path(folder / _CARD) as partial:
         partial.write_text(json.dumps(card, indent=1) + "\n")
-    shutil.rmtree(checkpoint, ignore_errors=True)
+    _remove_checkpoints(checkpoint)
     again = _read(folder, path, key)
     assert again is not None
     return again
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """Remove what fits of this fold kept for themselves, in folders named by their keys."""
+    for kept in folder.glob("*"):
+        if re.fullmatch("[0-9a-f]{32}", kept.name):
+            shutil.rmtree(kept, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def _read(folder: Path, path: Path, key: str) -> _KeptFold | None:

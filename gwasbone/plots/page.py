@@ -20,6 +20,7 @@ from bokeh.models import Div, LayoutDOM
 from bokeh.resources import INLINE
 
 from gwasbone.errors import InputError
+from gwasbone.files import atomic_path
 from gwasbone.plots import theme
 
 Sections = Sequence[tuple[str, LayoutDOM]]
@@ -178,7 +179,9 @@ def save_page(
             "",
         ]
     )
-    return _write_whole(Path(path), text)
+    with atomic_path(Path(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
+    return Path(path)
 
 
 def read_page(path: str | os.PathLike[str]) -> Page:
@@ -293,14 +296,3 @@ def _paragraph(text: str) -> str:
 def _note_list(notes: Iterable[str]) -> str:
     items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
     return f'<ul class="notes">{items}</ul>' if items else ""
-
-
-def _write_whole(path: Path, text: str) -> Path:
-    # In the same folder, because a rename is atomic only within one file system.
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path

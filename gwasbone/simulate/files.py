@@ -1,15 +1,11 @@
-"""The files of a simulated cohort, each written under a temporary name and then renamed."""
+"""The files of a simulated cohort, which appear together."""
 
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +13,7 @@ import pandas as pd
 
 from gwasbone import genome
 from gwasbone.errors import GwasboneError, UsageError
+from gwasbone.files import staged_outputs
 from gwasbone.simulate.genotypes import SimulatedGenotypes
 from gwasbone.simulate.phenotypes import SimulatedPhenotypes
 from gwasbone.simulate.settings import SimulationSettings
@@ -36,8 +33,6 @@ TRUTH = (
     "truth/variant_faults.tsv",
     "truth/settings.json",
 )
-
-_HIDDEN, _LOCK = ".simulate-", "lock"
 
 
 def output_names(formats: Sequence[str]) -> list[str]:
@@ -68,32 +63,15 @@ def all_or_nothing(out_dir: Path, names: Sequence[str]) -> Iterator[Path]:
         When the folder cannot be made or written.
     """
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(out_dir)
-        folder = Path(tempfile.mkdtemp(prefix=_HIDDEN, dir=out_dir))
-        try:
-            with (folder / _LOCK).open("w") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-                (folder / "truth").mkdir()
-                yield folder
-                (out_dir / "truth").mkdir(exist_ok=True)
-                for name in names:
-                    os.replace(folder / name, out_dir / name)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+        with staged_outputs(out_dir, names, command="simulate", force=True) as staging:
+            (staging.files / "truth").mkdir()
+            yield staging.files
+            staging.commit()
     except OSError as error:
         raise GwasboneError(
             f"simulate: could not write to {out_dir} ({error.strerror or error}): nothing was "
             "kept; free some space or choose another folder"
         ) from error
-
-
-def _remove_abandoned(out_dir: Path) -> None:
-    # The kernel drops the lock of a killed run, so a lock that can be had marks its leftovers.
-    for old in out_dir.glob(f"{_HIDDEN}*"):
-        with suppress(OSError), (old / _LOCK).open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def write_plink(prefix: Path, genotypes: SimulatedGenotypes) -> None:

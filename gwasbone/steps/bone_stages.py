@@ -7,7 +7,6 @@ trained, are then taken as they are.
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -20,8 +19,6 @@ from gwasbone.tables import write_table
 
 _PREFIX = "study"
 _CACHE = "cache"
-#: What the pictures' cache has beside the pictures, for people to read.
-_READABLE = ("contact_sheet.html", "counts.tsv", "refusals.tsv", "repeated.tsv")
 
 
 def _record_files(config: StudyConfig) -> list[str]:
@@ -94,11 +91,9 @@ def _images(run: StageRun) -> str:
     )
     with counted_progress() as progress:
         made = make_images(
-            _dicom(run.config), cache, settings, workers=run.threads or 1, progress=progress
-        )
-    for name in _READABLE:
-        if (cache / name).exists():
-            shutil.copyfile(cache / name, run.folder / name)
+            _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
+            progress=progress,
+        )  # fmt: skip
     index = made.cache.index
     return (
         f"{len(index):,} pictures of {index['person'].nunique():,} people, "

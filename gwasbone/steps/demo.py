@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from gwasbone.files import atomic_path
+from gwasbone.errors import InputError
+from gwasbone.files import atomic_path, clear_leftovers, staged_outputs
 
 _PICTURES = ("ap_spine", "left_hip", "right_hip")
 _SCALE = 0.25
+_GENES = "genes.tsv"
+#: Written with all others, and by nobody else.
+_COMPLETE = Path("images", ".phantoms.json")
 _QUESTIONNAIRE = {"n_filler": 10, "imaged_share": 0.9, "twice_share": 0.1, "prevalence": 0.12}
 
 STUDY_TOML = """\
@@ -92,37 +96,51 @@ ld_scores = "genotypes"
 def write_demo_study(
     folder: Path, *, progress: Callable[[str, int, int], None] | None = None
 ) -> str:
-    """Simulate into ``folder/data`` (once) and write ``folder/study.toml``; says what is there."""
+    """Simulate into ``folder/data`` (once) and write ``folder/study.toml``; says what is there.
+
+    Raises
+    ------
+    InputError
+        The folder holds a study, or data, that no demo made.
+    """
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
     from gwasbone.simulate.genes import simulate_genes
     from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
     from gwasbone.simulate.phantoms import PhantomSettings
     from gwasbone.tables import write_table
 
-    data = folder / "data"
-    # the last file of all: what is simulated is whole where it is there
-    complete = data / "images" / ".phantoms.json"
-    if complete.exists():
+    data, study = folder / "data", folder / "study.toml"
+    if (data / _COMPLETE).exists():
         said = f"{data}: simulated before, kept"
     else:
+        _refuse_foreign(data, study)
         settings = SimulationSettings()
         asked = QuestionnaireSettings(**_QUESTIONNAIRE)
-        made = simulate_cohort(
-            settings, data, formats=("plink",), force=True, questionnaire=asked, progress=progress
-        )
-        pictures = write_phantoms(
-            cohort_phantoms(settings, asked), data,
-            settings=PhantomSettings(pictures=_PICTURES, scale=_SCALE), progress=progress,
-        )  # fmt: skip
+        with staged_outputs(data, [], command="demo") as staging:
+            made = simulate_cohort(
+                settings, staging.files, formats=("plink",), questionnaire=asked,
+                progress=progress,
+            )  # fmt: skip
+            pictures = write_phantoms(
+                cohort_phantoms(settings, asked), staging.files,
+                settings=PhantomSettings(pictures=_PICTURES, scale=_SCALE), progress=progress,
+            )  # fmt: skip
+            write_table(simulate_genes(settings), staging.files / _GENES, index=False)
+            staging.commit()
         said = (
             f"{made.n_people:,} people of {len(made.group_counts)} ancestries, "
             f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives, "
             f"{len(pictures):,} bone images"
         )
-    if not (data / "genes.tsv").exists():
-        write_table(simulate_genes(SimulationSettings()), data / "genes.tsv", index=False)
-    study = folder / "study.toml"
     if not study.exists():
         with atomic_path(study) as temporary:
             temporary.write_text(STUDY_TOML)
     return said
+
+
+def _refuse_foreign(data: Path, study: Path) -> None:
+    clear_leftovers(data)
+    there = [study] if study.exists() else []
+    there += [path for path in data.glob("*") if not path.name.startswith(".")]
+    if there:
+        raise InputError(f"{there[0]} was not made by a demo: choose another folder for the demo")

@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 COUNTS, REFUSALS, REPEATED = "counts.tsv", "refusals.tsv", "repeated.tsv"
 WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_without_person.tsv"
 PAGE = "contact_sheet.html"
+#: Tables and page of a cache; those of people only where a table of people is named.
+OUTPUTS = (COUNTS, REFUSALS, REPEATED, WITHOUT_PICTURE, WITHOUT_PERSON, PAGE)
 
 #: Pictures of an array on the page, spread evenly over its people.
 _SHOWN = 24
@@ -63,6 +65,7 @@ def make_images(
     out: Path,
     settings: ImageSettings,
     *,
+    tables: Path,
     labels: str | None = None,
     people: str | None = None,
     id_rule: IdRule = "iid",
@@ -74,6 +77,7 @@ def make_images(
 
     Parameters
     ----------
+    tables : folder for the files of ``OUTPUTS``.
     places : folders, globs and files; see :func:`gwasbone.images.sources.find_sources`.
     labels, people : paths of a table of labels and of a table of people.
 
@@ -90,7 +94,7 @@ def make_images(
     report = build_cache(sources, out, settings, workers=workers, force=force, progress=progress)
     log.info("%d files read, %d known", report.n_read, report.n_known)
     cache = open_cache(out)
-    write_table(cache.refusals, out / REFUSALS, index=False)
+    write_table(cache.refusals, tables / REFUSALS, index=False)
     refused = count_refusals(cache.refusals)
     for row in refused.itertuples():
         log.info("refused as %s (%s): %d", row.reason, REASONS[str(row.reason)], row.files)
@@ -98,30 +102,27 @@ def make_images(
         said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
         raise InputError(
             f"expected pictures at {', '.join(places)}, none of {len(sources)} files gives one "
-            f"({said}): see {out / REFUSALS}"
+            f"({said}): see {tables / REFUSALS}"
         )
     counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
     for row in counts.itertuples():
         log.info("%s: %d pictures of %d people", row.array, row.pictures, row.people)
-    write_table(counts, out / COUNTS, index=False)
-    write_table(repeated, out / REPEATED, index=False)
-    n_without = _write_unmatched(cache, None if table is None else list(table.index), out)
-    _write_page(cache, counts, refused, out / PAGE)
+    write_table(counts, tables / COUNTS, index=False)
+    write_table(repeated, tables / REPEATED, index=False)
+    n_without = _write_unmatched(cache, None if table is None else list(table.index), tables)
+    _write_page(cache, counts, refused, tables / PAGE)
     return ImagesSummary(report, cache, len(repeated), *n_without)
 
 
 def _write_unmatched(
-    cache: ImageCache, people: list[str] | None, out: Path
+    cache: ImageCache, people: list[str] | None, tables: Path
 ) -> tuple[int | None, int | None]:
     if people is None:
-        # those of an earlier run with a table of people would no longer be true
-        for name in (WITHOUT_PICTURE, WITHOUT_PERSON):
-            (out / name).unlink(missing_ok=True)
         return None, None
     absent = people_without_picture(cache.index, people)
     unknown = pictures_without_person(cache.index, people)
-    write_table(pd.DataFrame({"person": absent}), out / WITHOUT_PICTURE, index=False)
-    write_table(unknown, out / WITHOUT_PERSON, index=False)
+    write_table(pd.DataFrame({"person": absent}), tables / WITHOUT_PICTURE, index=False)
+    write_table(unknown, tables / WITHOUT_PERSON, index=False)
     log.info("people without picture: %d of %d", len(absent), len(people))
     log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
     return len(absent), len(unknown)

@@ -113,29 +113,22 @@ def write_selection(
     effects : also write the genotype effects; needs ``cohort``.
     """
     write_leads(selection.leads, Path(f"{stem}leads.tsv"))
-    made = {"leads.tsv", "selected.tsv", "selection.json"}
     write_table(labelled(selection.pairs), Path(f"{stem}selected.tsv"), index=False)
     facts = _facts(selection)
     with atomic_path(Path(f"{stem}selection.json")) as temporary:
         temporary.write_text(json.dumps(facts, indent=1), "utf-8")
     said = summary(selection)
     if len(selection.pairs):
-        made.add("selected.html")
         _page(
             selected_sections(selection.pairs, facts), Path(f"{stem}selected.html"),
             "Selected SNPs of bone regions", selection_words(facts),
         )  # fmt: skip
         if cohort is not None:
-            made.add("genotypes.parquet")
             genotypes = selected_genotypes(selection, cohort)
             write_genotypes(genotypes, Path(f"{stem}genotypes.parquet"))
             said.append(f"genotypes of {len(genotypes):,} people at {genotypes.shape[1]} SNPs")
             if effects is not None:
-                made |= {"effects.tsv", "effects.html"}
                 said.append(_write_effects(selection, genotypes, effects, stem, facts))
-    # what an earlier run left that this one has nothing to put into
-    for suffix in set(SUFFIXES) - made:
-        Path(f"{stem}{suffix}").unlink(missing_ok=True)
     return said
 
 

@@ -250,9 +250,15 @@ def claim(models: Path, asked: Mapping[str, Any], *, force: bool) -> None:
     Raises
     ------
     InputError
-        The folder holds models of another training and ``force`` is not set.
+        The folder holds models of another training and ``force`` is not set; or it holds anything
+        and no training made it.
     """
     path = models / TRAINING
+    foreign = [p for p in models.glob("*") if p.name != _COMPILED] if not path.exists() else []
+    if foreign:
+        raise InputError(
+            f"{models} holds {foreign[0].name} and was not made by a training: choose another --out"
+        )
     plain = json.loads(json.dumps(asked))
     # a run that failed before its first epoch holds nothing that could be lost
     if path.exists() and any(models.glob("**/fold*/*")) and not force:

@@ -21,6 +21,7 @@ from typing import Any, Literal
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.docstrings import parameter_docs
 from gwasbone.errors import ConfigError, GwasboneError, UsageError
+from gwasbone.files import existing_inputs
 
 FILE_NAME = "study.toml"
 
@@ -484,9 +485,32 @@ class StudyConfig:
         parts = [part.strip() for part in name.split(",")]
         return ",".join(p if "://" in p else str(self.folder / p) for p in parts)
 
+    def input_paths(self) -> list[Path]:
+        """The local files and folders that the study names as its inputs and that are there."""
+        named = [self.folder / FILE_NAME]
+        for section, keys in _PATHS.items():
+            values = self.section_values(section)
+            for key in keys:
+                texts = values[key] if isinstance(values[key], tuple) else (values[key],)
+                named += [Path(p) for t in texts if t for p in str(self.path(t)).split(",")]
+        return existing_inputs(named)
+
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""
         return dataclasses.asdict(getattr(self, name))
+
+
+#: Keys whose values are paths of inputs.
+_PATHS = {
+    "genotypes": ("bfile", "bgen", "sample", "vcf", "mt", "reference_fasta"),
+    "phenotypes": ("tables",),
+    "records": ("table", "definition", "measurements"),
+    "images": ("dicom",),
+    "training": ("weights",),
+    "selection": ("region_map",),
+    "loci": ("genes", "genetic_map"),
+    "comparison": ("loci", "ld_scores"),
+}
 
 
 def sections() -> dict[str, type]:

@@ -1,10 +1,11 @@
 """A study as ordered stages: what is up to date is skipped, what is killed starts again.
 
 A stage writes into a folder of its own that takes its name only when the stage is complete, with
-a record of what it was made from. A stage is up to date while its options, its input files, the
-stages it builds on and the version of gwasbone are those of the record, and its outputs are
-untouched; content is compared by SHA-256, remembered by size and time so that a large unchanged
-file is read once.
+a record of what it was made from and of every file in it. Only files that a record names are ever
+replaced: a folder with others is refused. A stage is up to date while its options, its input
+files, the stages it builds on and the version of gwasbone are those of the record, and its outputs
+are untouched; content is compared by SHA-256, remembered by size and time so that a large
+unchanged file is read once.
 """
 
 from __future__ import annotations
@@ -15,22 +16,28 @@ import hashlib
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gwasbone.errors import GwasboneError, UsageError
-from gwasbone.files import atomic_path, content_hash
+from gwasbone.errors import ConfigError, GwasboneError, InputError, UsageError
+from gwasbone.files import (
+    atomic_path,
+    clear_leftovers,
+    content_hash,
+    files_below,
+    is_url,
+    staged_outputs,
+)
 from gwasbone.run_log import versions
 from gwasbone.study.config import StudyConfig
 
 log = logging.getLogger(__name__)
 
 RECORD = "stage.json"
-_HASHES, _LOCK = ".hashes.json", ".lock"
+_HASHES, _LOCK = ".gwasbone-hashes.json", ".gwasbone-lock"
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ def run_study(
     force: bool = False,
     threads: int | None = None,
     say: Callable[[str], None] = lambda text: None,
+    around: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
 ) -> None:
     """Run the stages that are not up to date, in order.
 
@@ -139,11 +147,14 @@ def run_study(
     force : run all, up to date or not.
     threads : cores that a stage may use; all by default.
     say : told one line per stage.
+    around : a context that is entered when the output folder is this run's, such as the log.
 
     Raises
     ------
     UsageError
         ``until`` is no stage.
+    ConfigError, InputError
+        The output folder is or holds something that is not the program's.
     GwasboneError
         Another run works in the same output folder.
     """
@@ -151,9 +162,81 @@ def run_study(
     if until is not None and until not in names:
         raise UsageError(f"--until {until}: expected one of {', '.join(names)}")
     last = names.index(until) if until is not None else len(names) - 1
+    refuse_unsafe_output(config, stages)
     with _alone_in(config.output):
-        _clear_partial(config.output)
-        _run_stages(config, stages[: last + 1], force=force, threads=threads, say=say)
+        clear_leftovers(config.output)
+        for stage in stages:
+            _refuse_foreign(config.output / stage.name)
+        with around():
+            _run_stages(config, stages[: last + 1], force=force, threads=threads, say=say)
+
+
+def refuse_unsafe_output(config: StudyConfig, stages: Sequence[Stage]) -> None:
+    """Raise where the output folder is or holds the study or an input, or lies within an input.
+
+    Raises
+    ------
+    ConfigError
+        See above.
+    """
+    given = f"study.output = {json.dumps(config.study.output)}"
+    advice = 'give a folder of its own, such as "results"'
+    if is_url(config.study.output):
+        raise ConfigError(f"{given}: expected a folder of this machine: {advice}")
+    output, study = _real(config.output), _real(config.folder)
+    if study.is_relative_to(output):
+        raise ConfigError(f"{given} is, or contains, the folder of the study itself: {advice}")
+    for name in _all_inputs(config, stages):
+        # a link within the output is an input there, wherever it points
+        for path in (_real(name), Path(os.path.abspath(name))):
+            if path.is_relative_to(output):
+                raise ConfigError(f"{given} is, or contains, the input {name}: {advice}")
+            if path.is_dir() and output.is_relative_to(path):
+                raise ConfigError(f"{given} lies within the input folder {name}: {advice}")
+
+
+def _all_inputs(config: StudyConfig, stages: Sequence[Stage]) -> list[str]:
+    names = dict.fromkeys(str(path) for path in config.input_paths())
+    for stage in stages:
+        # what is missing is said when its stage runs
+        with contextlib.suppress(GwasboneError, OSError):
+            names |= dict.fromkeys(stage.inputs(config))
+    return [name for name in names if not is_url(name)]
+
+
+def _real(path: str | Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Raise where a folder of a stage has anything in it that the stage's record does not name.
+
+    Raises
+    ------
+    InputError
+        See above; nothing was touched.
+    """
+    if not os.path.lexists(folder):
+        return
+    advice = "move it away, or give another study.output (--force does not remove it)"
+    if folder.is_symlink() or not folder.is_dir():
+        raise InputError(f"{folder}: expected the folder of a stage, got a file or link: {advice}")
+    record = read_record(folder)
+    if record is None:
+        raise InputError(
+            f"{folder} was not made by gwasbone (it has no {RECORD} of this stage): {advice}"
+        )
+    for name in files_below(folder):
+        if not _is_recorded(name, record):
+            raise InputError(f"{folder / name} was not made by gwasbone: {advice}")
+
+
+def _is_recorded(name: str, record: dict[str, Any]) -> bool:
+    if "files" in record:
+        return name in record["files"]
+    # records of earlier versions name what lies in the folder itself
+    top = name.partition(os.sep)[0]
+    return top == RECORD or top in record["outputs"] or name.endswith(".crc")
 
 
 def _run_stages(
@@ -196,6 +279,9 @@ def read_record(folder: Path) -> dict[str, Any] | None:
     try:
         record: dict[str, Any] = json.loads((folder / RECORD).read_text())
     except (OSError, ValueError):
+        return None
+    parts = ("made_from", "outputs")
+    if not isinstance(record, dict) or not all(isinstance(record.get(p), dict) for p in parts):
         return None
     return record
 
@@ -263,33 +349,32 @@ def _run_stage(
     threads: int | None,
 ) -> str:
     final = config.output / stage.name
-    partial = config.output / f".{stage.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     started = time.strftime("%Y-%m-%dT%H:%M:%S%z")
     clock = time.monotonic()
-    try:
+    with staged_outputs(config.output, [stage.name], command="run", folders=True) as staging:
+        made = staging.files / stage.name
+        made.mkdir()
         with _warnings_kept() as warned:
-            summary = stage.run(StageRun(config, stage.name, partial, threads))
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    outputs = {
-        p.name: hashes.of(str(p)) for p in sorted(partial.iterdir()) if not p.name.startswith(".")
-    }
-    record = {
-        "stage": stage.name,
-        "summary": summary,
-        "started": started,
-        "seconds": round(time.monotonic() - clock, 2),
-        "warnings": warned,
-        "versions": versions(),
-        "made_from": wanted,
-        "outputs": outputs,
-    }
-    (partial / RECORD).write_text(json.dumps(record, indent=1))
-    _replace_folder(partial, final)
-    hashes.renamed(partial, final)
+            summary = stage.run(StageRun(config, stage.name, made, threads))
+        outputs = {
+            p.name: hashes.of(str(p)) for p in sorted(made.iterdir()) if not p.name.startswith(".")
+        }
+        record = {
+            "stage": stage.name,
+            "summary": summary,
+            "started": started,
+            "seconds": round(time.monotonic() - clock, 2),
+            "warnings": warned,
+            "versions": versions(),
+            "made_from": wanted,
+            "outputs": outputs,
+            "files": [*files_below(made), RECORD],
+        }
+        (made / RECORD).write_text(json.dumps(record, indent=1))
+        # the run may have taken hours
+        _refuse_foreign(final)
+        staging.commit()
+    hashes.renamed(made, final)
     return summary
 
 
@@ -318,21 +403,11 @@ def _warnings_kept() -> Iterator[list[str]]:
         said.extend(kept.said)
 
 
-def _replace_folder(new: Path, final: Path) -> None:
-    """Give a finished folder its name; the old one is complete until that moment."""
-    old = final.with_name(f".{final.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if final.exists():
-        os.replace(final, old)
-    os.replace(new, final)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 @contextlib.contextmanager
 def _alone_in(output: Path) -> Iterator[None]:
     """Hold the lock of an output folder; the kernel drops the one of a killed run."""
     output.mkdir(parents=True, exist_ok=True)
-    with open(output / _LOCK, "w") as lock:
+    with open(output / _LOCK, "a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -340,15 +415,3 @@ def _alone_in(output: Path) -> Iterator[None]:
                 f"another run works in {output}: wait for it, or give another study.output"
             ) from None
         yield
-
-
-def _clear_partial(output: Path) -> None:
-    """Remove what a killed run left; bring back a folder it had set aside but not replaced."""
-    for old in output.glob(".*.old"):
-        final = output / old.name[1:].removesuffix(".old")
-        if final.exists():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(old, final)
-    for partial in output.glob(".*.partial"):
-        shutil.rmtree(partial, ignore_errors=True)

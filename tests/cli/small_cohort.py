@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import pytest
 from gwasbone.cli import main
 from gwasbone.simulate import SimulationSettings, simulate_cohort
 
-#: What a failed command may leave.
-LOGS = (".log", ".hail.log")
+#: What a failed command may leave: PREFIX.COMMAND.log and Hail's.
+LOGS = re.compile(r"\.\w+(\.hail)?\.log")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def left_by(out: Path) -> list[str]:
     """Names in the folder of an output prefix, but its logs; hidden ones too."""
     if not out.parent.exists():
         return []
-    return sorted(p.name for p in out.parent.iterdir() if p.name.removeprefix(out.name) not in LOGS)
+    names = [path.name for path in out.parent.iterdir()]
+    return sorted(name for name in names if not LOGS.fullmatch(name.removeprefix(out.name)))
 
 
 def gwasbone(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:

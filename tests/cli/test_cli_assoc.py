@@ -60,7 +60,7 @@ class Scan:
 
     @property
     def log(self) -> str:
-        return Path(f"{self.out}.log").read_text()
+        return Path(f"{self.out}.assoc.log").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -235,7 +235,7 @@ def test_filters_keep_what_plink2_keeps(planned, cohort, lists, plink2, tmp_path
     theirs = _plink_counts(plink2, cohort, tmp_path, *flags)
     assert theirs != (200, 300)
     assert (plan.cohort.people.n_kept, plan.cohort.variants.n_kept) == theirs
-    log = (tmp_path / "scan.log").read_text()
+    log = (tmp_path / "scan.assoc.log").read_text()
     assert f"kept: {theirs[0]} people, {theirs[1]} variants" in log
 
 

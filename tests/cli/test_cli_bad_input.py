@@ -209,7 +209,7 @@ def test_existing_output_is_refused_before_anything_is_read(cohort, out, capfd):
     assert "--force" in line
     assert theirs.read_text() == "theirs"
     assert left_by(out) == [theirs.name]
-    assert not Path(f"{out}.log").exists()
+    assert not Path(f"{out}.assoc.log").exists()
 
 
 def test_without_genotypes_or_study(tmp_path, out, capfd, monkeypatch):
@@ -333,7 +333,7 @@ def test_a_message_of_several_lines_becomes_one(cohort, out, capfd, monkeypatch)
 
 def test_the_log_of_a_failed_run_stays_and_ends_with_the_error(cohort, out, capfd):
     _refused(cohort.assoc(out, pheno="nothing"), out, capfd)
-    lines = Path(f"{out}.log").read_text().splitlines()
+    lines = Path(f"{out}.assoc.log").read_text().splitlines()
     assert "ERROR failed: expected a column nothing" in lines[-2]
 
 

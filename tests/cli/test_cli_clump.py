@@ -69,7 +69,7 @@ def test_clumps_are_written_with_a_log(files, capsys):
     assert table["members"].tolist() == ["rs1"]
     assert table["by"].tolist() == ["ld"]
     assert "1 clumps of 3 variants (1 more are not in the genotypes)" in capsys.readouterr().out
-    text = (files / "out.log").read_text()
+    text = (files / "out.clump.log").read_text()
     assert "3 variants of the scan have genotypes, 1 have none" in text
     assert "option p1 = 0.0001" in text
 
@@ -122,7 +122,7 @@ def test_missing_gene_columns_are_na(files):
     row = read(files / "out.loci.tsv").iloc[0]
     for name in ("nearest_gene", "distance_to_gene_bp", "strand", "genes_in_window"):
         assert row[name] == "NA"
-    assert "option r2 = 0.1" in (files / "out.log").read_text()
+    assert "option r2 = 0.1" in (files / "out.clump.log").read_text()
 
 
 def test_without_genotypes_distance_has_to_be_asked_for(files, capsys, monkeypatch):

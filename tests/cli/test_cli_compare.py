@@ -46,7 +46,7 @@ def test_table_and_page_are_written_and_nothing_is_overwritten(folder, capsys):
     page = (folder / "out.comparison.html").read_text()
     assert "How much more each scan finds" in page
     assert "30 known loci" in page
-    log = (folder / "out.log").read_text()
+    log = (folder / "out.compare.log").read_text()
     assert "known loci: 30 of 30 used" in log
     assert compare(folder, *options) == 1
     assert "--force" in capsys.readouterr().err
@@ -58,8 +58,8 @@ def test_a_scans_own_leads_are_refused_and_leave_nothing(folder, capsys):
     assert compare(folder, "--loci", folder / "own.tsv", out="own") == 1
     assert "p-values of scan score itself" in capsys.readouterr().err
     assert [p.name for p in folder.glob("own.*")] in (
-        ["own.tsv", "own.log"],
-        ["own.log", "own.tsv"],
+        ["own.tsv", "own.compare.log"],
+        ["own.compare.log", "own.tsv"],
     )
 
 

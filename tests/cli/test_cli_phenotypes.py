@@ -75,7 +75,7 @@ def test_what_it_writes(run, tmp_path):
     rules = pd.read_csv("out/p.rules.tsv", sep="\t").set_index("rule")
     assert rules.loc["icd9_osteoporosis", "n_people"] == people["41271-0.0"].eq("7330").sum()
 
-    log = Path("out/p.log").read_text()
+    log = Path("out/p.phenotypes.log").read_text()
     assert "1 withdrawn people" in log
     assert "rule bisphosphonate:" in log
     assert "own_mean" in log

@@ -58,7 +58,7 @@ def test_every_kind_draws_text_and_parquet(scans, tmp_path, capfd, kind):
     wide = str(scans / "scan.parquet")
     assert main(["plot", kind, wide, "--trait", "hip,spine", "--out", out, "--force"]) == 0
     assert "hip: 399 variants, 1 without a p-value" in capfd.readouterr().out
-    log = Path(f"{out}.log").read_text("utf-8")
+    log = Path(f"{out}.plot.log").read_text("utf-8")
     assert "spine: 399 variants" in log
     assert kind in log
 

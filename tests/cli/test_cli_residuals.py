@@ -61,7 +61,7 @@ def test_the_files_of_the_nonlinear_model(table, out, capsys):
     page = Path(f"{out}.residuals.html").read_text()
     assert "bmd_spine" in page
     assert "somebody" not in page
-    log = Path(f"{out}.log").read_text()
+    log = Path(f"{out}.residuals.log").read_text()
     assert "360 assessments of 300 people (60 with two or more)" in log
     assert "0 read as women, 1 read as men" in log
     assert "2 of 2 traits, 300 people" in summary
@@ -82,7 +82,7 @@ def test_deepnull_gives_covariates_folds_and_seed(table, out):
     assert set(residuals["fold"]) == set(range(5))
     models = pd.read_csv(f"{out}.models.tsv", sep="\t").set_index("term")
     assert models.loc["seed", "estimate"] == 0
-    assert "seed = 0" in Path(f"{out}.log").read_text()
+    assert "seed = 0" in Path(f"{out}.residuals.log").read_text()
 
 
 def test_a_scan_takes_the_residual(tmp_path, out):
@@ -220,7 +220,7 @@ def test_the_files_of_the_transformer(table, answers, out, capsys):
     assert "Learning curves" in page
     assert "Everybody is predicted by a network that never saw them" in page
     assert "somebody" not in page
-    assert "seed = 0" in Path(f"{out}.log").read_text()
+    assert "seed = 0" in Path(f"{out}.residuals.log").read_text()
 
 
 def test_a_refit_is_labelled_everywhere(table, answers, out, capsys):
@@ -229,7 +229,7 @@ def test_a_refit_is_labelled_everywhere(table, answers, out, capsys):
     assert list(pd.read_csv(f"{out}.residuals.tsv", sep="\t")) == ["IID", "resid_bmd_total"]
     models = pd.read_csv(f"{out}.models.tsv", sep="\t")
     assert set(models["estimator"]) == {"network_in_sample"}
-    assert "in sample" in Path(f"{out}.log").read_text()
+    assert "in sample" in Path(f"{out}.residuals.log").read_text()
     assert "its residuals are in sample" in Path(f"{out}.residuals.html").read_text()
 
 

@@ -171,7 +171,7 @@ def test_the_command_makes_the_page_and_does_not_overwrite(study, tmp_path, monk
     said = capsys.readouterr().out
     assert f"{out}" in said
     assert "nothing on Ancestry" in said
-    assert "gwasbone report --out" in (tmp_path / "mine.log").read_text()
+    assert "gwasbone report --out" in (tmp_path / "mine.report.log").read_text()
     assert main(["report", "--out", str(out)]) == 1
     assert "--force" in capsys.readouterr().err
     assert main(["report", "--out", str(out), "--force"]) == 0

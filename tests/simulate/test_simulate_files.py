@@ -243,9 +243,9 @@ if __name__ == "__main__":
 def test_a_killed_run_leaves_no_half_file_and_can_be_repeated(tmp_path):
     killed = subprocess.run([sys.executable, "-c", _KILLED, str(tmp_path)], capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert {path.name[:10] for path in tmp_path.iterdir()} == {".simulate-"}
+    assert {path.name[:19] for path in tmp_path.iterdir()} == {".gwasbone-simulate-"}
     simulate_cohort(TINY, tmp_path)
-    assert not any(path.name.startswith(".simulate-") for path in tmp_path.iterdir())
+    assert not any(path.name.startswith(".") for path in tmp_path.iterdir())
     assert (tmp_path / "truth/settings.json").exists()
 
 

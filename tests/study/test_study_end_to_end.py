@@ -108,7 +108,7 @@ def test_all_stages_run_and_leave_their_pages(finished):
     assert "<h1>Spines &amp; hips</h1>" in report
     assert "bmd_spine: Manhattan plot." in report
     assert "Not part of this study: no records.table in study.toml" in report
-    log = (results / "study.log").read_text()
+    log = (results / "study.run.log").read_text()
     assert "stage scans runs: not run yet" in log
 
 
