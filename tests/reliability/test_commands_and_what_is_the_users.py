@@ -290,18 +290,17 @@ def test_workers_end_with_the_process_that_started_them(how, inputs, tmp_path):
         sys.executable, "-m", "gwasbone.cli", "images", "--dicom", f"{inputs}/dicom", "--size",
         "16", "--threads", "2", "--out", "out",
     ]  # fmt: skip
-    run = subprocess.Popen(
-        command, cwd=tmp_path, env=os.environ | {name: value}, stderr=subprocess.PIPE, text=True
-    )
+    # a file, since workers that stayed would hold a pipe open
+    with open(tmp_path / "err", "w") as err:
+        run = subprocess.Popen(command, cwd=tmp_path, env=os.environ | {name: value}, stderr=err)
     # itself, what tracks resources, and two workers
     _wait(lambda: len(processes(setting)) >= 4 or run.poll() is not None)
     run.send_signal(how)
-    assert run.stderr is not None
-    err = run.stderr.read()
-    assert run.wait() == (-9 if how == signal.SIGKILL else 1)
+    assert run.wait(60) == (-9 if how == signal.SIGKILL else 1)
     _wait(lambda: not processes(setting), seconds=20)
     if how == signal.SIGTERM:
-        assert err == "error: interrupted; what was finished is kept\n"
+        said = (tmp_path / "err").read_text()
+        assert said == "error: interrupted; what was finished is kept\n"
     done = gwasbone(*command[3:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(open_cache(tmp_path / "out").index) == 40
@@ -314,12 +313,15 @@ def test_sigterm_ends_a_keras_training_in_one_line(epoch, inputs, tmp_path):
     """Not in SIGABRT or SIGSEGV, whatever threads of the framework are about."""
     line = (
         f"train --images {inputs}/cache --table {inputs}/people.tsv --architecture small "
-        "--size 32 --folds 2 --epochs 40 --patience 40 --no-saliency --out x"
+        "--size 16 --folds 2 --epochs 40 --patience 40 --no-saliency --out x"
     )
     command = [sys.executable, "-m", "gwasbone.cli", *line.split()]
     run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     log = tmp_path / "x.train.log"
-    _wait(lambda: log.exists() and f"epoch {epoch}:" in log.read_text(), seconds=120)
+    _wait(
+        lambda: run.poll() is not None or (log.exists() and f"epoch {epoch}:" in log.read_text()),
+        seconds=240,
+    )
     run.terminate()
     err = run.communicate()[1]
     assert run.returncode == 1, err
