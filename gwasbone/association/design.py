@@ -29,6 +29,7 @@ from gwasbone.phenotypes.traits import (
     rank_inverse_normal,
     trait_values,
 )
+from gwasbone.stats.logistic import LogisticFit, fit_logistic
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,25 @@ class Design:
     @property
     def traits(self) -> tuple[Trait, ...]:
         return tuple(trait for group in self.groups for trait in group.traits)
+
+
+def fit_null_model(group: TraitGroup, j: int) -> LogisticFit:
+    """Fit trait j of a group on its covariates.
+
+    Raises
+    ------
+    InputError
+        The likelihood has no maximum.
+    """
+    fit = fit_logistic(group.X, group.Y[:, j])
+    if not fit.converged:
+        name, cases = group.names[j], group.traits[j].n_cases
+        raise InputError(
+            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
+            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
+            "predicts cases perfectly; leave it out or merge levels"
+        )
+    return fit
 
 
 def build_design(
