@@ -55,7 +55,7 @@ class LinearScan:
 
     def __init__(self, design: Design, layout: PeopleLayout) -> None:
         self._design = design
-        groups = [(group.people, group.X, group.Y) for group in design.groups]
+        groups = [(group.people, group.X, group.beyond_offset) for group in design.groups]
         self._prepared = linear_design(layout, groups)
 
     def block(self, genotypes: GenotypeBlock) -> list[GroupResult]:
@@ -118,7 +118,9 @@ class LogisticScan:
                 group.people,
                 group.X,
                 [
-                    NullModel.of(group.X, group.Y[:, j], fit_null_model(group, j))
+                    NullModel.of(
+                        group.X, group.Y[:, j], fit_null_model(group, j), group.offset_of(j)
+                    )
                     for j in range(len(group.traits))
                 ],
             )

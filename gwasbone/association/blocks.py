@@ -8,7 +8,7 @@ for the models.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,13 +21,13 @@ from gwasbone.association.block_scans import (
     LogisticScan,
     Scan,
 )
-from gwasbone.association.design import Design
+from gwasbone.association.design import Design, Offset
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.blocks.ranges import absolute
 from gwasbone.blocks.spark import SparkExecutors
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock
-from gwasbone.errors import GwasboneError
+from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock, variant_blocks
+from gwasbone.errors import GwasboneError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -51,16 +51,24 @@ class ScanTask:
 
 
 def scan_blocks(
-    cohort: Cohort, design: Design, *, test: str = "score", executor: Executor | None = None
+    cohort: Cohort,
+    design: Design,
+    *,
+    test: str = "score",
+    executor: Executor | None = None,
+    offset: Offset | None = None,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Scans of all kept variants, in the order of the variant table.
 
     Parameters
     ----------
-    cohort : backed by block files. ``design.ids`` are its kept people.
+    cohort : its source is read in blocks. ``design.ids`` are its kept people.
     test : of a logistic design: ``score`` (Firth's test where its p is below 0.05), ``firth``
         or ``spa`` (saddlepoint p where the score p is below 0.05).
     executor : see :func:`choose_executor`; all cores of this machine by default.
+    offset : what is known of the traits beforehand, for all chromosomes or for each one (such as
+        predictions that leave it out); see :meth:`Design.with_offset`. Null models are fitted
+        anew for each chromosome.
 
     Returns
     -------
@@ -69,17 +77,38 @@ def scan_blocks(
     Raises
     ------
     InputError
-        A logistic model of the covariates alone that has no maximum.
+        A logistic model of the covariates alone that has no maximum; a chromosome without offset.
     """
-    genotypes, scan = prepare_scan(cohort, design, test=test)
     variants = cohort.variants.kept_table()
     size = max(1, min(VARIANTS_PER_CHUNK, RESULTS_PER_CHUNK // len(design.traits)))
-    chunks = [variants.iloc[top : top + size] for top in range(0, len(variants), size)]
-    results = (executor or LocalThreads()).map(
-        ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
-    )
-    for chunk, of_chunk in zip(chunks, results, strict=True):
-        yield scan.tables(chunk, of_chunk)
+    for part, its_design in _with_offsets(variants, design, offset):
+        genotypes, scan = prepare_scan(cohort, its_design, test=test)
+        chunks = [part.iloc[top : top + size] for top in range(0, len(part), size)]
+        results = (executor or LocalThreads()).map(
+            ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
+        )
+        for chunk, of_chunk in zip(chunks, results, strict=True):
+            yield scan.tables(chunk, of_chunk)
+
+
+def _with_offsets(
+    variants: pd.DataFrame, design: Design, offset: Offset | None
+) -> Iterator[tuple[pd.DataFrame, Design]]:
+    """Consecutive variants with the same offset, and the design with that offset."""
+    if offset is None:
+        yield variants, design
+    elif isinstance(offset, Mapping):
+        chromosomes = variants["chromosome"].unique().tolist()
+        absent = [str(code) for code in chromosomes if code not in offset]
+        if absent:
+            raise InputError(
+                f"offset: expected one for each chromosome of the scan, chromosome {absent[0]} "
+                f"(of {len(absent)}) has none: leave its variants out or give its offset"
+            )
+        for block in variant_blocks(variants, len(variants)):
+            yield block.variants, design.with_offset(offset[block.chromosome])
+    else:
+        yield variants, design.with_offset(offset)
 
 
 def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:

@@ -145,7 +145,10 @@ def test_a_new_format_has_everything_that_is_read_in_blocks(made, arrayed):
     pd.testing.assert_frame_equal(*scores)
     people = ours.people.table
     table = pd.DataFrame({"y": np.random.default_rng(1).normal(size=N)}, index=people.index)
-    tables = [gb.associate(c, ["y"], phenotypes=table).table("y") for c in (ours, theirs)]
+    tables = [
+        gb.associate(c, ["y"], phenotypes=table, executor="local").table("y")
+        for c in (ours, theirs)
+    ]
     pd.testing.assert_frame_equal(*tables, rtol=1e-5, atol=1e-6)
 
 
