@@ -15,12 +15,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from gwasbone import session
-from gwasbone.association.block_scans import (
-    LOGISTIC_TESTS,
-    LinearScan,
-    LogisticScan,
-    Scan,
-)
+from gwasbone.association.block_scans import LOGISTIC_TESTS, LinearScan, LogisticScan, Scan
 from gwasbone.association.design import Design, Offset
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.blocks.ranges import absolute
