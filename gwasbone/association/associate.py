@@ -11,8 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.association.blocks import (
+    ExecutorName,
+    can_scan_blocks,
+    choose_executor,
+    scan_blocks,
+)
 from gwasbone.association.design import Design, build_design
-from gwasbone.association.executors import ExecutorName, choose_executor
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
@@ -132,8 +137,6 @@ def associate(
     untestable = _untestable(genotypes)
     with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
         if chosen == "blocks":
-            from gwasbone.association.blocks import scan_blocks
-
             where = choose_executor(executor, genotypes, threads=threads)
             chunks = scan_blocks(genotypes, design, test=test, executor=where)
         else:
@@ -156,8 +159,6 @@ def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str =
     NotBuiltError
         Blocks were asked for, or the test is only built on them, and they cannot do this scan.
     """
-    from gwasbone.association.block_scans import can_scan_blocks
-
     possible = can_scan_blocks(cohort, design, test=test)
     if not possible and design.method == "logistic" and test == "spa":
         raise NotBuiltError(
@@ -245,7 +246,7 @@ def _from_matrix_table(
     mt: Any, traits: Sequence[str], covariates: Sequence[Any], y: Any
 ) -> tuple[Cohort, list[str], list[str]]:
     """A cohort of a user's MatrixTable with the named or given expressions as people columns."""
-    from gwasbone.cohort.sources.matrix_table import cohort_from_mt, column_values
+    from gwasbone.cohort.sources.matrix_table import column_values
 
     expressions: dict[str, Any] = {name: mt[name] for name in traits}
     if y is not None:
@@ -256,7 +257,7 @@ def _from_matrix_table(
         name = covariate if isinstance(covariate, str) else _name_of(mt, covariate, f"covariate{i}")
         expressions[name] = mt[name] if isinstance(covariate, str) else covariate
         used.append(name)
-    cohort = cohort_from_mt(mt)
+    cohort = Cohort.from_mt(mt)
     columns = column_values(mt, expressions).set_axis(cohort.people.table.index, axis=0)
     return cohort.annotate_people(columns), names, used
 

@@ -1,49 +1,43 @@
-"""Which scans the block engine has, and everything about people laid out for one of them."""
+"""Scans of the block engine: linear, and logistic with score, Firth's or the saddlepoint test.
+
+The models are those of :mod:`gwasbone.blocks.linear` and :mod:`gwasbone.blocks.logistic`. Firth's
+test is the full penalised likelihood-ratio test, with all covariates refitted for each variant, as
+the Hail engine's is. Saddlepoint rows have β = U/V of the score test and the SE that agrees with
+their p, abs(β)/z.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.blocks_linear import LinearScan
-from gwasbone.association.blocks_logistic import LogisticScan
-from gwasbone.association.design import Design
-from gwasbone.blocks.genotypes import GenotypeBlock, PackedBlock, PeopleLayout
-from gwasbone.cohort.bgen_source import BgenSource
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.sources.bed import BedSource
-from gwasbone.cohort.sources.bed_reader import PackedCalls
+from gwasbone.association.design import Design, fit_null_model
+from gwasbone.association.rows import RowStatistics, results_table, status_of, variant_columns
+from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
+from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
+from gwasbone.blocks.logistic import (
+    LogisticGroup,
+    NullModel,
+    ScoreResult,
+    firth_tests,
+    logistic_design,
+    score_block,
+    spa_tests,
+)
+from gwasbone.stats.firth import SMALLEST_CHI2
+from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p, neg_log10_p_normal, neg_log10_p_t
+
+FloatArray = npt.NDArray[np.float64]
 
 #: Tests of a logistic scan that this engine has.
 LOGISTIC_TESTS = ("score", "firth", "spa")
 
-
-class BlockReader(Protocol):
-    """Genotypes of a cohort's kept people, read a block of variants at a time."""
-
-    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        """Rows of a variant table in pieces of a size that a core handles at a time."""
-
-    def read(self, variants: pd.DataFrame) -> GenotypeBlock:
-        """The genotypes of such a piece, as the scans' kernels take them."""
-
-
-@dataclass(frozen=True)
-class PackedReader:
-    """Hard calls of .bed files as a :class:`BlockReader`."""
-
-    calls: PackedCalls
-
-    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        """See :class:`BlockReader`."""
-        return self.calls.blocks(variants)
-
-    def read(self, variants: pd.DataFrame) -> PackedBlock:
-        """See :class:`BlockReader`."""
-        return PackedBlock.of(self.calls.read(variants), self.calls.everyone)
+#: Score p-value below which a variant is tested again, as in the Hail engine.
+REPEAT_BELOW_P = 0.05
 
 
 class Scan(Protocol):
@@ -56,31 +50,157 @@ class Scan(Protocol):
         """Trait -> canonical results table of consecutive blocks."""
 
 
-def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
-    """Whether this engine has what a scan needs: .bed or .bgen files, and the test."""
-    has_test = design.method == "linear" or test in LOGISTIC_TESTS
-    return isinstance(cohort.source, (BedSource, BgenSource)) and has_test
+class LinearScan:
+    """Linear regression of every trait of a design."""
+
+    def __init__(self, design: Design, layout: PeopleLayout) -> None:
+        self._design = design
+        groups = [(group.people, group.X, group.beyond_offset) for group in design.groups]
+        self._prepared = linear_design(layout, groups)
+
+    def block(self, genotypes: GenotypeBlock) -> list[GroupResult]:
+        """Results of each group of traits."""
+        return linear_block(genotypes, self._prepared)
+
+    def tables(
+        self, variants: pd.DataFrame, results: list[list[GroupResult]]
+    ) -> dict[str, pd.DataFrame]:
+        """Trait -> canonical results table."""
+        named = variant_columns(variants)
+        tables: dict[str, pd.DataFrame] = {}
+        for g, group in enumerate(self._design.groups):
+            parts = [block[g] for block in results]
+            statistics = RowStatistics.from_sums(part.sums for part in parts)
+            status = status_of(statistics, np.concatenate([p.unexplained for p in parts]))
+            dof = float(len(group.X) - group.X.shape[1] - 1)
+            for j, trait in enumerate(group.traits):
+                beta, se, t = (
+                    np.concatenate([getattr(p, name)[:, j] for p in parts])
+                    for name in ("beta", "se", "t")
+                )
+                tables[trait.name] = results_table(
+                    named, statistics, n=trait.n, beta=beta, se=se, statistic=t, dof=dof,
+                    neg_log10_p=neg_log10_p_t(np.where(status == "", t, np.nan), dof),
+                    test="t", status=status,
+                )  # fmt: skip
+        return {trait.name: tables[trait.name] for trait in self._design.traits}
 
 
-def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockReader, Scan]:
-    """What reads a cohort's genotypes and what tests them; both can be sent to other processes.
+@dataclass(frozen=True)
+class GroupTests:
+    """One group's results of a block, (m, q) each; ``test`` says how a number was found."""
+
+    sums: GenotypeSums
+    beta: FloatArray
+    se: FloatArray
+    statistic: FloatArray
+    test: npt.NDArray[np.object_]
+    status: npt.NDArray[np.object_]
+
+
+class LogisticScan:
+    """Logistic regression of every trait of a design.
+
+    Parameters
+    ----------
+    test : ``score`` (Firth's test where its p is below 0.05), ``firth`` or ``spa``.
 
     Raises
     ------
     InputError
-        A logistic model of the covariates alone that has no maximum.
+        A trait whose model of covariates alone has no maximum.
     """
-    reader, layout = _reader(cohort)
-    if design.method == "linear":
-        return reader, LinearScan(design, layout)
-    return reader, LogisticScan(design, layout, test=test)
 
+    def __init__(self, design: Design, layout: PeopleLayout, *, test: str) -> None:
+        self._design, self._test = design, test
+        groups = [
+            (
+                group.people,
+                group.X,
+                [
+                    NullModel.of(
+                        group.X, group.Y[:, j], fit_null_model(group, j), group.offset_of(j)
+                    )
+                    for j in range(len(group.traits))
+                ],
+            )
+            for group in design.groups
+        ]
+        self._prepared = logistic_design(layout, groups)
 
-def _reader(cohort: Cohort) -> tuple[BlockReader, PeopleLayout]:
-    if isinstance(cohort.source, BgenSource):
-        from gwasbone.cohort.sources.bgen_reader import DosageReader
+    def block(self, genotypes: GenotypeBlock) -> list[GroupTests]:
+        """Results of each group of traits."""
+        scores = score_block(genotypes, self._prepared)
+        return [
+            self._group(genotypes, group, result)
+            for group, result in zip(self._prepared.groups, scores, strict=True)
+        ]
 
-        dosages = DosageReader.of(cohort)
-        return dosages, dosages.layout
-    calls = PackedCalls.of(cohort)
-    return PackedReader(calls), calls.columns
+    def _group(
+        self, genotypes: GenotypeBlock, group: LogisticGroup, scores: ScoreResult
+    ) -> GroupTests:
+        statistics = RowStatistics.from_sums([scores.sums])
+        status = np.column_stack([status_of(statistics, share) for share in scores.unexplained.T])
+        label = "firth" if self._test == "firth" else "score"
+        tests = GroupTests(
+            scores.sums, scores.beta, scores.se, scores.z,
+            np.full(status.shape, label, dtype=object), status,
+        )  # fmt: skip
+        again = status == ""
+        if self._test != "firth":
+            again &= neg_log10_p_normal(scores.z) > -np.log10(REPEAT_BELOW_P)
+        chosen = np.flatnonzero(again.any(axis=1))
+        if chosen.size:
+            layout = self._prepared.layout
+            G = alt_dosages(genotypes, chosen, layout, group.people, scores.sums)
+            for j, null in enumerate(group.nulls):
+                wanted = again[chosen, j]
+                if wanted.any():
+                    self._repeat(tests, chosen[wanted], j, G[wanted], group, null)
+        return tests
+
+    def _repeat(
+        self,
+        tests: GroupTests,
+        rows: npt.NDArray[np.intp],
+        j: int,
+        G: FloatArray,
+        group: LogisticGroup,
+        null: NullModel,
+    ) -> None:
+        """Put another test of some variants in the place of trait j's score test."""
+        if self._test == "spa":
+            spa = spa_tests(G, null)
+            chi2 = chi2_1_from_neg_log10_p(spa.neg_log10_p)
+            size = np.abs(tests.beta[rows, j])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                agreeing = size / np.sqrt(chi2)
+            tests.statistic[rows, j] = np.sign(tests.beta[rows, j]) * np.sqrt(chi2)
+            tests.se[rows, j] = np.where(chi2 > SMALLEST_CHI2, agreeing, tests.se[rows, j])
+            tests.test[rows, j], solved = "spa", spa.solved
+        else:
+            firth = firth_tests(G, group, null)
+            tests.beta[rows, j], tests.se[rows, j] = firth.log_odds, firth.se
+            tests.statistic[rows, j] = np.sign(firth.log_odds) * np.sqrt(firth.chi2)
+            tests.test[rows, j], solved = "firth", firth.converged
+        tests.status[rows[~solved], j] = "no_convergence"
+
+    def tables(
+        self, variants: pd.DataFrame, results: list[list[GroupTests]]
+    ) -> dict[str, pd.DataFrame]:
+        """Trait -> canonical results table."""
+        named = variant_columns(variants)
+        tables: dict[str, pd.DataFrame] = {}
+        for g, group in enumerate(self._design.groups):
+            parts = [block[g] for block in results]
+            statistics = RowStatistics.from_sums(part.sums for part in parts)
+            for j, trait in enumerate(group.traits):
+                beta, se, z, test, status = (
+                    np.concatenate([getattr(part, name)[:, j] for part in parts])
+                    for name in ("beta", "se", "statistic", "test", "status")
+                )
+                tables[trait.name] = results_table(
+                    named, statistics, n=trait.n, beta=beta, se=se, statistic=z, dof=np.inf,
+                    neg_log10_p=neg_log10_p_normal(z), test=test, status=status,
+                )  # fmt: skip
+        return {trait.name: tables[trait.name] for trait in self._design.traits}

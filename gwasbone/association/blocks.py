@@ -7,16 +7,26 @@ for the models.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from gwasbone.association.block_scans import BlockReader, Scan, prepare_scan
-from gwasbone.association.design import Design
+from gwasbone import session
+from gwasbone.association.block_scans import LOGISTIC_TESTS, LinearScan, LogisticScan, Scan
+from gwasbone.association.design import Design, Offset
 from gwasbone.blocks.mapping import Executor, LocalThreads
+from gwasbone.blocks.ranges import absolute
+from gwasbone.blocks.spark import SparkExecutors
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock, variant_blocks
+from gwasbone.errors import GwasboneError, InputError
+
+log = logging.getLogger(__name__)
+
+ExecutorName = Literal["auto", "local", "spark"]
 
 #: Variants whose results are kept in memory before they are handed on.
 VARIANTS_PER_CHUNK = 65_536
@@ -28,25 +38,32 @@ RESULTS_PER_CHUNK = 8_000_000
 class ScanTask:
     """Reads a block of variants and tests it."""
 
-    genotypes: BlockReader
+    genotypes: GenotypeReader
     scan: Scan
 
-    def __call__(self, variants: pd.DataFrame) -> Any:
-        return self.scan.block(self.genotypes.read(variants))
+    def __call__(self, block: VariantBlock) -> Any:
+        return self.scan.block(self.genotypes.read(block.variants))
 
 
 def scan_blocks(
-    cohort: Cohort, design: Design, *, test: str = "score", executor: Executor | None = None
+    cohort: Cohort,
+    design: Design,
+    *,
+    test: str = "score",
+    executor: Executor | None = None,
+    offset: Offset | None = None,
 ) -> Iterator[dict[str, pd.DataFrame]]:
     """Scans of all kept variants, in the order of the variant table.
 
     Parameters
     ----------
-    cohort : backed by block files. ``design.ids`` are its kept people.
+    cohort : its source is read in blocks. ``design.ids`` are its kept people.
     test : of a logistic design: ``score`` (Firth's test where its p is below 0.05), ``firth``
         or ``spa`` (saddlepoint p where the score p is below 0.05).
-    executor : see :func:`gwasbone.association.executors.choose_executor`; all cores of this
-        machine by default.
+    executor : see :func:`choose_executor`; all cores of this machine by default.
+    offset : what is known of the traits beforehand, for all chromosomes or for each one (such as
+        predictions that leave it out); see :meth:`Design.with_offset`. Null models are fitted
+        anew for each chromosome.
 
     Returns
     -------
@@ -55,14 +72,85 @@ def scan_blocks(
     Raises
     ------
     InputError
-        A logistic model of the covariates alone that has no maximum.
+        A logistic model of the covariates alone that has no maximum; a chromosome without offset.
     """
-    genotypes, scan = prepare_scan(cohort, design, test=test)
     variants = cohort.variants.kept_table()
     size = max(1, min(VARIANTS_PER_CHUNK, RESULTS_PER_CHUNK // len(design.traits)))
-    chunks = [variants.iloc[top : top + size] for top in range(0, len(variants), size)]
-    results = (executor or LocalThreads()).map(
-        ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
-    )
-    for chunk, of_chunk in zip(chunks, results, strict=True):
-        yield scan.tables(chunk, of_chunk)
+    for part, its_design in _with_offsets(variants, design, offset):
+        genotypes, scan = prepare_scan(cohort, its_design, test=test)
+        chunks = [part.iloc[top : top + size] for top in range(0, len(part), size)]
+        results = (executor or LocalThreads()).map(
+            ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
+        )
+        for chunk, of_chunk in zip(chunks, results, strict=True):
+            yield scan.tables(chunk, of_chunk)
+
+
+def _with_offsets(
+    variants: pd.DataFrame, design: Design, offset: Offset | None
+) -> Iterator[tuple[pd.DataFrame, Design]]:
+    """Consecutive variants with the same offset, and the design with that offset."""
+    if offset is None:
+        yield variants, design
+    elif isinstance(offset, Mapping):
+        chromosomes = variants["chromosome"].unique().tolist()
+        absent = [str(code) for code in chromosomes if code not in offset]
+        if absent:
+            raise InputError(
+                f"offset: expected one for each chromosome of the scan, chromosome {absent[0]} "
+                f"(of {len(absent)}) has none: leave its variants out or give its offset"
+            )
+        for block in variant_blocks(variants, len(variants)):
+            yield block.variants, design.with_offset(offset[block.chromosome])
+    else:
+        yield variants, design.with_offset(offset)
+
+
+def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
+    """Whether this engine has what a scan needs: genotypes read in blocks, and the test."""
+    has_test = design.method == "linear" or test in LOGISTIC_TESTS
+    return cohort.source.capabilities.blocks and has_test
+
+
+def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[GenotypeReader, Scan]:
+    """What reads a cohort's genotypes and what tests them; both can be sent to other processes.
+
+    Raises
+    ------
+    InputError
+        A logistic model of the covariates alone that has no maximum.
+    """
+    reader = cohort.source.genotypes(cohort.participants)
+    if design.method == "linear":
+        return reader, LinearScan(design, reader.layout)
+    return reader, LogisticScan(design, reader.layout, test=test)
+
+
+def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None = None) -> Executor:
+    """Where the blocks of a scan are computed.
+
+    Parameters
+    ----------
+    name : ``local``: threads of this machine. ``spark``: the executors of the Hail session, which
+        is started where there is none. ``auto``: those of a session that runs on a cluster
+        already, where they can do it, else threads; no session is started.
+    threads : cores of this machine; all by default.
+
+    Raises
+    ------
+    GwasboneError
+        ``spark`` was asked for and its executors lack something.
+    """
+    if name == "local" or (name == "auto" and not session.is_on_cluster()):
+        return LocalThreads(threads)
+    executors = SparkExecutors(session.hail().spark_context())
+    files = [str(absolute(file)) for file in cohort.source.files]
+    try:
+        executors.check(modules=(__name__, *cohort.source.reader_modules), files=files)
+    except GwasboneError as error:
+        if name == "spark":
+            raise
+        log.warning("blocks are computed on this machine and not on the cluster: %s", error)
+        return LocalThreads(threads)
+    log.info("blocks are computed on Spark executors (%s)", executors.context.master)
+    return executors

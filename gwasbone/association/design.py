@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -29,12 +29,17 @@ from gwasbone.phenotypes.traits import (
     rank_inverse_normal,
     trait_values,
 )
+from gwasbone.stats.logistic import LogisticFit, fit_logistic
 
 log = logging.getLogger(__name__)
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Method = Literal["linear", "logistic"]
+
+#: What is known of the traits beforehand, such as predictions by whole-genome regression: (n,) for
+#: every trait, (n, q) with the columns of ``Design.traits``, or one of these per chromosome code.
+Offset = npt.ArrayLike | Mapping[int, npt.ArrayLike]
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class TraitGroup:
     X : (n_g, k) covariates, the intercept first, the others with mean 0 and SD 1 in these
         people (which changes no genotype effect and keeps the fits well conditioned).
     covariates : k names, of the columns of ``X``.
+    offset : (n_g, q_g) what is known of each trait beforehand, None where nothing is: a linear
+        model is of Y − offset, a logistic one has it in its linear predictor.
     """
 
     traits: tuple[Trait, ...]
@@ -56,6 +63,7 @@ class TraitGroup:
     Y: FloatArray
     X: FloatArray
     covariates: tuple[str, ...]
+    offset: FloatArray | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,6 +72,15 @@ class TraitGroup:
     @property
     def n(self) -> int:
         return self.Y.shape[0]
+
+    @property
+    def beyond_offset(self) -> FloatArray:
+        """(n_g, q_g) Y − offset."""
+        return self.Y if self.offset is None else self.Y - self.offset
+
+    def offset_of(self, j: int) -> FloatArray | None:
+        """(n_g,) the offset of trait j."""
+        return None if self.offset is None else self.offset[:, j]
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,61 @@ class Design:
     @property
     def traits(self) -> tuple[Trait, ...]:
         return tuple(trait for group in self.groups for trait in group.traits)
+
+    def with_offset(self, offset: npt.ArrayLike) -> Design:
+        """The design with something known of the traits beforehand.
+
+        Parameters
+        ----------
+        offset : (n,) for every trait, or (n, q) with the columns of ``traits``; numbers in all
+            who are analysed for a trait. In units of a quantitative trait as it is analysed, log
+            odds of a binary one in a logistic model.
+
+        Raises
+        ------
+        InputError
+            Another shape, or people who are analysed have no number.
+        """
+        values = np.asarray(offset, dtype=np.float64)
+        n, q = len(self.ids), len(self.traits)
+        if values.shape not in ((n,), (n, q)):
+            raise InputError(
+                f"offset: expected shape ({n},) or ({n}, {q}), people and traits of the scan, got "
+                f"{values.shape}: give a row for each genotyped person, in their order"
+            )
+        columns = np.broadcast_to(values[:, None] if values.ndim == 1 else values, (n, q))
+        groups, first = [], 0
+        for group in self.groups:
+            own = columns[group.people, first : first + len(group.traits)]
+            absent = ~np.isfinite(own).all(axis=1)
+            if absent.any():
+                raise InputError(
+                    f"offset: expected numbers in the {group.n:,} people analysed for "
+                    f"{', '.join(group.names)}, {int(absent.sum()):,} have none, such as "
+                    f"{self.ids[group.people][absent][0]}: predict for them or leave them out"
+                )
+            groups.append(replace(group, offset=own))
+            first += len(group.traits)
+        return replace(self, groups=tuple(groups))
+
+
+def fit_null_model(group: TraitGroup, j: int) -> LogisticFit:
+    """Fit trait j of a group on its covariates, beyond its offset.
+
+    Raises
+    ------
+    InputError
+        The likelihood has no maximum.
+    """
+    fit = fit_logistic(group.X, group.Y[:, j], group.offset_of(j))
+    if not fit.converged:
+        name, cases = group.names[j], group.traits[j].n_cases
+        raise InputError(
+            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
+            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
+            "predicts cases perfectly; leave it out or merge levels"
+        )
+    return fit
 
 
 def build_design(

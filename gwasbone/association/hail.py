@@ -74,7 +74,7 @@ def scan_hail(
     InputError
         Multi-allelic variants, no variants, or a null model without a maximum.
     NotBuiltError
-        ``spa`` or ``wgr``.
+        ``spa`` or ``wgr``, or a design with offsets.
 
     Examples
     --------
@@ -84,6 +84,8 @@ def scan_hail(
         raise NotBuiltError(f"the Hail engine has no {test}: use score, firth, wald or lrt")
     if test not in ("score", "firth", "wald", "lrt"):
         raise UsageError(f"expected the test score, firth, wald or lrt, got {test}")
+    if any(group.offset is not None for group in design.groups):
+        raise NotBuiltError("the Hail engine takes no offsets: use engine blocks")
     say = progress or log.info
     if design.method == "logistic":
         from gwasbone.association.hail_logistic import scan_logistic

@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone import session
-from gwasbone.association.design import Design, Trait, TraitGroup
+from gwasbone.association.design import Design, Trait, TraitGroup, fit_null_model
 from gwasbone.association.hail import covariate_fields, spread
 from gwasbone.association.hail_rows import (
     add_people_columns,
@@ -41,7 +41,6 @@ from gwasbone.association.hail_rows import (
     keep_variants,
     row_statistics,
 )
-from gwasbone.association.null_model import fit_null_model
 from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.stats.logistic import FirthTest, firth_lrt
 from gwasbone.stats.pvalues import neg_log10_p_normal

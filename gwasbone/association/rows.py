@@ -1,7 +1,8 @@
-"""What every engine knows of a variant, and the rows of results it makes of that."""
+"""Per-variant sample statistics and assembly of the results table, for both engines."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.blocks.genotypes import GenotypeSums
 from gwasbone.sumstats.table import COLUMNS, VARIANT_COLUMNS, in_order
 
 FloatArray = npt.NDArray[np.float64]
@@ -42,6 +44,13 @@ class RowStatistics:
         """(m,) of ALT, NaN without any call."""
         return np.where(self.n_called > 0, self.mean / 2, np.nan)
 
+    @classmethod
+    def from_sums(cls, parts: Iterable[GenotypeSums]) -> RowStatistics:
+        """Of variants that were summed in blocks, one after the other."""
+        sums = GenotypeSums.joined(parts)
+        mean = np.where(sums.called > 0, sums.mean, np.nan)
+        return cls(sums.called, mean, sums.about_mean, sums.constant)
+
     #: Numbers per group in the arrays of `row_statistics`.
     WIDTH = 5
 
@@ -53,6 +62,19 @@ class RowStatistics:
         with np.errstate(invalid="ignore"):
             constant = (n_called > 0) & (largest - smallest < SAME_DOSAGE)
         return cls(n_called, mean, np.nan_to_num(sd**2 * n_called), constant)
+
+
+def variant_columns(variants: pd.DataFrame) -> pd.DataFrame:
+    """The columns of results that name variants, from rows of a cohort's variant table."""
+    return pd.DataFrame(
+        {
+            "chromosome": variants["chromosome"].to_numpy(),
+            "base_pair_location": variants["base_pair_location"].to_numpy(),
+            "other_allele": variants["ref"].to_numpy(),
+            "effect_allele": variants["alt"].to_numpy(),
+            "source_id": variants["source_id"].to_numpy(),
+        }
+    )
 
 
 def status_of(statistics: RowStatistics, unexplained: FloatArray) -> npt.NDArray[np.object_]:

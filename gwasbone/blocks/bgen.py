@@ -171,7 +171,7 @@ class Probabilities:
         return np.cumsum(copies) - copies
 
     def calls(self, people: npt.NDArray[np.intp], calls: npt.NDArray[np.int8]) -> None:
-        """Fill calls (n,) of people at these positions, as :func:`read_calls` has them."""
+        """Fill calls (n,) of people at these positions, as of :func:`read_dosages`."""
         _decode_calls(
             self.values, self.ploidy, self.copies, self.starts(), people, self.phased, self.top,
             calls,
@@ -193,7 +193,8 @@ def read_dosages(
     ----------
     file, offset, size : (m,) index into ``files``, place and length of each variant's genotypes.
     people : (n,) their rising positions in the files.
-    calls : (m, n) filled, where given, as by :func:`read_calls`.
+    calls : (m, n) filled, where given, with the most probable copies of ALT, −1 where missing or
+        where two are equally probable.
 
     Raises
     ------
@@ -227,23 +228,6 @@ def read_dosages(
     return DosageBlock(units, top, swapped, missing)
 
 
-def read_calls(
-    files: Sequence[BgenFile],
-    file: npt.NDArray[np.integer],
-    offset: npt.NDArray[np.integer],
-    size: npt.NDArray[np.integer],
-    people: npt.NDArray[np.intp],
-) -> npt.NDArray[np.int8]:
-    """(m, n) most probable copies of ALT, −1 where missing or where two are equally probable.
-
-    Parameters as of :func:`read_dosages`.
-    """
-    calls = np.empty((len(file), len(people)), dtype=np.int8)
-    for i, found in _unpacked(files, file, offset, size):
-        found.calls(people, calls[i])
-    return calls
-
-
 def read_packed_calls(
     files: Sequence[BgenFile],
     file: npt.NDArray[np.integer],
@@ -251,7 +235,7 @@ def read_packed_calls(
     size: npt.NDArray[np.integer],
     people: npt.NDArray[np.intp],
 ) -> Words:
-    """(m, w) what :func:`read_calls` gives, packed as in :mod:`gwasbone.blocks.packed`.
+    """(m, w) most probable calls, packed as in :mod:`gwasbone.blocks.packed`.
 
     The n people follow one another: ``PeopleColumns.of(np.arange(n), n_people=n)``.
     """

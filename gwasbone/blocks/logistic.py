@@ -6,6 +6,8 @@ the columns of X made orthonormal under W (B'WB = I),
 
     U = g'(y − μ),   V = g'Wg − ‖B'Wg‖²,   β = U/V,   SE = 1/√V,   z = U/√V.
 
+An offset, log odds known beforehand, is part of the null model's linear predictor and so of μ.
+
 (y − μ, WB) of all traits share one product with the genotypes, and the weights one with
 their squares. Missing genotypes enter as 0 and are corrected by a sparse product, times the mean.
 Firth's and the saddlepoint test take the variants that a caller chooses, in float64.
@@ -38,6 +40,7 @@ class NullModel:
     ----------
     y : (n,) 0 or 1. log_odds : (k,) of the covariates. mu, w : (n,) μ and μ(1 − μ).
     B : (n, k) columns of X made orthonormal under the weights w.
+    offset : (n,) log odds known beforehand, None for none.
     """
 
     y: FloatArray
@@ -45,13 +48,16 @@ class NullModel:
     mu: FloatArray
     w: FloatArray
     B: FloatArray
+    offset: FloatArray | None = None
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray, fit: LogisticFit) -> NullModel:
-        """Of a converged fit of ``y`` on ``X``, the intercept first."""
+    def of(
+        cls, X: FloatArray, y: FloatArray, fit: LogisticFit, offset: FloatArray | None = None
+    ) -> NullModel:
+        """Of a converged fit of ``y`` on ``X``, the intercept first, beyond an offset."""
         w = fit.fitted * (1 - fit.fitted)
         R = np.linalg.qr(X * np.sqrt(w)[:, None])[1]
-        return cls(y, fit.log_odds, fit.fitted, w, np.linalg.solve(R.T, X.T).T)
+        return cls(y, fit.log_odds, fit.fitted, w, np.linalg.solve(R.T, X.T).T, offset)
 
     @property
     def columns(self) -> FloatArray:
@@ -208,7 +214,7 @@ def _score_parts(xw: FloatArray, gwg: FloatArray) -> tuple[FloatArray, FloatArra
 
 def firth_tests(G: FloatArray, group: LogisticGroup, null: NullModel) -> FirthTests:
     """Firth's penalised likelihood-ratio test of dosages, (m, n) without missing ones."""
-    return firth_lrt_many(group.X, G, null.y, null.log_odds)
+    return firth_lrt_many(group.X, G, null.y, null.log_odds, null.offset)
 
 
 def spa_tests(G: FloatArray, null: NullModel) -> SaddlepointTests:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import os
 import re
 import sys
 import uuid
 import weakref
+import zipfile
 import zipimport
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -26,6 +28,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import gwasbone
 from gwasbone.errors import GwasboneError, InputError
 
 Block = TypeVar("Block")
@@ -36,6 +39,9 @@ Result = TypeVar("Result")
 BLOCKS_PER_TASK = 8
 
 _SINGLE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+#: The date of every file in the zip of gwasbone, so that equal code makes equal bytes.
+_DATE = (1980, 1, 1, 0, 0, 0)
 
 #: Worker processes that are prepared; a fork inherits the set but has a number of its own.
 _settled: set[int] = set()
@@ -148,8 +154,6 @@ class SparkExecutors:
 
     def _equip(self) -> None:
         """Send gwasbone to the executors, once per context."""
-        from gwasbone.blocks.shipping import package_zip
-
         if self.context in _equipped:
             return
         here = list(sys.path)
@@ -158,6 +162,22 @@ class SparkExecutors:
         # addPyFile puts the copy before the installed package, for this process as well
         sys.path[:] = here
         _equipped.add(self.context)
+
+
+def package_zip(folder: Path) -> Path:
+    """Write the modules of gwasbone to ``gwasbone-<hash>.zip`` in a folder, and say where.
+
+    Tables and pictures under ``resources`` are left out: no kernel reads them.
+    """
+    home = Path(str(gwasbone.__file__)).parent
+    sources = sorted(path for path in home.rglob("*.py") if path.is_file())
+    contents = [(path.relative_to(home.parent).as_posix(), path.read_bytes()) for path in sources]
+    digest = hashlib.sha256(b"".join(name.encode() + text for name, text in contents)).hexdigest()
+    target = folder / f"gwasbone-{digest[:12]}.zip"
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in contents:
+            archive.writestr(zipfile.ZipInfo(name, _DATE), text)
+    return target
 
 
 def tasks_for(n_blocks: int, cores: int) -> int:

@@ -325,7 +325,7 @@ def start_session_options(options: dict[str, Any], folder: Path, log_path: Path)
 
 def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
     """The cohort after ``--maf --mac --geno --mind --hwe --info``, counts in the log."""
-    from gwasbone.cohort.filters import STAGE, apply_filters
+    from gwasbone.cohort.subsets import FILTER_STAGE, apply_filters
 
     given = {n: options.get(n) for n in ("maf", "mac", "geno", "mind", "hwe", "info")}
     if all(value is None for value in given.values()):
@@ -333,7 +333,7 @@ def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
     cohort = apply_filters(cohort, **given)
     for table in (cohort.people, cohort.variants):
         for row in table.funnel().itertuples():
-            if row.step == STAGE:
+            if row.step == FILTER_STAGE:
                 log.info("%s removes %d %s", row.description, row.removed, table.noun)
     log.info("kept: %s", _size(cohort))
     return cohort

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks import packed
-from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.ld import ld_matrix
-from gwasbone.cohort.matrix import variant_keys
-from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.sources.bed import BedSource
-from gwasbone.cohort.sources.bed_reader import PackedCalls
-from gwasbone.cohort.sources.bgen_reader import DosageReader
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sources.matrix_table import variant_keys
+from gwasbone.cohort.sources.tables import VARIANT_KEY
 from gwasbone.genome import X, chromosome_code, locus_key
 from gwasbone.session import hail, temporary_path
 from gwasbone.sumstats.table import KEY
@@ -39,7 +33,7 @@ def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
 
     Parameters
     ----------
-    variants : ``chromosome`` (codes), ``position_bp``, ``other_allele``, ``effect_allele``.
+    variants : ``chromosome`` (codes), ``base_pair_location``, ``other_allele``, ``effect_allele``.
     """
     table = cohort.variants.table
     ours = locus_key(table["chromosome"], table["base_pair_location"])
@@ -67,21 +61,11 @@ def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.
     rows : (m,) rows of the cohort's variant table.
     """
     rows = np.asarray(rows, dtype=np.intp)
-    table = cohort.variants.table.iloc[rows]
     if not len(rows):
         return np.empty((0, cohort.people.n_kept), np.float32)
-    if isinstance(cohort.source, BedSource):
-        calls = PackedCalls.of(cohort)
-        words = calls.read(table)
-        G = packed.decode(words.view(np.uint8))[:, calls.columns.slots]
-        missing = packed.missing_calls(words, calls.everyone)
-        return G if missing is None else _blanked(G, missing.toarray()[:, calls.columns.slots])
-    if isinstance(cohort.source, BgenSource):
-        block = DosageReader.of(cohort).read(table)
-        G = block.units * (2 / block.top).astype(np.float32)[:, None]
-        G[block.swapped] = 2 - G[block.swapped]
-        return G if block.missing is None else _blanked(G, block.missing.toarray())
-    return _by_hail(cohort, rows)
+    if not cohort.source.capabilities.blocks:
+        return _by_hail(cohort, rows)
+    return cohort.source.genotypes(cohort.participants).dosages(cohort.variants.table.iloc[rows])
 
 
 def squared_correlations(
@@ -96,7 +80,8 @@ def squared_correlations(
     rows : (m,) rows of the cohort's variant table.
     """
     rows = np.asarray(rows, dtype=np.intp)
-    if not isinstance(cohort.source, BgenSource):
+    has = cohort.source.capabilities
+    if not (has.blocks and has.dosages):
         index = cohort.variants.table.index[rows]
         found = ld_matrix(cohort, variants=index, missing="pairwise", threads=threads)
         place = found.variants.index.get_indexer(index)
@@ -104,7 +89,7 @@ def squared_correlations(
     weights = np.ones(cohort.people.n_kept)
     on_x = cohort.variants.table["chromosome"].to_numpy()[rows] == X
     if on_x.any():
-        men = cohort.people.kept_table()["sex"].to_numpy() == MALE
+        men = cohort.participants.men
         weights = np.where(men, 1.0, 2.0) if men.any() else weights
     return dosage_r2(dosages_of(cohort, rows), weights)
 
@@ -138,11 +123,6 @@ def dosage_r2(G: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray:
         # what rounding leaves of a variant that does not vary
         variance[variance <= 1e-12 * n] = np.nan
         return covariance**2 / (variance * variance.T)
-
-
-def _blanked(G: npt.NDArray[np.float32], missing: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    G[missing != 0] = np.nan
-    return G
 
 
 def _by_hail(cohort: Cohort, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.cohort.model import VARIANT_COLUMNS, Cohort
+from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.calls import CohortRows, packed_rows
+from gwasbone.cohort.sources.tables import VARIANT_COLUMNS
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES, X, chromosome_code
 from gwasbone.progress import counted_progress
@@ -32,8 +33,8 @@ class LdMatrix:
 
     Parameters
     ----------
-    variants : (m) rows of the variant table: ``chromosome``, ``position_bp``, ``ref``, ``alt``,
-        ``source_id``.
+    variants : (m) rows of the variant table: ``chromosome``, ``base_pair_location``, ``ref``,
+        ``alt``, ``source_id``.
     values : (m, m) r of ALT dosages where ``signed``, else r²; NaN where one does not vary.
     signed : which of the two.
     """
@@ -191,9 +192,9 @@ def ld_scores(
 
     Returns
     -------
-    ``chromosome``, ``position_bp``, ``ref``, ``alt``, ``source_id``, ``frequency`` (of ALT), then
-    ``ld_score``, or ``ld_score_NAME`` for each annotation; NaN where the variant does not vary.
-    Index = rows of the variant table.
+    ``chromosome``, ``base_pair_location``, ``ref``, ``alt``, ``source_id``, ``frequency`` (of
+    ALT), then ``ld_score``, or ``ld_score_NAME`` for each annotation; NaN where the variant does
+    not vary. Index = rows of the variant table.
 
     Raises
     ------
@@ -358,23 +359,14 @@ def _windowed(cohort: Cohort, window: str) -> list[_Windowed]:
 
 
 def centimorgans(cohort: Cohort) -> npt.NDArray[np.float64]:
-    """(variants,) genetic positions in the third column of the .bim files.
+    """(variants,) genetic positions, in cM, that the genotype files have.
 
     Raises
     ------
     UsageError
-        The cohort is not of .bed files, or their genetic positions are all 0.
+        The format has no genetic positions, or those of the files are all 0.
     """
-    from gwasbone.cohort.sources.bed import BedSource
-
-    if not isinstance(cohort.source, BedSource):
-        raise UsageError("a window in cM needs .bed files, whose .bim holds cM; give it in kb")
-    table = cohort.variants.table
-    file, row = table["file"].to_numpy(), table["row"].to_numpy()
-    positions = np.empty(len(table))
-    for i, fileset in enumerate(cohort.source.filesets):
-        cm = pd.read_csv(fileset.bim, sep=r"\s+", header=None, usecols=[2], dtype=float)
-        positions[file == i] = cm[2].to_numpy()[row[file == i]]
+    positions = cohort.source.genetic_positions(cohort.variants.table)
     if not positions.any():
         raise UsageError(
             f"a window in cM needs genetic positions, {cohort.source.describe()} has only 0: add "

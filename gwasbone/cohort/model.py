@@ -8,79 +8,101 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.cohort.masks import MaskedTable
-
-MALE, FEMALE, SEX_UNKNOWN = 1, 2, 0
-
-#: Columns that every people table has; the index is the person's ID.
-PEOPLE_COLUMNS = ("fid", "iid", "sex")
-#: Columns that every variant table has; rows are sorted by the first four.
-VARIANT_COLUMNS = ("chromosome", "base_pair_location", "ref", "alt", "source_id")
-VARIANT_KEY = list(VARIANT_COLUMNS[:4])
-
-
-class GenotypeSource(Protocol):
-    """Where genotypes are kept.
-
-    ``describe`` says so in a few words; ``matrix_table`` gives all of it as a Hail MatrixTable
-    keyed by (locus, alleles) and ``s``, columns in the order of the people table, with entry
-    fields ``GT`` (as in the file) and, where the file has dosages, ``dosage``; row field
-    ``source_id``. ``files`` are the files that the content depends on.
-    """
-
-    @property
-    def files(self) -> tuple[str, ...]: ...
-
-    def describe(self) -> str: ...
-
-    def matrix_table(self, build: str, person_ids: list[str]) -> Any: ...
+from gwasbone.cohort.sources.source import Genotypes
+from gwasbone.cohort.sources.tables import FEMALE
+from gwasbone.phenotypes.table import IdRule
 
 
 @dataclass(frozen=True)
-class Cohort:
+class Cohort(Genotypes):
     """Genotypes, people, variants and the decisions about them.
 
     Parameters
     ----------
-    source : where the genotypes are.
+    source : where the genotypes are; see :class:`gwasbone.cohort.sources.source.Source`.
     build : ``GRCh37`` or ``GRCh38``.
     people : index = person ID; columns ``fid``, ``iid``, ``sex`` (1 male, 2 female, 0 unknown,
         as in a .fam) and whatever was annotated; rows in the order of the genotype file.
-    variants : columns ``chromosome`` (codes of :mod:`gwasbone.genome`), ``position_bp``, ``ref``,
-        ``alt`` (the counted allele), ``source_id``, and statistics once computed; sorted by
-        (chromosome, position_bp, ref, alt).
+    variants : columns ``chromosome`` (codes of :mod:`gwasbone.genome`), ``base_pair_location``,
+        ``ref``, ``alt`` (the counted allele), ``source_id``, and statistics once computed; sorted
+        by the first four.
     """
 
-    source: GenotypeSource
-    build: str
-    people: MaskedTable
-    variants: MaskedTable
+    @classmethod
+    def of(cls, read: Genotypes) -> Cohort:
+        """A cohort of what a source has read."""
+        return cls(read.source, read.build, read.people, read.variants)
 
     @classmethod
-    def from_mt(cls, mt: Any, *, export: str | Path | None = None) -> Cohort:
+    def from_mt(
+        cls, mt: Any, *, id_rule: IdRule = "iid", export: str | Path | None = None
+    ) -> Cohort:
         """A cohort of any MatrixTable.
-
-        See :func:`gwasbone.cohort.sources.matrix_table.cohort_from_mt`.
 
         Parameters
         ----------
-        export : write the genotypes to block files of this name, for the block engine; see
-            :func:`gwasbone.cohort.export.export`.
+        mt : keyed by (locus, alleles) with two alleles each, and by one string column key; entry
+            fields ``GT``, or one of ``dosage``, ``DS`` and ``GP``. Optional: column fields
+            ``fam_id`` and ``is_female`` or ``sex`` (1, 2, 0), row fields ``rsid`` and
+            ``imputation_info``.
+        id_rule : which ID names a participant: ``iid``, or ``fid_iid`` for FID_IID.
+        export : write the genotypes to block files of this name; see :meth:`export`.
+
+        Raises
+        ------
+        InputError
+            Other keys, multiallelic variants, or no genotypes.
         """
-        from gwasbone.cohort.sources.matrix_table import cohort_from_mt
+        from gwasbone.cohort.sources.matrix_table import genotypes_from_mt
 
-        cohort = cohort_from_mt(mt)
-        if export is None:
-            return cohort
-        from gwasbone.cohort.export import export as write_blocks
+        cohort = cls.of(genotypes_from_mt(mt, id_rule=id_rule))
+        return cohort if export is None else cohort.export(export)
 
-        return write_blocks(cohort, export)
+    def export(self, path: str | Path, *, overwrite: bool = False) -> Cohort:
+        """Write the genotypes to block files, which are scanned without Hail.
+
+        Where there are calls only (``GT``), ``path.bed``, ``.bim``, ``.fam``; A1 is ALT. Where
+        there are dosages or genotype probabilities, ``path.bgen``, ``.sample``: BGEN v1.2 keeps
+        each probability in 8 bits, so a dosage moves by up to 1/255. A MatrixTable that has
+        dosages but no probabilities (``GP``) is written with those of least spread, g in [0, 1]
+        as (1 − g, g, 0) and g in [1, 2] as (0, 2 − g, g − 1): right for scans of dosages, wrong
+        for calls and INFO.
+
+        Everybody and every variant is written, whatever was decided about them. Haploid calls
+        count double, those of women on X outside the pseudo-autosomal regions are errors and
+        missing.
+
+        Parameters
+        ----------
+        path : of the files, without extension; a URL or a shared disk where Spark runs on a
+            cluster.
+        overwrite : replace the files if they exist.
+
+        Returns
+        -------
+        The cohort backed by the new files, its people, variants, their columns and all decisions
+        about them as they were.
+
+        Raises
+        ------
+        InputError
+            Files of that name exist; IDs that a .fam cannot hold.
+        UsageError
+            The cohort is in block files already.
+
+        Examples
+        --------
+        >>> cohort = Cohort.from_mt(mt).export("chr20")                   # doctest: +SKIP
+        """
+        from gwasbone.cohort.sources.block_files import write_block_files
+
+        return Cohort.of(write_block_files(self, path, overwrite=overwrite))
 
     @property
     def mt(self) -> Any:
@@ -90,7 +112,7 @@ class Cohort:
         the pseudo-autosomal regions) and ``GT`` (diploid in everyone, coded the same way), where
         the source has calls. Columns carry the people table, rows ``source_id``.
         """
-        from gwasbone.cohort.matrix import kept_matrix
+        from gwasbone.cohort.sources.matrix_table import kept_matrix
 
         return kept_matrix(self)
 

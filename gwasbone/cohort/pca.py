@@ -11,19 +11,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone import session
 from gwasbone.blocks import packed
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words
 from gwasbone.blocks.pca import leading_components
-from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY, Cohort
+from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.bed_reader import CALLS_PER_BLOCK
-from gwasbone.cohort.sources.calls import CohortRows, packed_rows
+from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows
+from gwasbone.cohort.sources.tables import VARIANT_COLUMNS, VARIANT_KEY, chromosome_codes
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES
 
@@ -32,6 +35,7 @@ log = logging.getLogger(__name__)
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
 _LEAST_ROWS = 512
+_CALLS_PER_PARTITION = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -42,9 +46,9 @@ class PrincipalComponents:
     ----------
     scores : (n, k) index = person ID, columns ``PC1``, ...; the length of a column is the root of
         its eigenvalue.
-    loadings : (m, k) and the variant they belong to: ``chromosome``, ``position_bp``, ``ref``,
-        ``alt``, ``source_id``, ``frequency`` (of ALT), ``PC1``, ...; index = row of the variant
-        table. A sign is chosen so that the largest loading of a component is positive.
+    loadings : (m, k) and the variant they belong to: ``chromosome``, ``base_pair_location``,
+        ``ref``, ``alt``, ``source_id``, ``frequency`` (of ALT), ``PC1``, ...; index = row of the
+        variant table. A sign is chosen so that the largest loading of a component is positive.
     eigenvalues : (k,) of the genetic relationship matrix, largest first.
     """
 
@@ -118,9 +122,7 @@ def principal_components(
         "hail" if engine == "hail" else "blocks", n, m,
     )  # fmt: skip
     if engine == "hail":
-        from gwasbone.cohort.pca_hail import hail_components
-
-        eigenvalues, scores, loadings = hail_components(cohort, mask, k)
+        eigenvalues, scores, loadings = _components_by_hail(cohort, mask, k)
     else:
         eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
     names = list(scores.columns)
@@ -168,6 +170,56 @@ def _components_by_blocks(
     numbers.insert(0, "frequency", found.frequency)
     loadings = table[list(VARIANT_COLUMNS)].rename_axis("variant").join(numbers)
     return found.eigenvalues, scores, loadings.dropna(subset=names)
+
+
+def _components_by_hail(cohort: Cohort, mask: npt.NDArray[np.bool_], k: int) -> _Components:
+    """Eigenvalues, scores and loadings of ``hl.hwe_normalized_pca``, signs as they come."""
+    hl = session.hail()
+    # Read once for each Lanczos step: what is selected is a small part of the file, and every
+    # partition is a task each time.
+    mt = autosomal_calls(cohort, mask).checkpoint(session.temporary_path("components") + ".mt")
+    calls = cohort.people.n_kept * int(mask.sum())
+    mt = mt.naive_coalesce(1 + calls // _CALLS_PER_PARTITION)
+    mt = mt.annotate_rows(frequency=hl.agg.mean(mt.GT.n_alt_alleles()) / 2)
+    eigenvalues, scores, loadings = hl.hwe_normalized_pca(mt.GT, k=k, compute_loadings=True)
+    names = _names(k)
+    scores = scores.key_by()
+    score_table = _numbers(scores, scores.scores, names, {"s": scores.s}).set_index("s")
+    loadings = loadings.annotate(frequency=mt.index_rows(loadings.key).frequency).key_by()
+    loading_table = _numbers(
+        loadings,
+        loadings.loadings,
+        names,
+        {
+            "chromosome": loadings.locus.contig,
+            "base_pair_location": loadings.locus.position,
+            "ref": loadings.alleles[0],
+            "alt": loadings.alleles[1],
+            "frequency": hl.format("%.14e", loadings.frequency),
+        },
+    )
+    score_table = score_table[names].reindex(cohort.people.kept_table().index)
+    return np.array(eigenvalues, dtype=float), score_table, _placed(loading_table, cohort, names)
+
+
+def _numbers(table: Any, array: Any, names: list[str], others: dict[str, Any]) -> pd.DataFrame:
+    """An array field of a Hail Table as columns; written in full, as Hail's export rounds."""
+    hl = session.hail()
+    path = Path(session.temporary_path("components") + ".tsv")
+    numbers = {name: hl.format("%.14e", array[j]) for j, name in enumerate(names)}
+    table.select(**others, **numbers).export(str(path))
+    text = {"s": str, "chromosome": str, "ref": str, "alt": str}
+    frame = pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False)
+    path.unlink()
+    return frame
+
+
+def _placed(loadings: pd.DataFrame, cohort: Cohort, names: list[str]) -> pd.DataFrame:
+    """Loadings in the order, and with the index, of the variant table."""
+    loadings["chromosome"] = chromosome_codes(loadings["chromosome"])
+    table = cohort.variants.table[list(VARIANT_COLUMNS)].rename_axis("variant").reset_index()
+    both = table.merge(loadings, on=VARIANT_KEY, how="inner").set_index("variant")
+    return both[[*VARIANT_COLUMNS, "frequency", *names]]
 
 
 def _names(k: int) -> list[str]:

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import logging
 import re
+from functools import cache
+from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone import session
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.regions import in_long_range_ld
-from gwasbone.cohort.sources.calls import CohortRows, packed_rows
+from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows, variants_of
 from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import X
+from gwasbone.genome import BUILDS, X
 from gwasbone.progress import counted_progress
 
 log = logging.getLogger(__name__)
@@ -50,8 +52,7 @@ def prune(
         default.
     r2 : of a pair above this one variant goes.
     maf : use only variants with a minor-allele frequency above this in the kept people.
-    exclude_long_range_ld : leave out the regions of
-        :func:`gwasbone.cohort.regions.long_range_ld`.
+    exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
         window graph), is far slower and gives another set. ``auto`` is ``blocks``.
@@ -162,16 +163,13 @@ def _minor_frequency(
 def _prune_by_hail(
     cohort: Cohort, candidates: BoolArray, width: dict[str, Any], r2: float, maf: float | None
 ) -> BoolArray:
-    from gwasbone.cohort.selected import autosomal_calls, variants_of
-    from gwasbone.session import hail
-
     if "window_kb" not in width:
         raise UsageError("prune: hl.ld_prune knows windows in kilobases only; give such as 500kb")
     log.warning(
         "hl.ld_prune finds a maximal independent set, another one than PLINK's rule; it covers "
         "autosomes only"
     )
-    hl = hail()
+    hl = session.hail()
     mt = autosomal_calls(cohort, candidates)
     if maf is not None:
         frequency = hl.agg.call_stats(mt.GT, 2).AF
@@ -179,3 +177,59 @@ def _prune_by_hail(
         mt = mt.filter_rows(mt.minor > maf)
     pruned = hl.ld_prune(mt.GT, r2=r2, bp_window_size=round(width["window_kb"] * 1000))
     return variants_of(cohort, pruned)
+
+
+@cache
+def _all_regions() -> pd.DataFrame:
+    path = files("gwasbone") / "resources" / "long_range_ld.tsv"
+    with path.open(encoding="utf-8") as handle:
+        return pd.read_csv(handle, sep="\t", keep_default_na=False)
+
+
+def long_range_ld(build: str) -> pd.DataFrame:
+    """The regions of ``resources/long_range_ld.tsv`` on one build.
+
+    Parameters
+    ----------
+    build : ``GRCh37`` or ``GRCh38``.
+
+    Returns
+    -------
+    Columns ``chromosome``, ``start_bp``, ``end_bp`` (1-based, both included), ``source``, ``note``;
+    sorted.
+
+    Raises
+    ------
+    UsageError
+        Another build.
+
+    Examples
+    --------
+    >>> long_range_ld("GRCh37").query("note == 'HLA'")[["start_bp", "end_bp"]].values.tolist()
+    [[25000000, 33500000]]
+    """
+    if build not in BUILDS:
+        raise UsageError(f"long-range LD regions: expected build GRCh37 or GRCh38, got {build}")
+    regions = _all_regions()
+    chosen = regions[regions["build"] == build].drop(columns="build")
+    return chosen.sort_values(["chromosome", "start_bp"], ignore_index=True)
+
+
+def in_long_range_ld(
+    chromosome: npt.ArrayLike, position_bp: npt.ArrayLike, build: str
+) -> npt.NDArray[np.bool_]:
+    """(m,) True for variants inside a region of long-range LD.
+
+    Parameters
+    ----------
+    chromosome, position_bp : (m,) integers; codes of :mod:`gwasbone.genome`, 1-based positions.
+    """
+    codes, position = np.asarray(chromosome), np.asarray(position_bp)
+    inside = np.zeros(len(codes), dtype=bool)
+    for region in long_range_ld(build).itertuples():
+        inside |= (
+            (codes == region.chromosome)
+            & (position >= region.start_bp)
+            & (position <= region.end_bp)
+        )
+    return inside

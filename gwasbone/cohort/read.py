@@ -1,26 +1,62 @@
-"""``read_genotypes``: any supported file to a cohort."""
+"""``read_genotypes``: any supported file to a cohort; phenotypes onto its people."""
 
 from __future__ import annotations
 
+import importlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.people_table import IdRule
-from gwasbone.errors import UsageError
+from gwasbone.cohort.sources.source import Genotypes, ReadOptions
+from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import BUILDS
+from gwasbone.phenotypes.table import IdRule, read_people_table
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format of genotype files.
+
+    Parameters
+    ----------
+    module, function : of the function ``(location, options) -> Genotypes`` that reads it; it is
+        imported when such a file is read.
+    needs_build : the files do not say their reference build.
+    """
+
+    module: str
+    function: str
+    needs_build: bool = False
+
+    def read(self, location: Any, options: ReadOptions) -> Genotypes:
+        """Read the files at a location; see :class:`ReadOptions`."""
+        read: Genotypes = getattr(importlib.import_module(self.module), self.function)(
+            location, options
+        )
+        return read
+
+
+#: Keyword of :func:`read_genotypes` -> format. A new format is a module and a line here; see
+#: :mod:`gwasbone.cohort.sources.source`.
+FORMATS = {
+    "bfile": Format("gwasbone.cohort.sources.bed", "read_bed", needs_build=True),
+    "bgen": Format("gwasbone.cohort.sources.bgen", "read_bgen", needs_build=True),
+    "vcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
+    "mt": Format("gwasbone.cohort.sources.matrix_table", "read_mt"),
+}
 
 
 def read_genotypes(
     *,
-    bfile: str | None = None,
-    bgen: str | None = None,
-    vcf: str | list[str] | None = None,
-    mt: str | None = None,
     sample: str | Path | None = None,
     build: str | None = None,
     id_rule: IdRule = "iid",
     reference_fasta: str | Path | None = None,
     keep_at: str | None = None,
+    **genotypes: str | list[str] | None,
 ) -> Cohort:
     """Read genotypes from exactly one kind of file.
 
@@ -52,38 +88,61 @@ def read_genotypes(
     --------
     >>> cohort = read_genotypes(bfile="chr*", build="GRCh38")        # doctest: +SKIP
     """
-    kinds = {"bfile": bfile, "bgen": bgen, "vcf": vcf, "mt": mt}
-    given = [name for name, value in kinds.items() if value is not None]
-    if len(given) != 1:
+    unknown = [name for name in genotypes if name not in FORMATS]
+    if unknown:
         raise UsageError(
-            "expected exactly one of bfile, bgen, vcf and mt for the genotypes, got "
+            f"expected genotypes as one of {', '.join(FORMATS)}, got {unknown[0]}: name them so"
+        )
+    given = [name for name in FORMATS if genotypes.get(name) is not None]
+    if len(given) != 1:
+        *most, last = FORMATS
+        raise UsageError(
+            f"expected exactly one of {', '.join(most)} and {last} for the genotypes, got "
             f"{' and '.join(given) or 'none'}"
         )
     if build is not None and build not in BUILDS:
         raise UsageError(f"expected build GRCh37 or GRCh38, got {build}")
-    if build is None and given[0] in ("bfile", "bgen"):
+    chosen = FORMATS[given[0]]
+    if build is None and chosen.needs_build:
         raise UsageError(
             f"{given[0]}: the file does not tell its reference build: give build GRCh37 or GRCh38"
         )
-    if bfile is not None:
-        from gwasbone.cohort.sources.bed import read_bed
+    options = ReadOptions(
+        build=build,
+        id_rule=id_rule,
+        sample=None if sample is None else Path(sample),
+        reference_fasta=None if reference_fasta is None else Path(reference_fasta),
+        keep_at=keep_at,
+    )
+    return Cohort.of(chosen.read(genotypes[given[0]], options))
 
-        return read_bed(bfile, build=str(build), id_rule=id_rule)
-    if bgen is not None:
-        from gwasbone.cohort.sources.bgen import read_bgen
 
-        path = Path(sample) if sample is not None else None
-        return read_bgen(bgen, sample=path, build=str(build), id_rule=id_rule)
-    if vcf is not None:
-        from gwasbone.cohort.sources.vcf import read_vcf
+def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid") -> Cohort:
+    """A cohort of the user's own MatrixTable; see :meth:`Cohort.from_mt`."""
+    return Cohort.from_mt(mt, id_rule=id_rule)
 
-        return read_vcf(
-            vcf,
-            build=build,
-            id_rule=id_rule,
-            reference_fasta=Path(reference_fasta) if reference_fasta is not None else None,
-            keep_at=keep_at,
+
+def annotate_phenotypes(
+    cohort: Cohort, table: pd.DataFrame | str | Path, *, id_rule: IdRule = "iid"
+) -> Cohort:
+    """Add the columns of a phenotype table to the people of a cohort.
+
+    Parameters
+    ----------
+    table : indexed by person ID, or a file for
+        :func:`gwasbone.phenotypes.table.read_people_table`. People who are not in it get NaN.
+    id_rule : how the file names people.
+
+    Raises
+    ------
+    InputError
+        No person in common; two IDs of each side are shown.
+    """
+    frame = table if isinstance(table, pd.DataFrame) else read_people_table(table, id_rule=id_rule)
+    ids = cohort.people.table.index
+    if not frame.index.isin(ids).any():
+        raise InputError(
+            f"expected people of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
+            f"table, it has {', '.join(map(str, frame.index[:2]))}: try the other ID rule"
         )
-    from gwasbone.cohort.sources.matrix_table import read_mt
-
-    return read_mt(str(mt), build=build, id_rule=id_rule)
+    return cohort.annotate_people(frame)

@@ -136,7 +136,7 @@ def _king_by_blocks(cohort: Cohort, wanted: BoolArray, min_kinship: float) -> _P
 def _by_hail(
     cohort: Cohort, wanted: BoolArray, method: str, min_kinship: float, *, k: int, maf: float
 ) -> _Pairs:
-    from gwasbone.cohort.selected import autosomal_calls
+    from gwasbone.cohort.sources.calls import autosomal_calls
     from gwasbone.session import hail
 
     hl = hail()

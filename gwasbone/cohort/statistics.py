@@ -13,9 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from gwasbone.cohort.bgen_source import BgenSource
-from gwasbone.cohort.model import MALE, Cohort
-from gwasbone.cohort.sources.bed import BedSource
+from gwasbone.cohort.model import Cohort
 from gwasbone.errors import UsageError
 from gwasbone.genome import MT, Y, in_x_non_par
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
@@ -28,9 +26,9 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
 
     Parameters
     ----------
-    engine : ``blocks`` counts calls of .bed or .bgen files, ``hail`` any source; ``auto`` takes
-        blocks where it can. Both give the same numbers. The call of a person whose genotypes are
-        probabilities is the most probable one.
+    engine : ``blocks`` counts calls of files that are read in blocks (.bed, .bgen), ``hail`` any
+        source; ``auto`` takes blocks where it can. Both give the same numbers. The call of a
+        person whose genotypes are probabilities is the most probable one.
 
     Returns
     -------
@@ -85,7 +83,7 @@ def variant_statistics(
     """
     counter = _counter(cohort, engine)
     n_people = cohort.people.n_kept
-    n_men = int((cohort.people.kept_table()["sex"] == MALE).sum())
+    n_men = int(cohort.participants.men.sum())
     columns: dict[str, np.ndarray] = {}
     top = 0
     # Hail takes all variants at once; of blocks no more is held than of one piece
@@ -103,14 +101,14 @@ def variant_statistics(
 
 
 def _in_blocks(cohort: Cohort, engine: Engine) -> bool:
-    return isinstance(cohort.source, (BedSource, BgenSource)) and engine != "hail"
+    return cohort.source.capabilities.blocks and engine != "hail"
 
 
 def _counter(cohort: Cohort, engine: Engine) -> ModuleType:
     """The module that counts; imported late, since Hail takes seconds."""
     if engine == "blocks" and not _in_blocks(cohort, engine):
         raise UsageError(
-            "engine blocks counts calls of .bed and .bgen files, the cohort is "
+            "engine blocks counts calls of files that are read in blocks, the cohort is "
             f"{cohort.source.describe()}: use engine auto or hail"
         )
     if _in_blocks(cohort, engine):

@@ -9,21 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.sources.tables import chromosome_codes
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sources.matrix_table import hard_calls
+from gwasbone.cohort.sources.tables import FEMALE, MALE, VARIANT_KEY, chromosome_codes
 from gwasbone.session import hail, temporary_path
-
-#: Dosages further than this from a whole number are no hard call (PLINK 2's default).
-HARD_CALL_DISTANCE = 0.1
-
-
-def hard_calls(mt: Any) -> Any:
-    """Copies of ALT as an int32 expression: from ``GT``, else from dosages near a whole number."""
-    hl = hail()
-    if "GT" in mt.entry:
-        return mt.GT.n_alt_alleles()
-    nearest = hl.floor(mt.dosage + 0.5)
-    return hl.or_missing(hl.abs(mt.dosage - nearest) <= HARD_CALL_DISTANCE, hl.int32(nearest))
 
 
 def count_people(cohort: Cohort) -> pd.DataFrame:
@@ -72,8 +61,6 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     """Counts per variant; see :func:`gwasbone.cohort.statistics.variant_statistics`."""
     hl = hail()
     agg = hl.agg
-    source = cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist())
-    has_dosage = "dosage" in source.entry
     mt = cohort.mt
     x = mt.locus.in_x_nonpar()
     mt = mt.annotate_entries(n_alt=hard_calls(mt), counts=~x | (mt.sex == FEMALE))
@@ -87,7 +74,7 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
         "het": agg.count_where(mt.counts & (mt.n_alt == 1)),
         "hom_alt": agg.count_where(mt.counts & (mt.n_alt == 2)),
     }
-    if has_dosage:
+    if cohort.source.capabilities.dosages:
         fields |= {
             "n_info": agg.count_where(mt.counts & called),
             "sum_info": _exact(hl, agg.filter(mt.counts, agg.sum(mt.dosage))),

@@ -58,7 +58,13 @@ class FirthTests:
         return ~np.isnan(self.chi2)
 
 
-def firth_lrt_many(X: FloatArray, G: FloatArray, y: FloatArray, start: FloatArray) -> FirthTests:
+def firth_lrt_many(
+    X: FloatArray,
+    G: FloatArray,
+    y: FloatArray,
+    start: FloatArray,
+    offset: FloatArray | None = None,
+) -> FirthTests:
     """Test each row of G beside the covariates X.
 
     Parameters
@@ -67,6 +73,7 @@ def firth_lrt_many(X: FloatArray, G: FloatArray, y: FloatArray, start: FloatArra
     G : (m, n) dosages without missing values, none determined by ``X``.
     y : (n,) 0 or 1.
     start : (k,) log odds of the covariates alone, from which the climbs start.
+    offset : (n,) log odds known beforehand.
 
     Examples
     --------
@@ -76,32 +83,33 @@ def firth_lrt_many(X: FloatArray, G: FloatArray, y: FloatArray, start: FloatArra
     >>> found.chi2.round(2)
     array([11.13])
     """
-    model = _Covariates.of(X, y)
+    model = _Covariates.of(X, y, offset)
     m, per_tile = len(G), max(1, NUMBERS_PER_TILE // len(y))
     numbers = np.empty((3, m))
     for top in range(0, m, per_tile):
         tile = slice(top, top + per_tile)
         numbers[:, tile] = _test(model, G[tile], start)
     for i in np.flatnonzero(np.isnan(numbers[2])):
-        one = firth_lrt(X, G[i], y)
+        one = firth_lrt(X, G[i], y, offset)
         numbers[:, i] = one.log_odds, one.se, one.chi2
     return FirthTests(*numbers)
 
 
 @dataclass(frozen=True)
 class _Covariates:
-    """X (n, k), y (n,), and for all i ≤ j the products x_i x_j (n, k(k+1)/2)."""
+    """X (n, k), y and offset (n,), and for all i ≤ j the products x_i x_j (n, k(k+1)/2)."""
 
     X: FloatArray
     y: FloatArray
+    offset: FloatArray | None
     pairs: FloatArray
     i: npt.NDArray[np.intp]
     j: npt.NDArray[np.intp]
 
     @classmethod
-    def of(cls, X: FloatArray, y: FloatArray) -> _Covariates:
+    def of(cls, X: FloatArray, y: FloatArray, offset: FloatArray | None) -> _Covariates:
         i, j = np.triu_indices(X.shape[1])
-        return cls(X, y, X[:, i] * X[:, j], i, j)
+        return cls(X, y, offset, X[:, i] * X[:, j], i, j)
 
 
 @dataclass
@@ -207,6 +215,8 @@ def _stand(model: _Covariates, G: FloatArray, at: FloatArray) -> _Climb:
     X, k = model.X, model.X.shape[1]
     eta = at[:, :k] @ X.T
     eta += at[:, k:] * G
+    if model.offset is not None:
+        eta += model.offset
     terms = bernoulli_terms(eta)
     log_likelihood = eta @ model.y - terms.log_normaliser
     mu, w = terms.mean, terms.variance

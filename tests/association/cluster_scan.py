@@ -20,7 +20,7 @@ import gwasbone as gb
 from gwasbone import session
 from gwasbone.association import associate as associate_module
 from gwasbone.association import blocks
-from gwasbone.association.executors import choose_executor
+from gwasbone.association.blocks import choose_executor
 from gwasbone.blocks import spark
 from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.errors import GwasboneError

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from gwasbone.association import blocks
 from gwasbone.association.associate import associate, choose_engine
 from gwasbone.association.design import build_design
 from gwasbone.cohort.sources import bed_reader as packed_calls
+from gwasbone.cohort.sources.matrix_table import MatrixTableSource
 from gwasbone.errors import InputError, NotBuiltError
 
 N, M = 230, 120
@@ -290,7 +292,7 @@ def test_saddlepoint_needs_bed_files_and_wald_goes_to_hail(fileset):
     assert choose_engine("auto", cohort, design, test="spa") == "blocks"
     assert choose_engine("auto", cohort, design, test="wald") == "hail"
     assert choose_engine("hail", cohort, design, test="score") == "hail"
-    elsewhere = replace(cohort, source=object())
+    elsewhere = replace(cohort, source=MatrixTableSource(SimpleNamespace(entry=["GT"]), (), "x"))
     for engine in ("auto", "blocks"):
         with pytest.raises(NotBuiltError, match=r"spa.*\.bed"):
             choose_engine(engine, elsewhere, design, test="spa")

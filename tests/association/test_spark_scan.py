@@ -17,7 +17,7 @@ from bed_reader import to_bed
 import gwasbone as gb
 from gwasbone import session
 from gwasbone.association import associate as associate_module
-from gwasbone.association.executors import choose_executor
+from gwasbone.association.blocks import choose_executor
 from gwasbone.blocks.mapping import LocalThreads
 from gwasbone.cohort.sources import bed_reader as packed_calls
 

@@ -11,7 +11,6 @@ import pytest
 
 from gwasbone.blocks import spark
 from gwasbone.blocks.mapping import LocalThreads
-from gwasbone.blocks.shipping import package_zip
 from gwasbone.errors import GwasboneError, InputError
 
 
@@ -29,8 +28,8 @@ def test_tasks_hold_a_few_blocks_and_keep_all_cores_busy(n_blocks, cores, n_task
 
 
 def test_the_package_runs_from_its_zip(tmp_path):
-    path = package_zip(tmp_path)
-    assert package_zip(tmp_path) == path  # equal code has an equal name
+    path = spark.package_zip(tmp_path)
+    assert spark.package_zip(tmp_path) == path  # equal code has an equal name
     names = zipfile.ZipFile(path).namelist()
     assert "gwasbone/blocks/linear.py" in names
     assert all(name.endswith(".py") for name in names)

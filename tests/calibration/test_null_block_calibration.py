@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import hypergeom
 
 import gwasbone as gb
-from gwasbone.association import blocks_logistic
+from gwasbone.association import block_scans
 from gwasbone.association.associate import associate
 from gwasbone.simulate import SimulationSettings, simulate_genotypes
 from gwasbone.simulate.files import write_plink
@@ -113,7 +113,7 @@ def test_null_binary_traits(request, test):
 
 def test_the_score_test_alone_rejects_too_often(cohort, monkeypatch):
     """What the other tests take over from: with 20 cases and few copies far too many."""
-    monkeypatch.setattr(blocks_logistic, "REPEAT_BELOW_P", 1e-300)
+    monkeypatch.setattr(block_scans, "REPEAT_BELOW_P", 1e-300)
     rates = rejections(tables(cohort, "score"), "score alone")
     mean, se = rates["few", 20, 1e-3]
     assert mean - 3 * se > 3e-3

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 from made_bgen import MadeVariant, dosages_of, random_probabilities, write_bgen
 
-from gwasbone.cohort.filters import apply_filters
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.cohort.sources import bgen_reader as dosage_reader
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
+from gwasbone.cohort.subsets import apply_filters
 
 N, M = 90, 80
 

@@ -72,7 +72,7 @@ def test_calls_become_a_bed_with_the_same_scan(calls, people, tmp_path):
     cohort = cohort.annotate_people(pd.DataFrame({"site": 1.5}, index=cohort.people.table.index))
     cohort = cohort.exclude_people("t", "some", np.arange(N) % 7 == 0, description="")
     cohort = cohort.exclude_variants("t", "some", np.arange(M) % 11 == 0, description="")
-    exported = gb.blocks.export(cohort, tmp_path / "chr")
+    exported = cohort.export(tmp_path / "chr")
     assert isinstance(exported.source, BedSource)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["chr.bed", "chr.bim", "chr.fam"]
     pd.testing.assert_frame_equal(exported.people.table, cohort.people.table)
@@ -89,23 +89,22 @@ def test_from_mt_writes_block_files_and_the_files_stand_alone(calls, people, tmp
     again = gb.read_genotypes(bfile=str(tmp_path / "a"), build="GRCh38")
     assert_same(scanned(exported, people, "blocks"), scanned(again, people, "blocks"), 1e-12)
     with pytest.raises(InputError, match=r"a\.bed: exists already.*overwrite=True"):
-        gb.blocks.export(calls, tmp_path / "a.bed")
-    gb.blocks.export(
-        calls.filter_rows(calls.locus.contig == "chr2"), tmp_path / "a", overwrite=True
-    )
+        gb.Cohort.from_mt(calls).export(tmp_path / "a.bed")
+    second = gb.Cohort.from_mt(calls.filter_rows(calls.locus.contig == "chr2"))
+    second.export(tmp_path / "a", overwrite=True)
     assert len(gb.read_genotypes(bfile=str(tmp_path / "a"), build="GRCh38").variants) == M // 2
     with pytest.raises(UsageError, match="in block files already"):
-        gb.blocks.export(exported, tmp_path / "b")
+        exported.export(tmp_path / "b")
 
 
 def test_an_export_that_fails_leaves_nothing(calls, tmp_path, hail_session):
     broken = hail_session.case().when(calls.GT.is_hom_ref(), calls.GT).or_error("broken here")
     with pytest.raises(Exception, match="broken here"):
-        gb.blocks.export(calls.annotate_entries(GT=broken), tmp_path / "a")
+        gb.Cohort.from_mt(calls.annotate_entries(GT=broken)).export(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
     spaced = calls.key_cols_by(s="a b " + calls.s)
     with pytest.raises(InputError, match=r"IDs without blanks, got 'a b q60'"):
-        gb.blocks.export(spaced, tmp_path / "a")
+        gb.Cohort.from_mt(spaced, export=tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,7 +123,7 @@ def dosages(hl, field):
 def test_dosages_become_a_bgen(hail_session, people, tmp_path, caplog, field):
     mt = dosages(hail_session, field)
     with caplog.at_level(logging.WARNING):
-        exported = gb.blocks.export(mt, tmp_path / "imputed")
+        exported = gb.Cohort.from_mt(mt).export(tmp_path / "imputed")
     assert ("made from dosages" in caplog.text) == (field == "DS")
     names = sorted(p.name for p in tmp_path.iterdir())
     assert names == ["imputed.bgen", "imputed.sample"]

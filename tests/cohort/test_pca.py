@@ -9,7 +9,7 @@ from made_cohorts import bed_cohort, genotypes
 from scipy.linalg import subspace_angles
 
 from gwasbone.cohort.pca import principal_components, project
-from gwasbone.cohort.sources.matrix_table import cohort_from_mt
+from gwasbone.cohort.read import cohort_from_mt
 from gwasbone.errors import InputError, UsageError
 
 M, N = 600, 60

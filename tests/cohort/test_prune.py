@@ -109,7 +109,7 @@ def test_nothing_to_prune_and_another_engine_are_refused(made):
 
 @pytest.mark.hail
 def test_other_sources_are_pruned_alike(hail_session, made):
-    from gwasbone.cohort.sources.matrix_table import cohort_from_mt
+    from gwasbone.cohort.read import cohort_from_mt
 
     *_, cohort = made
     same = cohort_from_mt(cohort.mt.drop("dosage"))

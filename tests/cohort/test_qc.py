@@ -317,7 +317,7 @@ def test_a_whole_run_names_who_and_what_goes_and_why(made):
 
 @pytest.mark.hail
 def test_info_of_dosages_is_the_variance_ratio(hail_session):
-    from gwasbone.cohort.sources.matrix_table import cohort_from_mt
+    from gwasbone.cohort.read import cohort_from_mt
     from gwasbone.cohort.statistics import variant_statistics
 
     hl = hail_session

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwasbone.cohort.regions import in_long_range_ld, long_range_ld
+from gwasbone.cohort.prune import in_long_range_ld, long_range_ld
 from gwasbone.errors import UsageError
 from gwasbone.genome import BUILDS, LENGTHS_BP
 

@@ -6,7 +6,7 @@ import csv
 import glob
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,18 @@ from gwasbone.blocks.ranges import (
     open_stream,
     with_suffix,
 )
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.people_table import IdRule, build_people_table
-from gwasbone.cohort.sources.tables import TEXT, build_variant_table
+from gwasbone.cohort.sources.source import (
+    CallReader,
+    Capabilities,
+    FloatArray,
+    GenotypeReader,
+    Genotypes,
+    Participants,
+    ReadOptions,
+    Source,
+)
+from gwasbone.cohort.sources.tables import TEXT, build_people_table, build_variant_table
 from gwasbone.errors import InputError
-from gwasbone.genome import chromosome_code, hail_contig
 
 _BED_MAGIC = b"\x6c\x1b\x01"
 
@@ -39,7 +46,7 @@ class PlinkFileset:
 
 
 @dataclass(frozen=True)
-class BedSource:
+class BedSource(Source):
     """Genotypes in one fileset, or in one per chromosome with the same people.
 
     ``variants`` of the cohort carry ``file`` (index into ``filesets``) and ``row`` (line of the
@@ -49,23 +56,27 @@ class BedSource:
     filesets: tuple[PlinkFileset, ...]
     chromosome_names: tuple[str, ...]
 
+    place_columns: ClassVar[tuple[str, ...]] = ("file", "row")
+
     @property
-    def files(self) -> tuple[str, ...]:
+    def files(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(str(p) for f in self.filesets for p in (f.bed, f.bim, f.fam))
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            calls=True, dosages=False, sex=True, genetic_map=True, blocks=True, matrix_table=True
+        )
 
     def describe(self) -> str:
         n = len(self.filesets)
         return f"{self.filesets[0].bed}" + (f" and {n - 1} more .bed files" if n > 1 else "")
 
     def matrix_table(self, build: str, person_ids: list[str]) -> Any:
+        from gwasbone.cohort.sources.matrix_table import contig_recoding, with_person_ids
         from gwasbone.session import hail
 
         hl = hail()
-        recoding = {
-            name: hail_contig(code, build)
-            for name in self.chromosome_names
-            if (code := chromosome_code(name)) is not None and name != hail_contig(code, build)
-        }
         parts = []
         for fileset in self.filesets:
             mt = hl.import_plink(
@@ -73,18 +84,35 @@ class BedSource:
                 bim=str(absolute(fileset.bim)),
                 fam=str(absolute(fileset.fam)),
                 reference_genome=build,
-                contig_recoding=recoding,
+                contig_recoding=contig_recoding(self.chromosome_names, build),
                 a2_reference=True,
                 skip_invalid_loci=True,
             )
-            mt = mt.select_rows(source_id=mt.rsid).add_col_index("person")
-            ids = hl.literal(person_ids, "array<str>")
-            parts.append(mt.key_cols_by(s=ids[hl.int32(mt.person)]).select_cols())
+            parts.append(with_person_ids(mt.select_rows(source_id=mt.rsid), person_ids))
         return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
 
+    def calls(self, people: Participants, *, as_filed: bool = False) -> CallReader:
+        from gwasbone.cohort.sources.bed_reader import PackedCalls
 
-def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
-    """A cohort from PLINK filesets.
+        beds = [fileset.bed for fileset in self.filesets]
+        return PackedCalls.of(beds, people, as_filed=as_filed)
+
+    def genotypes(self, people: Participants) -> GenotypeReader:
+        from gwasbone.cohort.sources.bed_reader import PackedGenotypes
+
+        return PackedGenotypes(self.calls(people))
+
+    def genetic_positions(self, variants: pd.DataFrame) -> FloatArray:
+        file, row = variants["file"].to_numpy(), variants["row"].to_numpy()
+        positions = np.empty(len(variants))
+        for i, fileset in enumerate(self.filesets):
+            cm = pd.read_csv(fileset.bim, sep=r"\s+", header=None, usecols=[2], dtype=float)
+            positions[file == i] = cm[2].to_numpy()[row[file == i]]
+        return positions
+
+
+def read_bed(prefix: str, options: ReadOptions) -> Genotypes:
+    """The genotypes of PLINK filesets.
 
     Parameters
     ----------
@@ -97,6 +125,7 @@ def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
         A file is missing, truncated, of another length than its .bim and .fam say, not
         SNP-major; filesets have different people; duplicate variants or people.
     """
+    build = str(options.build)
     filesets = find_filesets(prefix)
     fam = read_fam(filesets[0].fam)
     bims = []
@@ -108,15 +137,11 @@ def read_bed(prefix: str, *, build: str, id_rule: IdRule = "iid") -> Cohort:
         bims.append(bim)
     variants = pd.concat(bims, ignore_index=True) if len(bims) > 1 else bims[0]
     where = prefix if len(filesets) > 1 else str(filesets[0].bim)
-    source = BedSource(tuple(filesets), tuple(sorted(variants["chromosome"].unique())))
-    return Cohort(
-        source=source,
-        build=build,
-        people=build_people_table(
-            fam["fid"], fam["iid"], fam["sex"], id_rule=id_rule, where=str(filesets[0].fam)
-        ),
-        variants=build_variant_table(variants, build=build, where=where),
+    people = build_people_table(
+        fam["fid"], fam["iid"], fam["sex"], id_rule=options.id_rule, where=str(filesets[0].fam)
     )
+    source = BedSource(tuple(filesets), tuple(sorted(variants["chromosome"].unique())))
+    return Genotypes(source, build, people, build_variant_table(variants, build=build, where=where))
 
 
 def find_filesets(prefix: str) -> list[PlinkFileset]:
@@ -157,7 +182,7 @@ _BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")
 
 
 def read_bim(path: str | Path) -> pd.DataFrame:
-    """Columns ``chromosome``, ``source_id``, ``position_bp``, ``ref`` (A2), ``alt`` (A1)."""
+    """Columns ``chromosome``, ``source_id``, ``base_pair_location``, ``ref`` (A2), ``alt`` (A1)."""
     frame = _read_tabbed_bim(path)
     if frame is not None:
         return frame

@@ -1,18 +1,24 @@
-"""A cohort's hard calls as blocks of packed words, for the kernels of :mod:`gwasbone.blocks`."""
+"""Hard calls of .bed files in blocks, for the kernels of :mod:`gwasbone.blocks`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks import packed
+from gwasbone.blocks.genotypes import PackedBlock
 from gwasbone.blocks.packed import PackedBed, PeopleColumns, Words
-from gwasbone.cohort.model import MALE, Cohort
-from gwasbone.cohort.sources.bed import BedSource
+from gwasbone.cohort.sources.source import (
+    CallReader,
+    Participants,
+    VariantBlock,
+    variant_blocks,
+)
 from gwasbone.genome import in_x_non_par
 
 #: Calls handled together by one core; their packed form is a quarter of this in bytes.
@@ -21,14 +27,15 @@ CALLS_PER_BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class PackedCalls:
-    """Calls of the kept people of a cohort that is backed by .bed files.
+    """A :class:`~gwasbone.cohort.sources.source.CallReader` of .bed files.
 
     Parameters
     ----------
     beds : the files, in the order of ``file`` in the variant table.
-    columns : where the kept people are in packed rows.
-    men : word mask of the kept men. Where ``as_filed`` is False their heterozygous calls on X
-        outside the pseudo-autosomal regions, which are errors, become missing.
+    columns : where the participants are in packed rows.
+    everyone, men : word masks of the participants and of the men among them. Where ``as_filed``
+        is False men's heterozygous calls on X outside the pseudo-autosomal regions, which are
+        errors, become missing.
     """
 
     beds: tuple[PackedBed, ...]
@@ -39,21 +46,19 @@ class PackedCalls:
     as_filed: bool
 
     @classmethod
-    def of(cls, cohort: Cohort, *, as_filed: bool = False) -> PackedCalls:
-        """For the kept people of a cohort of .bed files."""
-        assert isinstance(cohort.source, BedSource)
-        n = len(cohort.people)
-        columns = PeopleColumns.of(np.flatnonzero(cohort.people.kept), n_people=n)
-        men = cohort.people.kept_table()["sex"].to_numpy() == MALE
-        beds = tuple(PackedBed(fileset.bed, n) for fileset in cohort.source.filesets)
-        everyone = columns.mask(np.ones(len(men), dtype=bool))
-        return cls(beds, columns, everyone, columns.mask(men), cohort.build, as_filed)
+    def of(
+        cls, beds: Sequence[str | Path], people: Participants, *, as_filed: bool = False
+    ) -> PackedCalls:
+        """Of some participants in .bed files."""
+        n = len(people.kept)
+        columns = PeopleColumns.of(np.flatnonzero(people.kept), n_people=n)
+        everyone = columns.mask(np.ones(people.n, dtype=bool))
+        files = tuple(PackedBed(bed, n) for bed in beds)
+        return cls(files, columns, everyone, columns.mask(people.men), people.build, as_filed)
 
-    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        """Rows of a variant table in pieces of a size that a core handles at a time."""
-        per_block = max(1, CALLS_PER_BLOCK // max(1, self.beds[0].n_people))
-        for top in range(0, len(variants), per_block):
-            yield variants.iloc[top : top + per_block]
+    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
+        """See ``CallReader``."""
+        return variant_blocks(variants, CALLS_PER_BLOCK // max(1, self.beds[0].n_people))
 
     def read(self, variants: pd.DataFrame) -> Words:
         """(m, w) packed calls of rows of the variant table."""
@@ -66,6 +71,44 @@ class PackedCalls:
                 here = file == i
                 words[here] = self.beds[i].rows(row[here], self.columns)
         return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
+
+
+@dataclass(frozen=True)
+class PackedGenotypes:
+    """Any reader of hard calls as a :class:`~gwasbone.cohort.sources.source.GenotypeReader`."""
+
+    calls: CallReader
+
+    @property
+    def layout(self) -> PeopleColumns:
+        """See ``GenotypeReader``."""
+        return self.calls.columns
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
+        """See ``GenotypeReader``."""
+        return self.calls.blocks(variants)
+
+    def read(
+        self, variants: pd.DataFrame, *, calls: npt.NDArray[np.int8] | None = None
+    ) -> PackedBlock:
+        """See ``GenotypeReader``."""
+        words = self.calls.read(variants)
+        if calls is not None:
+            calls[:] = np.nan_to_num(self._decoded(words), nan=-1)
+        return PackedBlock.of(words, self.calls.everyone)
+
+    def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """See ``GenotypeReader``."""
+        return self._decoded(self.calls.read(variants))
+
+    def _decoded(self, words: Words) -> npt.NDArray[np.float32]:
+        """(m, n) copies of ALT, NaN where missing."""
+        slots = self.layout.slots
+        G = packed.decode(words.view(np.uint8))[:, slots]
+        missing = packed.missing_calls(words, self.calls.everyone)
+        if missing is not None:
+            G[missing.toarray()[:, slots] != 0] = np.nan
+        return G
 
 
 def on_x(variants: pd.DataFrame, build: str) -> npt.NDArray[np.bool_]:

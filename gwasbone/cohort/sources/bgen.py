@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import glob
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.bgen import BgenFile, Probabilities
-from gwasbone.cohort.bgen_source import BgenSource
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.people_table import IdRule, build_people_table
 from gwasbone.cohort.sources.bgen_index import (
     ALLELE_SEPARATOR,
     BgenHeader,
@@ -22,12 +21,87 @@ from gwasbone.cohort.sources.bgen_index import (
     read_sample_ids,
     read_variants,
 )
-from gwasbone.cohort.sources.tables import READ_STAGE, build_variant_table
+from gwasbone.cohort.sources.source import (
+    CallReader,
+    Capabilities,
+    GenotypeReader,
+    Genotypes,
+    Participants,
+    ReadOptions,
+    Source,
+)
+from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
 from gwasbone.errors import InputError
 
 
-def read_bgen(pattern: str, *, sample: Path | None, build: str, id_rule: IdRule = "iid") -> Cohort:
-    """A cohort from BGEN files that share one .sample file.
+@dataclass(frozen=True)
+class BgenSource(Source):
+    """Genotype probabilities in one file, or in several with the same people.
+
+    ``variants`` of the cohort carry ``file`` (index into ``bgens``), ``offset`` and ``size`` (the
+    bytes that hold the genotypes), so that blocks of dosages can be read straight from the files.
+    The first allele of a variant is REF, the second ALT.
+
+    Parameters
+    ----------
+    chromosome_names : as spelt in the files.
+    states_sex : whether the .sample file has a column of sex.
+    n_multiallelic : variants of other than two alleles; Hail cannot read files that hold any.
+    """
+
+    bgens: tuple[BgenFile, ...]
+    sample: str
+    chromosome_names: tuple[str, ...]
+    n_multiallelic: int
+    states_sex: bool
+
+    place_columns: ClassVar[tuple[str, ...]] = ("file", "offset", "size")
+    reader_modules: ClassVar[tuple[str, ...]] = ("gwasbone.cohort.sources.bgen_reader",)
+
+    @property
+    def files(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (*(str(bgen.path) for bgen in self.bgens), self.sample)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            calls=True,
+            dosages=True,
+            sex=self.states_sex,
+            genetic_map=False,
+            blocks=True,
+            matrix_table=True,
+        )
+
+    def describe(self) -> str:
+        n = len(self.bgens)
+        return f"{self.bgens[0].path}" + (f" and {n - 1} more" if n > 1 else "")
+
+    def matrix_table(self, build: str, person_ids: list[str]) -> Any:
+        from gwasbone.cohort.sources.matrix_table import with_person_ids
+
+        if build not in self._imported:
+            self._imported[build] = _import(self, build)
+        return with_person_ids(self._imported[build], person_ids)
+
+    def calls(self, people: Participants, *, as_filed: bool = False) -> CallReader:
+        from gwasbone.cohort.sources.bgen_reader import BgenCalls
+
+        return BgenCalls.of(self.bgens, people, as_filed=as_filed)
+
+    def genotypes(self, people: Participants) -> GenotypeReader:
+        from gwasbone.cohort.sources.bgen_reader import DosageReader
+
+        return DosageReader(self.bgens, np.flatnonzero(people.kept))
+
+    @cached_property
+    def _imported(self) -> dict[str, Any]:
+        """Build -> MatrixTable: Hail's index of the files is made once."""
+        return {}
+
+
+def read_bgen(pattern: str, options: ReadOptions) -> Genotypes:
+    """The genotypes of BGEN files that share one .sample file.
 
     Variants of more than two alleles are set aside by name.
 
@@ -41,6 +115,7 @@ def read_bgen(pattern: str, *, sample: Path | None, build: str, id_rule: IdRule 
         Missing or truncated files, another layout than v1.2, another number or order of people
         than in the .sample file, probabilities of other than 8 or 16 bits.
     """
+    build, sample = str(options.build), options.sample
     paths = [
         Path(p)
         for part in pattern.split(",")
@@ -65,16 +140,15 @@ def read_bgen(pattern: str, *, sample: Path | None, build: str, id_rule: IdRule 
         str(sample),
         tuple(sorted(set(raw["chromosome"]))),
         n_multiallelic=int(_multiallelic(raw).sum()),
+        states_sex="sex" in pd.read_csv(sample, sep=r"\s+", nrows=0),
     )
-    return Cohort(
-        source=source,
-        build=build,
-        people=build_people_table(
-            people["fid"], people["iid"], people["sex"], id_rule=id_rule, where=str(sample)
+    return Genotypes(
+        source,
+        build,
+        build_people_table(
+            people["fid"], people["iid"], people["sex"], id_rule=options.id_rule, where=str(sample)
         ),
-        variants=_multiallelic_aside(
-            build_variant_table(raw, build=build, where=source.describe())
-        ),
+        _multiallelic_aside(build_variant_table(raw, build=build, where=source.describe())),
     )
 
 
@@ -147,3 +221,48 @@ def read_sample(path: Path) -> pd.DataFrame:
     sex = frame["sex"] if "sex" in frame else pd.Series("0", index=frame.index)
     codes = sex.map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
     return pd.DataFrame({"fid": frame["ID_1"], "iid": frame["ID_2"], "sex": codes})
+
+
+def _import(source: BgenSource, build: str) -> Any:
+    """The files as Hail's MatrixTable, in the fields of a genotype source."""
+    from gwasbone.cohort.sources.matrix_table import contig_recoding, normal_form, unreadable
+    from gwasbone.session import hail, temporary_path
+
+    if source.n_multiallelic:
+        raise InputError(
+            f"{source.describe()}: Hail reads files in which every variant has two alleles, "
+            f"{source.n_multiallelic} variants have others: use engine blocks, or remove them, for "
+            "example with plink2 --max-alleles 2 --export bgen-1.2 bits=8"
+        )
+    for bgen in source.bgens:
+        _refuse_where_hail_cannot(bgen)
+    hl = hail()
+    names = [str(Path(bgen.path).absolute()) for bgen in source.bgens]
+    indices = {name: temporary_path("bgen") + ".idx2" for name in names}
+    try:
+        hl.index_bgen(
+            names,
+            index_file_map=indices,
+            reference_genome=build,
+            contig_recoding=contig_recoding(source.chromosome_names, build),
+            skip_invalid_loci=True,
+        )
+        mt = hl.import_bgen(names, entry_fields=["GT", "dosage"], index_file_map=indices)
+    except hl.utils.java.FatalError as error:
+        raise unreadable(names[0], error) from None
+    # the whole entry of a missing genotype is missing, which aggregators would not count
+    mt = mt.unfilter_entries()
+    mt = mt.annotate_rows(rsid=hl.if_else(hl.len(mt.rsid) == 0, ".", mt.rsid))
+    return normal_form(mt.key_cols_by())
+
+
+def _refuse_where_hail_cannot(bgen: BgenFile) -> None:
+    """Hail reads unphased diploid probabilities of 8 bits; its own error comes in mid-scan."""
+    header = read_header(Path(bgen.path))
+    found = first_variant(header, read_variants(replace(header, n_variants=1)))
+    if found is not None and (found.bits != 8 or found.phased or found.copies != 2):
+        raise InputError(
+            f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in everybody, "
+            f"got {'phased' if found.phased else 'unphased'} of {found.bits} bits: use engine "
+            "blocks, or convert it with plink2 --export bgen-1.2 bits=8"
+        )

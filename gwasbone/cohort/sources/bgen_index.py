@@ -106,9 +106,9 @@ def read_variants(header: BgenHeader) -> pd.DataFrame:
 
     Returns
     -------
-    Columns ``chromosome`` (as spelt in the file), ``position_bp``, ``ref`` (the first allele),
-    ``alt`` (the others, joined by ``,``), ``source_id`` (the rs number; ``.`` for none) and
-    ``offset``, ``size``: the bytes that hold the genotypes.
+    Columns ``chromosome`` (as spelt in the file), ``base_pair_location``, ``ref`` (the first
+    allele), ``alt`` (the others, joined by ``,``), ``source_id`` (the rs number; ``.`` for none)
+    and ``offset``, ``size``: the bytes that hold the genotypes.
 
     Raises
     ------

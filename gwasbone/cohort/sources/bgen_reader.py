@@ -1,4 +1,4 @@
-"""A cohort's dosages as blocks, for the kernels of :mod:`gwasbone.blocks`."""
+"""Dosages and hard calls of BGEN files in blocks, for the kernels of :mod:`gwasbone.blocks`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.bgen import BgenFile, read_calls, read_dosages, read_packed_calls
+from gwasbone.blocks.bgen import BgenFile, read_dosages, read_packed_calls
 from gwasbone.blocks.dosages import DosageBlock, DosageLayout
-from gwasbone.blocks.packed import Words
-from gwasbone.cohort.bgen_source import BgenSource
-from gwasbone.cohort.model import Cohort
+from gwasbone.blocks.packed import PeopleColumns, Words
+from gwasbone.cohort.sources.bed_reader import men_without_het
+from gwasbone.cohort.sources.source import Participants, VariantBlock, variant_blocks
 
 IntArray = npt.NDArray[np.integer]
 
@@ -23,50 +23,83 @@ DOSAGES_PER_BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class DosageReader:
-    """Dosages of the kept people of a cohort that is backed by .bgen files.
+    """Dosages, as a :class:`~gwasbone.cohort.sources.source.GenotypeReader`.
 
     Parameters
     ----------
     files : in the order of ``file`` in the variant table.
-    people : (n,) rising positions of the kept people in them.
+    people : (n,) rising positions of the participants in them.
     """
 
     files: tuple[BgenFile, ...]
     people: npt.NDArray[np.intp]
-
-    @classmethod
-    def of(cls, cohort: Cohort) -> DosageReader:
-        """For the kept people of a cohort of .bgen files."""
-        assert isinstance(cohort.source, BgenSource)
-        return cls(cohort.source.bgens, np.flatnonzero(cohort.people.kept))
 
     @property
     def layout(self) -> DosageLayout:
         """Where people are in the rows of a block."""
         return DosageLayout(len(self.people))
 
-    def blocks(self, variants: pd.DataFrame) -> Iterator[pd.DataFrame]:
-        """Rows of a variant table in pieces of a size that a core handles at a time."""
-        per_block = max(1, DOSAGES_PER_BLOCK // max(1, len(self.people)))
-        for top in range(0, len(variants), per_block):
-            yield variants.iloc[top : top + per_block]
+    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
+        """See ``GenotypeReader``."""
+        return variant_blocks(variants, DOSAGES_PER_BLOCK // max(1, len(self.people)))
 
     def read(
         self, variants: pd.DataFrame, *, calls: npt.NDArray[np.int8] | None = None
     ) -> DosageBlock:
-        """The dosages of rows of the variant table; ``calls`` (m, n) is filled where given."""
+        """See ``GenotypeReader``."""
         file, offset, size = _places(variants)
         return read_dosages(self.files, file, offset, size, self.people, calls=calls)
 
-    def read_calls(self, variants: pd.DataFrame) -> npt.NDArray[np.int8]:
-        """(m, n) most probable copies of ALT of rows of the variant table, −1 for none."""
-        file, offset, size = _places(variants)
-        return read_calls(self.files, file, offset, size, self.people)
+    def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
+        """See ``GenotypeReader``."""
+        block = self.read(variants)
+        G = block.units * (2 / block.top).astype(np.float32)[:, None]
+        G[block.swapped] = 2 - G[block.swapped]
+        if block.missing is not None:
+            G[block.missing.toarray() != 0] = np.nan
+        return G
 
-    def read_packed_calls(self, variants: pd.DataFrame) -> Words:
-        """(m, w) the same, packed."""
+
+@dataclass(frozen=True)
+class BgenCalls:
+    """Most probable calls, as a :class:`~gwasbone.cohort.sources.source.CallReader`.
+
+    They are missing where two genotypes are equally probable, and, where ``as_filed`` is False,
+    where men are heterozygous on X outside the pseudo-autosomal regions, which is an error.
+
+    Parameters
+    ----------
+    reader : where they are read.
+    columns : where the participants are in packed rows.
+    everyone, men : word masks of the participants and of the men among them.
+    """
+
+    reader: DosageReader
+    columns: PeopleColumns
+    everyone: Words
+    men: Words
+    build: str
+    as_filed: bool
+
+    @classmethod
+    def of(
+        cls, files: tuple[BgenFile, ...], people: Participants, *, as_filed: bool = False
+    ) -> BgenCalls:
+        """Of some participants in .bgen files."""
+        columns = PeopleColumns.of(np.arange(people.n), n_people=people.n)
+        everyone = columns.mask(np.ones(people.n, dtype=bool))
+        reader = DosageReader(files, np.flatnonzero(people.kept))
+        return cls(reader, columns, everyone, columns.mask(people.men), people.build, as_filed)
+
+    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
+        """See ``CallReader``."""
+        return self.reader.blocks(variants)
+
+    def read(self, variants: pd.DataFrame) -> Words:
+        """See ``CallReader``."""
         file, offset, size = _places(variants)
-        return read_packed_calls(self.files, file, offset, size, self.people)
+        words = read_packed_calls(self.reader.files, file, offset, size, self.reader.people)
+        return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
 
 
 def _places(variants: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:

@@ -1,24 +1,25 @@
-"""Chosen variants of a cohort as packed rows, whatever its genotypes are kept in."""
+"""Hard calls of chosen variants, whatever the genotypes are kept in: as packed rows, or in Hail."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.packed import PackedBed, PeopleColumns, Words
-from gwasbone.cohort.bgen_source import BgenSource
-from gwasbone.cohort.model import MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.sources.bed import BedSource
+from gwasbone import session
+from gwasbone.blocks.packed import PeopleColumns, Words
+from gwasbone.cohort.sources.bed import read_bim
 from gwasbone.cohort.sources.bed_reader import PackedCalls
-from gwasbone.genome import X
+from gwasbone.cohort.sources.matrix_table import hard_calls, kept_matrix
+from gwasbone.cohort.sources.source import CallReader, Genotypes, Participants
+from gwasbone.cohort.sources.tables import VARIANT_KEY, chromosome_codes
+from gwasbone.genome import AUTOSOMES, X
 
-if TYPE_CHECKING:
-    from gwasbone.cohort.bgen_calls import BgenCalls
+BoolArray = npt.NDArray[np.bool_]
 
 _PLACE = ["chromosome", "base_pair_location"]
 
@@ -33,11 +34,11 @@ class CohortRows:
     Parameters
     ----------
     calls : where they are read.
-    table : chromosome and position_bp of the m variants, and where they are in the files.
+    table : chromosome and base_pair_location of the m variants, and where they are in the files.
     is_man : (n,) kept men.
     """
 
-    calls: PackedCalls | BgenCalls
+    calls: CallReader
     table: pd.DataFrame
     is_man: npt.NDArray[np.bool_]
 
@@ -76,53 +77,70 @@ class CohortRows:
         return [part for part in parts if len(part[0])]
 
 
-def packed_rows(cohort: Cohort, chosen: npt.NDArray[np.integer]) -> CohortRows:
+def packed_rows(cohort: Genotypes, chosen: npt.NDArray[np.integer]) -> CohortRows:
     """The kept people's hard calls at the variants in rows ``chosen`` of the variant table.
 
-    Read in place from .bed and BGEN files; of others, Hail exports these to a temporary .bed.
+    Read in place where the source can be read in blocks; of others, Hail exports these to a
+    temporary .bed.
     """
-    table = cohort.variants.table
-    men = cohort.people.kept_table()["sex"].to_numpy() == MALE
-    if isinstance(cohort.source, BedSource):
-        places = table[[*_PLACE, "file", "row"]].iloc[chosen]
-        return CohortRows(PackedCalls.of(cohort), places, men)
-    if isinstance(cohort.source, BgenSource):
-        # with its decoders, which only BGEN files need
-        from gwasbone.cohort.bgen_calls import BgenCalls
-
-        places = table[[*_PLACE, "file", "offset", "size"]].iloc[chosen]
-        return CohortRows(BgenCalls.of(cohort), places, men)
+    table, source, people = cohort.variants.table, cohort.source, cohort.participants
+    if source.capabilities.blocks:
+        places = table[[*_PLACE, *source.place_columns]].iloc[chosen]
+        return CohortRows(source.calls(people), places, people.men)
     bed, row = export_bed(cohort, chosen)
-    n = cohort.people.n_kept
-    columns = PeopleColumns.of(np.arange(n), n_people=n)
-    calls = PackedCalls(
-        beds=(PackedBed(bed, n),),
-        columns=columns,
-        everyone=columns.mask(np.ones(n, dtype=bool)),
-        men=columns.mask(men),
-        build=cohort.build,
-        as_filed=False,
-    )
+    everyone = Participants(np.ones(people.n, dtype=bool), people.men, people.build)
     places = table[_PLACE].iloc[chosen].assign(file=0, row=row)
-    return CohortRows(calls, places, men)
+    return CohortRows(PackedCalls.of([bed], everyone), places, people.men)
 
 
 def export_bed(
-    cohort: Cohort, chosen: npt.NDArray[np.integer]
+    cohort: Genotypes, chosen: npt.NDArray[np.integer]
 ) -> tuple[Path, npt.NDArray[np.intp]]:
     """A temporary .bed of the kept people at some variants, and the row of each in it."""
-    from gwasbone.cohort.selected import calls_of
-    from gwasbone.cohort.sources.bed import read_bim
-    from gwasbone.cohort.sources.tables import chromosome_codes
-    from gwasbone.session import hail, temporary_path
-
     wanted = np.zeros(len(cohort.variants), dtype=bool)
     wanted[chosen] = True
-    prefix = temporary_path("hard-calls")
-    hail().export_plink(calls_of(cohort, wanted), prefix)
+    prefix = session.temporary_path("hard-calls")
+    session.hail().export_plink(calls_of(cohort, wanted), prefix)
     bim = read_bim(Path(f"{prefix}.bim"))
     bim["chromosome"] = chromosome_codes(bim["chromosome"])
     bim["row"] = np.arange(len(bim))
     table = cohort.variants.table.iloc[chosen]
     row = table[VARIANT_KEY].merge(bim[[*VARIANT_KEY, "row"]], on=VARIANT_KEY, how="left")["row"]
     return Path(f"{prefix}.bed"), row.to_numpy(dtype=np.intp)
+
+
+def calls_of(cohort: Genotypes, variants: BoolArray) -> Any:
+    """Kept people at the variants of a mask; entry ``GT`` (unphased, diploid) and nothing else."""
+    hl = session.hail()
+    chosen = cohort.variants.exclude(
+        "selection", "not_selected", ~variants, description="not used in this analysis"
+    )
+    mt = kept_matrix(replace(cohort, variants=chosen))
+    return mt.select_entries(GT=hl.unphased_diploid_gt_index_call(hard_calls(mt))).select_cols()
+
+
+def autosomal_calls(cohort: Genotypes, variants: BoolArray) -> Any:
+    """As :func:`calls_of`, autosomes only."""
+    autosomal = cohort.variants.table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
+    return calls_of(cohort, variants & autosomal)
+
+
+def variants_of(cohort: Genotypes, rows: Any) -> BoolArray:
+    """Which variants of the cohort a Hail Table keyed by (locus, alleles) holds."""
+    path = Path(session.temporary_path("variants") + ".tsv")
+    keys = rows.select().key_by()
+    keys.select(
+        chromosome=keys.locus.contig,
+        base_pair_location=keys.locus.position,
+        ref=keys.alleles[0],
+        alt=keys.alleles[1],
+    ).export(str(path))
+    found = pd.read_csv(
+        path, sep="\t", dtype={"chromosome": str, "ref": str, "alt": str}, keep_default_na=False
+    )
+    path.unlink()
+    found["chromosome"] = chromosome_codes(found["chromosome"])
+    both = cohort.variants.table[VARIANT_KEY].merge(
+        found, on=VARIANT_KEY, how="left", indicator=True
+    )
+    return (both["_merge"] == "both").to_numpy()

@@ -1,40 +1,91 @@
-"""Genotypes in a Hail MatrixTable: the user's own, or the one a VCF or BGEN was imported to."""
+"""Genotypes in a Hail MatrixTable: the user's own, or the one a VCF was imported to."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from gwasbone.cohort.matrix import export_rows
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.people_table import IdRule, build_people_table
-from gwasbone.cohort.sources.tables import build_variant_table
+from gwasbone.cohort.masks import MaskedTable
+from gwasbone.cohort.sources.source import Capabilities, Genotypes, ReadOptions, Source
+from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
 from gwasbone.errors import InputError
-from gwasbone.session import hail
+from gwasbone.genome import chromosome_code, hail_contig
+from gwasbone.phenotypes.table import IdRule
+from gwasbone.session import hail, temporary_path
+
+#: Dosages further than this from a whole number are no hard call (PLINK 2's default).
+HARD_CALL_DISTANCE = 0.1
 
 
 @dataclass(frozen=True)
-class MatrixTableSource:
-    """A MatrixTable in normal form: see :class:`gwasbone.cohort.model.GenotypeSource`."""
+class MatrixTableSource(Source):
+    """A MatrixTable in the form of :func:`normal_form`.
+
+    Parameters
+    ----------
+    matrix : the MatrixTable.
+    files : the files that it depends on.
+    description : of the source, for messages.
+    states_sex : whether the MatrixTable, or the files it was imported from, state sex.
+    """
 
     matrix: Any = field(repr=False)
     files: tuple[str, ...]
     description: str
+    states_sex: bool = False
+
+    @property
+    def capabilities(self) -> Capabilities:
+        entry = self.matrix.entry
+        return Capabilities(
+            calls="GT" in entry,
+            dosages="dosage" in entry,
+            sex=self.states_sex,
+            genetic_map=False,
+            blocks=False,
+            matrix_table=True,
+        )
 
     def describe(self) -> str:
         return self.description
 
     def matrix_table(self, build: str, person_ids: list[str]) -> Any:
-        hl = hail()
-        mt = self.matrix.add_col_index("person")
-        ids = hl.literal(person_ids, "array<str>")
-        return mt.key_cols_by(s=ids[hl.int32(mt.person)]).select_cols()
+        return with_person_ids(self.matrix, person_ids)
 
 
-def cohort_from_normal_form(
+def with_person_ids(mt: Any, person_ids: Sequence[str]) -> Any:
+    """A MatrixTable with its columns keyed by these IDs, in its order, and no column fields."""
+    hl = hail()
+    ids = hl.literal(list(person_ids), "array<str>")
+    mt = mt.add_col_index("person")
+    return mt.key_cols_by(s=ids[hl.int32(mt.person)]).select_cols()
+
+
+def contig_recoding(names: Sequence[str], build: str) -> dict[str, str]:
+    """Names of chromosomes as files spell them -> Hail's, where the two differ."""
+    return {
+        name: hail_contig(code, build)
+        for name in names
+        if (code := chromosome_code(name)) is not None and name != hail_contig(code, build)
+    }
+
+
+def unreadable(description: str, error: Exception) -> InputError:
+    """Hail's own error in one line that names the file."""
+    text = str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    detail = next((ln for ln in lines if "Exception" in ln or "Error" in ln), lines[0])
+    short = re.sub(r"\b[a-z_]+(\.[\w$]+)+(Exception|Error)\b:?\s*", "", detail)[:300]
+    return InputError(f"{description}: not readable, malformed or cut short: {short}")
+
+
+def genotypes_from_normal_form(
     mt: Any,
     *,
     fid: pd.Series,
@@ -42,32 +93,42 @@ def cohort_from_normal_form(
     id_rule: IdRule,
     files: tuple[str, ...],
     description: str,
-) -> Cohort:
-    """A cohort from a MatrixTable whose fields are already those of a genotype source."""
+    states_sex: bool,
+) -> Genotypes:
+    """The genotypes of a MatrixTable whose fields are already those of a genotype source."""
     iid = pd.Series(mt.key_cols_by().s.collect(), dtype=str)
     build = mt.locus.dtype.reference_genome.name
     people = build_people_table(fid, iid, sex, id_rule=id_rule, where=description)
     variants = build_variant_table(export_rows(mt), build=build, where=description)
-    return Cohort(MatrixTableSource(mt, files, description), build, people, variants)
+    return Genotypes(MatrixTableSource(mt, files, description, states_sex), build, people, variants)
 
 
-def read_mt(path: str, *, build: str | None, id_rule: IdRule = "iid") -> Cohort:
-    """A cohort from a MatrixTable on disk (``gs://`` and the like included)."""
+def read_mt(path: str, options: ReadOptions) -> Genotypes:
+    """The genotypes of a MatrixTable on disk (``gs://`` and the like included).
+
+    Raises
+    ------
+    InputError
+        No MatrixTable is there, or its loci are on another build.
+    """
     if "://" not in path and not (Path(path) / "metadata.json.gz").exists():
         raise InputError(
             f"{path}: expected a Hail MatrixTable folder, found none; give --mt FOLDER.mt"
         )
-    cohort = cohort_from_mt(hail().read_matrix_table(path), id_rule=id_rule, description=path)
-    if build is not None and build != cohort.build:
+    mt = hail().read_matrix_table(path)
+    read = genotypes_from_mt(mt, id_rule=options.id_rule, description=path)
+    if options.build is not None and options.build != read.build:
         raise InputError(
-            f"{path}: build {build} was given, but the table's loci are on {cohort.build}: "
-            f"give --build {cohort.build} or leave it out"
+            f"{path}: build {options.build} was given, but the table's loci are on {read.build}: "
+            f"give --build {read.build} or leave it out"
         )
-    return cohort
+    return read
 
 
-def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid", description: str = "MatrixTable") -> Cohort:
-    """A cohort from the user's own MatrixTable.
+def genotypes_from_mt(
+    mt: Any, *, id_rule: IdRule = "iid", description: str = "MatrixTable"
+) -> Genotypes:
+    """The genotypes of the user's own MatrixTable.
 
     Parameters
     ----------
@@ -103,13 +164,14 @@ def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid", description: str = "Matr
     key = next(iter(mt.col_key))
     fam = columns.fam_id if "fam_id" in columns.row else columns[key]
     about = columns.select(fid=hl.or_else(hl.str(fam), "0"), sex=sex).collect()
-    return cohort_from_normal_form(
+    return genotypes_from_normal_form(
         normal_form(mt.key_cols_by(s=hl.str(mt[key])), probabilities=True),
         fid=pd.Series([row.fid for row in about], dtype=str),
         sex=pd.Series([row.sex for row in about], dtype="int8"),
         id_rule=id_rule,
         files=() if description == "MatrixTable" else (description,),
         description=description,
+        states_sex="sex" in columns.row or "is_female" in columns.row,
     )
 
 
@@ -161,3 +223,136 @@ def column_values(mt: Any, expressions: dict[str, Any]) -> pd.DataFrame:
         if expression.dtype == hl.tbool:
             frame[name] = frame[name].astype("float64")
     return frame
+
+
+def hard_calls(mt: Any) -> Any:
+    """Copies of ALT as an int32 expression: from ``GT``, else from dosages near a whole number."""
+    hl = hail()
+    if "GT" in mt.entry:
+        return mt.GT.n_alt_alleles()
+    nearest = hl.floor(mt.dosage + 0.5)
+    return hl.or_missing(hl.abs(mt.dosage - nearest) <= HARD_CALL_DISTANCE, hl.int32(nearest))
+
+
+def kept_matrix(cohort: Genotypes) -> Any:
+    """The kept people and variants of a cohort; see :attr:`gwasbone.cohort.model.Cohort.mt`."""
+    people = cohort.people.kept_table()
+    mt = cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist())
+    if cohort.people.n_kept < len(cohort.people):
+        mt = mt.choose_cols(np.flatnonzero(cohort.people.kept).tolist())
+    mt = code_as_diploid(annotate_people(mt, people))
+    if _needs_variant_filter(cohort.variants):
+        mt = mt.semi_join_rows(variant_keys(cohort.variants.kept_table(), cohort.build))
+    return mt
+
+
+def _needs_variant_filter(variants: MaskedTable) -> bool:
+    # Hail has already skipped variants without a valid locus
+    unplaced = {"unknown_chromosome", "position_outside_chromosome"}
+    return any(
+        d.excluded.any()
+        for d in variants.decisions
+        if not (d.stage == READ_STAGE and d.reason in unplaced)
+    )
+
+
+def variant_keys(variants: pd.DataFrame, build: str) -> Any:
+    """A Hail Table keyed by (locus, alleles) of the rows of a variant table."""
+    hl = hail()
+    path = temporary_path("variants") + ".tsv"
+    contigs = {c: hail_contig(c, build) for c in variants["chromosome"].unique()}
+    variants.assign(contig=variants["chromosome"].map(contigs))[
+        ["contig", "base_pair_location", "ref", "alt"]
+    ].to_csv(path, sep="\t", index=False)
+    table = hl.import_table(path, types={"base_pair_location": hl.tint32})
+    table = table.select(
+        locus=hl.locus(table.contig, table.base_pair_location, reference_genome=build),
+        alleles=[table.ref, table.alt],
+    )
+    return table.key_by("locus", "alleles")
+
+
+def annotate_people(mt: Any, people: pd.DataFrame) -> Any:
+    """Put the columns of a people table on the columns of ``mt``, matched by order."""
+    hl = hail()
+    frame = people.reset_index(drop=True)
+    rows = hl.literal(
+        [
+            dict(zip(frame.columns, _plain(row), strict=True))
+            for row in frame.itertuples(index=False)
+        ],
+        hl.tarray(hl.tstruct(**{str(c): _hail_type(hl, frame[c]) for c in frame.columns})),
+    )
+    mt = mt.add_col_index("person")
+    return mt.annotate_cols(**rows[hl.int32(mt.person)]).drop("person")
+
+
+def _plain(row: tuple[Any, ...]) -> list[Any]:
+    return [None if pd.isna(v) else v.item() if isinstance(v, np.generic) else v for v in row]
+
+
+def _hail_type(hl: Any, column: pd.Series) -> Any:
+    if pd.api.types.is_bool_dtype(column):
+        return hl.tbool
+    if pd.api.types.is_integer_dtype(column):
+        return hl.tint64
+    return hl.tfloat64 if pd.api.types.is_float_dtype(column) else hl.tstr
+
+
+def code_as_diploid(mt: Any) -> Any:
+    """Give every call two alleles and every genotype a dosage of 0 to 2 copies of ALT.
+
+    A haploid call (men on X, Y; mitochondria) counts double, so men have dosage 0 or 2 there.
+    On X outside the pseudo-autosomal regions a heterozygous man and a haploid woman are errors
+    of genotyping and become missing. Needs the column field ``sex`` (1, 2, 0).
+    """
+    hl = hail()
+    entry = {}
+    if "GT" in mt.entry:
+        x_non_par = mt.locus.in_x_nonpar()
+        wrong = x_non_par & hl.if_else(
+            mt.GT.ploidy == 1, mt.sex == 2, (mt.sex == 1) & mt.GT.is_het()
+        )
+        twice = hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT)
+        entry["GT"] = hl.or_missing(~wrong, twice)
+        if "dosage" not in mt.entry:
+            entry["dosage"] = hl.float64(entry["GT"].n_alt_alleles())
+        else:
+            haploid = hl.is_defined(mt.GT) & (mt.GT.ploidy == 1)
+            entry["dosage"] = hl.if_else(haploid, 2.0, 1.0) * hl.float64(mt.dosage)
+    else:
+        entry["dosage"] = hl.float64(mt.dosage)
+    return mt.select_entries(**entry)
+
+
+def export_rows(mt: Any) -> pd.DataFrame:
+    """The rows of a MatrixTable as a raw variant table, in Hail's order.
+
+    Columns ``chromosome`` (1-22, X, Y, MT), ``base_pair_location``, ``ref``, ``alt``,
+    ``source_id``, and ``info`` where the rows have a field ``imputation_info``.
+    """
+    import pyarrow.csv as pacsv
+
+    hl = hail()
+    rows = mt.rows().key_by()
+    fields = {
+        "chromosome": rows.locus.contig,
+        "base_pair_location": rows.locus.position,
+        "ref": rows.alleles[0],
+        "alt": rows.alleles[1],
+        "source_id": hl.or_else(rows.source_id, "."),
+    }
+    if "imputation_info" in rows.row:
+        fields["info"] = rows.imputation_info
+    path = Path(temporary_path("rows") + ".tsv")
+    rows.select(**fields).export(str(path))
+    text = {"chromosome", "ref", "alt", "source_id"}
+    table = pacsv.read_csv(
+        path,
+        parse_options=pacsv.ParseOptions(delimiter="\t", quote_char=False),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(text, "string"), null_values=["NA"]
+        ),
+    )
+    path.unlink()
+    return table.to_pandas()

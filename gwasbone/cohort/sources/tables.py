@@ -1,4 +1,4 @@
-"""The variant table: one shape, whatever file the variants came from."""
+"""The tables of people and of variants: one shape, whatever file they came from."""
 
 from __future__ import annotations
 
@@ -9,9 +9,16 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.model import VARIANT_COLUMNS, VARIANT_KEY
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
+from gwasbone.phenotypes.table import IdRule
+
+#: Codes of sex in a people table; 0 where it is unknown.
+MALE, FEMALE = 1, 2
+
+#: Columns that every variant table has; rows are sorted by the first four.
+VARIANT_COLUMNS = ("chromosome", "base_pair_location", "ref", "alt", "source_id")
+VARIANT_KEY = list(VARIANT_COLUMNS[:4])
 
 #: Of text that differs from row to row; Arrow holds an ID in its own bytes and eight more.
 TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
@@ -34,7 +41,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
 
     Parameters
     ----------
-    raw : columns ``chromosome`` (as spelt in the file), ``position_bp``, ``ref``, ``alt``,
+    raw : columns ``chromosome`` (as spelt in the file), ``base_pair_location``, ``ref``, ``alt``,
         ``source_id``; further columns are kept.
     build : reference build of the positions.
     where : the file or files, for messages.
@@ -157,3 +164,49 @@ def all_different(ids: pd.Series) -> bool:
 def _symbolic(alleles: pd.Series) -> np.ndarray:
     odd = [a for a in alleles.unique() if not re.fullmatch("[ACGTNacgtn]+", a)]
     return alleles.isin(odd).to_numpy() if odd else np.zeros(len(alleles), dtype=bool)
+
+
+def person_ids(fid: pd.Series, iid: pd.Series, id_rule: IdRule) -> pd.Series:
+    """The ID a person has everywhere in gwasbone: the IID, or FID and IID joined by ``_``."""
+    return iid.astype(str) if id_rule == "iid" else fid.astype(str) + "_" + iid.astype(str)
+
+
+def build_people_table(
+    fid: pd.Series, iid: pd.Series, sex: pd.Series, *, id_rule: IdRule, where: str
+) -> MaskedTable:
+    """One row per person in file order, withdrawn people (negative IDs) set aside.
+
+    Parameters
+    ----------
+    fid, iid : (n,) strings as in the file.
+    sex : (n,) 1 male, 2 female, 0 unknown.
+
+    Raises
+    ------
+    InputError
+        Nobody, or an ID that two people share under ``id_rule``.
+    """
+    if len(iid) == 0:
+        raise InputError(f"{where}: expected at least one person, found none")
+    ids = person_ids(fid, iid, id_rule)
+    twice = ids.duplicated(keep=False)
+    if twice.any():
+        names = ", ".join(ids[twice].unique()[:3])
+        way_out = (
+            "give --id fid_iid to use family and individual ID together"
+            if id_rule == "iid" and not person_ids(fid, iid, "fid_iid").duplicated().any()
+            else "rename or remove the copies"
+        )
+        raise InputError(
+            f"{where}: expected every person ID once, found {ids[twice].nunique()} IDs more than "
+            f"once ({names}): {way_out}"
+        )
+    table = pd.DataFrame(
+        {"fid": fid.to_numpy(), "iid": iid.to_numpy(), "sex": sex.to_numpy().astype("int8")},
+        index=pd.Index(ids.to_numpy(), name="id"),
+    )
+    people = MaskedTable("people", table)
+    withdrawn = table["iid"].astype(str).str.fullmatch(r"-\d+").to_numpy()
+    if withdrawn.any():
+        people = people.exclude(READ_STAGE, "withdrawn", withdrawn, description="negative ID")
+    return people

@@ -12,12 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.people_table import IdRule
 from gwasbone.cohort.sources.left_align import Fasta, left_align_matrix
-from gwasbone.cohort.sources.matrix_table import cohort_from_normal_form, normal_form
+from gwasbone.cohort.sources.matrix_table import (
+    contig_recoding,
+    genotypes_from_normal_form,
+    normal_form,
+    unreadable,
+)
+from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.errors import InputError
-from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code, hail_contig
+from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 from gwasbone.progress import hail_progress
 from gwasbone.session import hail, temporary_path
 
@@ -47,19 +51,12 @@ class VcfHeader:
     compression: str  # "none", "gzip" or "bgzf"
 
 
-def read_vcf(
-    pattern: str | list[str],
-    *,
-    build: str | None,
-    id_rule: IdRule = "iid",
-    reference_fasta: Path | None = None,
-    keep_at: str | None = None,
-) -> Cohort:
-    """A cohort from one or several VCFs with the same people.
+def read_vcf(pattern: str | list[str], options: ReadOptions) -> Genotypes:
+    """The genotypes of one or several VCFs with the same people.
 
-    Multiallelic sites are split (and left-aligned where ``reference_fasta`` is given); dosages
+    Multiallelic sites are split (and left-aligned where a reference FASTA is given); dosages
     come from ``DS`` where declared, else from ``GT``. Text is read once: the result is kept as a
-    MatrixTable at ``keep_at``, or in the session's temporary folder.
+    MatrixTable at ``options.keep_at``, or in the session's temporary folder.
 
     Raises
     ------
@@ -77,25 +74,27 @@ def read_vcf(
             len(plain),
             plain[0],
         )
-    build = _build_of(headers, build)
+    build = _build_of(headers, options.build)
     description = str(paths[0]) + (f" and {len(paths) - 1} more VCFs" if len(paths) > 1 else "")
-    fasta = Fasta.open(reference_fasta) if reference_fasta is not None else None
+    fasta = None if options.reference_fasta is None else Fasta.open(options.reference_fasta)
     try:
         mt = _import(headers, build, description)
         if fasta is not None:
             mt = left_align_matrix(mt, fasta)
         with hail_progress(f"reading {description}"):
-            mt = mt.checkpoint(keep_at or temporary_path("vcf") + ".mt", overwrite=True)
+            mt = mt.checkpoint(options.keep_at or temporary_path("vcf") + ".mt", overwrite=True)
     except hail().utils.java.FatalError as error:
         raise unreadable(description, error) from None
     n = len(headers[0].samples)
-    return cohort_from_normal_form(
+    return genotypes_from_normal_form(
         mt,
-        fid=pd.Series(["0"] * n) if id_rule == "iid" else pd.Series(headers[0].samples),
+        fid=pd.Series(["0"] * n) if options.id_rule == "iid" else pd.Series(headers[0].samples),
         sex=_sex_from_ploidy(mt, n),
-        id_rule=id_rule,
+        id_rule=options.id_rule,
         files=tuple(str(path) for path in paths),
         description=description,
+        # what is known is deduced from the calls
+        states_sex=False,
     )
 
 
@@ -213,15 +212,10 @@ def _import(headers: list[VcfHeader], build: str, description: str) -> Any:
             continue
         options = {"force": compression == "gzip", "force_bgz": compression == "bgzf"}
         lines = _count_lines(paths, options, description)
-        recoding = {
-            name: hail_contig(code, build)
-            for name in lines
-            if (code := chromosome_code(name)) is not None and name != hail_contig(code, build)
-        }
         mt = hl.import_vcf(
             paths,
             reference_genome=build,
-            contig_recoding=recoding,
+            contig_recoding=contig_recoding(list(lines), build),
             skip_invalid_loci=True,
             array_elements_required=False,
             find_replace=_HAPLOID_X,
@@ -274,12 +268,3 @@ def _sex_from_ploidy(mt: Any, n: int) -> pd.Series:
     pairs = list(zip(counts.one.collect(), counts.two.collect(), strict=True))
     # a few half-calls among diploid ones are errors, not a man
     return pd.Series([1 if one > two else 2 if two > 0 else 0 for one, two in pairs], dtype="int8")
-
-
-def unreadable(description: str, error: Exception) -> InputError:
-    """Hail's own error in one line that names the file."""
-    text = str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    detail = next((ln for ln in lines if "Exception" in ln or "Error" in ln), lines[0])
-    short = re.sub(r"\b[a-z_]+(\.[\w$]+)+(Exception|Error)\b:?\s*", "", detail)[:300]
-    return InputError(f"{description}: not readable, malformed or cut short: {short}")

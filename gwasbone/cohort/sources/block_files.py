@@ -1,4 +1,4 @@
-"""Block files of any cohort: hard calls as PLINK .bed, dosages as BGEN, written by Hail once.
+"""Block files of any genotypes: hard calls as PLINK .bed, dosages as BGEN, written by Hail once.
 
 The scans of a cohort in block files need no JVM and run several times as fast as Hail's; for a
 MatrixTable that is scanned more than once the export is soon repaid.
@@ -17,11 +17,10 @@ import pandas as pd
 
 from gwasbone.blocks.ranges import is_file
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.matrix import annotate_people
-from gwasbone.cohort.model import FEMALE, MALE, VARIANT_KEY, Cohort
-from gwasbone.cohort.people_table import IdRule
-from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.sources.matrix_table import cohort_from_mt
+from gwasbone.cohort.sources.bed import read_bed
+from gwasbone.cohort.sources.matrix_table import annotate_people
+from gwasbone.cohort.sources.source import Genotypes, ReadOptions
+from gwasbone.cohort.sources.tables import FEMALE, MALE, VARIANT_KEY
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path, is_url
 from gwasbone.session import hail
@@ -31,51 +30,30 @@ log = logging.getLogger(__name__)
 _PLINK, _BGEN = (".bed", ".bim", ".fam"), (".bgen", ".sample")
 
 
-def export(genotypes: Any, path: str | Path, *, overwrite: bool = False) -> Cohort:
-    """Write the genotypes of a cohort or MatrixTable to block files.
-
-    Where there are calls only (``GT``), ``path.bed``, ``.bim``, ``.fam``; A1 is ALT. Where there
-    are dosages or genotype probabilities, ``path.bgen``, ``.sample``: BGEN v1.2 keeps each
-    probability in 8 bits, so a dosage moves by up to 1/255. A MatrixTable that has dosages but no
-    probabilities (``GP``) is written with those of least spread, g in [0, 1] as (1 − g, g, 0) and
-    g in [1, 2] as (0, 2 − g, g − 1): right for scans of dosages, wrong for calls and INFO.
-
-    Everybody and every variant is written, whatever was decided about them. Haploid calls count
-    double, those of women on X outside the pseudo-autosomal regions are errors and missing.
-
-    Parameters
-    ----------
-    genotypes : a :class:`Cohort`, or a MatrixTable as
-        :func:`gwasbone.cohort.sources.matrix_table.cohort_from_mt` takes it.
-    path : of the files, without extension; a URL or a shared disk where Spark runs on a cluster.
-    overwrite : replace the files if they exist.
+def write_block_files(
+    genotypes: Genotypes, path: str | Path, *, overwrite: bool = False
+) -> Genotypes:
+    """Write genotypes to block files; see :meth:`gwasbone.cohort.model.Cohort.export`.
 
     Returns
     -------
-    The cohort backed by the new files, its people, variants, their columns and all decisions
-    about them as they were.
+    The same genotypes backed by the new files, with everything that was decided about them.
 
     Raises
     ------
     InputError
         Files of that name exist; IDs that a .fam cannot hold.
     UsageError
-        The cohort is in block files already.
-
-    Examples
-    --------
-    >>> import gwasbone as gb
-    >>> cohort = gb.blocks.export(mt, "chr20")                        # doctest: +SKIP
+        The genotypes are in block files already.
     """
-    cohort = genotypes if isinstance(genotypes, Cohort) else cohort_from_mt(genotypes)
-    if "file" in cohort.variants.table:
+    source, people = genotypes.source, genotypes.people.table
+    if source.capabilities.blocks:
         raise UsageError(
-            f"export: {cohort.source.describe()} is in block files already; use the cohort as it is"
+            f"export: {source.describe()} is in block files already; use the cohort as it is"
         )
     prefix = str(path).removesuffix(".bed").removesuffix(".bgen")
     mt = annotate_people(
-        cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist()),
-        cohort.people.table[["fid", "iid", "sex"]],
+        source.matrix_table(genotypes.build, people.index.tolist()), people[["fid", "iid", "sex"]]
     )
     hard_calls = "dosage" not in mt.entry
     suffixes = _PLINK if hard_calls else _BGEN
@@ -86,24 +64,30 @@ def export(genotypes: Any, path: str | Path, *, overwrite: bool = False) -> Coho
         )
     with _whole(prefix, suffixes) as target:
         if hard_calls:
-            _export_calls(mt, cohort.people.table, target)
+            _export_calls(mt, people, target)
         else:
-            _export_probabilities(mt, cohort.people.table, target)
-    written = _read(prefix, cohort, hard_calls=hard_calls)
-    log.info("%s written to %s", cohort.source.describe(), written.source.describe())
+            _export_probabilities(mt, people, target)
+    written = _read(prefix, genotypes, hard_calls=hard_calls)
+    log.info("%s written to %s", source.describe(), written.source.describe())
     return replace(
-        cohort, source=written.source, variants=_placed(cohort.variants, written.variants)
+        genotypes, source=written.source, variants=_placed(genotypes.variants, written.variants)
     )
 
 
-def _read(prefix: str, cohort: Cohort, *, hard_calls: bool) -> Cohort:
-    people = cohort.people.table
+def _read(prefix: str, genotypes: Genotypes, *, hard_calls: bool) -> Genotypes:
+    people = genotypes.people.table
     same = bool((people.index == people["iid"]).all())
-    id_rule: IdRule = "iid" if same else "fid_iid"
+    options = ReadOptions(
+        build=genotypes.build,
+        id_rule="iid" if same else "fid_iid",
+        sample=Path(prefix + _BGEN[1]),
+    )
     if hard_calls:
-        return read_genotypes(bfile=prefix, build=cohort.build, id_rule=id_rule)
-    bgen, sample = (prefix + suffix for suffix in _BGEN)
-    return read_genotypes(bgen=bgen, sample=sample, build=cohort.build, id_rule=id_rule)
+        return read_bed(prefix, options)
+    # its decoders are imported where BGEN files are read
+    from gwasbone.cohort.sources.bgen import read_bgen
+
+    return read_bgen(prefix + _BGEN[0], options)
 
 
 @contextlib.contextmanager
