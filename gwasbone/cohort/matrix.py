@@ -49,7 +49,7 @@ def variant_keys(variants: pd.DataFrame, build: str) -> Any:
     ].to_csv(path, sep="\t", index=False)
     table = hl.import_table(path, types={"base_pair_location": hl.tint32})
     table = table.select(
-        locus=hl.locus(table.contig, table.position_bp, reference_genome=build),
+        locus=hl.locus(table.contig, table.base_pair_location, reference_genome=build),
         alleles=[table.ref, table.alt],
     )
     return table.key_by("locus", "alleles")
