@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -47,7 +47,7 @@ class PackedReader:
 
 
 class Scan(Protocol):
-    """A kind of scan with everything about its people laid out."""
+    """A scan with everything about its people laid out."""
 
     def block(self, genotypes: GenotypeBlock) -> Any:
         """Results of a block of genotypes; called in several threads or processes."""
@@ -56,9 +56,32 @@ class Scan(Protocol):
         """Trait -> canonical results table of consecutive blocks."""
 
 
+class MixedScan:
+    """Several scans of the same genotypes, which are read once for all of them.
+
+    Parameters
+    ----------
+    scans : whose traits differ. traits : names of all, in the order of the results.
+    """
+
+    def __init__(self, scans: Sequence[Scan], traits: Sequence[str]) -> None:
+        self._scans, self._traits = tuple(scans), tuple(traits)
+
+    def block(self, genotypes: GenotypeBlock) -> list[Any]:
+        """See :class:`Scan`: the results of each scan."""
+        return [scan.block(genotypes) for scan in self._scans]
+
+    def tables(self, variants: pd.DataFrame, results: list[list[Any]]) -> dict[str, pd.DataFrame]:
+        """See :class:`Scan`."""
+        tables: dict[str, pd.DataFrame] = {}
+        for scan, of_scan in zip(self._scans, zip(*results, strict=True), strict=True):
+            tables |= scan.tables(variants, list(of_scan))
+        return {trait: tables[trait] for trait in self._traits}
+
+
 def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
     """Whether this engine has what a scan needs: .bed or .bgen files, and the test."""
-    has_test = design.method == "linear" or test in LOGISTIC_TESTS
+    has_test = "logistic" not in design.methods or test in LOGISTIC_TESTS
     return isinstance(cohort.source, (BedSource, BgenSource)) and has_test
 
 
@@ -71,9 +94,16 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[BlockRea
         A logistic model of the covariates alone that has no maximum.
     """
     reader, layout = _reader(cohort)
-    if design.method == "linear":
-        return reader, LinearScan(design, layout)
-    return reader, LogisticScan(design, layout, test=test)
+    scans: list[Scan] = []
+    for method in design.methods:
+        part = design.of(method)
+        if method == "linear":
+            scans.append(LinearScan(part, layout))
+        else:
+            scans.append(LogisticScan(part, layout, test=test))
+    if len(scans) == 1:
+        return reader, scans[0]
+    return reader, MixedScan(scans, [trait.name for trait in design.traits])
 
 
 def _reader(cohort: Cohort) -> tuple[BlockReader, PeopleLayout]:

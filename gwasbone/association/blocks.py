@@ -43,7 +43,7 @@ def scan_blocks(
     Parameters
     ----------
     cohort : backed by block files. ``design.ids`` are its kept people.
-    test : of a logistic design: ``score`` (Firth's test where its p is below 0.05), ``firth``
+    test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``
         or ``spa`` (saddlepoint p where the score p is below 0.05).
     executor : see :func:`gwasbone.association.executors.choose_executor`; all cores of this
         machine by default.

@@ -42,7 +42,12 @@ Examples:
 @click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
 @click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
 @click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
-@click.option("--method", type=click.Choice(["linear", "logistic", "wgr"]), help="Model.")
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "linear", "logistic", "wgr"]),
+    help="Regression model of every trait. By default (auto) that of each trait: logistic for "
+    "{0,1} or {1,2}, linear otherwise.",
+)
 @click.option(
     "--test",
     type=click.Choice(["score", "firth", "spa", "wald", "lrt"]),

@@ -38,7 +38,7 @@ class ScanRequest:
     traits: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    method: Method = "linear"
+    method: Method = "auto"
     test: Test = "score"
     engine: Engine = "auto"
     binary_coding: BinaryCoding | None = None
@@ -180,7 +180,7 @@ def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
 
 
 def scan_summary(results: AssociationResults) -> pd.DataFrame:
-    """One row per trait: people, variants tested and not, λ_GC, genome-wide blocks, top variant."""
+    """One row per trait: people, method, variants, λ_GC, genome-wide blocks, top variant."""
     rows = []
     for trait, summary in results.summaries.items():
         leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
@@ -188,6 +188,7 @@ def scan_summary(results: AssociationResults) -> pd.DataFrame:
             {
                 "trait": trait,
                 "n": summary.n,
+                "method": results.provenance["traits"][trait]["method"],
                 "tested": summary.n_tested,
                 "untested": sum(summary.untested.values()),
                 "lambda_gc": summary.lambda_gc,
