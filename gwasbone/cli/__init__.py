@@ -16,6 +16,7 @@ import traceback
 
 import click
 
+from gwasbone.cli.file_words import join_file_words
 from gwasbone.errors import GwasboneError, NotBuiltError
 
 #: Command -> (module, one line of help). The function in the module is called ``command``.
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         atexit.register(gc.freeze)
     try:
         cli.main(
-            join_vcf_files(arguments) or ["--help"],
+            join_file_words(arguments) or ["--help"],
             prog_name="gwasbone",
             standalone_mode=False,
             obj=arguments,
@@ -118,23 +119,6 @@ def main(arguments: list[str] | None = None) -> int:
         message, code = explain(error)
         click.echo(f"error: {' '.join(message.split())}", err=True)
         return code
-
-
-def join_vcf_files(arguments: list[str]) -> list[str]:
-    """``--vcf a b c``, as a shell writes a glob out, as ``--vcf a,b,c``.
-
-    >>> join_vcf_files(["assoc", "--vcf", "1.vcf", "2.vcf", "--pheno", "bmd"])
-    ['assoc', '--vcf', '1.vcf,2.vcf', '--pheno', 'bmd']
-    """
-    joined: list[str] = []
-    in_vcf = False
-    for word in arguments:
-        if in_vcf and not word.startswith("-") and joined[-1] != "--vcf":
-            joined[-1] += f",{word}"
-        else:
-            joined.append(word)
-            in_vcf = word == "--vcf" or (in_vcf and not word.startswith("-"))
-    return joined
 
 
 def explain(error: BaseException) -> tuple[str, int]:

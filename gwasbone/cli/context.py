@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone import session
+from gwasbone.cli.file_words import ignored_files
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.files import refuse_overwrite
@@ -148,6 +149,8 @@ def command_context(
         run_log(Path(f"{out}.log"), command=command_line(), options=shown),
         full_disk_named(out.parent),
     ):
+        for line in ignored_files():
+            log.warning("%s", line)
         yield Context(options, config, out)
 
 

@@ -15,7 +15,7 @@ from bed_reader import open_bed
 from scipy.stats import chi2
 from small_cohort import SmallCohort, left_by, make_small_cohort
 
-from gwasbone.cli import join_vcf_files, main
+from gwasbone.cli import main
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import GwasboneError
 from gwasbone.steps.scan import ScanRequest, output_paths
@@ -358,15 +358,6 @@ def test_a_scan_of_the_vcf_gives_the_same(cohort, base, tmp_path, capfd):
     autosomal = from_bed[from_bed["chromosome"] < 23]
     # the engines differ: of .bed files blocks are multiplied in float32
     pd.testing.assert_frame_equal(from_vcf, autosomal, check_exact=False, rtol=1e-4, atol=1e-6)
-
-
-def test_a_glob_that_the_shell_wrote_out():
-    words = ["assoc", "--vcf", "1.vcf", "2.vcf", "X.vcf", "--pheno", "bmd", "--out", "o"]
-    joined = ["assoc", "--vcf", "1.vcf,2.vcf,X.vcf", "--pheno", "bmd", "--out", "o"]
-    assert join_vcf_files(words) == joined
-    assert join_vcf_files(joined) == joined
-    assert join_vcf_files(["select", "a", "b"]) == ["select", "a", "b"]
-    assert join_vcf_files(["assoc", "--vcf"]) == ["assoc", "--vcf"]
 
 
 def test_force_replaces_what_an_earlier_scan_left(cohort, tmp_path, capfd):
