@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gwasbone.association.results import trait_stem
+from gwasbone.association.ssf_files import SsfPaths
 from gwasbone.errors import ConfigError
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import SCAN
@@ -25,7 +27,7 @@ def compared_scans(config: StudyConfig) -> dict[str, Path]:
             path = Path(str(config.path(name)))
             named[trait_of(path)] = path
         else:
-            named[name] = config.output / "scans" / f"{SCAN}.{name}.tsv.gz"
+            named[name] = SsfPaths.of(trait_stem(config.output / "scans" / SCAN, name)).data
     return named
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,13 @@ from gwasbone.association.associate import Engine, Method, Test, associate
 from gwasbone.association.results import AssociationResults, trait_stem
 from gwasbone.association.results import output_paths as result_paths
 from gwasbone.cohort.model import Cohort
-from gwasbone.phenotypes.table import IdRule, expand_names, pick_columns, read_people_table
+from gwasbone.phenotypes.table import (
+    IdRule,
+    column_names,
+    expand_names,
+    pick_columns,
+    read_people_table,
+)
 from gwasbone.phenotypes.traits import BinaryCoding
 
 log = logging.getLogger(__name__)
@@ -109,9 +115,16 @@ def _in_first_rank(
     return tables
 
 
-def expand_request(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Names of columns from a flag or a list, ranges written out; empty for None."""
-    return tuple(expand_names(names)) if names else ()
+def expand_request(
+    names: str | Sequence[str] | None, tables: Iterable[str | Path] = ()
+) -> tuple[str, ...]:
+    """Names of columns from a flag or a list, ranges written out; empty for None.
+
+    Parameters
+    ----------
+    tables : where the columns are: one that is called like a range is itself meant.
+    """
+    return tuple(expand_names(names, column_names(tables))) if names else ()
 
 
 def run_scan(
