@@ -16,7 +16,7 @@ import traceback
 
 import click
 
-from gwasbone.cli.file_words import join_file_words
+from gwasbone.cli.file_words import ignored_files, join_file_words
 from gwasbone.errors import GwasboneError, NotBuiltError
 
 #: Command -> (module, one line of help). The function in the module is called ``command``.
@@ -126,7 +126,10 @@ def explain(error: BaseException) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else "gwasbone"
-        return f"{error.format_message().rstrip('.')}: see {where} --help", 2
+        # files that a genotype option has taken may be the arguments that are missing
+        ignored = ignored_files(context) if context is not None else []
+        said = "; ".join([error.format_message().rstrip("."), *ignored])
+        return f"{said}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
         return "interrupted; what was finished is kept", 1
     if isinstance(error, GwasboneError):

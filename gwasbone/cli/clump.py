@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.file_words import scans_argument
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
 from gwasbone.errors import UsageError
 
@@ -24,7 +23,7 @@ _DRAWN_BY_DEFAULT = 6
     "    --out hip\n"
     "  gwasbone clump published.tsv.gz --distance-only --build GRCh38 --out published"
 )
-@scans_argument(required=False)
+@click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--sumstats", metavar="FILE", multiple=True, type=click.Path(path_type=Path),
     help="GWAS-SSF file of a scan; the same as naming it without a flag. Several are fine.",

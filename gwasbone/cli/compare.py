@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.file_words import scans_argument
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
 
 
@@ -15,7 +14,7 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
     epilog="\b\nExample:\n  gwasbone compare scan.case.tsv.gz scan.cnn_prob.tsv.gz \\\n"
     "    --loci known.tsv --ld-scores eur_w_ld_chr --out cnn"
 )
-@scans_argument()
+@click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--loci",
     type=click.Path(path_type=Path),
@@ -48,7 +47,7 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.steps.compare import write_comparison as write
 
     # a glob of a scan's output also matches its tables of untested variants
-    named = named_scans(list(scans))
+    named = named_scans([path for path in scans if not path.name.endswith(".untested.tsv.gz")])
     chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
     config = current_study()
     with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:

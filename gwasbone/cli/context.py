@@ -149,7 +149,7 @@ def command_context(
         run_log(Path(f"{out}.log"), command=command_line(), options=shown),
         full_disk_named(out.parent),
     ):
-        for line in ignored_files():
+        for line in ignored_files(click.get_current_context()):
             log.warning("%s", line)
         yield Context(options, config, out)
 

@@ -1,8 +1,8 @@
 """Files named on the command line as a shell writes a glob out: several words, of several kinds.
 
 A genotype option takes the words up to the next flag: of ``--bfile ukb_chr*`` the .bed, .bim and
-.fam of one fileset are one prefix, and other files that the glob matches are ignored and named.
-Of scans the sidecars and the tables of untested variants are passed over.
+.fam of one fileset are one prefix, and other files that the glob matches are ignored and named. So
+positional arguments, such as scans, come first or after ``--``.
 """
 
 from __future__ import annotations
@@ -114,39 +114,10 @@ def join_file_words(arguments: Sequence[str]) -> list[str]:
     return joined
 
 
-def ignored_files() -> list[str]:
-    """What the genotype options of the running command ignored, a line each."""
-    found: list[str] = click.get_current_context().meta.get(_IGNORED, [])
+def ignored_files(context: click.Context) -> list[str]:
+    """What the genotype options of a command ignored, a line each."""
+    found: list[str] = context.meta.get(_IGNORED, [])
     return found
-
-
-#: Endings of what `gwasbone assoc` writes beside a scan.
-_BESIDE_SCANS = ("-meta.yaml", ".untested.tsv.gz", ".untested.tsv")
-
-
-def scans_argument(name: str = "scans", *, required: bool = True) -> Any:
-    """The argument for a command's scans, without their sidecars and tables of untested variants.
-
-    Which a glob of the scans matches too.
-    """
-
-    def scans_of(
-        ctx: click.Context, param: click.Parameter, paths: tuple[Path, ...]
-    ) -> tuple[Path, ...]:
-        scans = tuple(path for path in paths if not path.name.endswith(_BESIDE_SCANS))
-        if paths and not scans:
-            raise UsageError(
-                f"expected scans, got sidecars and untested variants only: {_listing(paths)}"
-            )
-        if required and not scans:
-            where = "" if not ctx.meta.get(_IGNORED) else ": scans come first, or after --"
-            raise click.UsageError(f"Missing argument '{param.make_metavar(ctx)}'{where}", ctx=ctx)
-        return scans
-
-    return click.argument(
-        name, nargs=-1, type=click.Path(path_type=Path), callback=scans_of,
-        metavar=f"{name.upper()}..." if required else f"[{name.upper()}]...",
-    )  # fmt: skip
 
 
 def _ending(word: str, endings: tuple[str, ...]) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.file_words import scans_argument
 from gwasbone.cli.options import out_option
 
 _KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
@@ -20,7 +19,7 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     "  gwasbone plot miami scan.bmd_hip.tsv.gz scan.cnn_prob.tsv.gz --leads loci.tsv --out hip"
 )
 @click.argument("kind", type=click.Choice(_KINDS))
-@scans_argument("files")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--trait", metavar="LIST", help="Only these traits of the files, in this order.")
 @click.option("--names", metavar="LIST", help="What to call the scans instead of their traits.")
 @click.option(
@@ -64,10 +63,15 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.association.lead_files import read_leads
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes
+    from gwasbone.errors import UsageError
     from gwasbone.progress import counted_progress
     from gwasbone.steps.plot import PlotRequest, draw_page
     from gwasbone.sumstats.scans import open_scans
 
+    # a glob of a scan's output also matches its tables of untested variants
+    files = tuple(path for path in files if not path.name.endswith(".untested.tsv.gz"))
+    if not files:
+        raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
     build = options["build"] or (config.study.build if config is not None else None)
     chromosomes = options["chromosomes"]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.file_words import scans_argument
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
 from gwasbone.errors import UsageError
 
@@ -26,7 +25,7 @@ Examples:
 
 
 @click.command(epilog=_EPILOG)
-@scans_argument()
+@click.argument("scans", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--p", "p_threshold", type=float, help="A block needs a p-value below this.")
 @click.option("--block-bp", type=int, help="Length of a block in bp.")
 @click.option("--max-blocks", type=int, help="Blocks, the best first: of a region, of a scan.")
@@ -78,6 +77,10 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
         write_selection,
     )
 
+    # a glob of a scan's output also matches its tables of untested variants
+    scans = tuple(path for path in scans if not path.name.endswith(".untested.tsv.gz"))
+    if not scans:
+        raise UsageError("no scans: the files named hold untested variants only")
     config = current_study()
     rule, chosen_map, regions = _rule(options, config)
     outputs = [f".{suffix}" for suffix in SUFFIXES]

@@ -40,6 +40,8 @@ CLUMPS, LOCI, PAGE, REGIONAL = "clumps.tsv", "loci.tsv", "regional.html", "regio
 def ssf_scans(paths: list[Path]) -> ScanTables:
     """GWAS-SSF files, traits taken from their names (``PREFIX.TRAIT.tsv.gz``).
 
+    Tables of untested variants, which a glob of a scan's output also matches, are passed over.
+
     Raises
     ------
     InputError
@@ -49,6 +51,8 @@ def ssf_scans(paths: list[Path]) -> ScanTables:
     """
     traits: dict[str, Path] = {}
     for path in paths:
+        if path.name.endswith(".untested.tsv.gz"):
+            continue
         trait = trait_of(path)
         if trait in traits:
             raise UsageError(
