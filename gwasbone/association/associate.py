@@ -31,8 +31,11 @@ from gwasbone.sumstats.table import COLUMNS, canonical_table
 log = logging.getLogger(__name__)
 
 Engine = Literal["auto", "blocks", "hail"]
-Method = Literal["linear", "logistic", "wgr"]
+Method = Literal["auto", "linear", "logistic", "wgr"]
 Test = Literal["score", "firth", "spa", "wald", "lrt"]
+
+#: What a trait of a run can have of its own; ``by trait`` of a run in which traits differ.
+_SETTINGS = ("method", "test")
 
 
 def associate(
@@ -43,7 +46,7 @@ def associate(
     y: Any = None,
     phenotypes: pd.DataFrame | None = None,
     categorical: Sequence[str] = (),
-    method: Method = "linear",
+    method: Method = "auto",
     test: Test = "score",
     engine: Engine = "auto",
     binary_coding: BinaryCoding | None = None,
@@ -68,8 +71,9 @@ def associate(
         :func:`gwasbone.association.design.build_design`.
     y : one trait as a Hail expression, for a MatrixTable.
     phenotypes : table indexed by person with the columns, instead of the cohort's people table.
-    method : ``linear`` or ``logistic``.
-    test : of ``logistic``: ``score`` (Firth's test where its p is below 0.05), ``firth``,
+    method : ``linear`` or ``logistic`` for every trait; by default (``auto``) each trait's own,
+        which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
+    test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``,
         ``spa`` (score tests with saddlepoint p where p is below 0.05), ``wald`` or ``lrt``.
     engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
         BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
@@ -83,7 +87,8 @@ def associate(
 
     Returns
     -------
-    AssociationResults; the effect allele is ALT, β of ``logistic`` is a log odds ratio.
+    AssociationResults; the effect allele is ALT, β of a logistic trait is a log odds ratio.
+        ``results.provenance["traits"]`` has the method and the test of each trait.
 
     Raises
     ------
@@ -98,6 +103,7 @@ def associate(
     >>> associate(mt, y=mt.bmd, covariates=[mt.age])                  # doctest: +SKIP
     """
     refuse_not_built(method=method, test=test, engine=engine)
+    assert method != "wgr"
     if not isinstance(genotypes, Cohort):
         genotypes, traits, covariates = _from_matrix_table(genotypes, traits, covariates, y)
     elif y is not None:
@@ -111,7 +117,7 @@ def associate(
         traits=traits,
         covariates=[str(c) for c in covariates],
         categorical=categorical,
-        method="linear" if method == "linear" else "logistic",
+        method=method,
         binary_coding=binary_coding,
         rint=rint,
         standardize=standardize,
@@ -121,18 +127,12 @@ def associate(
     n, m, q = len(design.ids), genotypes.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
     provenance = {
-        "method": method,
-        "test": test if method == "logistic" else "t",
+        **_models(design, method=method, test=test),
         "engine": chosen,
         "covariates": list(design.covariates),
         "rint": rint,
         "genotypes": genotypes.source.describe(),
         "versions": versions(),
-        "traits": {
-            trait.name: {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
-            for trait in design.traits
-            if trait.n_cases is not None
-        },
     }
     untestable = _untestable(genotypes)
     with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
@@ -160,9 +160,10 @@ def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str =
         Blocks were asked for, or the test is only built on them, and they cannot do this scan.
     """
     possible = can_scan_blocks(cohort, design, test=test)
-    if not possible and design.method == "logistic" and test == "spa":
+    if test == "spa" and "logistic" in design.methods and (engine == "hail" or not possible):
         raise NotBuiltError(
-            "test spa: built for .bed and BGEN files only; use score, firth, wald or lrt"
+            "test spa: built for engine blocks, which reads .bed and BGEN files only; use score, "
+            "firth, wald or lrt"
         )
     if engine == "blocks" and not possible:
         raise NotBuiltError(
@@ -210,6 +211,27 @@ def refuse_not_built(*, method: str, test: str, engine: str) -> None:
         raise NotBuiltError("--test spa: not built yet for --engine hail; use blocks or auto")
     if method == "logistic" and test in ("wald", "lrt") and engine == "blocks":
         raise NotBuiltError(f"--test {test}: not built yet for --engine blocks; use auto or hail")
+
+
+def _models(design: Design, *, method: Method, test: Test) -> dict[str, Any]:
+    """``method`` and ``test`` of the run and of each trait, for the results; told to the log."""
+    traits: dict[str, dict[str, Any]] = {}
+    for group in design.groups:
+        of_group = "t" if group.method == "linear" else test
+        for trait in group.traits:
+            traits[trait.name] = {"method": group.method, "test": of_group}
+            said = f"{trait.n} people"
+            if trait.n_cases is not None:
+                counts = {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
+                traits[trait.name] |= counts
+                said = "{n_cases} cases, {n_controls} controls".format(**counts)
+            log.info(
+                "%s: %s regression, %s test (%s%s)", trait.name, group.method, of_group, said,
+                "" if method == "auto" else f"; --method {method}",
+            )  # fmt: skip
+    each = {name: tuple(dict.fromkeys(t[name] for t in traits.values())) for name in _SETTINGS}
+    run = {name: values[0] if len(values) == 1 else "by trait" for name, values in each.items()}
+    return {**run, "traits": traits}
 
 
 def _say_about_x(cohort: Cohort, design: Design) -> None:

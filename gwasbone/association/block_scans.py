@@ -8,6 +8,7 @@ their p, abs(β)/z.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -41,13 +42,36 @@ REPEAT_BELOW_P = 0.05
 
 
 class Scan(Protocol):
-    """A kind of scan with everything about its people laid out."""
+    """A scan with everything about its people laid out."""
 
     def block(self, genotypes: GenotypeBlock) -> Any:
         """Results of a block of genotypes; called in several threads or processes."""
 
     def tables(self, variants: pd.DataFrame, results: list[Any]) -> dict[str, pd.DataFrame]:
         """Trait -> canonical results table of consecutive blocks."""
+
+
+class MixedScan:
+    """Several scans of the same genotypes, which are read once for all of them.
+
+    Parameters
+    ----------
+    scans : whose traits differ. traits : names of all, in the order of the results.
+    """
+
+    def __init__(self, scans: Sequence[Scan], traits: Sequence[str]) -> None:
+        self._scans, self._traits = tuple(scans), tuple(traits)
+
+    def block(self, genotypes: GenotypeBlock) -> list[Any]:
+        """See :class:`Scan`: the results of each scan."""
+        return [scan.block(genotypes) for scan in self._scans]
+
+    def tables(self, variants: pd.DataFrame, results: list[list[Any]]) -> dict[str, pd.DataFrame]:
+        """See :class:`Scan`."""
+        tables: dict[str, pd.DataFrame] = {}
+        for scan, of_scan in zip(self._scans, zip(*results, strict=True), strict=True):
+            tables |= scan.tables(variants, list(of_scan))
+        return {trait: tables[trait] for trait in self._traits}
 
 
 class LinearScan:

@@ -15,7 +15,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from gwasbone import session
-from gwasbone.association.block_scans import LOGISTIC_TESTS, LinearScan, LogisticScan, Scan
+from gwasbone.association.block_scans import (
+    LOGISTIC_TESTS,
+    LinearScan,
+    LogisticScan,
+    MixedScan,
+    Scan,
+)
 from gwasbone.association.design import Design, Offset
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.blocks.ranges import absolute
@@ -58,7 +64,7 @@ def scan_blocks(
     Parameters
     ----------
     cohort : its source is read in blocks. ``design.ids`` are its kept people.
-    test : of a logistic design: ``score`` (Firth's test where its p is below 0.05), ``firth``
+    test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``
         or ``spa`` (saddlepoint p where the score p is below 0.05).
     executor : see :func:`choose_executor`; all cores of this machine by default.
     offset : what is known of the traits beforehand, for all chromosomes or for each one (such as
@@ -108,7 +114,7 @@ def _with_offsets(
 
 def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
     """Whether this engine has what a scan needs: genotypes read in blocks, and the test."""
-    has_test = design.method == "linear" or test in LOGISTIC_TESTS
+    has_test = "logistic" not in design.methods or test in LOGISTIC_TESTS
     return cohort.source.capabilities.blocks and has_test
 
 
@@ -121,9 +127,16 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[Genotype
         A logistic model of the covariates alone that has no maximum.
     """
     reader = cohort.source.genotypes(cohort.participants)
-    if design.method == "linear":
-        return reader, LinearScan(design, reader.layout)
-    return reader, LogisticScan(design, reader.layout, test=test)
+    scans: list[Scan] = []
+    for method in design.methods:
+        part = design.of(method)
+        if method == "linear":
+            scans.append(LinearScan(part, reader.layout))
+        else:
+            scans.append(LogisticScan(part, reader.layout, test=test))
+    if len(scans) == 1:
+        return reader, scans[0]
+    return reader, MixedScan(scans, [trait.name for trait in design.traits])
 
 
 def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None = None) -> Executor:

@@ -4,8 +4,8 @@ Pure: tables in, a frozen `Design` out. Symbols: n people of the genotypes, q tr
 including the intercept; n_g and q_g are those of one group of traits.
 
 A person without some covariate is left out of every trait. A person without a trait is left out
-of that trait only: traits with the same people form a `TraitGroup` and are analysed together,
-and the intersection over all traits is never taken.
+of that trait only: traits with the same people and the same model form a `TraitGroup` and are
+analysed together, and the intersection over all traits is never taken.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.traits import (
     BinaryCoding,
     Trait,
+    TraitKind,
     TraitValues,
     rank_inverse_normal,
     trait_values,
@@ -41,13 +42,17 @@ Method = Literal["linear", "logistic"]
 #: every trait, (n, q) with the columns of ``Design.traits``, or one of these per chromosome code.
 Offset = npt.ArrayLike | Mapping[int, npt.ArrayLike]
 
+#: ``auto`` takes the method of each trait's kind.
+METHOD_OF_KIND: dict[TraitKind, Method] = {"quantitative": "linear", "binary": "logistic"}
+
 
 @dataclass(frozen=True)
 class TraitGroup:
-    """Traits measured in exactly the same people.
+    """Traits measured in exactly the same people and analysed by the same method.
 
     Parameters
     ----------
+    method : ``linear`` or ``logistic``.
     traits : q_g traits, the columns of ``Y``.
     people : (n,) whether each person of ``Design.ids`` is analysed; n_g are.
     Y : (n_g, q_g) phenotypes, complete.
@@ -58,6 +63,7 @@ class TraitGroup:
         model is of Y − offset, a logistic one has it in its linear predictor.
     """
 
+    method: Method
     traits: tuple[Trait, ...]
     people: BoolArray
     Y: FloatArray
@@ -90,8 +96,7 @@ class Design:
     Parameters
     ----------
     ids : (n,) names of the people of the genotypes, in the genotypes' order.
-    groups : the traits by missingness pattern, in the order in which the traits were asked for.
-    method : ``linear`` or ``logistic``.
+    groups : the traits by method and missingness pattern, in the order of the traits' names.
     covariates : covariate columns besides the intercept, categorical ones spelled ``name=level``.
     X : (n, k) covariates of everybody, the intercept first, the others with mean 0 and SD 1
         over all who have them; NaN in people who miss one. Engines that need one matrix for
@@ -102,7 +107,6 @@ class Design:
 
     ids: npt.NDArray[np.str_]
     groups: tuple[TraitGroup, ...]
-    method: Method
     covariates: tuple[str, ...]
     X: FloatArray
     n_not_in_table: int
@@ -111,6 +115,15 @@ class Design:
     @property
     def traits(self) -> tuple[Trait, ...]:
         return tuple(trait for group in self.groups for trait in group.traits)
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """The methods of the groups, each once."""
+        return tuple(dict.fromkeys(group.method for group in self.groups))
+
+    def of(self, method: Method) -> Design:
+        """The groups that are analysed by one method."""
+        return replace(self, groups=tuple(g for g in self.groups if g.method == method))
 
     def with_offset(self, offset: npt.ArrayLike) -> Design:
         """The design with something known of the traits beforehand.
@@ -175,7 +188,7 @@ def build_design(
     traits: Sequence[str],
     covariates: Sequence[str] = (),
     categorical: Sequence[str] = (),
-    method: Method = "linear",
+    method: Method | Literal["auto"] = "linear",
     binary_coding: BinaryCoding | None = None,
     rint: bool = False,
     standardize: bool = False,
@@ -190,11 +203,13 @@ def build_design(
     categorical : covariates taken as categories, numbers or text; a name that is also in
         ``covariates`` is categorical. The most frequent level is the reference, each other one
         an indicator. One with a single level is left out with `DroppedCovariateWarning`.
-    method : ``logistic`` takes {0, 1} or {1, 2} (2 = case) and nothing else.
+    method : ``linear``, ``logistic`` (takes {0, 1} or {1, 2}, 2 = case, and nothing else), or
+        ``auto``: logistic for the traits that are so coded, linear for the others.
     binary_coding : what {0, 1, 2} or −9 mean. ``01``: 1 = case, −9 missing. ``12``: 2 = case,
         1 = control, 0 and −9 missing (PLINK's).
     rint : replace each quantitative trait, within its people, by Blom's normal scores.
     standardize : give each quantitative trait mean 0 and SD 1 (divisor n − 1) in its people.
+        With ``auto`` both leave binary traits as they are; otherwise these are refused.
 
     Raises
     ------
@@ -227,20 +242,31 @@ def build_design(
         name: trait_values(table, name, coding=binary_coding, need_binary=method == "logistic")
         for name in traits
     }
+    methods = {
+        name: METHOD_OF_KIND[trait.kind] if method == "auto" else method
+        for name, trait in values.items()
+    }
+    transforms = rint or standardize
+    if transforms and method == "auto" and "linear" not in methods.values():
+        raise UsageError(
+            "expected a quantitative trait for --rint and --standardize, "
+            f"{', '.join(traits)} is binary: leave them out"
+        )
     groups = []
-    for people, members in _patterns(values, columns.complete):
+    for people, members in _patterns(values, methods, columns.complete):
         matrix = group_matrix(columns, people, members)
         X = matrix.X
-        made = [_finished(name, values[name], people, X.shape[1], method) for name in members]
-        Y = np.column_stack(
-            [_transformed(values[t.name].y[people], t, rint, standardize) for t in made]
-        )
+        of_group = methods[members[0]]
+        made = [_finished(name, values[name], people, X.shape[1], of_group) for name in members]
+        Y = np.column_stack([values[trait.name].y[people] for trait in made])
+        if transforms and of_group == "linear":
+            for y, trait in zip(Y.T, made, strict=True):
+                y[:] = _transformed(y, trait, rint, standardize)
         log.info("%s: n = %d, %d covariates", ", ".join(members), len(X), X.shape[1] - 1)
-        groups.append(TraitGroup(tuple(made), people, Y, X, matrix.names))
+        groups.append(TraitGroup(of_group, tuple(made), people, Y, X, matrix.names))
     design = Design(
         ids=names,
         groups=tuple(groups),
-        method=method,
         covariates=columns.labels,
         X=everyone_matrix(columns),
         n_not_in_table=int((~in_table).sum()),
@@ -296,9 +322,10 @@ def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.Da
 
 
 def _patterns(
-    values: dict[str, TraitValues], complete: BoolArray
+    values: dict[str, TraitValues], methods: dict[str, Method], complete: BoolArray
 ) -> list[tuple[BoolArray, list[str]]]:
-    groups: dict[bytes, tuple[BoolArray, list[str]]] = {}
+    """People analysed and the names of their traits, which share one method."""
+    groups: dict[tuple[Method, bytes], tuple[BoolArray, list[str]]] = {}
     for name, trait in values.items():
         people = complete & ~np.isnan(trait.y)
         if not people.any():
@@ -306,7 +333,8 @@ def _patterns(
                 f"expected people with trait {name} and all covariates, there are none "
                 f"({(~np.isnan(trait.y)).sum():,} genotyped people have the trait)"
             )
-        groups.setdefault(np.packbits(people).tobytes(), (people, []))[1].append(name)
+        key = methods[name], np.packbits(people).tobytes()
+        groups.setdefault(key, (people, []))[1].append(name)
     return list(groups.values())
 
 
@@ -343,12 +371,10 @@ def _finished(name: str, values: TraitValues, people: BoolArray, k: int, method:
 
 def _transformed(y: FloatArray, trait: Trait, rint: bool, standardize: bool) -> FloatArray:
     if trait.kind == "binary":
-        if rint or standardize:
-            raise UsageError(
-                f"expected quantitative traits with --rint and --standardize, {trait.name} is "
-                "binary: run it apart"
-            )
-        return y
+        raise UsageError(
+            f"expected quantitative traits with --rint and --standardize, {trait.name} is "
+            "binary: leave --method out, or run it apart"
+        )
     if rint:
         y = rank_inverse_normal(y)
     if standardize:

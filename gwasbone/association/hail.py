@@ -57,9 +57,9 @@ def scan_hail(
         (copies of ALT, 0 to 2; men 0 or 2 on X outside the pseudo-autosomal regions) and perhaps
         a row field ``source_id``. It is read two to four times: give one that is read from
         files, or a checkpoint, not a long computation.
-    design : who is analysed for what; ``design.method`` decides between linear and logistic.
-    test : of a logistic design: ``wald``, ``lrt``, ``firth``, or ``score``, in which variants
-        with score p < 0.05 are tested again by Firth's method. A linear design has only t.
+    design : who is analysed for what, and by which method.
+    test : of the logistic traits: ``wald``, ``lrt``, ``firth``, or ``score``, in which variants
+        with score p < 0.05 are tested again by Firth's method. Linear regression has only t.
     progress : told what is being done, in words.
 
     Returns
@@ -87,12 +87,14 @@ def scan_hail(
     if any(group.offset is not None for group in design.groups):
         raise NotBuiltError("the Hail engine takes no offsets: use engine blocks")
     say = progress or log.info
-    if design.method == "logistic":
-        from gwasbone.association.hail_logistic import scan_logistic
+    tables: dict[str, pd.DataFrame] = {}
+    for method in design.methods:
+        if method == "logistic":
+            from gwasbone.association.hail_logistic import scan_logistic
 
-        tables = scan_logistic(mt, design, test=test, say=say)
-    else:
-        tables = _scan_linear(mt, design, say=say)
+            tables |= scan_logistic(mt, design.of(method), test=test, say=say)
+        else:
+            tables |= _scan_linear(mt, design.of(method), say=say)
     return {trait.name: tables[trait.name] for trait in design.traits}
 
 

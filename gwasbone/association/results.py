@@ -52,9 +52,10 @@ class AssociationResults:
     ----------
     traits : names of the traits, in the order of the run.
     build : ``GRCh37`` or ``GRCh38``.
-    provenance : what was done: ``method``, ``test``, ``engine``, ``covariates`` (list),
-        ``versions`` (program -> version), and ``traits`` (trait -> ``n_cases``, ``n_controls``
-        for binary traits, ``description``). Plain values that JSON can hold.
+    provenance : what was done: ``method``, ``test`` (``by trait`` where traits differ),
+        ``engine``, ``covariates`` (list), ``versions`` (program -> version), and ``traits``
+        (trait -> ``method``, ``test``, ``description``, and ``n_cases``, ``n_controls`` of a
+        binary one). Plain values that JSON can hold.
     folder : where the Parquet files are.
     """
 

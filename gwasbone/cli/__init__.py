@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 import click
 
+from gwasbone.cli.file_words import ignored_files, join_file_words
 from gwasbone.errors import GwasboneError, NotBuiltError
 
 #: Command -> (module, one line of help). The function in the module is called ``command``.
@@ -142,7 +143,7 @@ def _leave_networks(code: int) -> None:
 def _main(arguments: list[str]) -> int:
     try:
         cli.main(
-            join_vcf_files(arguments) or ["--help"],
+            join_file_words(arguments) or ["--help"],
             prog_name="gwasbone",
             standalone_mode=False,
             obj=arguments,
@@ -195,29 +196,15 @@ def _open_closed_streams() -> None:
     sys.stderr = _Tolerant(sys.stderr)  # type: ignore[assignment]
 
 
-def join_vcf_files(arguments: list[str]) -> list[str]:
-    """``--vcf a b c``, as a shell writes a glob out, as ``--vcf a,b,c``.
-
-    >>> join_vcf_files(["assoc", "--vcf", "1.vcf", "2.vcf", "--pheno", "bmd"])
-    ['assoc', '--vcf', '1.vcf,2.vcf', '--pheno', 'bmd']
-    """
-    joined: list[str] = []
-    in_vcf = False
-    for word in arguments:
-        if in_vcf and not word.startswith("-") and joined[-1] != "--vcf":
-            joined[-1] += f",{word}"
-        else:
-            joined.append(word)
-            in_vcf = word == "--vcf" or (in_vcf and not word.startswith("-"))
-    return joined
-
-
 def explain(error: BaseException) -> tuple[str, int]:
     """One line for an error, and the exit code."""
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         where = context.command_path if context is not None else "gwasbone"
-        return f"{error.format_message().rstrip('.')}: see {where} --help", 2
+        # files that a genotype option has taken may be the arguments that are missing
+        ignored = ignored_files(context) if context is not None else []
+        said = "; ".join([error.format_message().rstrip("."), *ignored])
+        return f"{said}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
         return "interrupted; what was finished is kept", 1
     if isinstance(error, GwasboneError):

@@ -39,7 +39,12 @@ Examples:
 @click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
 @click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
 @click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
-@click.option("--method", type=click.Choice(["linear", "logistic", "wgr"]), help="Model.")
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "linear", "logistic", "wgr"]),
+    help="Regression model of every trait. By default (auto) that of each trait: logistic for "
+    "{0,1} or {1,2}, linear otherwise.",
+)
 @click.option(
     "--test",
     type=click.Choice(["score", "firth", "spa", "wald", "lrt"]),
@@ -106,7 +111,8 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
     def chosen(flag: str, otherwise: Any) -> Any:
         return otherwise if options.get(flag) is None else options[flag]
 
-    traits = expand_request(chosen("pheno", model.traits))
+    tables = [*options["pheno_file"], *options["covar_file"], *_study_tables(config)]
+    traits = expand_request(chosen("pheno", model.traits), tables)
     if not traits:
         raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
     formats = tuple(options["formats"].split(","))
@@ -115,8 +121,8 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
         raise UsageError(f"--format: expected ssf, parquet or both, got {', '.join(unknown)}")
     return ScanRequest(
         traits=traits,
-        covariates=expand_request(chosen("covar", covariates.quantitative)),
-        categorical=expand_request(chosen("cat_covar", covariates.categorical)),
+        covariates=expand_request(chosen("covar", covariates.quantitative), tables),
+        categorical=expand_request(chosen("cat_covar", covariates.categorical), tables),
         method=chosen("method", model.method),
         test=chosen("test", model.test),
         engine=chosen("engine", model.engine),
@@ -128,18 +134,25 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
     )
 
 
+def _study_tables(config: StudyConfig | None) -> list[Path]:
+    if config is None:
+        return []
+    from gwasbone.study.files import study_tables
+
+    return [Path(name) for name in study_tables(config)]
+
+
 def _phenotypes(
     options: dict[str, Any], config: StudyConfig | None, request: ScanRequest, id_rule: Any
 ) -> pd.DataFrame:
     from gwasbone.steps.scan import phenotype_columns
 
     given = [Path(name) for name in options["pheno_file"]]
-    ours: list[Path] = []
+    ours = _study_tables(config)
     more = {}
     if config is not None:
-        from gwasbone.study.files import principal_component_table, study_tables
+        from gwasbone.study.files import principal_component_table
 
-        ours = [Path(name) for name in study_tables(config)]
         more = principal_component_table(config)
     if not given and not ours:
         raise UsageError(

@@ -23,12 +23,14 @@ def command() -> None:
 def show(path: Path | None, debug: bool) -> None:
     """Print all keys with their values in effect and their meaning.
 
-    Of the given study.toml, else of the current folder's, else the defaults.
+    Of the given study.toml, else of the current folder's; the defaults where there is none, or
+    where it is empty, as the shell makes it for `gwasbone config show > study.toml`.
     """
     from gwasbone.study.config import StudyConfig, find_study, load_config, show_config
 
     found = path or find_study()
-    click.echo(show_config(load_config(found) if found is not None else StudyConfig()))
+    empty = found is None or (found.is_file() and not found.read_bytes().strip())
+    click.echo(show_config(StudyConfig() if empty or found is None else load_config(found)))
 
 
 @command.command(epilog="\b\nExample:\n  gwasbone config check study.toml")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone import session
+from gwasbone.cli.file_words import ignored_files
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import GwasboneError, InputError, UsageError
 from gwasbone.files import (
@@ -199,6 +200,8 @@ def command_context(
             full_disk_named(home),
             _errors_renamed(finally_called),
         ):
+            for line in ignored_files(current):
+                log.warning("%s", line)
             yield context
             staging.commit()
     for line in context._said:

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from gwasbone.cli.file_words import GENOTYPE_FILES
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _SHARE, _MAF = click.FloatRange(0, 1), click.FloatRange(0, 0.5)
@@ -24,17 +26,20 @@ def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 genotype_options = _stack(
-    click.option("--bfile", metavar="PREFIX", help="PLINK .bed/.bim/.fam; globs for several."),
-    click.option("--bgen", metavar="FILE", help="BGEN v1.2, with --sample."),
+    click.option("--bfile", type=GENOTYPE_FILES["--bfile"], metavar="PREFIX...",
+                 help="PLINK .bed/.bim/.fam: prefixes, files or a glob such as ukb_chr*."),
+    click.option("--bgen", type=GENOTYPE_FILES["--bgen"], metavar="FILE...",
+                 help="BGEN v1.2 files or a glob, with --sample."),
     click.option("--sample", metavar="FILE", help="Oxford .sample file of the BGEN."),
-    click.option("--vcf", metavar="FILE", help="VCF, .gz or .bgz; globs for several."),
+    click.option("--vcf", type=GENOTYPE_FILES["--vcf"], metavar="FILE...",
+                 help="VCF files, plain, .gz or .bgz, or a glob."),
     click.option("--mt", metavar="FOLDER", help="Hail MatrixTable."),
     click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build."),
     click.option(
         "--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), help="What identifies a person."
     ),
     click.option("--ref-fasta", metavar="FILE", help="Left-align a VCF's indels against it."),
-)
+)  # fmt: skip
 
 subset_options = _stack(
     click.option("--keep", metavar="FILE", help="Only these people (IID, or FID IID)."),

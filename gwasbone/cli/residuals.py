@@ -99,10 +99,10 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.phenotypes.confounders import read_assessments
     from gwasbone.phenotypes.residuals import residual_phenotypes
-    from gwasbone.phenotypes.table import expand_names
+    from gwasbone.phenotypes.table import column_names, expand_names
     from gwasbone.steps.residuals import OUTPUTS, write_residuals
 
-    covariates = expand_names(options["covar"] or "")
+    covariates = expand_names(options["covar"] or "", column_names([options["table"]]))
     traits = _traits(options)
     # a seed of 0 is one too, and the log leaves out what is not set
     in_effect = {"seed": options["seed"]} if options["model"] == "deepnull" else {}
@@ -186,9 +186,11 @@ def _check(options: dict[str, Any]) -> None:
 
 
 def _traits(options: dict[str, Any]) -> list[str] | None:
-    from gwasbone.phenotypes.table import expand_names
+    from gwasbone.phenotypes.table import column_names, expand_names
 
-    return None if options["traits"] == "all" else expand_names(options["traits"])
+    if options["traits"] == "all":
+        return None
+    return expand_names(options["traits"], column_names([options["table"]]))
 
 
 def _say(result: Any, context: Any, more: str = "") -> None:

@@ -146,10 +146,11 @@ def _effects(
     if not given and not ours:
         raise UsageError("no phenotype table: give --pheno-file FILE")
     covariates = config.covariates if config is not None else CovariatesSection()
+    tables = [*given, *options["covar_file"], *ours]
     request = ScanRequest(
-        traits=expand_request(options["pheno"]) or tuple(wanted),
-        covariates=expand_request(options["covar"] or covariates.quantitative),
-        categorical=expand_request(options["cat_covar"] or covariates.categorical),
+        traits=expand_request(options["pheno"], tables) or tuple(wanted),
+        covariates=expand_request(options["covar"] or covariates.quantitative, tables),
+        categorical=expand_request(options["cat_covar"] or covariates.categorical, tables),
     )
     if not request.traits:
         raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")

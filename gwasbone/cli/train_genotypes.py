@@ -107,7 +107,7 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         inputs = genotype_inputs(
             genotypes, pictured_people(cache, jobs), _tables(options, context),
             keep=_kept(options["keep"], context),
-            covariates=None if options["covar"] is None else expand_names(options["covar"]),
+            covariates=None if options["covar"] is None else options["covar"].split(","),
             strata_bins=options["strata_bins"] or 4,
         )  # fmt: skip
         with compiled_in(models), counted_progress() as progress:

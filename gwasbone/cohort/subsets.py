@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,8 @@ STAGE, FILTER_STAGE = "subset", "filter"
 #: A share such as 1 - 194/200 is a little more than 0.03 in float64; PLINK 2 allows for it, too.
 _ROUNDING = 1e-9
 _NAMED_TOGETHER = 65_536
+#: Chromosome, position, REF and ALT, as ``chr1:5:A:G``, ``X_5_A_G`` or ``1-5-A-CTT``.
+_PLACE = re.compile(r"([^:_-]+)[:_-](\d+)[:_-]([^:_-]+)[:_-]([^:_-]+)")
 
 
 def subset(
@@ -41,7 +44,8 @@ def subset(
     Parameters
     ----------
     keep, remove : files of people: IID, or FID and IID; a header is allowed.
-    extract, exclude : files of variants: the input's own ID or ``chr:pos:ref:alt``, one a line.
+    extract, exclude : files of variants, one a line: the input's own ID, ``chr:pos:ref:alt`` in
+        any spelling (``chrX:5:A:G``, ``23-5-A-G``), or the ``variant_id`` of results.
     chromosomes : such as ``1-22,X``.
 
     Raises
@@ -124,7 +128,7 @@ def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
     table = cohort.variants.table
     wanted = {line.split()[0] for line in _lines(path)}
     found = table["source_id"].isin(wanted - {"."}).to_numpy()
-    places = {w for w in wanted if w.count(":") == 3}
+    places = set(_places(wanted))
     if places:
         found |= variant_names(table).isin(places).to_numpy()
     if not found.any():
@@ -135,6 +139,22 @@ def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
             f"({', '.join(variant_names(table.head(2)))})"
         )
     return found
+
+
+def _places(words: Iterable[str]) -> Iterator[str]:
+    """The words that name a variant by its place, as :func:`variant_names` spells it."""
+    spellings: dict[str, set[str]] = {}
+    for word in words:
+        match = _PLACE.fullmatch(word)
+        if match is None:
+            continue
+        name, position, ref, alt = match.groups()
+        if name not in spellings:
+            # 25 is PLINK's XY and the code of mitochondria in our results; no place is on both
+            codes = {str(chromosome_code(name)), name.lstrip("0")}
+            spellings[name] = {code for code in codes if code.isdigit()}
+        for code in spellings[name]:
+            yield f"{code}:{int(position)}:{ref}:{alt}"
 
 
 def short_names(cohort: Cohort, rows: npt.NDArray[np.integer]) -> Iterator[pd.Series]:

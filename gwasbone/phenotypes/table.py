@@ -13,13 +13,15 @@ import io
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, TextIO
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from gwasbone.errors import InputError, UsageError
 
@@ -127,13 +129,38 @@ def pick_columns(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> pd
     )
 
 
-def expand_names(text: str | Sequence[str]) -> list[str]:
+def column_names(paths: Iterable[str | Path]) -> set[str]:
+    """Names of the columns of tables of people; of a table that cannot be read, none."""
+    names: set[str] = set()
+    for path in map(Path, paths):
+        try:
+            if path.suffix == ".parquet":
+                names |= set(pq.read_schema(path).names)
+                continue
+            with _open(path) as lines:
+                header = next((line for line in lines if line.strip()), "")
+        except (OSError, EOFError, UnicodeDecodeError, pa.ArrowInvalid):
+            continue  # the reader of the table says what is wrong with it
+        separator = next((s for s in "\t," if s in header), None)
+        names |= {name.strip().strip('"') for name in header.strip().split(separator)}
+    return names
+
+
+def expand_names(text: str | Sequence[str], columns: Container[str] = ()) -> list[str]:
     """Split a list of names at commas and write out ranges such as ``PC1-PC10``.
 
+    Only ``stem`` + number on both sides of the dash is a range, so ``bmd-hip`` is one name.
+
+    Parameters
+    ----------
+    columns : names that are there (:func:`column_names`): one of them is never a range.
+
+    Examples
+    --------
     >>> expand_names("age,sex,PC1-PC3")
     ['age', 'sex', 'PC1', 'PC2', 'PC3']
-
-    Only ``stem`` + number on both sides of the dash is a range, so ``bmd-hip`` is one name.
+    >>> expand_names("y1-y2", columns={"y1-y2"})
+    ['y1-y2']
 
     Raises
     ------
@@ -144,14 +171,14 @@ def expand_names(text: str | Sequence[str]) -> list[str]:
     names: list[str] = []
     for part in (p.strip() for p in parts):
         match = _RANGE.fullmatch(part)
-        if match is None or not match["stem"]:
+        if match is None or not match["stem"] or part in columns:
             names += [part] if part else []
             continue
         first, last = int(match["first"]), int(match["last"])
         if first > last:
             raise UsageError(f"expected a rising range of columns, got {part}: write it forwards")
         names += [f"{match['stem']}{i}" for i in range(first, last + 1)]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise UsageError(f"expected each column once, got {', '.join(repeated)} twice")
     return names

@@ -11,6 +11,7 @@ from gwasbone.association.result_files import trait_stem
 from gwasbone.errors import ConfigError
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import SCAN
+from gwasbone.sumstats.ssf_write import SsfPaths
 
 #: What stands for a file in the section.
 SIMULATED_TRUTH, GENOTYPES = "simulated truth", "genotypes"
@@ -23,7 +24,7 @@ def compared_scans(config: StudyConfig) -> dict[str, Path]:
     for name in config.comparison.scans:
         path = config.folder / name
         if name in config.association.traits or not path.exists():
-            path = Path(trait_stem(config.output / "scans" / SCAN, name) + ".tsv.gz")
+            path = SsfPaths.of(trait_stem(config.output / "scans" / SCAN, name)).data
         named[name] = path
     return named
 

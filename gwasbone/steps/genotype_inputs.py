@@ -210,7 +210,8 @@ def _sex(tables: Mapping[str, pd.DataFrame], people: pd.Index) -> pd.Series:
 def _covariates(
     tables: Mapping[str, pd.DataFrame], people: pd.Index, names: Sequence[str] | None
 ) -> pd.DataFrame:
-    wanted = expand_names(list(names) if names is not None else list(COVARIATES))
+    present = {str(name) for table in tables.values() for name in table}
+    wanted = expand_names(list(names) if names is not None else list(COVARIATES), present)
     if names is None:
         wanted = [name for name in wanted if _has(tables, name)]
     picked = pick_columns(tables, wanted).reindex(people)

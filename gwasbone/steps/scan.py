@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,13 @@ from gwasbone.association.result_files import output_paths as result_paths
 from gwasbone.association.result_files import trait_stem
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
-from gwasbone.phenotypes.table import IdRule, expand_names, pick_columns, read_people_table
+from gwasbone.phenotypes.table import (
+    IdRule,
+    column_names,
+    expand_names,
+    pick_columns,
+    read_people_table,
+)
 from gwasbone.phenotypes.traits import BinaryCoding
 
 log = logging.getLogger(__name__)
@@ -39,7 +45,7 @@ class ScanRequest:
     traits: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-    method: Method = "linear"
+    method: Method = "auto"
     test: Test = "score"
     engine: Engine = "auto"
     binary_coding: BinaryCoding | None = None
@@ -110,9 +116,16 @@ def _in_first_rank(
     return tables
 
 
-def expand_request(names: str | Sequence[str] | None) -> tuple[str, ...]:
-    """Names of columns from a flag or a list, ranges written out; empty for None."""
-    return tuple(expand_names(names)) if names else ()
+def expand_request(
+    names: str | Sequence[str] | None, tables: Iterable[str | Path] = ()
+) -> tuple[str, ...]:
+    """Names of columns from a flag or a list, ranges written out; empty for None.
+
+    Parameters
+    ----------
+    tables : where the columns are: one that is called like a range is itself meant.
+    """
+    return tuple(expand_names(names, column_names(tables))) if names else ()
 
 
 def run_scan(
@@ -181,7 +194,7 @@ def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
 
 
 def scan_summary(results: AssociationResults) -> pd.DataFrame:
-    """One row per trait: people, variants tested and not, λ_GC, genome-wide blocks, top variant."""
+    """One row per trait: people, method, variants, λ_GC, genome-wide blocks, top variant."""
     rows = []
     for trait, summary in results.summaries.items():
         leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
@@ -189,6 +202,7 @@ def scan_summary(results: AssociationResults) -> pd.DataFrame:
             {
                 "trait": trait,
                 "n": summary.n,
+                "method": results.provenance["traits"][trait]["method"],
                 "tested": summary.n_tested,
                 "untested": sum(summary.untested.values()),
                 "lambda_gc": summary.lambda_gc,

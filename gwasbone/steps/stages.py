@@ -93,7 +93,8 @@ def _ancestry(run: StageRun) -> str:
     tables = _read_tables(run.config)
     reported = pick_columns(tables, [rule.column])[rule.column]
     if rule.scores:
-        scores = pick_columns(tables, expand_names(rule.scores))
+        present = {str(name) for table in tables.values() for name in table}
+        scores = pick_columns(tables, expand_names(rule.scores, present))
         scores.columns = pd.Index([f"PC{i + 1}" for i in range(scores.shape[1])])
     else:
         n = max(rule.n_components, run.config.pca.n_components)
@@ -157,11 +158,11 @@ def _pca(run: StageRun) -> str:
 
 def scan_request(config: StudyConfig) -> ScanRequest:
     """The scans that ``study.toml`` asks for."""
-    model = config.association
+    model, tables = config.association, study_tables(config)
     return ScanRequest(
-        traits=expand_request(model.traits),
-        covariates=expand_request(config.covariates.quantitative),
-        categorical=expand_request(config.covariates.categorical),
+        traits=expand_request(model.traits, tables),
+        covariates=expand_request(config.covariates.quantitative, tables),
+        categorical=expand_request(config.covariates.categorical, tables),
         method=model.method,
         test=model.test,
         engine=model.engine,
@@ -216,7 +217,7 @@ def _leads(run: StageRun) -> str:
             regions=step.region_flags(section.regions), rule=step.section_rule(section),
             threads=run.threads, progress=progress,
         )  # fmt: skip
-    traits = expand_request(section.effects)
+    traits = expand_request(section.effects, study_tables(config))
     traits = traits or tuple(trait for trait, regions in selection.regions.items() if regions)
     effects = None
     if traits and len(selection.pairs):

@@ -265,7 +265,8 @@ class AssociationSection:
     Parameters
     ----------
     traits : columns to scan.
-    method : linear or logistic (wgr is not built yet).
+    method : linear or logistic for every trait (wgr is not built yet); auto takes logistic for
+        traits coded 0/1 or 1/2 and linear for the others.
     test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, spa (with a
         saddlepoint p there), wald, lrt.
     engine : hail (Hail's own methods), blocks (.bed and BGEN files read directly, no JVM) or auto
@@ -277,7 +278,7 @@ class AssociationSection:
     """
 
     traits: tuple[str, ...] = ()
-    method: Literal["linear", "logistic", "wgr"] = "linear"
+    method: Literal["auto", "linear", "logistic", "wgr"] = "auto"
     test: Literal["score", "firth", "spa", "wald", "lrt"] = "score"
     engine: Literal["auto", "blocks", "hail"] = "auto"
     binary_coding: Literal["01", "12"] | None = None

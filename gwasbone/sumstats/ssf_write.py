@@ -220,8 +220,10 @@ class _TraitFiles:
         """Close the tables and write the sidecar."""
         md5 = self.data.close()
         self.untested.close()
+        # what a trait has of its own, such as its method, stands before what the run has
+        of_trait = {**provenance, **provenance.get("traits", {}).get(trait, {})}
         fields = ssf_metadata(
-            trait=trait, build=build, provenance=provenance, study=study, n_people=self.n_people,
+            trait=trait, build=build, provenance=of_trait, study=study, n_people=self.n_people,
             data_file_name=self.paths.data.name, data_file_md5sum=md5,
         )  # fmt: skip
         self.sidecar.write_text(sidecar_text(fields), "utf-8")

@@ -1,5 +1,6 @@
 """The block engine gives the table that Hail's own methods give."""
 
+import logging
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,7 +14,7 @@ from bed_reader import to_bed
 import gwasbone as gb
 from gwasbone.association import blocks
 from gwasbone.association.associate import associate, choose_engine
-from gwasbone.association.design import build_design
+from gwasbone.association.design import BinaryTraitWarning, build_design
 from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.cohort.sources.matrix_table import MatrixTableSource
 from gwasbone.errors import InputError, NotBuiltError
@@ -298,3 +299,36 @@ def test_saddlepoint_needs_bed_files_and_wald_goes_to_hail(fileset):
             choose_engine(engine, elsewhere, design, test="spa")
     with pytest.raises(NotBuiltError, match=r"score.*\.bed"):
         choose_engine("blocks", elsewhere, design, test="score")
+
+
+@pytest.mark.parametrize("engine", ["blocks", pytest.param("hail", marks=pytest.mark.hail)])
+def test_binary_and_quantitative_traits_in_one_run(fileset, engine, caplog):
+    traits, told = ("a", "ill", "b", "rare"), {"categorical": ()}
+    with caplog.at_level(logging.INFO, logger="gwasbone"):
+        mixed = scan(fileset, engine, traits, **told)
+    linear = scan(fileset, engine, ("a", "b"), method="linear", **told)
+    logistic = scan(fileset, engine, ("ill", "rare"), method="logistic", **told)
+    for trait, apart in (("a", linear), ("b", linear), ("ill", logistic), ("rare", logistic)):
+        pd.testing.assert_frame_equal(mixed.table(trait), apart.table(trait), check_exact=True)
+    assert mixed.provenance["method"] == mixed.provenance["test"] == "by trait"
+    assert {n: (t["method"], t["test"]) for n, t in mixed.provenance["traits"].items()} == {
+        "a": ("linear", "t"), "ill": ("logistic", "score"),
+        "b": ("linear", "t"), "rare": ("logistic", "score"),
+    }  # fmt: skip
+    assert linear.provenance["method"] == "linear"
+    n, cases = logistic.table("ill")["n"].iloc[0], logistic.provenance["traits"]["ill"]["n_cases"]
+    assert f"a: linear regression, t test ({n} people)" in caplog.text
+    said = f"ill: logistic regression, score test ({cases} cases, {n - cases} controls)"
+    assert said in caplog.text
+
+
+def test_a_linear_model_of_a_binary_trait_is_forced_and_said(fileset, caplog):
+    with (
+        caplog.at_level(logging.INFO, logger="gwasbone"),
+        pytest.warns(BinaryTraitWarning, match="ill"),
+    ):
+        results = scan(fileset, "blocks", ("a", "ill"), method="linear")
+    assert set(results.tested("ill")["test"]) == {"t"}
+    assert results.provenance["traits"]["ill"]["method"] == "linear"
+    assert "ill: linear regression, t test" in caplog.text
+    assert "; --method linear)" in caplog.text

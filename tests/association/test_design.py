@@ -200,3 +200,28 @@ def test_rint_and_standardize_are_within_the_people_of_the_trait(table):
     assert abs(y.std(ddof=1) - 1) < 1e-12
     with pytest.raises(UsageError):
         build_design(IDS, table, traits=["fracture"], method="logistic", rint=True)
+
+
+def test_by_default_each_trait_has_the_method_of_its_kind(table):
+    traits = ["bmd", "fracture", "height", "plink"]
+    design = build_design(IDS, table, traits=traits, method="auto", rint=True)
+    assert {g.names: g.method for g in design.groups} == {
+        ("bmd", "height"): "linear",
+        ("fracture", "plink"): "logistic",
+    }
+    assert design.methods == ("linear", "logistic")
+    assert [trait.name for trait in design.of("logistic").traits] == ["fracture", "plink"]
+    # --rint is of quantitative traits; a run without any is refused
+    bmd = design.of("linear").groups[0].Y[:, 0]
+    np.testing.assert_allclose(bmd, rank_inverse_normal(table["bmd"]))
+    assert set(design.of("logistic").groups[0].Y[:, 0]) == {0, 1}
+    with pytest.raises(UsageError, match="fracture is binary"):
+        build_design(IDS, table, traits=["fracture"], method="auto", rint=True)
+
+
+def test_by_default_0_1_2_is_refused_until_its_coding_is_told(table):
+    table["ill"] = [0, 1, 2, 2] * 10
+    with pytest.raises(InputError, match="it has 0, 1 and 2: say --binary-coding"):
+        build_design(IDS, table, traits=["ill"], method="auto")
+    group = build_design(IDS, table, traits=["ill"], method="auto", binary_coding="12").groups[0]
+    assert (group.method, group.n, group.traits[0].n_cases) == ("logistic", 30, 20)

@@ -15,7 +15,7 @@ from bed_reader import open_bed
 from scipy.stats import chi2
 from small_cohort import SmallCohort, left_by, make_small_cohort
 
-from gwasbone.cli import join_vcf_files, main
+from gwasbone.cli import main
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import GwasboneError
 from gwasbone.steps.scan import ScanRequest, output_paths
@@ -143,7 +143,7 @@ def test_what_the_log_and_the_screen_say(scan, cohort):
     log = done.log
     assert "gwasbone 0.1.0: gwasbone assoc --bfile" in log
     assert "hail 0.2.139" in log
-    for option in ("covariates = PC1, PC2", "maf = 0.06", "chromosomes = 1", "method = linear"):
+    for option in ("covariates = PC1, PC2", "maf = 0.06", "chromosomes = 1", "method = auto"):
         assert f"option {option}" in log
     assert re.search(r"genotypes: \S+genotypes.bed, 200 people, 300 variants", log)
     assert re.search(r"--chr 1 removes \d+ variants", log)
@@ -305,6 +305,30 @@ def test_logistic_reports_log_odds_and_its_test(scan, cohort, tmp_path):
     assert tested["beta"].abs().max() > 0.5
 
 
+def test_quantitative_and_binary_traits_in_one_command(scan, cohort, tmp_path):
+    table = pd.read_csv(cohort.phenotypes, sep="\t", dtype={"FID": str, "IID": str})
+    low = (table["bmd_spine"] < table["bmd_spine"].quantile(0.3)).astype(float)
+    low = low.where(table["bmd_spine"].notna())
+    path = tmp_path / "traits.tsv"
+    columns = {"IID": table["IID"], "low": low, "bmd": table["bmd_spine"]}
+    pd.DataFrame(columns).to_csv(path, sep="\t", index=False, na_rep="NA")
+    more = ["--pheno-file", str(path), "--chr", "1"]
+    done = scan(*more, "--format", "ssf,parquet", pheno="bmd,low")
+    for trait, method, settings in (
+        ("bmd", "linear", "(linear, t, blocks)"), ("low", "logistic", "(logistic, score, blocks)")
+    ):  # fmt: skip
+        forced = scan(*more, "--method", method, pheno=trait)
+        pd.testing.assert_frame_equal(done.tested(trait), forced.tested(trait), check_exact=True)
+        sidecar = yaml.safe_load(Path(f"{done.out}.{trait}.tsv.gz-meta.yaml").read_text())
+        assert sidecar["analysis_software"].endswith(settings)
+        assert sidecar["samples"][0]["case_control_study"] == (method == "logistic")
+        assert re.search(rf"^ *{trait} +\d+ +{method} ", done.stdout, re.MULTILINE)
+        assert f"{trait}: {method} regression" in done.log
+    wide = pd.read_parquet(f"{done.out}.parquet")
+    assert set(wide["bmd.test"]) - {""} == {"t"}
+    assert set(wide["low.test"]) - {""} == {"score", "firth"}
+
+
 def test_fid_iid_tells_people_of_one_iid_apart(planned, cohort, tmp_path, capfd):
     copy = cohort.copy(tmp_path / "copy")
     for path in (f"{copy.bfile}.fam", copy.phenotypes):
@@ -334,15 +358,6 @@ def test_a_scan_of_the_vcf_gives_the_same(cohort, base, tmp_path, capfd):
     autosomal = from_bed[from_bed["chromosome"] < 23]
     # the engines differ: of .bed files blocks are multiplied in float32
     pd.testing.assert_frame_equal(from_vcf, autosomal, check_exact=False, rtol=1e-4, atol=1e-6)
-
-
-def test_a_glob_that_the_shell_wrote_out():
-    words = ["assoc", "--vcf", "1.vcf", "2.vcf", "X.vcf", "--pheno", "bmd", "--out", "o"]
-    joined = ["assoc", "--vcf", "1.vcf,2.vcf,X.vcf", "--pheno", "bmd", "--out", "o"]
-    assert join_vcf_files(words) == joined
-    assert join_vcf_files(joined) == joined
-    assert join_vcf_files(["select", "a", "b"]) == ["select", "a", "b"]
-    assert join_vcf_files(["assoc", "--vcf"]) == ["assoc", "--vcf"]
 
 
 def test_force_replaces_what_an_earlier_scan_left(cohort, tmp_path, capfd):

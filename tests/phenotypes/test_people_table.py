@@ -9,7 +9,13 @@ import pandas as pd
 import pytest
 
 from gwasbone.errors import InputError, UsageError
-from gwasbone.phenotypes.table import expand_names, numbers, pick_columns, read_people_table
+from gwasbone.phenotypes.table import (
+    column_names,
+    expand_names,
+    numbers,
+    pick_columns,
+    read_people_table,
+)
 
 TEXT = "#FID\tIID\tage\tcentre\nF1\t1\t50\tLeeds\nF2\t2\tNA\tBury\nF3\t-3\t60\tBury\n"
 
@@ -132,6 +138,21 @@ def test_ranges_are_written_out():
         expand_names("PC3-PC1")
     with pytest.raises(UsageError, match="PC2 twice"):
         expand_names("PC1-PC3,PC2")
+
+
+@pytest.mark.parametrize("name", ["t.tsv", "t.tsv.gz", "t.csv", "t.txt", "t.parquet"])
+def test_a_column_called_like_a_range_is_that_column(tmp_path, name):
+    table = pd.DataFrame({"IID": ["a"], "y1-y2": [1.0], "PC1": [2.0]})
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        table.to_parquet(path)
+    else:
+        separator = {"csv": ",", "txt": " "}.get(name[2:], "\t")
+        table.to_csv(path, sep=separator, index=False)
+    columns = column_names([path, tmp_path / "nowhere.tsv"])
+    assert columns == {"IID", "y1-y2", "PC1"}
+    assert expand_names("y1-y2,PC1-PC2", columns) == ["y1-y2", "PC1", "PC2"]
+    assert expand_names("y1-y2", {"y1"}) == ["y1", "y2"]
 
 
 def test_text_where_numbers_are_needed_is_shown_with_its_people():

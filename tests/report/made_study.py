@@ -181,8 +181,9 @@ def _scans(run: StageRun, m: int) -> str:
         save_page(qq(points, title=trait, lambda_gc=1.012), quantiles, title=trait)
         top = leads.iloc[0]
         rows.append(
-            {"trait": trait, "n": 180, "tested": m, "untested": 3, "lambda_gc": 1.012,
-             "leads_5e-8": 2, "top": top["source_id"], "top_neg_log10_p": top["neg_log_10_p_value"]}
+            {"trait": trait, "n": 180, "method": "linear", "tested": m, "untested": 3,
+             "lambda_gc": 1.012, "leads_5e-8": 2, "top": top["source_id"],
+             "top_neg_log10_p": top["neg_log_10_p_value"]}
         )  # fmt: skip
     pd.DataFrame(rows).to_csv(run.folder / "summary.tsv", sep="\t", index=False)
     return f"{len(rows)} scans"

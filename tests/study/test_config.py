@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -217,3 +220,21 @@ def test_a_list_of_paths_resolves_each_against_the_file(tmp_path):
     config = StudyConfig(folder=tmp_path)
     assert config.path("a,/b, gs://c/d") == f"{tmp_path}/a,/b,gs://c/d"
     assert config.path(None) is None
+
+
+def test_config_show_into_the_study_toml_that_the_shell_has_just_made(tmp_path):
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    command = "python -m gwasbone.cli config show > study.toml"
+    for _ in range(2):
+        done = subprocess.run(
+            command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (0, "")
+        assert (tmp_path / "study.toml").read_text() == show_config(StudyConfig()) + "\n"
+
+
+def test_the_method_of_scans_is_by_trait_unless_set(written):
+    assert load_config(written(GENOTYPES)).association.method == "auto"
+    text = GENOTYPES + '[association]\nmethod = "linear"\n'
+    assert load_config(written(text)).association.method == "linear"

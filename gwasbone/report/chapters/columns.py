@@ -35,6 +35,7 @@ _KNOWN: dict[str, _Known] = {
     "n": ("People", "", "count", "people with the trait and all covariates"),
     "n_below_threshold": ("Variants below", "", "count", "variants of the block below the limit"),
     "n_clumps": ("Clumps", "", "count", "clumps that the locus joins"),
+    "method": ("Method", "", "text", ""),
     "tested": ("Tested", "variants", "count", ""),
     "untested": ("Not tested", "variants", "count", "see the untested table of the scan"),
     "lambda_gc": ("λ", "GC", "thousandths", "genomic inflation: median χ² over its null median"),

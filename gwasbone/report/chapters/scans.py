@@ -57,11 +57,11 @@ def _scan_sentences(findings: Findings, summary: pd.DataFrame) -> tuple[str, ...
         *expand_request(findings.config.covariates.quantitative),
         *expand_request(findings.config.covariates.categorical),
     ]
-    method = (
-        "linear regression"
-        if model.method == "linear"
-        else f"logistic regression ({model.test} test)"
-    )
+    named = {"linear": "linear regression", "logistic": f"logistic regression ({model.test} test)"}
+    # summaries of version 0.1 do not tell the method: one for all traits, linear by default
+    one = "logistic" if model.method == "logistic" else "linear"
+    methods = summary["method"].unique() if "method" in summary else [one]
+    method = " or ".join(named[name] for name in methods)
     changed = [
         name
         for name, on in (("normal scores", model.rint), ("standardised", model.standardize))
