@@ -64,5 +64,9 @@ run_options = _stack(
 def out_option(default: str) -> Callable[[F], F]:
     """``--out PREFIX`` with a default."""
     return click.option(
-        "--out", metavar="PREFIX", default=default, show_default=True, help="Prefix of all output; a path or a URL (gs://...)."
+        "--out",
+        metavar="PREFIX",
+        default=default,
+        show_default=True,
+        help="Prefix of all output; a path or a URL (gs://...).",
     )
