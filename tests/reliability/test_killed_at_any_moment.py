@@ -125,7 +125,12 @@ def _moments(happened: list[str], n: int) -> list[int]:
     """n moments, counted from 1: one amid writing, before and after a commit, others evenly."""
     commits = [i for i, what in enumerate(happened, 1) if what.endswith("/commit.json")]
     record = max(i for i in commits if happened[i - 1].startswith("replace"))
-    chosen = [record // 2, record, record + 2]
+    renamed = [
+        i for i, what in enumerate(happened, 1)
+        if i > record and what.startswith("replace") and ".gwasbone-" not in what
+    ]  # fmt: skip
+    # before the record is there, and between the renaming of the first file and of the second
+    chosen = [record // 2, record, renamed[min(1, len(renamed) - 1)]]
     more = np.linspace(1, len(happened), n + 4).round().astype(int)[1:-1]
     for moment in map(int, more):
         if len(chosen) < n and moment not in chosen:
