@@ -28,6 +28,7 @@ from typing import Any
 
 from gwasbone.errors import GwasboneError, InputError
 from gwasbone.owner import CODE, Owner, code_is_gone
+from gwasbone.ranges import file_system, is_url
 
 _HIDDEN = ".gwasbone-"
 _OWNER, _COMMIT = "owner.json", "commit.json"
@@ -38,11 +39,6 @@ _SYNC_ALL = 64
 _FOR_READING = (".html", ".log", ".tsv", ".txt", ".yaml")
 #: What opens last: pages and descriptions come after the data that they describe.
 _LAST = (".html", ".yaml", ".json")
-
-
-def is_url(path: str | Path) -> bool:
-    """Whether a name is a URL such as ``gs://bucket/file`` and not a path of this machine."""
-    return "://" in str(path)
 
 
 @contextlib.contextmanager
@@ -360,8 +356,6 @@ def _set_aside(target: Path, aside: Path, before: Any) -> None:
 
 def _upload(home: str, files: Path, names: Sequence[str], stale: Sequence[str]) -> None:
     """Copy outputs to a URL; on failure those that were not there before are removed again."""
-    from gwasbone.blocks.ranges import file_system
-
     system, inside = file_system(home)
     made: list[str] = []
     try:
@@ -415,8 +409,6 @@ def joined(home: str | Path, name: str) -> str | Path:
 def _exists(path: str | Path) -> bool:
     if not is_url(path):
         return os.path.lexists(path)
-    from gwasbone.blocks.ranges import file_system
-
     system, inside = file_system(path)
     return bool(system.exists(inside))
 

@@ -24,11 +24,11 @@ from gwasbone.association.block_scans import (
 )
 from gwasbone.association.design import Design, Offset
 from gwasbone.blocks.mapping import Executor, LocalThreads
-from gwasbone.blocks.ranges import absolute
 from gwasbone.blocks.spark import SparkExecutors
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock, variant_blocks
 from gwasbone.errors import GwasboneError, InputError
+from gwasbone.ranges import absolute
 
 log = logging.getLogger(__name__)
 

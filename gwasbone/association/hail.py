@@ -30,7 +30,9 @@ from gwasbone.association.hail_rows import (
     add_people_columns,
     collect_numbers,
     collect_variants,
+    covariate_fields,
     row_statistics,
+    spread,
 )
 from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.errors import NotBuiltError, UsageError
@@ -96,19 +98,6 @@ def scan_hail(
         else:
             tables |= _scan_linear(mt, design.of(method), say=say)
     return {trait.name: tables[trait.name] for trait in design.traits}
-
-
-def covariate_fields(design: Design, group: TraitGroup) -> dict[str, FloatArray]:
-    """Columns of ``design.X`` that a group uses, but the intercept, as ``x1``, ``x2``, ..."""
-    used = [1 + design.covariates.index(name) for name in group.covariates[1:]]
-    return {f"x{j}": design.X[:, j] for j in used}
-
-
-def spread(group: TraitGroup, values: FloatArray) -> FloatArray:
-    """(n_g,) values of a group's people -> (n,), NaN for everybody else."""
-    everyone = np.full(len(group.people), np.nan)
-    everyone[group.people] = values
-    return everyone
 
 
 def _scan_linear(mt: Any, design: Design, *, say: Progress) -> dict[str, pd.DataFrame]:

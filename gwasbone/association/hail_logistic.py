@@ -32,14 +32,15 @@ import pandas as pd
 
 from gwasbone import session
 from gwasbone.association.design import Design, Trait, TraitGroup, fit_null_model
-from gwasbone.association.hail import covariate_fields, spread
 from gwasbone.association.hail_rows import (
     add_people_columns,
     collect_dosages,
     collect_numbers,
     collect_variants,
+    covariate_fields,
     keep_variants,
     row_statistics,
+    spread,
 )
 from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.stats.logistic import FirthTest, firth_lrt

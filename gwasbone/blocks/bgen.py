@@ -25,8 +25,8 @@ from scipy import sparse
 from gwasbone.blocks.compiled import compiled
 from gwasbone.blocks.dosages import DosageBlock
 from gwasbone.blocks.packed import PEOPLE_PER_WORD, Words
-from gwasbone.blocks.ranges import Bytes, RangeReader, absolute
 from gwasbone.errors import InputError
+from gwasbone.ranges import Bytes, RangeReader, absolute
 
 NO_COMPRESSION, ZLIB, ZSTD = 0, 1, 2
 #: Bits per probability that are decoded.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.blocks.ranges import RangeReader, absolute
+from gwasbone.ranges import RangeReader, absolute
 
 if TYPE_CHECKING:
     from scipy import sparse

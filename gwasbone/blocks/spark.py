@@ -216,7 +216,7 @@ class _Check:
     def _refuse_unseen(self) -> None:
         import socket
 
-        from gwasbone.blocks.ranges import is_file
+        from gwasbone.ranges import is_file
 
         for path in self.files:
             if not is_file(path):

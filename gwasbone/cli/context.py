@@ -249,7 +249,7 @@ def log_copied(path: Path, home: str | Path) -> Iterator[None]:
         yield
     finally:
         if is_url(home):
-            from gwasbone.blocks.ranges import file_system
+            from gwasbone.ranges import file_system
 
             # the log is of no use where the outputs could not be written either
             with contextlib.suppress(Exception):

@@ -43,9 +43,9 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context
     from gwasbone.errors import InputError, UsageError
-    from gwasbone.files import is_url
     from gwasbone.images.cache_writer import refuse_foreign_files
     from gwasbone.progress import counted_progress
+    from gwasbone.ranges import is_url
     from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
 
     settings = _settings(options)

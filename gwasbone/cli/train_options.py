@@ -19,7 +19,7 @@ def local_out(options: dict[str, Any]) -> Path:
         The prefix is a URL: models grow while they are trained.
     """
     from gwasbone.errors import UsageError
-    from gwasbone.files import is_url
+    from gwasbone.ranges import is_url
 
     if is_url(options["out"]):
         raise UsageError(

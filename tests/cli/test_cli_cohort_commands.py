@@ -86,7 +86,9 @@ def test_the_chain_from_qc_to_components(run, folder):
     again = pd.read_csv(folder / "again.pcs.tsv", sep="\t", dtype={"id": str})
     pd.testing.assert_frame_equal(again, scores, atol=1e-6)
     made = {path.name for path in folder.glob("again.*")}
-    assert made == {f"again.{x}" for x in ("pcs.tsv", "loadings.tsv.gz", "eigenvalues.tsv", "log")}
+    assert made == {
+        f"again.{x}" for x in ("pcs.tsv", "loadings.tsv.gz", "eigenvalues.tsv", "pca.log")
+    }
 
 
 def test_prune_writes_what_extract_takes(run, folder):

@@ -7,7 +7,7 @@ import shutil
 import click
 import pandas as pd
 import pytest
-from small_cohort import SmallCohort, gwasbone, make_small_cohort, one_line_error
+from small_cohort import SmallCohort, gwasbone, make_small_cohort
 
 from gwasbone.cli.file_words import GENOTYPE_FILES, join_file_words
 from gwasbone.errors import UsageError
@@ -97,7 +97,7 @@ def test_every_genotype_option_takes_a_glob_as_the_shell_writes_it_out(cohort, t
     assert "option bfile = ukb_chr1\n" in log
 
 
-def test_scans_come_first_or_after_two_dashes(cohort, tmp_path, capfd):
+def test_scans_come_first_or_after_two_dashes(cohort, tmp_path):
     scan = tmp_path / "scan.bmd.tsv.gz"
     columns = {
         "chromosome": [1, 1], "base_pair_location": [10, 20], "effect_allele": ["A", "A"],
@@ -114,5 +114,8 @@ def test_scans_come_first_or_after_two_dashes(cohort, tmp_path, capfd):
     for arguments in (["clump", *words, *told], ["clump", *told, *genotypes, "--", *words]):
         done = gwasbone(*arguments)
         assert (done.returncode, done.stdout[:17]) == (0, "bmd: 1 clumps of "), done.stderr
-    line = one_line_error(["select", *genotypes, str(scan), *told[:2]], capfd, code=2)
-    assert f"Missing argument 'SCANS...'; --bfile: {scan} ignored: expected files" in line
+    done = gwasbone("select", *genotypes, str(scan), *told[:2], "--out", str(tmp_path / "sel"))
+    assert done.returncode == 2
+    ignored, error = done.stderr.strip().split("\n")
+    assert f"--bfile: {scan} ignored: expected files" in ignored
+    assert "no scans: give files" in error

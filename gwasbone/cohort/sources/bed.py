@@ -11,15 +11,6 @@ from typing import Any, ClassVar
 import numpy as np
 import pandas as pd
 
-from gwasbone.blocks.ranges import (
-    RangeReader,
-    absolute,
-    file_path,
-    find_files,
-    is_file,
-    open_stream,
-    with_suffix,
-)
 from gwasbone.cohort.sources.source import (
     CallReader,
     Capabilities,
@@ -32,6 +23,15 @@ from gwasbone.cohort.sources.source import (
 )
 from gwasbone.cohort.sources.tables import TEXT, build_people_table, build_variant_table
 from gwasbone.errors import InputError
+from gwasbone.ranges import (
+    RangeReader,
+    absolute,
+    file_path,
+    find_files,
+    is_file,
+    open_stream,
+    with_suffix,
+)
 
 _BED_MAGIC = b"\x6c\x1b\x01"
 

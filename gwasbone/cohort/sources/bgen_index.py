@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 
 from gwasbone.blocks.compiled import compiled
-from gwasbone.blocks.ranges import Bytes
 from gwasbone.errors import InputError
+from gwasbone.ranges import Bytes
 
 #: Between the alleles of a variant with more than two.
 ALLELE_SEPARATOR = ","

@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.blocks.ranges import is_file
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.sources.bed import read_bed
 from gwasbone.cohort.sources.matrix_table import annotate_people
@@ -23,6 +22,7 @@ from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.cohort.sources.tables import FEMALE, MALE, VARIANT_KEY
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path, is_url
+from gwasbone.ranges import is_file
 from gwasbone.session import hail
 
 log = logging.getLogger(__name__)

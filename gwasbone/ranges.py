@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.errors import InputError
-from gwasbone.files import is_url
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -25,6 +24,11 @@ Bytes = npt.NDArray[np.uint8]
 GAP_BYTES = 1 << 18
 #: But no request is made longer than this by joining ranges.
 REQUEST_BYTES = 1 << 26
+
+
+def is_url(path: str | Path) -> bool:
+    """Whether a name is a URL such as ``gs://bucket/file`` and not a path of this machine."""
+    return "://" in str(path)
 
 
 def file_path(name: str | Path) -> str | Path:

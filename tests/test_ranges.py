@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gwasbone.blocks import ranges
-from gwasbone.blocks.ranges import RangeReader
+from gwasbone import ranges
 from gwasbone.errors import InputError
+from gwasbone.ranges import RangeReader
 
 CONTENT = np.random.default_rng(3).integers(0, 256, 5000, dtype=np.uint8)
 
