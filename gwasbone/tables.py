@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from gwasbone.files import atomic_path
 from gwasbone.genome import chromosome_label
-from gwasbone.line_text import bytes_of, joined
 
 _DIGITS = 8
 # Powers of ten that float64 holds exactly.
@@ -115,3 +114,17 @@ def _rounded(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     up, down = _POWERS[np.maximum(shift, 0)], _POWERS[np.maximum(-shift, 0)]
     with np.errstate(invalid="ignore"):
         return np.where(usual, np.rint(x * up / down) * down / up, x)
+
+
+def joined(*parts: pa.Array | str, separator: str = "\t") -> pa.Array:
+    """(rows,) the parts of each row, arrays or the same text for all, between separators."""
+    return pc.binary_join_element_wise(*parts, separator)
+
+
+def bytes_of(lines: pa.Array) -> memoryview:
+    """The text of all lines, which lies in one piece already."""
+    if not len(lines):
+        return memoryview(b"")
+    _, offsets, data = lines.buffers()
+    at = np.frombuffer(offsets, dtype=np.int32)[lines.offset : lines.offset + len(lines) + 1]
+    return memoryview(data)[at[0] : at[-1]]

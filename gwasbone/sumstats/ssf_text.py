@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from isal import isal_zlib
 
-from gwasbone.line_text import bytes_of, joined
+from gwasbone.tables import bytes_of, joined
 
 MISSING = "#NA"
 
