@@ -21,7 +21,8 @@ from gwasbone.simulate.phantoms import PhantomSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
-RESIDUALS = ("resid_bmd_spine_l1_l4", "resid_bmd_femur_neck_left")
+#: Both are of the left hip, so that one network learns the SNP of both.
+RESIDUALS = ("resid_bmd_femur_neck_left", "resid_bmd_femur_total_left")
 
 DEMO = """\
 [study]
@@ -46,7 +47,7 @@ def make_readme_folder(folder: Path) -> None:
         planted_share=0.25, missing_rate=0.005,
     )  # fmt: skip
     asked = QuestionnaireSettings(
-        n_filler=2, imaged_share=0.95, prevalence=0.3, weight_missing_rate=0.0
+        n_filler=2, imaged_share=0.6, prevalence=0.3, weight_missing_rate=0.0
     )
     simulate_cohort(settings, data, formats=("plink",), questionnaire=asked, table_format="parquet")
     pictures = PhantomSettings(
@@ -129,7 +130,7 @@ def _scans(folder: Path, people: pd.DataFrame) -> None:
     variants = table.rename(columns={"effect_allele_frequency": "frequency"})
     for i, name in enumerate(RESIDUALS):
         z = np.random.default_rng(i).standard_normal(len(table))
-        z[common[i * len(common) // 2]] = 7.0
+        z[common[0]] = 7.0
         ssf(variants, z, len(people)).to_csv(
             folder / "scans" / f"{name}.tsv.gz", sep="\t", index=False
         )
