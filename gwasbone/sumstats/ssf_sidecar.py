@@ -68,7 +68,9 @@ def ssf_metadata(
     if "n_cases" in about:
         samples["case_count"] = int(about["n_cases"])
         samples["control_count"] = int(about["n_controls"])
-    unit = "log odds" if "n_cases" in about else "units of the trait"
+    unit = "log odds" if provenance.get("method") == "logistic" else "units of the trait"
+    if "n_cases" in about and provenance.get("method") == "linear":
+        unit = "difference in risk"
     fields = {
         "author_notes": f"beta: {unit} per copy of effect_allele, which is the ALT allele",
         "date_metadata_last_modified": date.today(),
