@@ -1,4 +1,4 @@
 """Cohorts: reading genotypes, quality control, ancestry, relatedness, pruning, components.
 
-On packed blocks where the genotypes are in .bed files, on Hail for any other source.
+On blocks where the source can be read in blocks, on Hail for any other source.
 """

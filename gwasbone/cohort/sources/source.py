@@ -167,9 +167,16 @@ class GenotypeReader(Protocol):
 class Source(ABC):
     """Where genotypes are kept.
 
-    A source is immutable, and cheap to make: files were checked when they were read. A format
-    that is read in blocks implements :meth:`calls` and :meth:`genotypes`, one that Hail can read
-    :meth:`matrix_table`; at least one of the two.
+    To add a format (PGEN, a VCF read in place), write one module of this package with
+
+    1. a frozen dataclass that subclasses this class: :attr:`files`, :attr:`capabilities` and
+       :meth:`describe`; :meth:`calls` and :meth:`genotypes` if it is read in blocks,
+       :meth:`matrix_table` if Hail can read it, at least one of the two;
+    2. a function ``(location, options) -> Genotypes`` that checks the files and reads the tables
+       of people and variants, the latter with the columns ``place_columns``;
+
+    and one line in :data:`gwasbone.cohort.read.FORMATS`. Statistics, pruning, components, LD and
+    scans then take it as it is. A source is immutable, can be pickled, and is cheap to make.
 
     Attributes
     ----------
