@@ -95,7 +95,7 @@ def command(**options: Any) -> None:
         for line in found.summary():
             click.echo(line)
         n = found.loci.table["locus"].nunique()
-        shown = f", {page}" if found.plots is not None else ""
+        shown = f", {page}" if found.plots else ""
         click.echo(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
 
 

@@ -65,7 +65,8 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.cohort.subsets import parse_chromosomes
     from gwasbone.errors import UsageError
     from gwasbone.progress import counted_progress
-    from gwasbone.steps.plot import PlotRequest, draw_page
+    from gwasbone.report.pages.plot import PlotRequest
+    from gwasbone.steps.plot import draw_page
     from gwasbone.sumstats.scans import open_scans
 
     # a glob of a scan's output also matches its tables of untested variants

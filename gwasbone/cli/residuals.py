@@ -192,7 +192,7 @@ def _traits(options: dict[str, Any]) -> list[str] | None:
 
 
 def _say(result: Any, out: Path, more: str = "") -> None:
-    from gwasbone.steps.residuals import left_summary
+    from gwasbone.phenotypes.residuals import left_summary
 
     click.echo(
         f"{len(result.fitted)} of {len(result.models)} traits, {len(result.residuals):,} "

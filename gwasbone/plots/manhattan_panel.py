@@ -17,12 +17,12 @@ from gwasbone.plots import theme
 from gwasbone.plots.frame import Floats, Frame, write_labels
 from gwasbone.plots.genome_axis import GenomeAxis
 from gwasbone.plots.scan_points import BACKGROUND, NEEDED, ScanPoints
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import (
     answer_hovering,
     hover_words,
     repeated_nearby,
+    require_columns,
     variant_texts,
 )
 

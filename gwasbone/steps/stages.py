@@ -75,11 +75,10 @@ def _people(run: StageRun) -> str:
     cohort = qc_people(study_cohort(run.config, before=run.stage), run.config.qc, biobank=biobank)
     _write(run, cohort)
     people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
-    people.write_page(
-        people.people_sections(cohort, run.config.qc),
-        run.folder / "people.html",
-        title=f"{run.config.study.name}: quality control of people",
-    )
+    from gwasbone.report.pages.cohort import people_page
+
+    title = f"{run.config.study.name}: quality control of people"
+    people_page(cohort, run.config.qc, run.folder / "people.html", title=title)
     return people.funnel_summary(cohort.people)
 
 
@@ -100,7 +99,9 @@ def _ancestry(run: StageRun) -> str:
         scores = components.components_of(cohort, wanted).scores
     before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
     _write(run, cohort)
-    components.ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
+    from gwasbone.report.pages.cohort import ancestry_page
+
+    ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
     by_group = components.deviation_by_group(cohort, before.people.kept)
     write_table(by_group, run.folder / "groups.tsv")
     return people.funnel_summary(cohort.people)
@@ -127,11 +128,10 @@ def _variants(run: StageRun) -> str:
     _write(run, cohort)
     people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
     people.write_lists(cohort, run.folder / "kept")
-    people.write_page(
-        people.variant_sections(cohort, run.config.qc),
-        run.folder / "variants.html",
-        title=f"{run.config.study.name}: quality control of variants",
-    )
+    from gwasbone.report.pages.cohort import variants_page
+
+    title = f"{run.config.study.name}: quality control of variants"
+    variants_page(cohort, run.config.qc, run.folder / "variants.html", title=title)
     return people.funnel_summary(cohort.variants)
 
 
@@ -140,12 +140,13 @@ def _pca(run: StageRun) -> str:
     pruned = components.pruned_variants(cohort, run.config.pca)
     components.write_pruned(pruned, cohort, run.folder / "model")
     from gwasbone.cohort.pca import principal_components
+    from gwasbone.report.pages.cohort import components_page
 
     pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
     components.write_components(pcs, cohort, run.folder / "study")
     write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
     groups = cohort.people.table.get("ancestry_group")
-    components.components_page(
+    components_page(
         pcs,
         run.folder / "pca.html",
         title=f"{run.config.study.name}: principal components",

@@ -17,9 +17,9 @@ from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.page import describe, save_page
 from gwasbone.plots.qq import qq
 from gwasbone.plots.roc import roc
+from gwasbone.report.pages.scans import page_paths
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
-from gwasbone.steps.scan import page_paths
 from gwasbone.study.config import StudyConfig, load_config
 from gwasbone.study.runner import Stage, StageRun, run_study
 
