@@ -37,7 +37,7 @@ def write_report(config: StudyConfig, stages: Sequence[Stage], path: Path) -> Re
     Raises
     ------
     InputError
-        No stage is finished, or a stage's page is not one that this version drew.
+        No stage is finished, or the figures of a stage's page were not kept.
     """
     names = tuple(stage.name for stage in stages)
     findings = Findings(config, names)

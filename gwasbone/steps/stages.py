@@ -29,6 +29,7 @@ from gwasbone.steps.scan import (
 )
 from gwasbone.study.config import StudyConfig, sections
 from gwasbone.study.files import (
+    FIGURES,
     MATRIX,
     PEOPLE,
     RESULTS,
@@ -278,8 +279,20 @@ def _selection_files(config: StudyConfig) -> list[str]:
 
 _GENOTYPES = ("study", "genotypes")
 
-#: Those that the report tells of, in order; a stage depends on those named in ``after``.
-REPORTED = (
+
+def keeping_figures(stage: Stage) -> Stage:
+    """The stage, whose pages also leave their figures for the report."""
+
+    def run(started: StageRun) -> str:
+        from gwasbone.plots.page import figures_kept
+
+        with figures_kept(started.folder / FIGURES):
+            return stage.run(started)
+
+    return dataclasses.replace(stage, run=run)
+
+
+_REPORTED = (
     *BONE_STAGES,
     Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
     Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
@@ -321,6 +334,9 @@ REPORTED = (
     ),
     GENOTYPE_STAGE,
 )
+
+#: Those that the report tells of, in order; a stage depends on those named in ``after``.
+REPORTED = tuple(keeping_figures(stage) for stage in _REPORTED)
 
 #: All, in order.
 STAGES = (
