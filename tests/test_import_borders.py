@@ -144,8 +144,11 @@ def test_deep_learning_stays_in_its_backend_and_that_knows_nothing_of_gwasbone()
 
 
 def test_the_layers_point_one_way():
-    """Commands know steps, steps know the cohort and the scan; never the other way round."""
-    order = ["gwasbone.cohort", "gwasbone.association", "gwasbone.steps", "gwasbone.cli"]
+    """Commands know steps, steps know pages and the scan; never the other way round."""
+    order = [
+        "gwasbone.cohort", "gwasbone.association", "gwasbone.report", "gwasbone.steps",
+        "gwasbone.cli",
+    ]  # fmt: skip
     for i, lower in enumerate(order):
         upward = [
             x

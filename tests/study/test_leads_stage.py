@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
+from gwasbone.plots.page import kept_page, read_page
 from gwasbone.simulate import SimulationSettings, simulate_cohort
 from gwasbone.steps.genotype_stage import _GENOTYPES, _SELECTED, _only
 from gwasbone.steps.stages import STAGES
@@ -65,8 +66,10 @@ def test_the_stage_leaves_tables_genotypes_and_pages(study):
     assert "scans in no region, not selected from: bmd_hip" in said
     assert {path.name for path in folder.iterdir()} == {
         "leads.tsv", "selected.tsv", "selection.json", "selected.html", "genotypes.parquet",
-        "effects.tsv", "effects.html",
+        "effects.tsv", "effects.html", "figures",
     }  # fmt: skip
+    figures = read_page(kept_page(folder / "figures", "effects.html")).figures
+    assert len(figures) == (folder / "effects.html").read_text().count("<h2>") > 0
     assert set(pd.read_csv(folder / "leads.tsv", sep="\t")["trait"]) == {
         "resid_bmd_total",
         "bmd_hip",
@@ -75,7 +78,6 @@ def test_the_stage_leaves_tables_genotypes_and_pages(study):
     effects = pd.read_csv(folder / "effects.tsv", sep="\t")
     assert set(effects["trait"]) == {"resid_bmd_total"}
     assert "Covariates taken out: age" in (folder / "effects.html").read_text()
-    assert (folder / "effects.html").read_text().count("<h2>") > 0
     # the stage of the genotype models finds them
     assert _only(folder, _SELECTED) == folder / "selected.tsv"
     assert _only(folder, _GENOTYPES) == folder / "genotypes.parquet"
