@@ -83,9 +83,10 @@ def read_by_gwasbone(path: Path) -> dict[str, int]:
 
 def cases_by_gwasbone(path: Path) -> dict[str, int]:
     """What ``gwasbone phenotypes`` does: read what is needed, cases, measurements."""
+    from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition
     from gwasbone.phenotypes.measurements import bmd_measurements
-    from gwasbone.steps.phenotypes import make_bmd, make_cases, read_phenotypes
+    from gwasbone.steps.phenotypes import make_cases, read_phenotypes
 
     definition, measurements = osteoporosis_definition(), bmd_measurements()
     table = read_phenotypes(path, definition, measurements)

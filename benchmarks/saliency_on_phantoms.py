@@ -32,6 +32,7 @@ from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.held_out_maps import held_out_maps
 from gwasbone.learning.image_phenotype import balanced
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
+from gwasbone.learning.person_maps import RegionSaliency, keep_saliency
 from gwasbone.learning.saliency import (
     GroupMaps,
     MassShare,
@@ -43,11 +44,11 @@ from gwasbone.learning.saliency import (
     mass_share,
 )
 from gwasbone.plots.page import save_page
+from gwasbone.report.pages.saliency import saliency_sections
 from gwasbone.simulate.phantom_anatomy import PICTURES, Body, LocalEffect, draw
 from gwasbone.simulate.phantom_canvas import NoiseBank
 from gwasbone.simulate.phantom_people import PLACES
 from gwasbone.stats.roc import area_under_curve
-from gwasbone.steps.saliency_page import RegionSaliency, keep_saliency, saliency_sections
 
 RESULTS = Path(__file__).parent / "results" / "saliency.md"
 REGION, SCALE, SIDE, SEED = "ap_spine", 0.25, 64, 2026

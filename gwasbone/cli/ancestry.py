@@ -35,6 +35,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.phenotypes.table import read_people_table
+    from gwasbone.report.pages.cohort import ancestry_page
     from gwasbone.steps import components, people
     from gwasbone.study.config import AncestrySection, PcaSection
     from gwasbone.tables import write_table
@@ -65,7 +66,7 @@ def command(**options: Any) -> None:
         people.write_keep(cohort, out)
         by_group = components.deviation_by_group(cohort, before.people.kept)
         write_table(by_group, Path(f"{out}.groups.tsv"))
-        components.ancestry_page(before, cohort, Path(f"{out}.ancestry.html"), rule)
+        ancestry_page(before, cohort, Path(f"{out}.ancestry.html"), rule)
         context.say(by_group.to_string(float_format=lambda v: f"{v:.1f}"))
         context.say(
             f"{people.funnel_summary(cohort.people)}\nwritten: {out}.ancestry.html, {out}.keep.txt"

@@ -107,7 +107,7 @@ def command(**options: Any) -> None:
         for line in found.summary():
             context.say(line)
         n = found.loci.table["locus"].nunique()
-        shown = f", {page}" if found.plots is not None else ""
+        shown = f", {page}" if found.plots else ""
         context.say(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
 
 

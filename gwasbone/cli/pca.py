@@ -36,6 +36,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.pca import principal_components
+    from gwasbone.report.pages.cohort import components_page
     from gwasbone.steps import components
     from gwasbone.study.config import PcaSection
 
@@ -60,7 +61,7 @@ def command(**options: Any) -> None:
         )
         components.write_components(pcs, cohort, context.out)
         if plots:
-            components.components_page(
+            components_page(
                 pcs,
                 Path(f"{context.out}.pca.html"),
                 title="Principal components",

@@ -56,9 +56,11 @@ def command(**options: Any) -> None:
     gaps: g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
     """
     from gwasbone.cli.context import command_context, current_study
+    from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
     from gwasbone.phenotypes.cases import read_coding
     from gwasbone.phenotypes.measurements import bmd_measurements
+    from gwasbone.report.pages.phenotypes import phenotypes_page
     from gwasbone.steps import phenotypes as step
 
     skip = options["skip_absent"]
@@ -75,9 +77,9 @@ def command(**options: Any) -> None:
             medication_names=read_coding(coding) if coding else None,
             skip_absent=skip,
         )
-        bmd = step.make_bmd(table, measurements, skip_absent=skip, rint=options["rint"])
+        bmd = make_bmd(table, measurements, skip_absent=skip, rint=options["rint"])
         out = context.out
-        step.phenotypes_page(cases, bmd, Path(f"{out}.phenotypes.html"), source=table.path)
+        phenotypes_page(cases, bmd, Path(f"{out}.phenotypes.html"), source=table.path)
         step.write_cases(cases, out)
         if bmd is not None:
             step.write_bmd(bmd, out)

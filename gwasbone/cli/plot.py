@@ -64,7 +64,8 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes
     from gwasbone.progress import counted_progress
-    from gwasbone.steps.plot import PlotRequest, draw_page
+    from gwasbone.report.pages.plot import PlotRequest
+    from gwasbone.steps.plot import draw_page
     from gwasbone.steps.scans import named_scans
     from gwasbone.sumstats.leads import read_leads
 

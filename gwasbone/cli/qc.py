@@ -72,7 +72,11 @@ def command(**options: Any) -> None:
         page = ""
         if options["plots"]:
             page = f"{out}{_PAGE}, "
-            people.qc_page(cohort, thresholds, Path(f"{out}{_PAGE}"), title="Quality control")
+            from gwasbone.report.pages.cohort import qc_page
+
+            said = ". ".join(people.funnel_summary(t) for t in (cohort.people, cohort.variants))
+            page = Path(f"{out}{_PAGE}")
+            qc_page(cohort, thresholds, page, title="Quality control", subtitle=f"{said}.")
         context.say(people.funnel_summary(cohort.people))
         context.say(people.funnel_summary(cohort.variants))
         context.say(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")

@@ -194,7 +194,7 @@ def _traits(options: dict[str, Any]) -> list[str] | None:
 
 
 def _say(result: Any, context: Any, more: str = "") -> None:
-    from gwasbone.steps.residuals import left_summary
+    from gwasbone.phenotypes.residuals import left_summary
 
     out = context.out
     context.say(

@@ -103,9 +103,12 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
+    from gwasbone.learning.person_maps import sentence
     from gwasbone.phenotypes.table import expand_names
     from gwasbone.progress import counted_progress
-    from gwasbone.steps import saliency, saliency_page
+    from gwasbone.report.pages.saliency import PAGE as SALIENCY_PAGE
+    from gwasbone.report.pages.saliency import write_saliency
+    from gwasbone.steps import saliency
     from gwasbone.steps import train as step
     from gwasbone.steps.train_inputs import LEFT_OUT
 
@@ -116,7 +119,7 @@ def command(**options: Any) -> None:
     regions = expand_names(options["regions"] or "ap_spine")
     plan = training_plan(options)
     models = Path(f"{local_out(options)}{step.MODELS}")
-    outputs = (*step.OUTPUTS, saliency_page.PAGE) if options["saliency"] else step.OUTPUTS
+    outputs = (*step.OUTPUTS, SALIENCY_PAGE) if options["saliency"] else step.OUTPUTS
     with command_context(options, current_study(), outputs=outputs) as context:
         tables = people_tables(options, context)
         cache = open_cache(options["images"])
@@ -137,16 +140,16 @@ def command(**options: Any) -> None:
                     backend, cache, trained, models=models, most=options["saliency_people"],
                     seed=options["seed"], progress=progress,
                 )  # fmt: skip
-                saliency_page.write_saliency(seen, context.out, task=options["task"])
+                write_saliency(seen, context.out, task=options["task"])
         for line in step.summary(trained):
             context.say(line)
         if options["saliency"]:
             for one in seen:
-                context.say(saliency_page.sentence(one))
+                context.say(sentence(one))
         for reason, count in trained.left_out["reason"].value_counts().items():
             context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         out = context.out
         context.say(
             f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
-            f"{out}.train.html, {models}" + (f", {out}{saliency_page.PAGE}" * options["saliency"])
+            f"{out}.train.html, {models}" + (f", {out}{SALIENCY_PAGE}" * options["saliency"])
         )

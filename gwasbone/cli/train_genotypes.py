@@ -67,10 +67,13 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     from gwasbone.cli.train_options import local_out, network_choice, training_plan
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
+    from gwasbone.learning.person_maps import sentence
     from gwasbone.phenotypes.table import expand_names, read_people_table
     from gwasbone.progress import counted_progress
+    from gwasbone.report.pages.saliency import PAGE as SALIENCY_PAGE
+    from gwasbone.report.pages.saliency import write_saliency
     from gwasbone.steps import genotype_models as step
-    from gwasbone.steps import genotype_saliency, saliency_page
+    from gwasbone.steps import genotype_saliency
     from gwasbone.steps.genotype_inputs import (
         LEFT_OUT,
         genotype_inputs,
@@ -93,7 +96,7 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         validation_share=options["validation_share"], **given,
     )  # fmt: skip
     models = Path(f"{local_out(options)}{MODELS}")
-    outputs = (*step.OUTPUTS, *([saliency_page.PAGE] if options["saliency"] else []))
+    outputs = (*step.OUTPUTS, *([SALIENCY_PAGE] if options["saliency"] else []))
     with command_context(options, current_study(), outputs=outputs) as context:
         # `select` has named people by the rule already
         genotypes = read_people_table(options["genotypes"], id_rule="iid")
@@ -127,14 +130,14 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
                     backend, cache, models, genotype_saliency.learned_jobs(run.table),
                     most=options["saliency_people"], seed=options["seed"], progress=progress,
                 )  # fmt: skip
-                saliency_page.write_saliency(seen, context.out, task="Genotypes")
-        for line in [*step.summary(run), *map(saliency_page.sentence, seen)]:
+                write_saliency(seen, context.out, task="Genotypes")
+        for line in [*step.summary(run), *map(sentence, seen)]:
             context.say(line)
         for reason, count in inputs.left_out["reason"].value_counts().items():
             context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
         context.say(
             f"written: {', '.join(f'{context.out}{name}' for name in step.OUTPUTS)}, {models}"
-            + (f", {context.out}{saliency_page.PAGE}" * bool(seen))
+            + (f", {context.out}{SALIENCY_PAGE}" * bool(seen))
         )
 
 

@@ -11,9 +11,14 @@ import pandas as pd
 from gwasbone.cohort.ld import ld_with
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import LENGTHS_BP
+from gwasbone.genes.bone import bone_genes
+from gwasbone.genes.table import Genes
+from gwasbone.genome import LENGTHS_BP, chromosome_label
 from gwasbone.loci.clump import rows_in_genotypes
 from gwasbone.loci.clump_tables import VARIANT
+from gwasbone.loci.loci import Loci
+from gwasbone.progress import counted_progress
+from gwasbone.sumstats.scan import Scans
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,28 @@ class Region:
     end_bp: int
     variants: pd.DataFrame
     lead: int
+
+
+@dataclass(frozen=True)
+class RegionalPlot:
+    """A region with what a regional plot shows beside its variants.
+
+    Parameters
+    ----------
+    region : the variants, with LD to the lead.
+    title : the scan and the lead's place, with genes near it.
+    level : p-value at which a line is drawn.
+    genes : ``name start_bp end_bp strand is_known``; None where no genes were given.
+    exons : ``gene`` (row of ``genes``), ``start_bp``, ``end_bp``; None without exons.
+    recombination : ``base_pair_location``, ``cm_per_mb``; None without a genetic map.
+    """
+
+    region: Region
+    title: str
+    level: float
+    genes: pd.DataFrame | None
+    exons: pd.DataFrame | None
+    recombination: pd.DataFrame | None
 
 
 def region_around(
@@ -85,3 +112,84 @@ def region_around(
             index = rows[np.flatnonzero(found).searchsorted(row)]
             r2[found] = ld_with(cohort, int(index), unique)[back]
     return Region(trait, chromosome, start, end, variants.assign(r2=r2), row)
+
+
+def regional_plots(
+    found: Loci,
+    scans: Scans,
+    cohort: Cohort | None,
+    *,
+    n: int,
+    genes: Genes | None = None,
+    recombination: pd.DataFrame | None = None,
+    window_kb: float = 500,
+    level: float = 5e-8,
+) -> tuple[RegionalPlot, ...]:
+    """What the regional plots of the strongest loci show.
+
+    Each locus once, in the scan where its lead has the smallest p.
+
+    Parameters
+    ----------
+    scans : those that the loci were found in.
+    cohort : genotypes to take r² from; none is known without.
+    n : how many loci at most.
+    genes, recombination : from :func:`gwasbone.genes.files.read_genes` and
+        :func:`gwasbone.genes.genetic_map.read_genetic_map`.
+    window_kb : how far to either side of the lead.
+    level : p-value at which a line is drawn.
+    """
+    ranked = found.table.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
+    chosen = ranked.drop_duplicates("locus").head(n)
+    known = set(bone_genes(found.build)["gene"])
+    plots: dict[int, RegionalPlot] = {}
+    with counted_progress() as progress:
+        # a scan is read once, however many of its loci are drawn
+        for trait, rows in chosen.groupby("trait", sort=False):
+            scan = scans[str(trait)].table()
+            for row in rows.itertuples():
+                lead = row._asdict()
+                region = region_around(
+                    scan, lead, cohort, build=found.build, trait=str(trait), window_kb=window_kb
+                )
+                near, exons = _genes_in(genes, region, known)
+                rates = None if recombination is None else _rates_in(recombination, region)
+                plots[int(row.Index)] = RegionalPlot(
+                    region, _title(lead), level, near, exons, rates
+                )
+                if progress is not None:
+                    progress("regions", len(plots), len(chosen))
+    return tuple(plots[int(index)] for index in chosen.index)
+
+
+def _genes_in(
+    genes: Genes | None, region: Region, known: set[str]
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """The genes of a region and their exons."""
+    if genes is None:
+        return None, None
+    here = genes.within(region.chromosome, region.start_bp, region.end_bp)
+    table = here.table[["name", "start_bp", "end_bp", "strand"]]
+    table = table.assign(is_known=table["name"].isin(known))
+    return table, here.exons if len(genes.exons) else None
+
+
+def _rates_in(recombination: pd.DataFrame, region: Region) -> pd.DataFrame:
+    """The rates of a region, with the one that holds at its start."""
+    of_chromosome = recombination[recombination["chromosome"] == region.chromosome]
+    position = of_chromosome["base_pair_location"].to_numpy()
+    # a little more than the region, for the margins of the picture
+    first = max(0, int(position.searchsorted(region.start_bp - 50_000)) - 1)
+    last = int(position.searchsorted(region.end_bp + 50_000))
+    return of_chromosome.iloc[first:last]
+
+
+def _title(row: dict[str, object]) -> str:
+    place = f"{chromosome_label(int(str(row['chromosome'])))}:{row['base_pair_location']:,}"
+    bone = row["known_bone_genes"]
+    gene = row["nearest_gene"] if row["nearest_gene"] is not None else None
+    words = [f"near {gene}"] if gene else []
+    if bone:
+        words.append(f"bone genes {str(bone).replace(',', ', ')}")
+    about = f" ({'; '.join(words)})" if words else ""
+    return f"{row['trait']}: {place}{about}"

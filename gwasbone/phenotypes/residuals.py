@@ -260,6 +260,19 @@ def confounding_left(result: ResidualPhenotypes, *, p_threshold: float = 0.05) -
     return left.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
 
 
+def left_summary(result: ResidualPhenotypes) -> str:
+    """In how many traits tests still find each confounder."""
+    n_tests = int((result.confounding["status"] == "").sum())
+    left = confounding_left(result)
+    where = ", ".join(
+        f"{name} in {len(set(part['trait']))}" for name, part in left.groupby("covariate")
+    )
+    return (
+        f"Confounding left (p < 0.05 over {n_tests:,} tests): "
+        f"{f'{where} of {len(result.fitted)} traits' if where else 'none found'}."
+    )
+
+
 def _trait_columns(
     table: pd.DataFrame, traits: Sequence[str] | None, others: Sequence[str]
 ) -> dict[str, npt.NDArray[np.float64]]:

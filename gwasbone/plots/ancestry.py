@@ -21,9 +21,9 @@ from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe, notes_of
 from gwasbone.plots.qc import qc_histogram
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.theme import Threshold
 from gwasbone.plots.thinning import thin_points
+from gwasbone.plots.variant_words import require_columns
 
 _LEGEND_LINE_PX = 22
 _PANEL_PX = (400, 360)

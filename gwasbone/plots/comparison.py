@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import combinations
 
 import numpy as np
@@ -155,7 +156,7 @@ def _ratios(measures: pd.DataFrame) -> tuple[str, LayoutDOM] | None:
     return "How much more each scan finds", plot
 
 
-def _order_of(groups: pd.Series) -> object:
+def _order_of(groups: pd.Series) -> Callable[[pd.Series], pd.Series]:
     first = {name: place for place, name in enumerate(dict.fromkeys(groups))}
     return lambda column: column.map(first)
 

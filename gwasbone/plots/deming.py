@@ -10,7 +10,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _COLUMNS = ("x", "y", "se_x", "se_y")
 _MAX_NAMED = 8

@@ -11,8 +11,8 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.theme import Threshold
+from gwasbone.plots.variant_words import require_columns
 
 _ROW_PX, _WRITTEN_PX = 24, 190
 

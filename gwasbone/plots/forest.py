@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from bokeh.core.properties import value
@@ -11,7 +14,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _ROW_PX, _HEAD_PX, _WRITTEN_PX = 26, 26, 235
 _COLUMNS = ("name", "value", "low", "high")
@@ -83,7 +86,8 @@ def forest(
 
 def _placed(table: pd.DataFrame, log_scale: bool) -> pd.DataFrame:
     """Rows with their place from above, names of groups among them."""
-    parts, y, group = [], 0.0, None
+    parts: list[dict[Hashable, Any]] = []
+    y, group = 0.0, None
     for row in table.to_dict("records"):
         if row.get("group") and row.get("group") != group:
             group = row["group"]
@@ -212,9 +216,9 @@ def _write(plot: figure, rows: pd.DataFrame, limits: tuple[float, float], room: 
     )
 
 
-def _text(row: dict[str, object]) -> str:
-    number = float(row["value"])  # type: ignore[arg-type]
-    low, high = float(row["low"]), float(row["high"])  # type: ignore[arg-type]
+def _text(row: Mapping[Hashable, Any]) -> str:
+    number = float(row["value"])
+    low, high = float(row["low"]), float(row["high"])
     if not np.isfinite(number):
         return "undefined"
     if np.isnan(low) and np.isnan(high):

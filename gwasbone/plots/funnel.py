@@ -13,7 +13,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _NEEDED = ("step", "reason", "removed", "remaining")
 _BAR_PX, _REMAINING_PX, _REMOVED_PX, _REASON_PX = 430, 90, 100, 380

@@ -12,7 +12,7 @@ from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from gwasbone.plots import theme
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _NEEDED = ("name", "start_bp", "end_bp", "strand")
 _NAME_PX = 11

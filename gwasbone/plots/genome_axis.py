@@ -12,7 +12,6 @@ from gwasbone.genome import MT, chromosome_label
 
 #: Space between chromosomes, as a share of all they span.
 _GAP = 0.006
-_LABEL_PX_PER_CHARACTER = 7.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +44,13 @@ class GenomeAxis:
         """x of variants in Mb; NaN on a chromosome that the axis does not have."""
         return self.shift[chromosome] + position_bp / 1e6
 
-    def labels(self, width_px: int) -> dict[float, str]:
-        """Chromosome names by x of their centres, without those that would touch a neighbour."""
-        low, high = self.limits
-        px_per_mb = width_px / (high - low)
-        shown: dict[float, str] = {}
-        free_from = -np.inf
-        for code, centre in zip(self.codes, (self.start + self.end) / 2, strict=True):
-            name = chromosome_label(int(code))
-            half = len(name) * _LABEL_PX_PER_CHARACTER / 2
-            if centre * px_per_mb - half >= free_from:
-                shown[float(centre)] = name
-                free_from = centre * px_per_mb + half + 2
-        return shown
+    def labels(self) -> dict[float, str]:
+        """Chromosome names by x of their centres."""
+        centres = (self.start + self.end) / 2
+        return {
+            float(centre): chromosome_label(int(code))
+            for code, centre in zip(self.codes, centres, strict=True)
+        }
 
 
 def genome_axis(

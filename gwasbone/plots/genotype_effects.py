@@ -15,7 +15,7 @@ from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.selection import snp_words
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _COPIES_PX, _PANEL = 37, 3.6
 _NEEDED = (

@@ -11,7 +11,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _ROW_PX, _WRITTEN_PX = 26, 210
 _MARGIN = 0.03

@@ -15,6 +15,11 @@ from gwasbone.plots.page import describe
 _KINDS = (("Training", "loss", "solid"), ("Validation", "validation_loss", "dashed"))
 
 
+def has_curve(histories: Sequence[Sequence[Mapping[str, float]]]) -> bool:
+    """Whether a fold has more than one epoch: a single one is no curve."""
+    return any(len(history) > 1 for history in histories)
+
+
 def learning_curves(
     histories: Sequence[Sequence[Mapping[str, float]]],
     *,

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from bokeh.models import ColumnDataSource, FixedTicker, Legend, LegendItem, Range1d
+from bokeh.models import (
+    ColumnDataSource,
+    CustomLabelingPolicy,
+    FixedTicker,
+    Legend,
+    LegendItem,
+    Range1d,
+)
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
@@ -17,12 +24,12 @@ from gwasbone.plots import theme
 from gwasbone.plots.frame import Floats, Frame, write_labels
 from gwasbone.plots.genome_axis import GenomeAxis
 from gwasbone.plots.scan_points import BACKGROUND, NEEDED, ScanPoints
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import (
     answer_hovering,
     hover_words,
     repeated_nearby,
+    require_columns,
     variant_texts,
 )
 
@@ -30,6 +37,15 @@ _Flags = npt.NDArray[np.bool_]
 
 _POINT_PX = 3.5
 LABEL_ROOM, PLAIN_ROOM = 1.18, 1.06
+#: Names of chromosomes that find room in the browser, whatever the width there: the last one
+#: always, before it each that does not touch the next.
+_FROM_THE_RIGHT = """
+const shown = []
+for (const i of [...indices].reverse()) {
+  if (shown.length === 0 || distance(i, shown[shown.length - 1]) >= 3) shown.push(i)
+}
+yield* shown
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +202,10 @@ def empty_panel(
     if x_range is not None:
         plot.x_range = x_range
     if not one:
-        labels = axis.labels(frame.width_px)
+        labels = axis.labels()
         plot.xaxis.ticker = FixedTicker(ticks=list(labels))
         plot.xaxis.major_label_overrides = labels
+        plot.xaxis.major_label_policy = CustomLabelingPolicy(code=_FROM_THE_RIGHT)
         plot.xaxis.major_tick_line_color = None
     texts = levels.texts()
     theme.draw_levels(

@@ -12,7 +12,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
+from gwasbone.plots.variant_words import require_columns
 
 _COLUMN_PX, _ROW_PX, _BARS_PX, _LABEL_PX = 44, 30, 230, 250
 

@@ -16,9 +16,8 @@ from gwasbone.plots import theme
 from gwasbone.plots.frame import Frame, write_labels
 from gwasbone.plots.manhattan_panel import Levels
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
-from gwasbone.plots.variant_words import answer_hovering, places, variant_texts
+from gwasbone.plots.variant_words import answer_hovering, places, require_columns, variant_texts
 
 _NAMES = ("chromosome", "base_pair_location")
 _P = ("neg_log_10_p_value_a", "neg_log_10_p_value_b")

@@ -1,17 +1,22 @@
 """One figure, or several under headings, as an HTML file that needs nothing but a browser.
 
-A page also keeps its figures: :func:`read_page` gives them back with their words, so that a report
-can show them as they were drawn.
+Within :func:`figures_kept` a page also leaves its figures as JSON, which :func:`read_page` reads,
+so that a report shows them as they were drawn.
 """
 
 from __future__ import annotations
 
+import gzip
 import html
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
+from importlib import resources
 from pathlib import Path
 
 from bokeh.embed import json_item
@@ -25,24 +30,6 @@ from gwasbone.plots import theme
 
 Sections = Sequence[tuple[str, LayoutDOM]]
 
-# `data-drawn` tells a program that prints or photographs the page when it may do so.
-_DRAW_SCRIPT = """
-(async function draw() {
-  const bokeh = window.Bokeh;
-  for (const block of document.querySelectorAll("script.figure")) {
-    const item = JSON.parse(block.textContent).item;
-    if (item) await bokeh.embed.embed_item(item, block.dataset.into);
-  }
-  (function wait() {
-    if (!bokeh || bokeh.documents.every((one) => one.roots().length > 0 && one.is_idle)) {
-      document.documentElement.dataset.drawn = String(Math.round(performance.now()));
-    } else {
-      setTimeout(wait, 20);
-    }
-  })();
-})();
-"""
-
 # The policy lets the browser itself refuse any request: a page about people sends nothing.
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline' blob:;"
@@ -50,19 +37,32 @@ _POLICY = (
 )
 
 _STYLE = f"""
-:root {{ color-scheme: light; }}
+:root {{ color-scheme: light; --ink: {theme.INK}; --muted: {theme.MUTED_INK};
+  --main: {theme.MAIN}; --accent: {theme.ACCENT}; }}
+*, *::before, *::after {{ box-sizing: border-box; }}
 body {{ margin: 0; background: {theme.BACKGROUND}; color: {theme.INK};
   font: 15px/1.5 {theme.FONT}; }}
-main {{ max-width: 1360px; margin: 0 auto; padding: 28px 32px 40px; }}
+main {{ max-width: 1500px; margin: 0 auto; padding: 28px 32px 40px; }}
 h1 {{ font-size: 24px; line-height: 1.25; margin: 0; font-weight: 700; }}
 h2 {{ font-size: 18px; margin: 36px 0 8px; font-weight: 700; }}
 .subtitle {{ color: {theme.MUTED_INK}; margin: 6px 0 0; max-width: 90ch; }}
-figure {{ margin: 20px 0 0; overflow-x: auto; }}
-figcaption, .notes {{ color: {theme.MUTED_INK}; font-size: 13px; max-width: 110ch; }}
-figcaption {{ margin-top: 8px; }}
-.notes {{ margin: 6px 0 0; padding-left: 1.2em; }}
+@media (max-width: 640px) {{ main {{ padding: 20px 16px 32px; }} }}
 @media print {{ main {{ padding: 0; }} section {{ break-inside: avoid; }} }}
 """
+#: A frame up to this wide finds room beside another one.
+_HALF_PX = 640
+#: Room that a legend beside a frame takes.
+_LEGEND_PX = 200
+_LEGEND_BESIDE = re.compile(r'"right":\[\{"type":"object","name":"Legend"')
+_FRAME_WIDTH = re.compile(r'"frame_width":(\d+)')
+_FRAME_HEIGHT = re.compile(r'"frame_height":(\d+)')
+_BUNDLE = re.compile(r"BEGIN (bokeh[\w-]*)\.min\.js")
+
+#: Stands after what may be wider than the screen, and is shown where it is.
+SCROLL_HINT = '<p class="hint" hidden>Wider than the screen: scroll →</p>'
+
+#: Where :func:`save_page` also keeps figures as JSON; nowhere by default.
+_kept_in: ContextVar[Path | None] = ContextVar("kept_in", default=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,24 @@ class PageFigure:
         """Its name to a reader who cannot see it."""
         return self.description or self.heading or "Figure"
 
+    @property
+    def shape(self) -> str:
+        """Classes of its place on a page.
+
+        ``wide`` takes a row of its own; ``square`` leaves room for words beside it, less of it
+        where there is a ``legend`` too.
+        """
+        widths = _FRAME_WIDTH.findall(self.item)
+        legends = len(_LEGEND_BESIDE.findall(self.item))
+        wide = not self.item or sum(map(int, widths)) + _LEGEND_PX * legends > _HALF_PX
+        square = len(widths) == 1 and widths == _FRAME_HEIGHT.findall(self.item)
+        kinds = {"wide": wide, "square": square, "legend": square and legends}
+        return " ".join(name for name, holds in kinds.items() if holds)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What :func:`save_page` was told, read back."""
+    """A page: its words and its figures."""
 
     title: str
     subtitle: str
@@ -150,69 +164,78 @@ def save_page(
     """
     sections: Sections = [("", layout)] if isinstance(layout, LayoutDOM) else list(layout)
     assert sections, "a page needs at least one figure"
-    figures = [page_figure(heading, model) for heading, model in sections]
-    about = {"title": title, "subtitle": subtitle, "notes": list(notes)}
-    text = "\n".join(
-        [
-            "<!DOCTYPE html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta name="generator" content="gwasbone">',
-            f"<title>{html.escape(title)}</title>",
-            f"<style>{_STYLE}</style>",
-            bokeh_scripts(figures),
-            "</head>",
-            "<body>",
-            "<main>",
-            f"<header><h1>{html.escape(title)}</h1>{_paragraph(subtitle)}</header>",
-            *(_section(number, figure) for number, figure in enumerate(figures, 1)),
-            f"<footer>{_note_list(about['notes'])}</footer>",
-            "</main>",
-            "<noscript>The figures on this page are drawn by JavaScript.</noscript>",
-            f'<script type="application/json" id="page">{script_json(about)}</script>',
-            f"<script>{_DRAW_SCRIPT}</script>",
-            "</body>",
-            "</html>",
-            "",
-        ]
-    )
-    with atomic_path(Path(path)) as partial:
-        partial.write_text(text, encoding="utf-8")
-    return Path(path)
+    figures = tuple(page_figure(heading, model) for heading, model in sections)
+    page = Page(title, subtitle, tuple(notes), figures)
+    path = Path(path)
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join(_page_lines(page)), encoding="utf-8")
+    folder = _kept_in.get()
+    if folder is not None:
+        _keep_page(page, kept_page(folder, path))
+    return path
+
+
+@contextmanager
+def figures_kept(folder: Path) -> Iterator[None]:
+    """Let each page that is saved meanwhile also leave its words and figures as JSON.
+
+    Parameters
+    ----------
+    folder : where :func:`kept_page` puts them; created with the first page.
+    """
+    token = _kept_in.set(folder)
+    try:
+        yield
+    finally:
+        _kept_in.reset(token)
+
+
+def kept_page(folder: Path, page: str | os.PathLike[str]) -> Path:
+    """Where the JSON of a page lies.
+
+    >>> kept_page(Path("figures"), "results/scan.bmd.qq.html").name
+    'scan.bmd.qq.json.gz'
+    """
+    return folder / f"{Path(page).name.removesuffix('.html')}.json.gz"
 
 
 def read_page(path: str | os.PathLike[str]) -> Page:
-    """The figures and words of a page that :func:`save_page` wrote.
+    """Read the words and figures of a page from its JSON.
 
     Raises
     ------
     InputError
-        The file is no such page.
+        The file cannot be read, or is not one that this version wrote.
     """
-    text = Path(path).read_text(encoding="utf-8")
-    about = _ABOUT.search(text)
-    if about is None:
-        raise InputError(f"{path}: expected a page that gwasbone drew: run its stage again")
-    said = json.loads(about[1])
-    figures = []
-    for number, block in _FIGURES.findall(text):
-        kept = json.loads(block)
-        found = re.search(_MARKUP.format(number), text, re.DOTALL)
-        item = kept["item"]
-        figures.append(
+    try:
+        page = json.loads(gzip.decompress(Path(path).read_bytes()))
+        figures = [
             PageFigure(
-                kept["heading"],
-                kept["description"],
-                tuple(kept["notes"]),
-                item="" if item is None else script_json(item),
-                bundles=tuple(kept["bundles"]),
-                markup="" if found is None else found[1],
+                one["heading"],
+                one["description"],
+                tuple(one["notes"]),
+                item="" if one["item"] is None else script_json(one["item"]),
+                bundles=tuple(one["bundles"]),
+                markup=one["markup"],
             )
-        )
-    return Page(said["title"], said["subtitle"], tuple(said["notes"]), tuple(figures))
+            for one in page["figures"]
+        ]
+        return Page(page["title"], page["subtitle"], tuple(page["notes"]), tuple(figures))
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{path}: expected the figures of a page as gwasbone keeps them, got {error!r}: run "
+            "its stage again"
+        ) from None
+
+
+def _keep_page(page: Page, path: Path) -> None:
+    figures = []
+    for figure in page.figures:
+        item = json.loads(figure.item) if figure.item else None
+        figures.append(asdict(figure) | {"item": item})
+    text = json.dumps(asdict(page) | {"figures": figures}, separators=(",", ":"))
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(gzip.compress(text.encode(), compresslevel=6, mtime=0))
 
 
 def page_figure(heading: str, model: LayoutDOM) -> PageFigure:
@@ -240,13 +263,51 @@ def script_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-_BUNDLE = re.compile(r"BEGIN (bokeh[\w-]*)\.min\.js")
-_ABOUT = re.compile(r'<script type="application/json" id="page">(.*?)</script>', re.DOTALL)
-_FIGURES = re.compile(
-    r'<script type="application/json" class="figure" data-into="drawing-(\d+)">(.*?)</script>',
-    re.DOTALL,
-)
-_MARKUP = '<div id="drawing-{0}" class="markup">(.*?)</div><!-- drawing-{0} -->'
+def drawing_lines(figure: PageFigure, name: str, label: str) -> Iterator[str]:
+    """The HTML of a figure without its words.
+
+    Parameters
+    ----------
+    name : of the figure on its page. label : its name to a reader who cannot see it.
+    """
+    if figure.markup:
+        yield f'<div class="markup">{figure.markup}</div>'
+    else:
+        height = _height_px(figure.item)
+        yield (
+            f'<div class="drawing" id="{name}-drawing" role="group" '
+            f'aria-label="{html.escape(label)}" style="min-height:{height}px"></div>'
+        )
+    yield SCROLL_HINT
+    if figure.item:
+        yield f'<script type="application/json" class="item">{figure.item}</script>'
+        yield "<noscript><p>This figure is drawn by JavaScript.</p></noscript>"
+
+
+def drawing_style() -> str:
+    """The style sheet of figures; it uses the colours ``--ink --muted --main --accent``."""
+    return _file("figures.css")
+
+
+def drawing_script() -> str:
+    """The script that draws the figures of a page, at the end of its body."""
+    return f"<script>{_file('figures.js')}</script>"
+
+
+def note_list(notes: Iterable[str]) -> str:
+    """Notes as an HTML list; empty without any."""
+    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
+    return f'<ul class="notes">{items}</ul>' if items else ""
+
+
+def _file(name: str) -> str:
+    return resources.files("gwasbone.plots").joinpath(name).read_text(encoding="utf-8")
+
+
+def _height_px(item: str) -> int:
+    """Room for a figure that is not drawn yet, so that the page does not jump."""
+    heights = [int(height) for height in _FRAME_HEIGHT.findall(item)]
+    return max(heights, default=300) + 90
 
 
 def _words(layout: LayoutDOM) -> tuple[str, list[str]]:
@@ -263,36 +324,47 @@ def _plain(div: Div) -> str:
     return nested + div.text
 
 
-def _section(number: int, figure: PageFigure) -> str:
-    caption = html.escape(figure.description)
-    kept = {
-        "heading": figure.heading,
-        "description": figure.description,
-        "notes": list(figure.notes),
-        "bundles": list(figure.bundles),
-        "item": None,
-    }
-    text = script_json(kept)
-    if figure.item:
-        # it is JSON already, and large
-        text = text.replace('"item":null', f'"item":{figure.item}')
-    drawing = f"drawing-{number}"
-    lines = [
-        f"<h2>{html.escape(figure.heading)}</h2>" if figure.heading else "",
-        f'<figure id="figure-{number}" role="group" aria-label="{html.escape(figure.label)}">',
-        f'<div id="{drawing}" class="markup">{figure.markup}</div><!-- {drawing} -->',
-        f"<figcaption>{caption}</figcaption>" if caption else "",
-        "</figure>",
-        _note_list(figure.notes),
-        f'<script type="application/json" class="figure" data-into="{drawing}">{text}</script>',
-    ]
-    return "<section>" + "\n".join(filter(None, lines)) + "</section>"
+def _page_lines(page: Page) -> Iterator[str]:
+    yield "<!DOCTYPE html>"
+    yield '<html lang="en">'
+    yield "<head>"
+    yield '<meta charset="utf-8">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield '<meta name="generator" content="gwasbone">'
+    yield f"<title>{html.escape(page.title)}</title>"
+    yield f"<style>{_STYLE}{drawing_style()}</style>"
+    yield bokeh_scripts(page.figures)
+    yield "</head>"
+    yield "<body>"
+    yield "<main>"
+    yield f"<header><h1>{html.escape(page.title)}</h1>{_paragraph(page.subtitle)}</header>"
+    yield '<div class="figures">'
+    for number, figure in enumerate(page.figures, 1):
+        yield from _section(number, figure)
+    yield "</div>"
+    yield f"<footer>{note_list(page.notes)}</footer>"
+    yield "</main>"
+    yield drawing_script()
+    yield "</body>"
+    yield "</html>"
+    yield ""
+
+
+def _section(number: int, figure: PageFigure) -> Iterator[str]:
+    name = f"figure-{number}"
+    shape = f' class="{figure.shape}"' if figure.shape else ""
+    yield f"<section{shape}>"
+    if figure.heading:
+        yield f"<h2>{html.escape(figure.heading)}</h2>"
+    yield f'<figure id="{name}" role="group" aria-label="{html.escape(figure.label)}">'
+    yield from drawing_lines(figure, name, figure.label)
+    words = html.escape(figure.description) + note_list(figure.notes)
+    if words:
+        yield f"<figcaption>{words}</figcaption>"
+    yield "</figure>"
+    yield "</section>"
 
 
 def _paragraph(text: str) -> str:
     return f'<p class="subtitle">{html.escape(text)}</p>' if text else ""
-
-
-def _note_list(notes: Iterable[str]) -> str:
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in notes)
-    return f'<ul class="notes">{items}</ul>' if items else ""

@@ -23,9 +23,8 @@ from gwasbone.genome import chromosome_label
 from gwasbone.plots import theme
 from gwasbone.plots.gene_track import gene_track
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
-from gwasbone.plots.variant_words import answer_hovering, hover_words, places
+from gwasbone.plots.variant_words import answer_hovering, hover_words, places, require_columns
 
 _NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 #: Lower ends of the bins of r², their colours and the sizes of their points: the higher, the

@@ -12,8 +12,8 @@ import pandas as pd
 
 from gwasbone.errors import InputError
 from gwasbone.plots.genome_axis import genome_axis
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
+from gwasbone.plots.variant_words import require_columns
 
 NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 #: Below this −log₁₀ p a variant is background: one point per spot says as much as all.

@@ -17,8 +17,7 @@ from bokeh.plotting import figure
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
-from gwasbone.plots.tables import require_columns
-from gwasbone.plots.variant_words import hover_words, places
+from gwasbone.plots.variant_words import hover_words, places, require_columns
 
 _ROW_PX, _COLUMN_PX, _LABEL_PX, _COUNT_PX = 20, 92, 250, 150
 _NEEDED = ("region", "variant_id", "chromosome", "base_pair_location", "effect_allele", "n_scans")
@@ -96,7 +95,7 @@ def snps_per_region(pairs: pd.DataFrame, *, title: str) -> figure:
     plot.legend.click_policy = "none"
     plot.legend.orientation = "horizontal"
     plot.add_layout(plot.legend[0], "below")
-    said = "; ".join(f"{region_words(r)} {int(n)}" for r, n in totals.items())
+    said = "; ".join(f"{region_words(str(r))} {int(n)}" for r, n in totals.items())
     return describe(
         plot,
         f"{len(pairs):,} pairs of a region and a SNP, {pairs['variant_id'].nunique():,} different "

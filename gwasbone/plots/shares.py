@@ -76,7 +76,8 @@ def shares(
     plot.add_layout(plot.legend[0], "below")
     overall = counts.sum() / totals.sum()
     words = "; ".join(
-        f"{meanings[part]}: {theme.format_number(100 * share)}%" for part, share in overall.items()
+        f"{meanings[str(part)]}: {theme.format_number(100 * share)}%"
+        for part, share in overall.items()
     )
     return describe(
         plot, f"{x_label} ({theme.format_count(totals.max())} {noun}), overall {words}."

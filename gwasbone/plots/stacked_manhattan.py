@@ -34,8 +34,7 @@ from gwasbone.plots.manhattan_panel import (
 )
 from gwasbone.plots.page import describe
 from gwasbone.plots.scan_points import ScanPoints, scan_points_by_name
-from gwasbone.plots.tables import require_columns
-from gwasbone.plots.variant_words import variant_texts
+from gwasbone.plots.variant_words import require_columns, variant_texts
 
 MAX_SCANS = 25
 _FIGURE = "a stacked Manhattan plot"

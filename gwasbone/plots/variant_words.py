@@ -1,8 +1,8 @@
-"""How a variant reads on a figure: its place, and what hovering on it answers."""
+"""Columns that a figure needs of a table, and the words and tooltips of its variants."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,11 +10,22 @@ import pandas as pd
 from bokeh.models import GlyphRenderer, HoverTool
 from bokeh.plotting import figure
 
+from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_label
 from gwasbone.plots import theme
 
 _LONGEST_ALLELE = 12
 _ONE_NAME_BP = 3_000_000
+
+
+def require_columns(table: pd.DataFrame, names: Iterable[str], *, figure: str) -> None:
+    """Raise :class:`InputError` naming every column a figure needs and the table lacks."""
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise InputError(
+            f"{figure} needs the columns {', '.join(missing)}; the table has "
+            f"{', '.join(map(str, table.columns)) or 'none'}"
+        )
 
 
 def places(rows: pd.DataFrame) -> list[str]:

@@ -15,12 +15,12 @@ from gwasbone.plots.frame import Frame, write_labels
 from gwasbone.plots.manhattan_panel import Levels
 from gwasbone.plots.page import describe
 from gwasbone.plots.scan_points import BACKGROUND, ScanPoints
-from gwasbone.plots.tables import require_columns
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import (
     answer_hovering,
     hover_words,
     repeated_nearby,
+    require_columns,
     variant_texts,
 )
 

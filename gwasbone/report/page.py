@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Iterable, Iterator
 from importlib import resources
 from itertools import groupby
@@ -11,7 +10,14 @@ from pathlib import Path
 
 from gwasbone.files import atomic_path
 from gwasbone.plots import theme
-from gwasbone.plots.page import PageFigure, bokeh_scripts
+from gwasbone.plots.page import (
+    PageFigure,
+    bokeh_scripts,
+    drawing_lines,
+    drawing_script,
+    drawing_style,
+    note_list,
+)
 from gwasbone.report.document import Block, Chapter, Funnel, Listing, Part, Report, Table
 from gwasbone.report.tables import funnel_lines, table_lines
 
@@ -30,13 +36,6 @@ _COLOURS = {
     "pale": theme.PALE,
     "accent": theme.ACCENT,
 }
-#: A frame up to this wide finds room beside another one.
-_HALF_PX = 640
-#: Room that a legend beside a frame takes.
-_LEGEND_PX = 200
-_LEGEND_BESIDE = re.compile(r'"right":\[\{"type":"object","name":"Legend"')
-_FRAME_WIDTH = re.compile(r'"frame_width":(\d+)')
-_FRAME_HEIGHT = re.compile(r'"frame_height":(\d+)')
 
 
 class _Numbers:
@@ -64,7 +63,7 @@ def save_report(report: Report, path: Path) -> Path:
 def report_lines(report: Report) -> Iterator[str]:
     """The lines of the HTML file."""
     yield "<!DOCTYPE html>"
-    yield '<html lang="en">'
+    yield '<html lang="en" data-draw="near">'
     yield from _head(report)
     yield '<body id="top">'
     yield '<a class="skip" href="#content">Skip to the content</a>'
@@ -79,6 +78,7 @@ def report_lines(report: Report) -> Iterator[str]:
     yield "</main>"
     yield "</div>"
     yield '<a class="to-top" href="#top">Back to top</a>'
+    yield drawing_script()
     yield f"<script>{_file('report.js')}</script>"
     yield "</body>"
     yield "</html>"
@@ -92,7 +92,8 @@ def _head(report: Report) -> Iterator[str]:
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
     yield '<meta name="generator" content="gwasbone">'
     yield f"<title>{html.escape(report.title)}: report</title>"
-    yield f"<style>:root {{ {colours}; --font: {theme.FONT}; }}\n{_file('report.css')}</style>"
+    yield f"<style>:root {{ {colours}; --font: {theme.FONT}; }}"
+    yield f"{drawing_style()}{_file('report.css')}</style>"
     yield bokeh_scripts(report.figures)
     yield "</head>"
 
@@ -141,7 +142,9 @@ def _part(part: Part, numbers: _Numbers) -> Iterator[str]:
     if part.heading:
         yield f"<h3>{html.escape(part.heading)}</h3>"
     yield from _paragraphs(part.sentences)
-    yield _list(part.points, "points")
+    points = "".join(f"<li>{html.escape(point)}</li>" for point in part.points)
+    if points:
+        yield f'<ul class="points">{points}</ul>'
     for are_figures, blocks in groupby(part.blocks, lambda block: isinstance(block, PageFigure)):
         # figures next to each other share a row where they find room
         if are_figures:
@@ -166,36 +169,15 @@ def _block(block: Block, numbers: _Numbers) -> Iterator[str]:
 
 def _figure(figure: PageFigure, number: int) -> Iterator[str]:
     name = f"figure-{number}"
-    title = html.escape(figure.heading or "Figure")
-    wide = ' class="wide"' if _is_wide(figure) else ""
-    yield f'<figure id="{name}"{wide} aria-labelledby="{name}-title">'
-    if figure.markup:
-        yield f'<div class="markup">{figure.markup}</div>'
-    else:
-        height = _height_px(figure.item)
-        yield (
-            f'<div class="drawing" id="{name}-drawing" role="group" '
-            f'aria-label="Figure {number}: {title}" style="min-height:{height}px"></div>'
-        )
-        yield f'<script type="application/json" class="item">{figure.item}</script>'
-        yield "<noscript><p>This figure is drawn by JavaScript.</p></noscript>"
+    title = figure.heading or "Figure"
+    shape = f' class="{figure.shape}"' if figure.shape else ""
+    yield f'<figure id="{name}"{shape} aria-labelledby="{name}-title">'
+    yield from drawing_lines(figure, name, f"Figure {number}: {title}")
     yield (
-        f'<figcaption><strong id="{name}-title">Figure {number}. {title}.</strong> '
-        f"{html.escape(figure.description)}{_list(figure.notes, 'notes')}</figcaption>"
+        f'<figcaption><strong id="{name}-title">Figure {number}. {html.escape(title)}.</strong> '
+        f"{html.escape(figure.description)}{note_list(figure.notes)}</figcaption>"
     )
     yield "</figure>"
-
-
-def _is_wide(figure: PageFigure) -> bool:
-    widths = [int(width) for width in _FRAME_WIDTH.findall(figure.item)]
-    legends = len(_LEGEND_BESIDE.findall(figure.item))
-    return not figure.item or sum(widths) + _LEGEND_PX * legends > _HALF_PX
-
-
-def _height_px(item: str) -> int:
-    """Room for a figure that is not drawn yet, so that the page does not jump."""
-    heights = [int(height) for height in _FRAME_HEIGHT.findall(item)]
-    return max(heights, default=300) + 90
 
 
 def _listing(listing: Listing) -> Iterator[str]:
@@ -209,11 +191,6 @@ def _paragraphs(sentences: Iterable[str]) -> Iterator[str]:
     text = " ".join(sentences)
     if text:
         yield f"<p>{html.escape(text)}</p>"
-
-
-def _list(lines: Iterable[str], kind: str) -> str:
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    return f'<ul class="{kind}">{items}</ul>' if items else ""
 
 
 def _file(name: str) -> str:

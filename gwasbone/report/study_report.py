@@ -13,15 +13,14 @@ from gwasbone.report.chapters.cohort import (
     people_chapter,
     variants_chapter,
 )
+from gwasbone.report.chapters.comparison import comparison_chapter
 from gwasbone.report.chapters.findings import Findings
 from gwasbone.report.chapters.loci import loci_chapter
 from gwasbone.report.chapters.phenotypes import images_chapter, models_chapter, phenotypes_chapter
 from gwasbone.report.chapters.provenance import Age, provenance_chapter
 from gwasbone.report.chapters.scans import scans_chapter
-from gwasbone.steps.chapters.comparison import comparison_chapter
-from gwasbone.steps.loci import LOCI
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import PEOPLE, SUMMARY, VARIANTS
+from gwasbone.study.files import LOCI, PEOPLE, SUMMARY, VARIANTS
 from gwasbone.study.runner import Stage, stage_status
 
 #: What the stage calls its page.
@@ -38,7 +37,7 @@ def write_report(config: StudyConfig, stages: Sequence[Stage], path: Path) -> Re
     Raises
     ------
     InputError
-        No stage is finished, or a stage's page is not one that this version drew.
+        No stage is finished, or the figures of a stage's page were not kept.
     """
     names = tuple(stage.name for stage in stages)
     findings = Findings(config, names)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from gwasbone.plots import theme
+from gwasbone.plots.page import SCROLL_HINT, note_list
 from gwasbone.report.document import Column, Funnel, Table
 
 #: A table of more rows than this can be searched.
@@ -39,9 +40,8 @@ def table_lines(table: Table, number: int) -> Iterator[str]:
     for cells in zip(*written, strict=True):
         yield f"<tr>{''.join(cells)}</tr>"
     yield "</tbody></table></div>"
-    items = "".join(f"<li>{html.escape(note)}</li>" for note in table.notes)
-    if items:
-        yield f'<ul class="notes">{items}</ul>'
+    yield SCROLL_HINT
+    yield note_list(table.notes)
     yield "</div>"
 
 
@@ -77,6 +77,7 @@ def funnel_lines(funnel: Funnel, number: int) -> Iterator[str]:
             f'<td class="gone">{minus}</td></tr>'
         )
     yield "</tbody></table></div>"
+    yield SCROLL_HINT
 
 
 def _controls(n_rows: int, name: str, caption: str) -> Iterator[str]:

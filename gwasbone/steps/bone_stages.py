@@ -28,8 +28,10 @@ def _record_files(config: StudyConfig) -> list[str]:
 
 
 def _records(run: StageRun) -> str:
+    from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
     from gwasbone.phenotypes.measurements import bmd_measurements
+    from gwasbone.report.pages.phenotypes import phenotypes_page
     from gwasbone.steps import phenotypes as step
 
     config, rules = run.config, run.config.records
@@ -41,10 +43,10 @@ def _records(run: StageRun) -> str:
     table = step.read_phenotypes(
         str(config.path(rules.table)), definition, measurements, id_rule=config.genotypes.id
     )
-    cases, bmd = step.make_cases(table, definition), step.make_bmd(table, measurements)
+    cases, bmd = step.make_cases(table, definition), make_bmd(table, measurements)
     prefix = run.folder / _PREFIX
     page = Path(f"{prefix}.phenotypes.html")
-    step.phenotypes_page(cases, bmd, page, source=table.path)
+    phenotypes_page(cases, bmd, page, source=table.path)
     step.write_cases(cases, prefix)
     columns = [cases.is_case]
     if bmd is not None:
@@ -59,8 +61,8 @@ def _records(run: StageRun) -> str:
 
 def _residuals(run: StageRun) -> str:
     from gwasbone.phenotypes.confounders import read_assessments
-    from gwasbone.phenotypes.residuals import residual_phenotypes
-    from gwasbone.steps.residuals import left_summary, write_residuals
+    from gwasbone.phenotypes.residuals import left_summary, residual_phenotypes
+    from gwasbone.steps.residuals import write_residuals
 
     model = run.config.residuals.model
     if model is None:
@@ -108,7 +110,8 @@ def _training(run: StageRun) -> str:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
-    from gwasbone.steps import saliency, saliency_page
+    from gwasbone.report.pages.saliency import write_saliency
+    from gwasbone.steps import saliency
     from gwasbone.steps import train as step
 
     config, chosen = run.config, run.config.training
@@ -154,7 +157,7 @@ def _training(run: StageRun) -> str:
                 backend, open_cache(pictures), trained, models=models, seed=chosen.seed,
                 progress=progress,
             )  # fmt: skip
-            saliency_page.write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
+            write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
 
 

@@ -2,9 +2,8 @@
 
 In a stage's folder (or at a prefix) lie ``comparison.tsv`` (one number a row),
 ``comparison.loci.tsv`` (effects at the known loci), ``comparison.leads.tsv`` (leads of each scan),
-``comparison.dropped.tsv`` (rows of the scans that are not compared, by reason),
-``comparison.points.parquet`` (the variants that the figures draw) and the page
-``comparison.html``; :func:`sections` draws the figures again from these.
+``comparison.dropped.tsv`` (rows of the scans that are not compared, by reason) and the page
+``comparison.html``.
 """
 
 from __future__ import annotations
@@ -13,9 +12,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
@@ -24,7 +21,6 @@ from gwasbone.comparison.genome import ld_rows, ld_scores_of_table
 from gwasbone.comparison.known_loci import known_loci, read_loci
 from gwasbone.comparison.measures import ComparisonRule
 from gwasbone.errors import InputError, UsageError
-from gwasbone.files import atomic_path
 from gwasbone.progress import counted_progress
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
 from gwasbone.study.config import StudyConfig
@@ -34,17 +30,12 @@ from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import open_scans
 from gwasbone.tables import labelled, write_table
 
-if TYPE_CHECKING:
-    from gwasbone.plots.comparison import Sections
-
 log = logging.getLogger(__name__)
 
 TABLE, LOCI, LEADS = "comparison.tsv", "comparison.loci.tsv", "comparison.leads.tsv"
-DROPPED, POINTS, PAGE = "comparison.dropped.tsv", "comparison.points.parquet", "comparison.html"
-FILES = (TABLE, LOCI, LEADS, DROPPED, POINTS, PAGE)
+DROPPED, PAGE = "comparison.dropped.tsv", "comparison.html"
+FILES = (TABLE, LOCI, LEADS, DROPPED, PAGE)
 
-#: Every variant as strong as this in a scan is drawn, and so many of the others.
-_DRAWN_ABOVE, _BACKGROUND = 3.0, 60_000
 #: LD scores of genotypes: LDSC's window, and what stands for it without a genetic map.
 WINDOW_CM, WINDOW_KB = "1cM", "1000kb"
 
@@ -124,45 +115,19 @@ def write_comparison(compared: Compared, paths: Mapping[str, Path], *, title: st
     ----------
     paths : each of ``FILES`` -> where it goes.
     """
+    from gwasbone.report.pages.comparison import comparison_page
+
     comparison = compared.comparison
     _write_table(comparison.measures, paths[TABLE])
     _write_table(comparison.locus_effects, paths[LOCI])
     leads = [t.assign(scan=name) for name, t in comparison.leads.items()]
     _write_table(pd.concat(leads, ignore_index=True), paths[LEADS])
     _write_table(compared.scans.dropped, paths[DROPPED])
-    with atomic_path(paths[POINTS]) as temporary:
-        drawn_points(compared.scans).to_parquet(temporary, index=False)
-    from gwasbone.plots.page import save_page
-
-    save_page(
-        drawn_sections(paths),
-        paths[PAGE],
-        title=title,
-        subtitle=f"{', '.join(compared.scans.names)}: {len(compared.scans):,} variants in all",
-        notes=[
-            f"{row.scan}: {row.n_variants:,} variants left out: {row.reason}."
-            for row in compared.scans.dropped.itertuples()
-        ],
-    )
+    comparison_page(compared.scans, comparison, paths[PAGE], title=title)
 
 
 def _write_table(table: pd.DataFrame, path: Path) -> None:
     write_table(labelled(table) if "chromosome" in table else table, path, index=False)
-
-
-def drawn_points(scans: AlignedScans) -> pd.DataFrame:
-    """The variants that figures draw: all that are strong in a scan, and every so many-th other.
-
-    Returns
-    -------
-    A row per scan and variant, with the columns of a results table and ``scan``.
-    """
-    top = np.max([scans.neg_log10_p(i) for i in range(len(scans.names))], axis=0)
-    rest = np.flatnonzero(top <= _DRAWN_ABOVE)
-    step = max(1, -(-len(rest) // _BACKGROUND))
-    rows = np.sort(np.concatenate([np.flatnonzero(top > _DRAWN_ABOVE), rest[::step]]))
-    tables = [scans.table(i, rows).assign(scan=name) for i, name in enumerate(scans.names)]
-    return pd.concat(tables, ignore_index=True)
 
 
 def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) -> str:
@@ -198,35 +163,3 @@ def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) 
         for r in ratios.itertuples()
     ]
     return "effective sample sizes: " + (", ".join(words) or "none defined")
-
-
-def sections(folder: Path) -> Sections:
-    """The figures of a comparison stage, drawn from the files of its folder."""
-    return drawn_sections({name: folder / name for name in FILES})
-
-
-def drawn_sections(paths: Mapping[str, Path]) -> Sections:
-    """The figures of a comparison, drawn from its files; [] where there is no table."""
-    if not paths[TABLE].exists():
-        return []
-    from gwasbone.plots.comparison import comparison_figures
-
-    return comparison_figures(
-        _read_table(paths[TABLE]),
-        loci=_read_table(paths[LOCI]),
-        leads=_read_table(paths[LEADS]),
-        points=pd.read_parquet(paths[POINTS]),
-    )
-
-
-def _read_table(path: Path) -> pd.DataFrame:
-    from gwasbone.genome import chromosome_code
-
-    text = {"scan": str, "scan_a": str, "scan_b": str, "note": str, "method": str}
-    table = pd.read_csv(
-        path, sep="\t", dtype={**text, "chromosome": str}, keep_default_na=False,
-        na_values={"value": ["NA"], "low": ["NA"], "high": ["NA"]},
-    )  # fmt: skip
-    if "chromosome" in table:
-        table["chromosome"] = [chromosome_code(str(c)) for c in table["chromosome"]]
-    return table

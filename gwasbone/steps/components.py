@@ -70,30 +70,6 @@ def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> 
     write_table(values, Path(f"{prefix}.eigenvalues.tsv"), index=False)
 
 
-def components_page(
-    pcs: PrincipalComponents, path: Path, *, title: str, groups: pd.Series | None = None
-) -> None:
-    """Write the page of components, coloured by group where one is given."""
-    from gwasbone.plots.ancestry import ancestry_pairs, scree
-    from gwasbone.plots.page import save_page
-
-    colour = groups if groups is not None else pd.Series("people", index=pcs.scores.index)
-    pairs = _pairs(pcs.scores.shape[1])
-    save_page(
-        [
-            ("Components", ancestry_pairs(pcs.scores, colour, title=title, pairs=pairs)),
-            ("Eigenvalues", scree(pcs.eigenvalues)),
-        ],
-        path,
-        title=title,
-        subtitle=f"{len(pcs.scores):,} people, {len(pcs.loadings):,} variants",
-    )
-
-
-def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
-    return tuple((i, i + 1) for i in range(1, min(n_components, 6), 2))
-
-
 def ancestry_filter(
     cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestrySection
 ) -> Cohort:
@@ -107,42 +83,6 @@ def ancestry_filter(
         reference=rule.reference,
         n_components=rule.n_components,
         radius=rule.radius,
-    )
-
-
-def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySection) -> None:
-    """Write the page of the filter: pairs of components, who was kept, the deviation.
-
-    Parameters
-    ----------
-    before, after : the cohort without and with the decision.
-    """
-    from gwasbone.cohort.ancestry import ancestry_deviation
-    from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs
-    from gwasbone.plots.page import save_page
-
-    judged = before.people.kept
-    table = after.people.table[judged]
-    names = [f"PC{j + 1}" for j in range(rule.n_components)]
-    kept = pd.Series(after.people.kept[judged], index=table.index)
-    is_reference = table["ancestry_group"].isin(list(rule.reference)).to_numpy()
-    centre = ancestry_deviation(
-        table[names].to_numpy(), is_reference, n_components=rule.n_components
-    )
-    save_page(
-        ancestry_pairs(
-            table[names],
-            table["ancestry_group"],
-            kept=kept,
-            region=KeptRegion(centre.centre, centre.sd, rule.radius),
-            deviation=table["ancestry_deviation"],
-            threshold=rule.radius**2,
-            pairs=_pairs(rule.n_components),
-        ),
-        path,
-        title=f"Ancestry: {' and '.join(rule.reference)}",
-        subtitle=f"{int(kept.sum()):,} of {len(kept):,} people lie below a squared deviation of "
-        f"{rule.radius**2:g} over PC1-PC{rule.n_components}",
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from gwasbone.learning.genotype_models import (
     prepare_region,
     pretrain_on_sex,
 )
+from gwasbone.learning.genotype_run import FDR, PAPER_SEX_AUC, GenotypeRun
 from gwasbone.learning.image_training import NetworkChoice
 from gwasbone.learning.networks import TrainingPlan, as_mapping
 from gwasbone.learning.reuse import ReusingBackend
@@ -45,28 +46,6 @@ TABLE, NULL, EPOCHS, SEX_TABLE, PAGE = (
     f".genotype_models{end}" for end in (".tsv", ".null.tsv", ".epochs.tsv", ".sex.tsv", ".html")
 )
 OUTPUTS = (TABLE, NULL, EPOCHS, SEX_TABLE, PAGE, ".left_out.tsv")
-#: AUC of the pretraining on sex that the paper reports in all regions.
-PAPER_SEX_AUC = 0.98
-FDR = 0.05
-
-
-@dataclass(frozen=True)
-class GenotypeRun:
-    """What a run gave: the tables that :data:`OUTPUTS` names.
-
-    Parameters
-    ----------
-    table : :data:`COLUMNS`, a row per job in order.
-    null : ``region variant_id permutation auc``.
-    epochs : ``region variant_id fold epoch loss validation_loss``; the variant ``sex`` is the
-        pretraining.
-    sex : ``region n auc auc_low auc_high``.
-    """
-
-    table: pd.DataFrame
-    null: pd.DataFrame
-    epochs: pd.DataFrame
-    sex: pd.DataFrame
 
 
 def train_genotypes(
@@ -161,14 +140,14 @@ def split_of(inputs: GenotypeInputs, request: GenotypeRequest, *, seed: int) -> 
 
 def write_genotype_models(run: GenotypeRun, inputs: GenotypeInputs, prefix: Path) -> None:
     """Write the files of :data:`OUTPUTS`."""
-    from gwasbone.steps.genotype_page import genotype_page
+    from gwasbone.report.pages.genotype_models import genotype_page
 
     write_table(run.null, Path(f"{prefix}{NULL}"), index=False)
     write_table(run.epochs, Path(f"{prefix}{EPOCHS}"), index=False)
     write_table(run.sex, Path(f"{prefix}{SEX_TABLE}"), index=False)
     write_table(inputs.left_out, Path(f"{prefix}.left_out.tsv"), index=False)
     write_table(run.table, Path(f"{prefix}{TABLE}"), index=False)
-    genotype_page(prefix, Path(f"{prefix}{PAGE}"))
+    genotype_page(run, Path(f"{prefix}{PAGE}"))
 
 
 def summary(run: GenotypeRun) -> list[str]:

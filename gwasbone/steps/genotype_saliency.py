@@ -12,10 +12,11 @@ import pandas as pd
 
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.backend import Backend
+from gwasbone.learning.genotype_run import FDR
 from gwasbone.learning.networks import Head
+from gwasbone.learning.person_maps import KEPT, RegionSaliency, keep_saliency, sentence
 from gwasbone.learning.saliency import dosage_question
 from gwasbone.steps.genotype_job import FinishedModel, finished_models
-from gwasbone.steps.genotype_models import FDR
 from gwasbone.steps.saliency import (
     MOST_PEOPLE,
     Progress,
@@ -23,7 +24,6 @@ from gwasbone.steps.saliency import (
     person_maps,
     region_saliency,
 )
-from gwasbone.steps.saliency_page import KEPT, RegionSaliency, keep_saliency, sentence
 
 log = logging.getLogger(__name__)
 

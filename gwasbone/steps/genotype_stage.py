@@ -9,7 +9,6 @@ a stage that was killed takes what was trained.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,22 +17,10 @@ from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import kept_people, principal_component_table, study_tables
 from gwasbone.study.runner import Stage, StageRun
 
-if TYPE_CHECKING:
-    from gwasbone.plots.page import Sections
-
 NAME = "genotype_models"
 _PREFIX, _CACHE = "study", "cache"
 #: What the stage ``leads`` leaves: pairs of region and SNP, and the SNPs' genotypes.
 _SELECTED, _GENOTYPES = "*selected.tsv", "*genotypes.parquet"
-
-
-def sections(folder: Path) -> Sections:
-    """The figures of the stage from the files in its folder; none where it was left out."""
-    from gwasbone.steps.genotype_models import TABLE
-    from gwasbone.steps.genotype_page import sections_at
-
-    prefix = folder / _PREFIX
-    return sections_at(prefix) if Path(f"{prefix}{TABLE}").exists() else []
 
 
 def _learn(run: StageRun) -> str:
@@ -43,11 +30,11 @@ def _learn(run: StageRun) -> str:
     from gwasbone.learning.networks import TrainingPlan
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
+    from gwasbone.report.pages.saliency import write_saliency
     from gwasbone.steps import genotype_models as step
     from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs, pictured_people
     from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.genotype_saliency import genotype_saliency, learned_jobs
-    from gwasbone.steps.saliency_page import write_saliency
     from gwasbone.steps.train import compiled_in, default_architecture
 
     config, chosen = run.config, run.config.genotype_models

@@ -6,9 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from gwasbone.errors import InputError
@@ -25,8 +23,7 @@ from gwasbone.images.refusal import REASONS
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import find_sources, read_labels
 from gwasbone.phenotypes.table import IdRule, read_people_table
-from gwasbone.plots.contact_sheet import contact_sheet, plain_table
-from gwasbone.plots.page import Sections, describe, save_page
+from gwasbone.report.pages.images import images_page
 from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -36,9 +33,6 @@ WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_withou
 PAGE = "contact_sheet.html"
 #: Tables and page of a cache; those of people only where a table of people is named.
 OUTPUTS = (COUNTS, REFUSALS, REPEATED, WITHOUT_PICTURE, WITHOUT_PERSON, PAGE)
-
-#: Pictures of an array on the page, spread evenly over its people.
-_SHOWN = 24
 
 
 @dataclass(frozen=True)
@@ -110,7 +104,7 @@ def make_images(
     write_table(counts, tables / COUNTS, index=False)
     write_table(repeated, tables / REPEATED, index=False)
     n_without = _write_unmatched(cache, None if table is None else list(table.index), tables)
-    _write_page(cache, counts, refused, tables / PAGE)
+    images_page(cache, counts, refused, tables / PAGE)
     return ImagesSummary(report, cache, len(repeated), *n_without)
 
 
@@ -126,37 +120,3 @@ def _write_unmatched(
     log.info("people without picture: %d of %d", len(absent), len(people))
     log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
     return len(absent), len(unknown)
-
-
-def _write_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, path: Path) -> None:
-    meant = refused.assign(meaning=refused["reason"].map(REASONS))[["meaning", "reason", "files"]]
-    sections: Sections = [
-        ("Pictures per array", plain_table(counts)),
-        *((name.replace("_", " "), _sheet(cache, name)) for name in cache.names),
-        ("Files refused", plain_table(meant)),
-    ]
-    n_people = cache.index["person"].nunique()
-    bones = "inverted: bone is dark" if cache.settings.invert else "as scanned: bone is bright"
-    save_page(
-        sections,
-        path,
-        title="Bone images",
-        subtitle=f"{len(cache.index):,} pictures of {n_people:,} people, {bones}; "
-        f"{len(cache.refusals):,} files refused",
-        notes=[f"Settings {cache.settings.hash}; captions: person, visit, side."],
-    )
-
-
-def _sheet(cache: ImageCache, name: str) -> Any:
-    pictures = cache.pictures(name)
-    n = len(pictures)
-    which = np.unique(np.linspace(0, n - 1, min(n, _SHOWN)).astype(int))
-    told = pictures.table.loc[which, ["person", "visit", "side", "mirrored"]]
-    captions = [
-        " ".join(filter(None, (person, visit, side, "flipped" if mirrored else "")))
-        for person, visit, side, mirrored in told.itertuples(index=False, name=None)
-    ]
-    sheet = contact_sheet(pictures[which][..., 0], captions)
-    height, width = pictures.shape[1:3]
-    shown = f"All {n:,}" if len(which) == n else f"{len(which)} of {n:,}"
-    return describe(sheet, f"{shown} of this array, {height} × {width} pixels.")

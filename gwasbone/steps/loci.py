@@ -2,15 +2,13 @@
 
 The folder of the stage ``loci`` holds ``clumps.tsv`` (a clump a line, with its members),
 ``loci.tsv`` (a row per locus and scan, :data:`gwasbone.loci.loci.LOCUS_COLUMNS`) and, where
-loci were drawn, ``regional.html`` and ``regional/`` (what its plots show, from which
-:func:`sections` draws them again).
+loci were drawn, ``regional.html``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,25 +18,23 @@ from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
 from gwasbone.loci.clump_rules import ClumpRule
 from gwasbone.loci.loci import Loci, loci
-from gwasbone.steps.regional import RegionalPlots, regional_plots
+from gwasbone.loci.regional import RegionalPlot, regional_plots
 from gwasbone.study.config import LociSection
+from gwasbone.study.files import CLUMPS, LOCI
 from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import labelled, write_table
 
-if TYPE_CHECKING:
-    from gwasbone.plots.page import Sections
-
 #: Keys of the rule that are paths.
 FILES = ("genes", "genetic_map")
-CLUMPS, LOCI, PAGE, REGIONAL = "clumps.tsv", "loci.tsv", "regional.html", "regional"
+PAGE = "regional.html"
 
 
 @dataclass(frozen=True)
 class FoundLoci:
-    """Loci, and what their regional plots show (None where none is drawn)."""
+    """Loci, and what their regional plots show (none where none is drawn)."""
 
     loci: Loci
-    plots: RegionalPlots | None
+    plots: tuple[RegionalPlot, ...]
 
     def summary(self) -> list[str]:
         """A line for each scan."""
@@ -83,7 +79,7 @@ def find_loci(
         build=build,
         threads=threads,
     )
-    plots = None
+    plots: tuple[RegionalPlot, ...] = ()
     if rule.regional_plots and len(found.table):
         plots = regional_plots(
             found, scans, cohort, n=rule.regional_plots, genes=genes, recombination=recombination,
@@ -122,13 +118,10 @@ def write_clumps(found: Loci, path: Path) -> None:
 
 def write_page(found: FoundLoci, path: Path, *, title: str) -> None:
     """Write the regional plots as a page, where there are any."""
-    from gwasbone.plots.page import save_page
+    from gwasbone.report.pages.loci import regional_page
 
-    if found.plots is not None:
-        save_page(
-            found.plots.sections(), path, title=title,
-            subtitle="The strongest loci, each in the scan where its lead has the smallest p.",
-        )  # fmt: skip
+    if found.plots:
+        regional_page(found.plots, path, title=title)
 
 
 def write_stage(found: FoundLoci, folder: Path, *, title: str) -> None:
@@ -136,12 +129,3 @@ def write_stage(found: FoundLoci, folder: Path, *, title: str) -> None:
     write_clumps(found.loci, folder / CLUMPS)
     write_loci(found.loci, folder / LOCI)
     write_page(found, folder / PAGE, title=title)
-    if found.plots is not None:
-        found.plots.write(folder / REGIONAL)
-
-
-def sections(folder: Path) -> Sections:
-    """The regional plots of a finished stage, each with its heading; [] where none was drawn."""
-    if not (folder / REGIONAL).is_dir():
-        return []
-    return RegionalPlots.read(folder / REGIONAL).sections()

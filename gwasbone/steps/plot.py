@@ -6,25 +6,20 @@ A large scan is read, thinned to what a panel can show, and let go before the ne
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import LENGTHS_BP, chromosome_label
-from gwasbone.loci.shared_loci import shared_loci
-from gwasbone.stats.genomic_control import lambda_gc
-from gwasbone.sumstats.align import pair_scans
 from gwasbone.sumstats.leads import lead_blocks, leads_in_scan
 from gwasbone.sumstats.scan import Scan, Scans
 
 if TYPE_CHECKING:
-    from gwasbone.plots.page import Sections
-    from gwasbone.plots.scan_points import ScanPoints
+    from gwasbone.report.pages.plot import PlotRequest
 
 log = logging.getLogger(__name__)
 
@@ -42,37 +37,6 @@ KINDS: dict[str, tuple[int, int | None, tuple[str, ...]]] = {
     "miami": (2, 2, _PLACE),
     "scatter": (2, 2, (*_PLACE, *_ALLELES, *_EFFECT)),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class PlotRequest:
-    """What to draw of the scans.
-
-    Attributes
-    ----------
-    kind : one of ``KINDS``.
-    genome_wide : significance level, as p.
-    leads : from :func:`gwasbone.sumstats.leads.read_leads`; None for the best variant of
-        each 1 Mb block below the level.
-    build : ``GRCh37`` or ``GRCh38``, which the positions must fit; None where it is not known.
-    chromosomes : only these codes. y_max : highest −log₁₀ p drawn at its true height.
-    common_y : one scale for all panels. max_labels : names for each scan; None for the figure's
-    own. effect : what the effect is, with its unit.
-    """
-
-    kind: str
-    genome_wide: float = 5e-8
-    leads: pd.DataFrame | None = None
-    build: str | None = None
-    chromosomes: frozenset[int] | None = None
-    y_max: float | None = None
-    common_y: bool = False
-    max_labels: int | None = None
-    effect: str | None = None
-
-    def labels(self) -> dict[str, int]:
-        """``max_labels`` as an argument, where it is given."""
-        return {} if self.max_labels is None else {"max_labels": self.max_labels}
 
 
 def draw_page(
@@ -100,7 +64,7 @@ def draw_page(
     InputError
         A file cannot be read, or its positions do not fit the build.
     """
-    from gwasbone.plots.page import save_page
+    from gwasbone.report.pages.plot import plot_page
 
     least, most, _ = KINDS[request.kind]
     if len(scans) < least or (most is not None and len(scans) > most):
@@ -111,11 +75,7 @@ def draw_page(
     scans.common_build()
     _check_leads(scans, request.leads)
     reader = _Reader(scans, request, show)
-    sections = _DRAW[request.kind](reader)
-    names = list(scans)
-    headline = title or f"{_HEADLINES[request.kind]} of {_some(names)}"
-    about = [", ".join(names) if title or len(names) > 2 else "", request.build or ""]
-    save_page(sections, path, title=headline, subtitle="; ".join(filter(None, about)))
+    plot_page(reader, request, path, names=list(scans), title=title)
     return reader.said
 
 
@@ -180,157 +140,6 @@ class _Reader:
                 len(places),
             )
         return found
-
-
-def _manhattans(reader: _Reader) -> Sections:
-    from gwasbone.plots.manhattan import manhattan
-
-    request = reader.request
-    return [
-        (
-            "",
-            manhattan(
-                table,
-                title=name,
-                leads=reader.leads(name, table),
-                genome_wide=request.genome_wide,
-                y_max=request.y_max,
-                **request.labels(),
-            ),
-        )
-        for name, table in reader.tables()
-    ]
-
-
-def _quantiles(reader: _Reader) -> Sections:
-    from gwasbone.plots.qq import qq
-    from gwasbone.stats.quantile_plot import quantile_plot_points
-
-    sections = []
-    for name, table in reader.tables():
-        p = table["neg_log_10_p_value"].to_numpy(dtype=np.float64)
-        sections.append(("", qq(quantile_plot_points(p), title=name, lambda_gc=lambda_gc(p))))
-    return sections
-
-
-def _volcanoes(reader: _Reader) -> Sections:
-    from gwasbone.plots.volcano import volcano
-
-    request = reader.request
-    label = {"x_label": f"Effect of each copy of the effect allele, {request.effect}"}
-    return [
-        (
-            "",
-            volcano(
-                table,
-                title=name,
-                leads=reader.leads(name, table),
-                genome_wide=request.genome_wide,
-                **(label if request.effect else {}),
-                **request.labels(),
-            ),
-        )
-        for name, table in reader.tables()
-    ]
-
-
-def _thinned(reader: _Reader) -> tuple[dict[str, ScanPoints], dict[str, pd.DataFrame]]:
-    from gwasbone.plots.scan_points import ScanPoints
-
-    points, leads = {}, {}
-    for name, table in reader.tables():
-        leads[name] = reader.leads(name, table)
-        points[name] = ScanPoints.of(table, figure=f"{name}: a Manhattan plot").thinned()
-    return points, {name: table for name, table in leads.items() if len(table)}
-
-
-def _stacked(reader: _Reader) -> Sections:
-    from gwasbone.plots.stacked_manhattan import stacked_manhattan
-
-    request = reader.request
-    points, leads = _thinned(reader)
-    figure = stacked_manhattan(
-        points,
-        leads=leads,
-        shared=shared_loci(leads),
-        common_y=request.common_y,
-        genome_wide=request.genome_wide,
-        y_max=request.y_max,
-        **request.labels(),
-    )
-    return [("", figure)]
-
-
-def _miami(reader: _Reader) -> Sections:
-    from gwasbone.plots.miami import miami
-
-    request = reader.request
-    points, leads = _thinned(reader)
-    figure = miami(
-        points,
-        leads=leads,
-        common_y=request.common_y,
-        genome_wide=request.genome_wide,
-        y_max=request.y_max,
-        **request.labels(),
-    )
-    return [("", figure)]
-
-
-def _scatter(reader: _Reader) -> Sections:
-    from gwasbone.plots.p_scatter import p_scatter, z_scatter
-
-    request = reader.request
-    (name_a, a), (name_b, b) = reader.tables()
-    paired = pair_scans(a, b)
-    line = (
-        f"{len(paired.table):,} variants in both, {paired.n_swapped:,} with alleles the other way "
-        f"round, {paired.n_flipped:,} on the other strand; {paired.n_only_a:,} only in {name_a}, "
-        f"{paired.n_only_b:,} only in {name_b}"
-    )
-    why = [f"{n:,} of {name_b} not matched: {reason}" for reason, n in paired.reasons.items()]
-    for text in (line, *why):
-        reader.said.append(text)
-        log.info("%s", text)
-    pairs = paired.table
-    if request.leads is not None:
-        pairs = _named(pairs, request.leads)
-    level = {"names": (name_a, name_b), "genome_wide": request.genome_wide}
-    by_p = p_scatter(pairs, title="Strength of association", **level, **request.labels())
-    return [("", by_p), ("", z_scatter(pairs, title="Direction of effects", **level))]
-
-
-def _named(pairs: pd.DataFrame, leads: pd.DataFrame) -> pd.DataFrame:
-    """Pairs with the names that a table of leads gives to some of them."""
-    named = leads_in_scan(leads, pairs.assign(neg_log_10_p_value=0.0))
-    key = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
-    words = [name for name in ("label", "gene", "nearest_gene") if name in named]
-    if not words:
-        return pairs
-    return pairs.merge(named[[*key, *words]], on=key, how="left")
-
-
-_DRAW: dict[str, Callable[[_Reader], Any]] = {
-    "manhattan": _manhattans,
-    "qq": _quantiles,
-    "volcano": _volcanoes,
-    "stacked": _stacked,
-    "miami": _miami,
-    "scatter": _scatter,
-}
-
-_HEADLINES = {
-    "manhattan": "Manhattan plot",
-    "qq": "Quantile-quantile plot",
-    "volcano": "Volcano plot",
-    "stacked": "Manhattan plots",
-    "miami": "Miami plot",
-    "scatter": "Scatter plot",
-}
-
-
-def _some(names: Sequence[str]) -> str:
-    return " and ".join(names) if len(names) < 3 else f"{len(names)} scans"
 
 
 def _check_leads(scans: Scans, leads: pd.DataFrame | None) -> None:

@@ -2,7 +2,7 @@
 
 Files: beside each model of a fold ``saliency.npz`` with the maps of the people it held out, so
 that a killed run goes on; beside the folds of a region ``saliency.npz`` with what is drawn
-(:func:`gwasbone.steps.saliency_page.read_saliency`); and ``PREFIX.saliency.html``.
+(:func:`gwasbone.learning.person_maps.keep_saliency`); and ``PREFIX.saliency.html``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ from gwasbone.images.regions import SIDED
 from gwasbone.learning.backend import Backend
 from gwasbone.learning.held_out_maps import held_out_maps
 from gwasbone.learning.image_training import CASE, TARGET
+from gwasbone.learning.person_maps import KEPT, RegionSaliency, keep_saliency, sentence
 from gwasbone.learning.picture_rows import ReducedPictures
 from gwasbone.learning.saliency import (
     MassShare,
@@ -33,11 +34,8 @@ from gwasbone.learning.saliency import (
     group_maps,
     mass_share,
 )
-from gwasbone.steps.saliency_page import KEPT, RegionSaliency, keep_saliency, sentence
+from gwasbone.learning.training_run import Trained
 from gwasbone.steps.train_inputs import region_pictures
-
-if TYPE_CHECKING:
-    from gwasbone.steps.train import Trained
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,6 @@ import pandas as pd
 
 from gwasbone.association.associate import Engine, Method, Test, associate
 from gwasbone.association.result_files import output_paths as result_paths
-from gwasbone.association.result_files import trait_stem
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.phenotypes.table import (
@@ -59,15 +58,11 @@ def output_paths(request: ScanRequest, prefix: Path) -> list[Path]:
     """All files that a scan writes, so that they can be refused before anything is computed."""
     paths = list(result_paths(prefix, request.traits, request.formats))
     if request.plots:
+        from gwasbone.report.pages.scans import page_paths
+
         for trait in request.traits:
             paths += page_paths(prefix, trait)
     return paths
-
-
-def page_paths(prefix: Path, trait: str) -> tuple[Path, Path]:
-    """The Manhattan and the QQ page of a trait."""
-    stem = trait_stem(prefix, trait)
-    return Path(f"{stem}.manhattan.html"), Path(f"{stem}.qq.html")
 
 
 def phenotype_columns(
@@ -158,39 +153,12 @@ def run_scan(
         if summary.n_tested:
             log.info("%s: lambda_GC = %.4f", trait, summary.lambda_gc)
         if request.plots:
-            draw_scan(results, trait, prefix)
+            from gwasbone.report.pages.scans import draw_scan
+
+            draw_scan(results, trait, prefix, genome_wide=GENOME_WIDE)
         for status, count in summary.untested.items():
             log.info("%s: %d variants not tested: %s", trait, count, status)
     return results
-
-
-def draw_scan(results: AssociationResults, trait: str, prefix: Path) -> None:
-    """Write the Manhattan and the QQ page of one trait."""
-    from gwasbone.plots.manhattan import manhattan
-    from gwasbone.plots.page import save_page
-    from gwasbone.plots.qq import qq
-    from gwasbone.stats.quantile_plot import quantile_plot_points
-
-    table = results.tested(trait)
-    if table.empty:
-        log.warning("%s: no variant could be tested, so there is nothing to draw", trait)
-        return
-    about = f"{int(table['n'].max()):,} people, {len(table):,} variants, {results.build}"
-    leads = results.leads(trait, p_threshold=GENOME_WIDE, max_blocks=None)
-    manhattan_path, qq_path = page_paths(prefix, trait)
-    save_page(
-        manhattan(table, title=trait, leads=leads, genome_wide=GENOME_WIDE),
-        manhattan_path,
-        title=f"{trait}: Manhattan plot",
-        subtitle=about,
-    )
-    lambda_gc = results.lambda_gc(trait)
-    save_page(
-        qq(quantile_plot_points(table["neg_log_10_p_value"]), title=trait, lambda_gc=lambda_gc),
-        qq_path,
-        title=f"{trait}: quantile-quantile plot",
-        subtitle=about,
-    )
 
 
 def scan_summary(results: AssociationResults) -> pd.DataFrame:

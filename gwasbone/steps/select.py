@@ -5,15 +5,13 @@ study (``leads.tsv``):
 
 - ``leads.tsv``: lead blocks of every scan.
 - ``selected.tsv``: a row per region and SNP (``region_selection.PAIR_COLUMNS``), chromosomes by
-  the names people read; :func:`read_selected` reads it.
+  the names people read.
 - ``selection.json``: rule, counts, and the regions of every scan.
 - ``selected.html``: the two pictures of it, where a SNP was selected.
 - ``genotypes.parquet``: ``IID`` and a float column per ``variant_id`` (copies of the effect
   allele, NaN missing), where genotypes were given.
 - ``effects.tsv`` and ``effects.html``: means of phenotypes by genotype, where phenotypes were
   given too.
-
-:func:`sections` draws the figures again out of these files.
 """
 
 from __future__ import annotations
@@ -29,9 +27,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import UsageError
 from gwasbone.files import atomic_path
-from gwasbone.genome import chromosome_code
 from gwasbone.loci.genotype_effects import genotype_effects, selected_genotypes
 from gwasbone.loci.region_peaks import SelectionRule
 from gwasbone.loci.region_selection import RegionSelection
@@ -39,7 +36,6 @@ from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
-    from gwasbone.plots.page import Sections
     from gwasbone.study.config import SelectionSection
 
 log = logging.getLogger(__name__)
@@ -49,8 +45,6 @@ SUFFIXES = (
     "leads.tsv", "selected.tsv", "selection.json", "selected.html", "genotypes.parquet",
     "effects.tsv", "effects.html",
 )  # fmt: skip
-#: SNPs whose genotype effects are drawn; all are in the table.
-EFFECTS_DRAWN = 8
 
 
 @dataclass(frozen=True)
@@ -119,10 +113,12 @@ def write_selection(
         temporary.write_text(json.dumps(facts, indent=1), "utf-8")
     said = summary(selection)
     if len(selection.pairs):
-        _page(
-            selected_sections(selection.pairs, facts), Path(f"{stem}selected.html"),
-            "Selected SNPs of bone regions", selection_words(facts),
-        )  # fmt: skip
+        from gwasbone.report.pages.selection import selected_page
+
+        unmapped = [trait for trait, regions in facts["regions"].items() if not regions]
+        notes = [f"Scans in no region, not selected from: {_listed(unmapped)}."] if unmapped else []
+        page = Path(f"{stem}selected.html")
+        selected_page(selection.pairs, page, subtitle=selection_words(facts), notes=notes)
         if cohort is not None:
             genotypes = selected_genotypes(selection, cohort)
             write_genotypes(genotypes, Path(f"{stem}genotypes.parquet"))
@@ -142,29 +138,6 @@ def write_genotypes(genotypes: pd.DataFrame, path: Path) -> None:
     table = pa.Table.from_pandas(genotypes.reset_index(), preserve_index=False)
     with atomic_path(path) as temporary:
         pq.write_table(table, temporary)
-
-
-def read_selected(path: str | Path) -> pd.DataFrame:
-    """A ``selected.tsv`` with chromosomes as codes.
-
-    Raises
-    ------
-    InputError
-        No such file, or other columns.
-    """
-    text = ("region", "variant_id", "chromosome", "effect_allele", "other_allele", "source_id",
-            "scans", "best_scan")  # fmt: skip
-    try:
-        pairs = pd.read_csv(
-            path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False,
-            na_values={name: ["NA"] for name in ("neg_log_10_p_value", "beta", "standard_error")},
-        )  # fmt: skip
-    except OSError as error:
-        raise InputError(f"{path}: expected a table of selected SNPs: {error.strerror}") from None
-    absent = [name for name in (*text, "base_pair_location") if name not in pairs]
-    if absent:
-        raise InputError(f"{path}: expected a table of selected SNPs, no {', '.join(absent)}")
-    return pairs.assign(chromosome=[chromosome_code(name) for name in pairs["chromosome"]])
 
 
 def summary(selection: RegionSelection) -> list[str]:
@@ -218,76 +191,6 @@ def selection_words(facts: Mapping[str, Any]) -> str:
     )
 
 
-def selected_sections(pairs: pd.DataFrame, facts: Mapping[str, Any]) -> Sections:
-    """Figure 8: SNPs of each region, regions of each SNP."""
-    from gwasbone.plots.selection import regions_per_snp, snps_per_region
-
-    notes = [selection_words(facts)]
-    unmapped = [trait for trait, regions in facts["regions"].items() if not regions]
-    if unmapped:
-        notes.append(f"Scans in no region, not selected from: {_listed(unmapped)}.")
-    return [
-        ("SNPs of each region", snps_per_region(pairs, title="Selected SNPs by region")),
-        ("Regions of each SNP", regions_per_snp(pairs, title="Selected SNPs", notes=notes)),
-    ]
-
-
-def effect_sections(
-    effects: pd.DataFrame, pairs: pd.DataFrame, facts: Mapping[str, Any]
-) -> Sections:
-    """Figure 9: for the SNPs of most regions, phenotypes by genotype."""
-    from gwasbone.plots.genotype_effects import genotype_effects as draw
-    from gwasbone.plots.selection import region_words, snp_words
-
-    n_regions = pairs.groupby("variant_id")["region"].nunique()
-    best = pairs.groupby("variant_id")["neg_log_10_p_value"].max()
-    order = pd.DataFrame({"n": n_regions, "p": best}).sort_values(
-        ["n", "p"], ascending=False, kind="stable"
-    )
-    regions = {
-        trait: ", ".join(map(region_words, names)) if len(names) < 3 else f"{len(names)} regions"
-        for trait, names in facts["regions"].items()
-    }
-    # traits of a region side by side
-    rank = {region: i for i, region in enumerate(dict.fromkeys(pairs["region"]))}
-    of_trait = {t: rank.get(names[0], len(rank)) for t, names in facts["regions"].items() if names}
-    place = effects["trait"].map(of_trait).fillna(len(rank))
-    effects = effects.iloc[place.argsort(kind="stable")]
-    drawn = []
-    for name in order.index[:EFFECTS_DRAWN]:
-        rows = effects[effects["variant_id"] == name]
-        scans = set(",".join(pairs.loc[pairs["variant_id"] == name, "scans"]).split(","))
-        figure = draw(rows, title="", regions=regions, chosen=scans & set(rows["trait"]))
-        drawn.append((snp_words(rows.iloc[0]), figure))
-    return drawn
-
-
-def sections(folder: Path) -> Sections:
-    """The figures of a finished stage ``leads``, drawn out of its files; [] where none was made."""
-    if not (folder / "selection.json").exists():
-        return []
-    facts = json.loads((folder / "selection.json").read_text("utf-8"))
-    pairs = read_selected(folder / "selected.tsv")
-    if pairs.empty:
-        return []
-    found = list(selected_sections(pairs, facts))
-    if (folder / "effects.tsv").exists():
-        text = dict.fromkeys(("effect_allele", "other_allele", "source_id", "chromosome"), str)
-        effects = pd.read_csv(
-            folder / "effects.tsv", sep="\t", dtype=text, keep_default_na=False,
-            na_values={n: ["NA"] for n in _NUMBERS},
-        )  # fmt: skip
-        effects["chromosome"] = [chromosome_code(name) for name in effects["chromosome"]]
-        found += effect_sections(effects, pairs, facts)
-    return found
-
-
-_NUMBERS = (
-    "mean", "standard_error", "lower", "upper", "mean_sd", "lower_sd", "upper_sd", "beta",
-    "beta_se", "beta_sd", "sd",
-)  # fmt: skip
-
-
 def _write_effects(
     selection: RegionSelection,
     genotypes: pd.DataFrame,
@@ -295,6 +198,8 @@ def _write_effects(
     stem: str,
     facts: Mapping[str, Any],
 ) -> str:
+    from gwasbone.report.pages.selection import effects_page
+
     effects = genotype_effects(
         genotypes, selection, request.phenotypes, request.traits, request.covariates,
         categorical=request.categorical,
@@ -302,11 +207,9 @@ def _write_effects(
     write_table(labelled(effects), Path(f"{stem}effects.tsv"), index=False)
     n_snps = effects["variant_id"].nunique()
     covariates = ", ".join((*request.covariates, *request.categorical)) or "none"
-    drawn = f"The {EFFECTS_DRAWN} SNPs of most regions, of " if n_snps > EFFECTS_DRAWN else ""
-    _page(
-        effect_sections(effects, selection.pairs, facts), Path(f"{stem}effects.html"),
-        "Phenotypes by genotype",
-        f"{drawn}{n_snps} selected SNPs. Covariates taken out: {covariates}.",
+    effects_page(
+        effects, selection.pairs, facts["regions"], Path(f"{stem}effects.html"),
+        covariates=covariates,
     )  # fmt: skip
     return f"effects of {n_snps} SNPs on {len(request.traits)} phenotypes, covariates {covariates}"
 
@@ -323,12 +226,6 @@ def _facts(selection: RegionSelection) -> dict[str, Any]:
         "scans_without_hits": list(selection.scans_without_hits),
         "regions": {trait: list(names) for trait, names in selection.regions.items()},
     }
-
-
-def _page(sections: Sections, path: Path, title: str, subtitle: str) -> None:
-    from gwasbone.plots.page import save_page
-
-    save_page(sections, path, title=title, subtitle=subtitle)
 
 
 def _listed(names: Sequence[str], most: int = 12) -> str:

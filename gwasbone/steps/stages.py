@@ -30,6 +30,7 @@ from gwasbone.steps.scan import (
 from gwasbone.steps.scans import named_scans
 from gwasbone.study.config import StudyConfig, sections
 from gwasbone.study.files import (
+    FIGURES,
     MATRIX,
     PEOPLE,
     RESULTS,
@@ -76,11 +77,10 @@ def _people(run: StageRun) -> str:
     cohort = qc_people(study_cohort(run.config, before=run.stage), run.config.qc, biobank=biobank)
     _write(run, cohort)
     people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
-    people.write_page(
-        people.people_sections(cohort, run.config.qc),
-        run.folder / "people.html",
-        title=f"{run.config.study.name}: quality control of people",
-    )
+    from gwasbone.report.pages.cohort import people_page
+
+    title = f"{run.config.study.name}: quality control of people"
+    people_page(cohort, run.config.qc, run.folder / "people.html", title=title)
     return people.funnel_summary(cohort.people)
 
 
@@ -102,7 +102,9 @@ def _ancestry(run: StageRun) -> str:
         scores = components.components_of(cohort, wanted).scores
     before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
     _write(run, cohort)
-    components.ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
+    from gwasbone.report.pages.cohort import ancestry_page
+
+    ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
     by_group = components.deviation_by_group(cohort, before.people.kept)
     write_table(by_group, run.folder / "groups.tsv")
     return people.funnel_summary(cohort.people)
@@ -129,11 +131,10 @@ def _variants(run: StageRun) -> str:
     _write(run, cohort)
     people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
     people.write_lists(cohort, run.folder / "kept")
-    people.write_page(
-        people.variant_sections(cohort, run.config.qc),
-        run.folder / "variants.html",
-        title=f"{run.config.study.name}: quality control of variants",
-    )
+    from gwasbone.report.pages.cohort import variants_page
+
+    title = f"{run.config.study.name}: quality control of variants"
+    variants_page(cohort, run.config.qc, run.folder / "variants.html", title=title)
     return people.funnel_summary(cohort.variants)
 
 
@@ -142,12 +143,13 @@ def _pca(run: StageRun) -> str:
     pruned = components.pruned_variants(cohort, run.config.pca)
     components.write_pruned(pruned, cohort, run.folder / "model")
     from gwasbone.cohort.pca import principal_components
+    from gwasbone.report.pages.cohort import components_page
 
     pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
     components.write_components(pcs, cohort, run.folder / "study")
     write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
     groups = cohort.people.table.get("ancestry_group")
-    components.components_page(
+    components_page(
         pcs,
         run.folder / "pca.html",
         title=f"{run.config.study.name}: principal components",
@@ -279,8 +281,20 @@ def _selection_files(config: StudyConfig) -> list[str]:
 
 _GENOTYPES = ("study", "genotypes")
 
-#: Those that the report tells of, in order; a stage depends on those named in ``after``.
-REPORTED = (
+
+def keeping_figures(stage: Stage) -> Stage:
+    """The stage, whose pages also leave their figures for the report."""
+
+    def run(started: StageRun) -> str:
+        from gwasbone.plots.page import figures_kept
+
+        with figures_kept(started.folder / FIGURES):
+            return stage.run(started)
+
+    return dataclasses.replace(stage, run=run)
+
+
+_REPORTED = (
     *BONE_STAGES,
     Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
     Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
@@ -322,6 +336,9 @@ REPORTED = (
     ),
     GENOTYPE_STAGE,
 )
+
+#: Those that the report tells of, in order; a stage depends on those named in ``after``.
+REPORTED = tuple(keeping_figures(stage) for stage in _REPORTED)
 
 #: All, in order.
 STAGES = (

@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +22,18 @@ from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.evaluation import IN_TRAINING, POOLED, evaluate, paired_differences
 from gwasbone.learning.image_training import (
     CASE,
-    STACKED,
     TARGET,
     NetworkChoice,
     RegionFit,
-    TrainingPeople,
     all_scores,
     fit_region,
     phenotype_table,
     split_people,
 )
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
-from gwasbone.steps.people import write_table
+from gwasbone.learning.training_run import Trained
 from gwasbone.steps.train_inputs import region_pictures, training_people
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 
@@ -45,31 +44,6 @@ TRAINING, MODELS_TABLE, PEOPLE = "training.json", "models.tsv", "people.tsv"
 _COMPILED = ".compiled"
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a training gave.
-
-    Parameters
-    ----------
-    fits : by region; scores : by region, and ``stacked`` for several.
-    evaluation, differences : see :mod:`gwasbone.learning.evaluation`.
-    left_out : ``IID reason`` of people who were not trained on.
-    """
-
-    task: str
-    people: TrainingPeople
-    fits: Mapping[str, RegionFit]
-    scores: Mapping[str, pd.DataFrame]
-    evaluation: pd.DataFrame
-    differences: pd.DataFrame
-    left_out: pd.DataFrame
-
-    @property
-    def main(self) -> str:
-        """The score that is ``cnn_prob``."""
-        return STACKED if STACKED in self.scores else next(iter(self.scores))
 
 
 def default_architecture(backend: Backend, paper: str = "efficientnet_v2_s") -> str:
@@ -162,7 +136,7 @@ def train(
 
 def write_training(trained: Trained, prefix: Path, *, models: Path) -> None:
     """Write the files of ``OUTPUTS``, and tables about models and people into their folder."""
-    from gwasbone.steps.train_page import training_page
+    from gwasbone.report.pages.training import training_page
 
     write_table(models_table(trained, models), models / MODELS_TABLE, index=False)
     folds = trained.scores[trained.main]["cnn_fold"].rename_axis("IID")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +33,14 @@ def models_folder(prefix: Path, *, refit: bool) -> Path:
 
 def write_transformer(made: TransformerResiduals, prefix: Path) -> None:
     """Write the files of every model's residuals, and ``inputs.tsv`` into the folder of models."""
+    from gwasbone.report.pages.residuals import transformer_notes, transformer_sections
+
     folder = models_folder(prefix, refit=made.predictions.refit)
     write_table(inputs_table(made), folder / "inputs.tsv", index=False)
     explained = variance_explained(made)
     write_residuals(
         made.phenotypes, prefix,
-        sections=_sections(made, explained), notes=list(_provenance(made)),
+        sections=transformer_sections(made, explained), notes=list(transformer_notes(made)),
     )  # fmt: skip
 
 
@@ -99,58 +100,3 @@ def epoch_follower(n_models: int, epochs: int, progress: Progress | None) -> Any
             progress(f"model {model + 1} of {n_models}, epochs", int(epoch["epoch"]), epochs)
 
     return follow
-
-
-def _sections(made: TransformerResiduals, explained: pd.DataFrame) -> list[tuple[str, Any]]:
-    from gwasbone.plots.dots import interval_dots
-    from gwasbone.plots.learning_curves import learning_curves
-
-    where = "in sample" if made.predictions.refit else "out of fold"
-    drawn = explained.rename(columns={"trait": "name", "r2": "estimate"})
-    drawn = drawn.sort_values("estimate", ascending=False).assign(
-        written=[
-            f"{row.estimate:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
-            + ("" if made.predictions.refit else f"; seen {row.r2_seen:.3f}")
-            for row in drawn.sort_values("estimate", ascending=False).itertuples()
-        ]
-    )
-    dots = interval_dots(
-        drawn, title="Variance explained",
-        x_label=f"Share of variance explained, {where}", words="95% intervals",
-    )  # fmt: skip
-    curves = learning_curves(made.predictions.fit.histories, title="Losses")
-    curves.yaxis.axis_label = "Loss (squared error, SD²)"
-    return [("Variance explained by trait", dots), ("Learning curves", curves)]
-
-
-def _provenance(made: TransformerResiduals) -> Iterator[str]:
-    fit = made.predictions.fit
-    card = json.loads((fit.models[0].parent / "card.json").read_text())
-    network, plan = card["network"], card["plan"]
-    refit = made.predictions.refit
-    per_fold = len(fit.models) if refit else len(fit.models) // len(np.unique(fit.fold))
-    networks = "a network" if per_fold == 1 else f"the mean of {per_fold} networks"
-    if refit:
-        yield (
-            f"Refit: everybody is predicted by {networks} fitted to everybody; its residuals are "
-            "in sample, and what was learned of the people themselves is lost from them. Compare "
-            "with the residuals out of fold before a scan."
-        )
-    else:
-        yield (
-            f"Everybody is predicted by {networks} that never saw them. Networks of different "
-            "folds differ a little: fold is offered as a categorical covariate."
-        )
-    yield (
-        f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "
-        "missing answers as tokens of their own; transformer encoder of "
-        f"{network['layers']} layers of {network['hidden']} with {network['attention_heads']} "
-        f"heads ({card['n_parameters']:,} parameters) on {card['backend']}/{card['engine']} "
-        f"({card['device']}); Adam {plan['learning_rate']:g} ({plan['schedule']}), batches of "
-        f"{plan['batch_size']}, at most {plan['epochs']} epochs; data {made.data_hash}, models "
-        f"{', '.join(fit.model_hashes)}."
-    )
-    yield (
-        f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
-        f"{made.n_incomplete:,} without sex, age or weight."
-    )

@@ -19,6 +19,9 @@ DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants")
 #: Names of what stages leave for later ones.
 PEOPLE, VARIANTS, SCORES, MATRIX = "people.parquet", "variants.parquet", "pcs.tsv", "genotypes.mt"
 SCAN, RESULTS, SUMMARY, LEADS = "scan", "results", "summary.tsv", "leads.tsv"
+CLUMPS, LOCI = "clumps.tsv", "loci.tsv"
+#: Folder within a stage's: the figures of its pages as JSON, which the report shows.
+FIGURES = "figures"
 
 
 #: Tables of people that earlier stages make: stage -> file in its folder.

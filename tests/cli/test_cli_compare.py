@@ -16,7 +16,7 @@ from gwasbone.study.config import load_config
 sys.path.insert(0, str(Path(__file__).parents[1] / "association"))
 from made_comparison import made_scans
 
-KINDS = ("tsv", "loci.tsv", "leads.tsv", "dropped.tsv", "points.parquet", "html")
+KINDS = ("tsv", "loci.tsv", "leads.tsv", "dropped.tsv", "html")
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +85,11 @@ ld_scores = "ld"
 """
 
 
-def test_a_studys_stage_leaves_what_its_figures_are_drawn_from(folder, tmp_path, monkeypatch):
+def test_a_studys_stage_leaves_its_tables_and_page(folder, tmp_path, monkeypatch):
     # the figures are drawn in the test of the command
     pages = []
-    monkeypatch.setattr("gwasbone.steps.compare.drawn_sections", lambda paths: [*paths])
-    monkeypatch.setattr("gwasbone.plots.page.save_page", lambda s, path, **_: pages.append(path))
+    page = "gwasbone.report.pages.comparison.comparison_page"
+    monkeypatch.setattr(page, lambda scans, found, path, **_: pages.append(path))
     (folder / "study.toml").write_text(STUDY.format(loci="loci.tsv"))
     config = load_config(folder / "study.toml")
     said = run_stage(config, tmp_path)

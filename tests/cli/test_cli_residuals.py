@@ -217,7 +217,7 @@ def test_the_files_of_the_transformer(table, answers, out, capsys):
     assert inputs.loc["p1558", "levels"] == 6
     page = Path(f"{out}.residuals.html").read_text()
     assert "Variance explained by trait" in page
-    assert "Learning curves" in page
+    assert "Learning curves" not in page, "the reference backend has one epoch: no curve"
     assert "Everybody is predicted by a network that never saw them" in page
     assert "somebody" not in page
     assert "seed = 0" in Path(f"{out}.residuals.log").read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from small_cohort import left_by, make_small_cohort, one_line_error
 
 from gwasbone.cli import main
 from gwasbone.loci.region_selection import PAIR_COLUMNS
-from gwasbone.steps.select import read_selected, region_flags, sections
+from gwasbone.steps.select import region_flags
 
 TRAITS = ("bmd_femur_neck_left", "resid_bmd_total", "bmd_hip")
 
@@ -45,7 +46,7 @@ def test_scans_alone(made, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "No LD pruning was done, since no genotypes were given" in said
     assert "scans in no region, not selected from: bmd_hip" in said
-    pairs = read_selected(f"{out}.selected.tsv")
+    pairs = pd.read_csv(f"{out}.selected.tsv", sep="\t")
     assert tuple(pairs.columns) == PAIR_COLUMNS
     assert set(pairs["region"]) == {"left_hip", "whole_body"}
     assert (pairs.groupby("region").size() <= 12).all()
@@ -66,7 +67,7 @@ def test_genotypes_and_effects(made, tmp_path, capsys):
     assert main(["select", *scans, *flags, "--out", str(out)]) == 0
     said = capsys.readouterr().out
     assert "by pruning: r² below 0.9 within 10 Mb" in said
-    pairs = read_selected(f"{out}.selected.tsv")
+    pairs = pd.read_csv(f"{out}.selected.tsv", sep="\t")
     assert set(pairs["region"]) == {"left_hip", "hip", "whole_body"}
     # the same trait under two names selects the same SNPs
     of = {r: set(rows["variant_id"]) for r, rows in pairs.groupby("region")}
@@ -91,13 +92,11 @@ def test_genotypes_and_effects(made, tmp_path, capsys):
     assert facts["pruned_by"] == "ld"
 
     # as the folder of a stage the figures are drawn again
-    stage = tmp_path / "stage"
-    stage.mkdir()
-    for name in ("selected.tsv", "selection.json", "effects.tsv"):
-        (stage / name).write_bytes((tmp_path / f"all.{name}").read_bytes())
-    headings = [heading for heading, _ in sections(stage)]
-    assert headings[:2] == ["SNPs of each region", "Regions of each SNP"]
-    assert len(headings) == 2 + min(8, pairs["variant_id"].nunique())
+    selected = (tmp_path / "all.selected.html").read_text()
+    headings = re.findall("<h2>(.*?)</h2>", selected)
+    assert headings == ["SNPs of each region", "Regions of each SNP"]
+    effects = (tmp_path / "all.effects.html").read_text()
+    assert effects.count("<h2>") == min(8, pairs["variant_id"].nunique())
 
 
 def test_a_parquet_file_of_many_traits_selects_the_same(made, tmp_path):
@@ -105,7 +104,7 @@ def test_a_parquet_file_of_many_traits_selects_the_same(made, tmp_path):
     assert main(["select", *scans, "--p", "0.01", "--out", str(tmp_path / "ssf")]) == 0
     wide = str(folder / "scan.parquet")
     assert main(["select", wide, "--p", "0.01", "--out", str(tmp_path / "wide")]) == 0
-    ssf, parquet = (read_selected(tmp_path / f"{n}.selected.tsv") for n in ("ssf", "wide"))
+    ssf, parquet = (pd.read_csv(tmp_path / f"{n}.selected.tsv", sep="\t") for n in ("ssf", "wide"))
     # SSF files hold the digits of a float32
     pd.testing.assert_frame_equal(ssf, parquet, rtol=1e-5)
 
@@ -120,7 +119,7 @@ def test_nothing_selected_leaves_no_pictures_of_an_earlier_run(made, tmp_path, c
     assert main([*arguments, "--p", "1e-200", "--force"]) == 0
     assert f"scans with no p below 1e-200: {', '.join(TRAITS)}" in capsys.readouterr().out
     assert left_by(out) == ["o.leads.tsv", "o.selected.tsv", "o.selection.json"]
-    assert read_selected(tmp_path / "o.selected.tsv").empty
+    assert pd.read_csv(tmp_path / "o.selected.tsv", sep="\t").empty
 
 
 def test_wrong_input_is_one_line(made, tmp_path, capfd):

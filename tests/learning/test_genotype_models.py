@@ -19,11 +19,11 @@ from gwasbone.learning.genotype_models import baseline_scores
 from gwasbone.learning.networks import Head, ImageNetwork, as_mapping
 from gwasbone.learning.reuse import ReusingBackend
 from gwasbone.plots.page import description_of
+from gwasbone.report.pages.genotype_models import genotype_sections
 from gwasbone.stats.concordance import concordance
 from gwasbone.steps import genotype_job as job
 from gwasbone.steps import genotype_models as step
 from gwasbone.steps.genotype_inputs import genotype_jobs, is_autosomal, read_keep
-from gwasbone.steps.genotype_page import sections_at
 
 SNP = Made.PLANTED
 
@@ -314,24 +314,26 @@ def test_names_of_folders():
     assert job.folder_name("sex") != "sex"
 
 
-def test_the_page_is_drawn_from_the_tables(tmp_path):
+def test_the_page_shows_what_the_tables_hold(tmp_path):
     made = Made(tmp_path)
     inputs = made.inputs()
     run = made.train(inputs=inputs, pretrain=True, permutations=3)
     step.write_genotype_models(run, inputs, tmp_path / "out")
     assert all((tmp_path / f"out{name}").exists() for name in step.OUTPUTS)
-    headings = [heading for heading, _ in sections_at(tmp_path / "out")]
+    figures = dict(genotype_sections(run))
+    headings = list(figures)
     assert headings[:2] == ["Classifiers", "Pretraining"]
-    assert "Genotypes" in headings
-    figure = sections_at(tmp_path / "out")[0][1]
-    assert "AUC of 3 classifiers" in description_of(figure)
+    assert headings[2:] == ["Genotypes"], "one epoch is no learning curve"
+    second = pd.concat([run.epochs, run.epochs.assign(epoch=2)])
+    more = dict(genotype_sections(replace(run, epochs=second)))
+    assert f"Learning curves, ap_spine {SNP}" in more
+    assert "Learning curves of the pretraining, ap_spine" in more
+    assert "AUC of 3 classifiers" in description_of(figures["Classifiers"])
     page = (tmp_path / "out.genotype_models.html").read_text()
     assert "3 pairs of region and SNP" in page
     assert not any(name in page for name in made.names)
     table = pd.read_csv(tmp_path / "out.genotype_models.tsv", sep="\t")
     assert list(table) == list(job.COLUMNS)
-    with pytest.raises(InputError, match="expected a table of genotype models"):
-        sections_at(tmp_path / "none")
 
 
 def test_a_network_is_built_once_and_restarted(tmp_path):

@@ -9,6 +9,7 @@ from made_genotypes import SIDE, Made
 
 from gwasbone.errors import InputError
 from gwasbone.learning.reference import ReferenceBackend
+from gwasbone.report.pages.saliency import saliency_sections, write_saliency
 from gwasbone.steps.genotype_job import finished_models
 from gwasbone.steps.genotype_saliency import (
     class_names,
@@ -17,7 +18,6 @@ from gwasbone.steps.genotype_saliency import (
     learned_jobs,
 )
 from gwasbone.steps.saliency import person_maps
-from gwasbone.steps.saliency_page import sections, write_saliency
 
 PLACE = np.zeros((SIDE, SIDE), dtype=bool)
 PLACE[4:10, 4:10] = True
@@ -41,7 +41,7 @@ def test_the_planted_place_is_looked_at_and_a_null_one_is_not(tmp_path, head):
     assert seen.maps.names == ("no G", "one G", "two G")
     assert (seen.maps.n <= 60).all()
     assert seen.title == "copies at 1_100_A_G from ap spine"
-    assert [heading for heading, _ in sections(made.models)] == [f"C{seen.title[1:]}"]
+    assert [heading for heading, _ in saliency_sections([seen])] == [f"C{seen.title[1:]}"]
 
 
 def test_merged_classes(tmp_path):

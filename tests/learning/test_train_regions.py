@@ -24,7 +24,7 @@ from gwasbone.learning.image_training import NetworkChoice, TrainingPeople, fit_
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan, as_mapping
 from gwasbone.learning.picture_rows import ReducedPictures, reduced_size
 from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
-from gwasbone.plots.learning_curves import learning_curves
+from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import notes_of
 from gwasbone.stats.roc import area_under_curve
 from gwasbone.steps import train as step
@@ -386,6 +386,8 @@ def test_learning_curves_name_the_epochs_that_are_kept():
         [{"epoch": e + 1, "loss": 1 / (e + 1), "validation_loss": v} for e, v in enumerate(losses)]
         for losses in ([0.9, 0.5, 0.7], [0.4])
     ]
+    assert has_curve(folds)
+    assert not has_curve([folds[1], folds[1]]), "one epoch is no curve"
     figure = learning_curves(folds, title="Losses")
     assert "epochs 2, 1 of folds" in notes_of(figure)[0]
     assert figure.x_range.end == 3.5

@@ -86,7 +86,7 @@ def test_a_failed_write_leaves_the_old_page(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(page.os, "replace", fail)
+    monkeypatch.setattr("gwasbone.files.os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         save_page(_figure(), path, title="New")
     assert path.read_text() == "old"
@@ -109,16 +109,17 @@ def test_a_page_of_many_variants_stays_below_ten_megabytes(tmp_path):
     assert path.stat().st_size < 10e6
 
 
-def test_a_page_gives_its_figures_back_with_their_words(tmp_path):
+def test_a_kept_page_gives_its_figures_back_with_their_words(tmp_path):
     sheet = contact_sheet(np.zeros((1, 4, 4), dtype=np.uint8), ["</script>P1"])
-    path = save_page(
-        [("Draw <n>", describe(_figure(), "What & why", notes=["n1", "n2"])), ("Sheet", sheet)],
-        tmp_path / "p.html",
-        title="A < B",
-        subtitle="why",
-        notes=["of the page"],
-    )
-    kept = page.read_page(path)
+    with page.figures_kept(tmp_path / "figures"):
+        path = save_page(
+            [("Draw <n>", describe(_figure(), "What & why", notes=["n1", "n2"])), ("Sheet", sheet)],
+            tmp_path / "p.html",
+            title="A < B",
+            subtitle="why",
+            notes=["of the page"],
+        )
+    kept = page.read_page(page.kept_page(tmp_path / "figures", path))
     assert (kept.title, kept.subtitle, kept.notes) == ("A < B", "why", ("of the page",))
     drawn, plain = kept.figures
     assert (drawn.heading, drawn.description, drawn.notes) == (
@@ -128,6 +129,7 @@ def test_a_page_gives_its_figures_back_with_their_words(tmp_path):
     )
     assert drawn.bundles == ("bokeh",)
     assert json.loads(drawn.item)["doc"]["roots"][0]["name"] == "Figure"
+    assert drawn.item in path.read_text(), "kept as it stands on the page"
     assert (plain.heading, plain.item) == ("Sheet", "")
     assert plain.markup.count("<img") == 1
     assert "&lt;/script&gt;P1" in plain.markup
@@ -139,7 +141,17 @@ def test_a_page_of_pictures_needs_no_bokeh(tmp_path):
     assert "BEGIN bokeh" not in text
 
 
-def test_another_file_is_no_page(tmp_path):
+def test_another_file_is_no_kept_page(tmp_path):
     (tmp_path / "p.html").write_text("<html></html>")
-    with pytest.raises(InputError, match=r"p.html: expected a page"):
+    with pytest.raises(InputError, match=r"p.html: expected the figures of a page"):
         page.read_page(tmp_path / "p.html")
+
+
+def test_figures_are_kept_only_where_they_are_wanted(tmp_path):
+    with page.figures_kept(tmp_path / "figures"):
+        save_page(_figure(), tmp_path / "a.html", title="A")
+        first = (tmp_path / "figures" / "a.json.gz").read_bytes()
+        save_page(_figure(), tmp_path / "a.html", title="A")
+    save_page(_figure(), tmp_path / "b.html", title="B")
+    assert [one.name for one in (tmp_path / "figures").iterdir()] == ["a.json.gz"]
+    assert first[4:8] == bytes(4), "no time of day in it: the same results give the same file"

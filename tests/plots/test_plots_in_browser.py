@@ -1,14 +1,16 @@
 """Every figure draws in a real browser, offline, without a word on the console."""
 
+import itertools
 import re
-import shutil
 import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 from made_scan_tables import made_scan
+from printed_pages import CHROMIUM, figures_painted, print_page
 
+from gwasbone.genome import LENGTHS_BP
 from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import (
     KeptRegion,
@@ -37,7 +39,6 @@ from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -188,3 +189,47 @@ def test_a_broken_page_is_noticed(tmp_path):
     seen = _open(page, tmp_path / "profile")
     assert "data-drawn" not in seen.stdout.split("<head>")[0]
     assert "CONSOLE" in seen.stderr
+
+
+def test_a_page_printed_as_soon_as_it_is_loaded_shows_every_figure(tmp_path):
+    page = save_page(_every_figure(), tmp_path / "page.html", title="All figures")
+    n = page.read_text(encoding="utf-8").count('class="drawing"')
+    assert n == 18
+    assert figures_painted(print_page(page, tmp_path)) >= n
+
+
+@pytest.mark.parametrize("width", [1400, 700, 420])
+def test_the_last_chromosome_is_named_at_every_width(tmp_path, width):
+    playwright = pytest.importorskip("playwright.sync_api")
+    rows = [(code, place) for code in range(1, 24) for place in (1, LENGTHS_BP["GRCh37"][code])]
+    table = pd.DataFrame(rows, columns=["chromosome", "base_pair_location"])
+    plot = manhattan(table.assign(neg_log_10_p_value=1.0), title="t")
+    page = save_page(plot, tmp_path / "page.html", title="One scan")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": 800})
+        tab.goto(page.as_uri())
+        tab.wait_for_function("() => document.documentElement.dataset.drawn")
+        # the places that the axis asks its policy about, and those that it then writes
+        named, boxes = tab.evaluate(
+            """() => {
+              const policy = Bokeh.Models.get("CustomLabelingPolicy").prototype;
+              const filter = policy.filter;
+              let seen = null;
+              policy.filter = function (indices, boxes, distance) {
+                const shown = filter.call(this, indices, boxes, distance);
+                seen = [[...shown], boxes.map((box) => [box.x0, box.x1])];
+                return shown;
+              };
+              const [view] = drawn.get(drawings[0]).views;
+              view.model.frame_width -= 1;
+              relayout(view);
+              return seen;
+            }"""
+        )
+        browser.close()
+    named = sorted(named)
+    assert named[-1] == 22, "X"
+    assert len(named) == 23 if width == 1400 else 15 < len(named) < 23
+    gaps = [boxes[after][0] - boxes[before][1] for before, after in itertools.pairwise(named)]
+    assert min(gaps) > 0, "no two names touch"

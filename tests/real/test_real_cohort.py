@@ -8,7 +8,8 @@ import pytest
 
 import gwasbone as gb
 from gwasbone.cohort.statistics import people_statistics
-from gwasbone.steps.components import components_page, pruned_variants
+from gwasbone.report.pages.cohort import components_page
+from gwasbone.steps.components import pruned_variants
 from gwasbone.study.config import PcaSection
 
 pytestmark = [pytest.mark.real, pytest.mark.hail]

@@ -17,9 +17,10 @@ from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.page import describe, save_page
 from gwasbone.plots.qq import qq
 from gwasbone.plots.roc import roc
+from gwasbone.report.pages.scans import page_paths
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
-from gwasbone.steps.scan import page_paths
+from gwasbone.steps.stages import keeping_figures
 from gwasbone.study.config import StudyConfig, load_config
 from gwasbone.study.runner import Stage, StageRun, run_study
 
@@ -65,10 +66,12 @@ def stages(m: int) -> tuple[Stage, ...]:
         ("scans", lambda run: _scans(run, m)), ("leads", _leads), ("loci", _loci),
         ("comparison", _comparison), ("genotype_models", _genotype_models),
     )  # fmt: skip
-    return tuple(
-        Stage(name, name, ("training",), (), lambda config: [str(config.folder / "input.tsv")], run)
-        for name, run in made
-    )
+    plain = (Stage(name, name, ("training",), (), _inputs, run) for name, run in made)
+    return tuple(map(keeping_figures, plain))
+
+
+def _inputs(config: StudyConfig) -> list[str]:
+    return [str(config.folder / "input.tsv")]
 
 
 def _nothing_recorded(run: StageRun) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from made_study import STAGES, leads_of, make_study
+from printed_pages import CHROMIUM, figures_painted, print_page
 
 from gwasbone.report.study_report import write_report
 
@@ -17,7 +17,6 @@ playwright = pytest.importorskip(
 )
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
@@ -224,11 +223,57 @@ def test_on_paper_all_rows_stand_and_controls_do_not(page):
         assert not page.locator(name).first.is_visible()
 
 
-def test_printing_draws_what_was_not_seen_yet(page):
+def test_the_button_prints(page):
     page.evaluate("() => { window.print = () => { window.printed = true; }; }")
     page.get_by_role("button", name="Print").click()
     page.wait_for_function("() => window.printed")
+
+
+def test_printing_draws_what_was_not_seen_yet(page):
+    """Printed by the browser itself, without the button."""
+    assert None in _states(page)
+    n = page.locator(".drawing").count()
+    assert figures_painted(page.pdf(format="A4")) >= n
     assert _states(page) == {"drawn"}
+    # on the screen stands what stood there before, and nothing is left of the copies for paper
+    layers = page.evaluate(
+        "() => drawings.flatMap(framesWithin).map((one) => layersOf(one).length)"
+    )
+    assert set(layers) == {2}
+    assert page.evaluate("() => copies.length") == 0
+
+
+def test_a_report_printed_as_soon_as_it_is_loaded_shows_every_figure(report, tmp_path):
+    n = report.read_text(encoding="utf-8").count('class="drawing"')
+    assert n == 16
+    assert figures_painted(print_page(report, tmp_path)) >= n
+
+
+@pytest.mark.parametrize("width", [1400, 1000, 420])
+def test_figures_use_the_width_of_the_page(browser, report, width):
+    page = _opened(browser, report, width)
+    _draw_all(page)
+    for figure in page.locator("figure:has(.drawing)").all():
+        place = figure.locator(".drawing")
+        room, wide = place.evaluate("it => [it.clientWidth, contentWidth(it)]")
+        hint = figure.locator(".hint")
+        assert hint.is_visible() == (wide > room + 1), "what is cut says how to see the rest"
+        if "square" not in (figure.get_attribute("class") or ""):
+            assert wide > 0.97 * room
+    hints = page.locator("figure .hint:visible")
+    assert hints.count() == (2 if width == 420 else 0), "the Manhattan plots scroll"
+    assert width != 420 or "scroll" in hints.first.text_content()
+    page.close()
+
+
+def test_figures_follow_the_window(browser, report):
+    page = _opened(browser, report, 1400)
+    _draw_all(page)
+    place = page.locator("#figure-9-drawing")
+    before = place.evaluate("contentWidth(document.getElementById('figure-9-drawing'))")
+    page.set_viewport_size({"width": 1000, "height": 800})
+    page.wait_for_function(f"() => contentWidth(drawings[7]) < {before} - 50")
+    page.close()
 
 
 def test_a_figure_that_cannot_be_drawn_says_so(browser, report, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 
@@ -12,7 +13,7 @@ from made_study import STAGES, make_study
 from gwasbone.cli import main
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
-from gwasbone.plots.page import describe, read_page, save_page
+from gwasbone.plots.page import describe, page_figure
 from gwasbone.report import Chapter, Column, Funnel, Part, Report, Table, save_report
 from gwasbone.report.page import report_lines
 from gwasbone.report.study_report import write_report
@@ -150,6 +151,12 @@ def test_results_whose_inputs_are_elsewhere_can_be_reported(copied, text):
     assert "input.tsv: No such file or directory" in found
 
 
+def test_an_old_study_without_kept_figures_is_told_to_run_again(copied):
+    shutil.rmtree(copied.output / "scans" / "figures")
+    with pytest.raises(InputError, match=r"scan.bmd_spine.manhattan.json.gz.*run its stage again"):
+        write_report(copied, STAGES, copied.folder / "report.html")
+
+
 def test_no_finished_stage_is_an_error(tmp_path):
     (tmp_path / "study.toml").write_text('[genotypes]\nbfile = "g"\n')
     with pytest.raises(InputError, match="no stage is finished"):
@@ -157,9 +164,11 @@ def test_no_finished_stage_is_an_error(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-def test_a_page_of_another_kind_is_an_error_and_the_old_report_stays(copied, text):
-    (copied.output / "people" / "people.html").write_text("<html></html>")
-    with pytest.raises(InputError, match=r"people.html: expected a page that gwasbone drew"):
+@pytest.mark.parametrize("spoilt", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-9]])
+def test_figures_that_cannot_be_read_are_an_error_and_the_old_report_stays(copied, text, spoilt):
+    kept = copied.output / "people" / "figures" / "people.json.gz"
+    kept.write_bytes(spoilt)
+    with pytest.raises(InputError, match=r"people.json.gz: expected the figures of a page.*again"):
         write_report(copied, STAGES, copied.folder / "report.html")
     assert (copied.folder / "report.html").read_text(encoding="utf-8") == text
 
@@ -213,13 +222,13 @@ def test_a_funnel_without_anybody_is_drawn():
 
 
 @pytest.mark.parametrize(("beside", "wide"), [(False, 0), (True, 1)])
-def test_a_legend_beside_a_frame_takes_room_too(tmp_path, beside, wide):
+def test_a_legend_beside_a_frame_takes_room_too(beside, wide):
     plot = theme.new_figure(x_label="x", y_label="y", title="t", width_px=560)
     plot.scatter([1, 2], [3, 4], legend_label="points")
     if beside:
         plot.add_layout(plot.legend[0], "right")
-    save_page([("Points", describe(plot, "Two points."))], tmp_path / "p.html", title="P")
-    assert _text_of(*read_page(tmp_path / "p.html").figures).count('class="wide"') == wide
+    figure = page_figure("Points", describe(plot, "Two points."))
+    assert _text_of(figure).count('class="wide"') == wide
 
 
 def test_a_report_without_figures_carries_no_bokeh(tmp_path):

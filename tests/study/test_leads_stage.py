@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
+from gwasbone.plots.page import kept_page, read_page
 from gwasbone.simulate import SimulationSettings, simulate_cohort
 from gwasbone.steps.genotype_stage import _GENOTYPES, _SELECTED, _only
-from gwasbone.steps.select import read_selected, sections
 from gwasbone.steps.stages import STAGES
 from gwasbone.study.config import load_config
 from gwasbone.study.runner import StageRun
@@ -66,17 +66,18 @@ def test_the_stage_leaves_tables_genotypes_and_pages(study):
     assert "scans in no region, not selected from: bmd_hip" in said
     assert {path.name for path in folder.iterdir()} == {
         "leads.tsv", "selected.tsv", "selection.json", "selected.html", "genotypes.parquet",
-        "effects.tsv", "effects.html",
+        "effects.tsv", "effects.html", "figures",
     }  # fmt: skip
+    figures = read_page(kept_page(folder / "figures", "effects.html")).figures
+    assert len(figures) == (folder / "effects.html").read_text().count("<h2>") > 0
     assert set(pd.read_csv(folder / "leads.tsv", sep="\t")["trait"]) == {
         "resid_bmd_total",
         "bmd_hip",
     }
-    assert set(read_selected(folder / "selected.tsv")["region"]) == {"whole_body"}
+    assert set(pd.read_csv(folder / "selected.tsv", sep="\t")["region"]) == {"whole_body"}
     effects = pd.read_csv(folder / "effects.tsv", sep="\t")
     assert set(effects["trait"]) == {"resid_bmd_total"}
     assert "Covariates taken out: age" in (folder / "effects.html").read_text()
-    assert len(sections(folder)) > 2
     # the stage of the genotype models finds them
     assert _only(folder, _SELECTED) == folder / "selected.tsv"
     assert _only(folder, _GENOTYPES) == folder / "genotypes.parquet"
@@ -86,7 +87,7 @@ def test_the_section_puts_scans_into_regions_and_names_the_phenotypes(study):
     more = STUDY + 'regions = ["bmd_hip=left_hip,right_hip"]\neffects = ["bmd_hip"]\n'
     folder, said = run_leads(study, more, "two")
     assert "in no region" not in said
-    pairs = read_selected(folder / "selected.tsv")
+    pairs = pd.read_csv(folder / "selected.tsv", sep="\t")
     assert set(pairs["region"]) == {"whole_body", "left_hip", "right_hip"}
     assert set(pd.read_csv(folder / "effects.tsv", sep="\t")["trait"]) == {"bmd_hip"}
 
@@ -94,7 +95,7 @@ def test_the_section_puts_scans_into_regions_and_names_the_phenotypes(study):
 def test_nothing_to_select_is_said(study):
     folder, said = run_leads(study, STUDY.replace("1e-2", "1e-200"), "three")
     assert "scans with no p below 1e-200" in said
-    assert sections(folder) == []
+    assert not list(folder.glob("*.html"))
     other = study / "elsewhere"
     other.mkdir()
     (other / "study.toml").write_text(STUDY.replace('"data', f'"{study}/data'))

@@ -211,7 +211,8 @@ def test_sidecar(tmp_path: Path) -> None:
 
 def test_sidecar_of_a_binary_trait(tmp_path: Path) -> None:
     about = {"bmd": {"n_cases": 30, "n_controls": 70, "description": "low bone density"}}
-    paths = write(scan(46), tmp_path, provenance={**PROVENANCE, "traits": about})
+    logistic = {**PROVENANCE, "method": "logistic", "traits": about}
+    paths = write(scan(46), tmp_path, provenance=logistic)
     meta = yaml.safe_load(paths.metadata.read_text())
     assert meta["samples"][0]["case_count"] == 30
     assert meta["samples"][0]["control_count"] == 70

@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.plots.page import Page, PageFigure, read_page
+from gwasbone.plots.page import Page, PageFigure, kept_page, read_page
 from gwasbone.report import Chapter
 from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import FIGURES
 from gwasbone.study.runner import read_record
 
 
@@ -50,9 +51,15 @@ class Findings:
         return pd.read_csv(path, sep="\t", dtype=texts, na_values=["NA"], keep_default_na=False)
 
     def page(self, stage: str, name: str) -> Page | None:
-        """A page of a finished stage; None where it is not there."""
+        """A page of a finished stage; None where it is not there.
+
+        Raises
+        ------
+        InputError
+            Its figures were not kept, or cannot be read.
+        """
         path = self.path(stage, name)
-        return None if path is None else read_page(path)
+        return None if path is None else read_page(kept_page(path.parent / FIGURES, path))
 
     def figures(
         self, stage: str, name: str, *, but: Collection[str] = (), heading: str = ""

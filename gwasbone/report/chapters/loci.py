@@ -12,7 +12,7 @@ from gwasbone.report import Chapter, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted, listed
 from gwasbone.report.chapters.scans import scan_links
-from gwasbone.study.files import LEADS
+from gwasbone.study.files import LEADS, LOCI
 
 _LEADS = (
     "trait", "chromosome", "base_pair_location", "source_id", "effect_allele", "other_allele",
@@ -39,7 +39,7 @@ def loci_chapter(findings: Findings) -> Chapter:
 
 
 def _said(findings: Findings) -> tuple[str, ...]:
-    loci = findings.table("loci", "loci.tsv")
+    loci = findings.table("loci", LOCI)
     if loci is None or loci.empty:
         return () if loci is None else ("No locus was found.",)
     rule = findings.config.loci
@@ -62,7 +62,7 @@ def _said(findings: Findings) -> tuple[str, ...]:
 
 
 def _loci_parts(findings: Findings) -> list[Part]:
-    loci = findings.table("loci", "loci.tsv")
+    loci = findings.table("loci", LOCI)
     if loci is None or loci.empty:
         return []
     figures = findings.figures("loci", "regional.html")

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from gwasbone.learning.evaluation import POOLED
 from gwasbone.learning.image_training import CASE
+from gwasbone.learning.training_run import Trained
 from gwasbone.plots.calibration import reliability
-from gwasbone.plots.learning_curves import learning_curves
+from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.probabilities import predicted_probabilities
 from gwasbone.plots.roc import precision_recall, roc
@@ -21,9 +21,6 @@ from gwasbone.run_log import versions
 from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.roc import area_under_curve, roc_curve
-
-if TYPE_CHECKING:
-    from gwasbone.steps.train import Trained
 
 
 def training_page(trained: Trained, path: Path) -> None:
@@ -53,6 +50,7 @@ def training_page(trained: Trained, path: Path) -> None:
                 learning_curves(fit.fit.histories, title=f"Losses of {shown[region]}"),
             )
             for region, fit in trained.fits.items()
+            if has_curve(fit.fit.histories)
         ),
     ]
     table = trained.evaluation

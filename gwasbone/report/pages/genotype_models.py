@@ -1,4 +1,4 @@
-"""The page about genotype classifiers, drawn from the tables that a run leaves."""
+"""The page of genotype models."""
 
 from __future__ import annotations
 
@@ -7,34 +7,26 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError
 from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES
+from gwasbone.learning.genotype_run import FDR, PAPER_SEX_AUC, GenotypeRun
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.genotype_models import genotype_areas
-from gwasbone.plots.learning_curves import learning_curves
+from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.shares import shares
 from gwasbone.plots.theme import Threshold
 from gwasbone.run_log import versions
-from gwasbone.steps.genotype_models import EPOCHS, FDR, NULL, PAPER_SEX_AUC, SEX_TABLE, TABLE
 
 #: Classifiers and learning curves that are drawn; tables and cards hold all of them.
 MOST_ROWS, MOST_CURVES = 80, 6
 
 
-def genotype_page(prefix: Path, path: Path) -> None:
-    """Write the page of a run whose tables lie at ``prefix``.
-
-    Raises
-    ------
-    InputError
-        A table is not there.
-    """
-    table = _read(prefix, TABLE)
+def genotype_page(run: GenotypeRun, path: Path) -> None:
+    """Write the page of a run."""
+    table = run.table
     tested, found = table["null_p"].notna().sum(), (table["fdr"] < FDR).sum()
-    made = sections_at(prefix)
     save_page(
-        made,
+        genotype_sections(run),
         path,
         title="Genotypes from pictures",
         subtitle=f"{len(table)} pairs of region and SNP, {tested} tested against shuffled labels, "
@@ -44,18 +36,12 @@ def genotype_page(prefix: Path, path: Path) -> None:
     )
 
 
-def sections_at(prefix: Path) -> Sections:
-    """Figures of a run: areas against shuffled labels, pretraining, learning curves.
+def genotype_sections(run: GenotypeRun) -> Sections:
+    """Areas against shuffled labels, pretraining, learning curves and counts of genotypes.
 
-    They are drawn from ``PREFIX.genotype_models.tsv``, ``.null.tsv``, ``.sex.tsv`` and
-    ``.epochs.tsv``. Of many classifiers those with the smallest p are drawn.
-
-    Raises
-    ------
-    InputError
-        A table is not there.
+    Of many classifiers those with the smallest p are drawn.
     """
-    table, null = _named(_read(prefix, TABLE)), _named(_read(prefix, NULL))
+    table, null, epochs = (_named(one) for one in (run.table, run.null, run.epochs))
     drawn = table[table["auc"].notna()].sort_values(
         ["null_p", "auc"], ascending=[True, False], kind="stable"
     )
@@ -66,31 +52,18 @@ def sections_at(prefix: Path) -> Sections:
         if len(drawn) > len(some):
             title += f", {len(some)} of {len(drawn)} with the smallest p"
         made.append(("Classifiers", genotype_areas(some, null, title=title, fdr=FDR)))
-    sex = _read(prefix, SEX_TABLE)
-    if sex["auc"].notna().any():
-        made.append(("Pretraining", _pretraining(sex)))
-    epochs = _named(_read(prefix, EPOCHS))
-    for name in drawn["name"].head(MOST_CURVES):
-        made.append((f"Learning curves, {name}", _curves(epochs[epochs["name"] == name], name)))
-    for region in sex["region"]:
-        name = f"{region} sex"
-        title = f"Learning curves of the pretraining, {region}"
-        made.append((title, _curves(epochs[epochs["name"] == name], name)))
+    if run.sex["auc"].notna().any():
+        made.append(("Pretraining", _pretraining(run.sex)))
+    curves = {name: f"Learning curves, {name}" for name in drawn["name"].head(MOST_CURVES)}
+    for region in run.sex["region"]:
+        curves[f"{region} sex"] = f"Learning curves of the pretraining, {region}"
+    for name, heading in curves.items():
+        histories = _histories(epochs[epochs["name"] == name])
+        if has_curve(histories):
+            made.append((heading, learning_curves(histories, title=f"Losses of {name}")))
     counted = table[table["n"] > 0].head(MOST_ROWS)
     made.append(("Genotypes", _counts(counted)))
     return made
-
-
-def _read(prefix: Path, suffix: str) -> pd.DataFrame:
-    path = Path(f"{prefix}{suffix}")
-    if not path.is_file():
-        raise InputError(f"{path}: expected a table of genotype models, there is none")
-    words = {"region": str, "variant_id": str, "classes": str, "auc_by_class": str, "warning": str}
-    table = pd.read_csv(path, sep="\t", dtype=words)
-    for name in ("warning", "classes"):
-        if name in table:
-            table[name] = table[name].fillna("")
-    return table
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:
@@ -99,8 +72,8 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _pretraining(sex: pd.DataFrame) -> object:
     written = [
-        f"{row.auc:.4f}; {int(row.n):,} people" if np.isfinite(row.auc) else "one sex"
-        for row in sex.itertuples()
+        f"{auc:.4f}; {int(n):,} people" if np.isfinite(auc) else "one sex"
+        for auc, n in zip(sex["auc"], sex["n"], strict=True)
     ]
     table = pd.DataFrame(
         {"name": sex["region"], "estimate": sex["auc"], "lower": sex["auc_low"],
@@ -112,9 +85,13 @@ def _pretraining(sex: pd.DataFrame) -> object:
     )  # fmt: skip
 
 
-def _curves(epochs: pd.DataFrame, name: str) -> object:
-    histories = [list(rows.to_dict("records")) for _, rows in epochs.groupby("fold")]
-    return learning_curves(histories, title=f"Losses of {name}")
+def _histories(epochs: pd.DataFrame) -> list[list[dict[str, float]]]:
+    """Per fold its epochs."""
+    columns = ["epoch", "loss", "validation_loss"]
+    return [
+        [dict(zip(columns, row, strict=True)) for row in rows[columns].itertuples(index=False)]
+        for _, rows in epochs.groupby("fold")
+    ]
 
 
 def _counts(table: pd.DataFrame) -> object:
@@ -130,8 +107,10 @@ def _counts(table: pd.DataFrame) -> object:
 
 def _notes(table: pd.DataFrame) -> list[str]:
     notes = []
-    for status, count in table["status"].value_counts().items():
-        notes.append(f"{count} of {len(table)} jobs {status}: {STATUSES[status]}.")
+    counts = table["status"].value_counts()
+    for status in STATUSES:
+        if status in counts:
+            notes.append(f"{counts[status]} of {len(table)} jobs {status}: {STATUSES[status]}.")
     rare = table[table["warning"] == "rare"]
     if len(rare):
         which = ", ".join(rare["variant_id"].unique()[:8])

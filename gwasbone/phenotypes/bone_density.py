@@ -1,0 +1,98 @@
+"""Bone mineral density of a biobank's table: measured, imputed, and averaged per person."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+
+from gwasbone.phenotypes.biobank_table import BiobankTable
+from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed, impute
+from gwasbone.phenotypes.measurements import (
+    FEMALE,
+    MALE,
+    assessments,
+    left_right_pairs,
+    measured_names,
+    per_person,
+)
+from gwasbone.phenotypes.transforms import (
+    left_right_correlations,
+    normal_scores,
+    skewness,
+    standardise,
+)
+
+log = logging.getLogger(__name__)
+
+SEX_NAMES = {FEMALE: "women", MALE: "men"}
+
+
+@dataclass(frozen=True)
+class Bmd:
+    """The measurements of a table, ready to write.
+
+    Parameters
+    ----------
+    long : one row per person and visit, as measured; see
+        :func:`gwasbone.phenotypes.measurements.assessments`.
+    imputed : the same visits without gaps.
+    people : one row per person: means over the visits, in g/cm² and standardised (``_std``) and,
+        where asked for, as normal scores (``_rint``).
+    shape : skewness of the measured values.
+    sides : correlation of left with right, of people with both measured.
+    """
+
+    long: pd.DataFrame
+    imputed: Imputed
+    people: pd.DataFrame
+    shape: pd.DataFrame
+    sides: pd.DataFrame
+
+
+def make_bmd(
+    table: BiobankTable,
+    measurements: pd.DataFrame,
+    *,
+    skip_absent: bool = False,
+    rint: bool = False,
+) -> Bmd | None:
+    """Assessments, imputed and averaged per person; None where ``skip_absent`` leaves nothing."""
+    if skip_absent and not any(field in table.fields for field in measurements["field"]):
+        log.warning("the table has none of the %d measurements: only cases", len(measurements))
+        return None
+    long = assessments(table, measurements, skip_absent=skip_absent)
+    names = measured_names(long, measurements)
+    imputed = impute(long, names)
+    complete = long.copy()
+    complete[names] = imputed.values
+    people = per_person(complete, names)
+    parts = [people, standardise(people[names]).values.add_suffix("_std")]
+    if rint:
+        parts.append(normal_scores(people[names]).add_suffix("_rint"))
+    measured = per_person(long, names)
+    pairs = [pair for pair in left_right_pairs(measurements) if set(pair) <= set(names)]
+    _log_bmd(long, imputed)
+    return Bmd(
+        long=long,
+        imputed=imputed,
+        people=pd.concat(parts, axis=1),
+        shape=skewness(measured[names]),
+        sides=left_right_correlations(measured, pairs),
+    )
+
+
+def _log_bmd(long: pd.DataFrame, imputed: Imputed) -> None:
+    people = long.index.get_level_values("person")
+    log.info("%d assessments of %d people with BMD", len(long), people.nunique())
+    log.info("sex coded as in its source: %s", long.attrs["sex_coding"])
+    if people.is_unique:
+        log.info("nobody has two assessments: no value is imputed from a person's own")
+    known = [SEX_NAMES[sex] for sex in SEX_NAMES if (long["sex"] == sex).any()]
+    if len(known) < len(SEX_NAMES):
+        log.warning("people with BMD are of one sex only: %s", " ".join(known) or "not known")
+    totals = imputed.counts().sum()
+    for rule, meaning in RULE_MEANINGS.items():
+        if totals[rule]:
+            log.info("%d values: %s (%s)", totals[rule], rule, meaning)

@@ -1,0 +1,1 @@
+"""Pages of single commands and stages: results in, one self-contained page out."""

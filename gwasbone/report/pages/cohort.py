@@ -1,0 +1,190 @@
+"""Pages of the cohort: quality control, ancestry and principal components."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.ancestry import ancestry_deviation
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.qc import QcThresholds
+from gwasbone.plots import theme
+from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
+from gwasbone.plots.funnel import funnel
+from gwasbone.plots.page import save_page
+from gwasbone.plots.qc import qc_histogram, qc_scatter
+from gwasbone.plots.theme import Threshold
+from gwasbone.study.config import AncestrySection
+
+if TYPE_CHECKING:
+    from gwasbone.cohort.pca import PrincipalComponents
+
+
+def people_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
+    """Write the page of the quality control of people."""
+    save_page(people_sections(cohort, thresholds), path, title=title)
+
+
+def variants_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
+    """Write the page of the quality control of variants."""
+    save_page(variant_sections(cohort, thresholds), path, title=title)
+
+
+def qc_page(
+    cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str, subtitle: str
+) -> None:
+    """Write the page of people and variants."""
+    sections = people_sections(cohort, thresholds) + variant_sections(cohort, thresholds)
+    save_page(sections, path, title=title, subtitle=subtitle)
+
+
+def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
+    """Figures about the people: funnel, heterozygosity and call rate, sex check."""
+    table = cohort.people.table
+    sections: list[tuple[str, object]] = [
+        ("People", funnel(cohort.people.funnel(), noun="people", title="From all to kept people"))
+    ]
+    if "call_rate" in table:
+        rate = Threshold(
+            f"call rate {thresholds.person_call_rate:g}", thresholds.person_call_rate, "below"
+        )
+        centre, sd = table["f"].mean(), table["f"].std()
+        sides: tuple[tuple[str, int, Literal["below", "above"]], ...]
+        sides = (("−", -1, "below"), ("+", 1, "above"))
+        limits = [
+            Threshold(f"{sign}{thresholds.het_sd:g} SD", centre + s * thresholds.het_sd * sd, side)
+            for sign, s, side in sides
+        ]
+        sections.append(
+            (
+                "Heterozygosity and call rate",
+                qc_scatter(
+                    table["call_rate"],
+                    table["f"],
+                    title="Inbreeding coefficient against call rate",
+                    x_label="Call rate (autosomes)",
+                    y_label="Inbreeding coefficient F",
+                    x_thresholds=[rate],
+                    y_thresholds=limits,
+                ),
+            )
+        )
+    if "f_x" in table and table["f_x"].notna().any():
+        sections.append(
+            (
+                "Sex",
+                qc_histogram(
+                    table["f_x"],
+                    title="Inbreeding coefficient on chromosome X",
+                    x_label="F on chromosome X (women near 0, men 1)",
+                    thresholds=[
+                        Threshold(
+                            f"woman up to {thresholds.female_max_f:g}", thresholds.female_max_f
+                        ),
+                        Threshold(f"man from {thresholds.male_min_f:g}", thresholds.male_min_f),
+                    ],
+                    noun="people",
+                    log_y=True,
+                ),
+            )
+        )
+    return sections
+
+
+def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
+    """Figures about the variants: funnel, frequency, call rate, Hardy-Weinberg, information."""
+    table = cohort.variants.table
+    figure = funnel(cohort.variants.funnel(), noun="variants", title="From all to kept variants")
+    sections: list[tuple[str, object]] = [("Variants", figure)]
+    hwe = -np.log10(thresholds.hwe) if thresholds.hwe else None
+    for column, heading, label, limit, log_y in (
+        (
+            "maf",
+            "Allele frequency",
+            "Minor-allele frequency",
+            ("MAF", thresholds.maf, "below"),
+            False,
+        ),
+        (
+            "call_rate",
+            "Call rate",
+            "Share of people called",
+            ("call rate", thresholds.variant_call_rate, "below"),
+            True,
+        ),
+        ("hwe_neg_log10_p", "Hardy-Weinberg", "−log₁₀ p, exact test", ("p", hwe, "above"), True),
+        ("info", "Information", "INFO", ("INFO", thresholds.info, "below"), True),
+    ):
+        if column not in table or not table[column].notna().any():
+            continue
+        name, value, side = limit
+        marks = []
+        if value:
+            shown = thresholds.hwe if column == "hwe_neg_log10_p" else value
+            text = theme.format_p(shown) if name == "p" else f"{shown:g}"
+            marks = [Threshold(f"{name} {text}", float(value), side)]  # type: ignore[arg-type]
+        sections.append(
+            (
+                heading,
+                qc_histogram(
+                    table[column], title=heading, x_label=label, thresholds=marks, log_y=log_y
+                ),
+            )
+        )
+    return sections
+
+
+def components_page(
+    pcs: PrincipalComponents, path: Path, *, title: str, groups: pd.Series | None = None
+) -> None:
+    """Write the page of components, coloured by group where one is given."""
+    colour = groups if groups is not None else pd.Series("people", index=pcs.scores.index)
+    pairs = _pairs(pcs.scores.shape[1])
+    save_page(
+        [
+            ("Components", ancestry_pairs(pcs.scores, colour, title=title, pairs=pairs)),
+            ("Eigenvalues", scree(pcs.eigenvalues)),
+        ],
+        path,
+        title=title,
+        subtitle=f"{len(pcs.scores):,} people, {len(pcs.loadings):,} variants",
+    )
+
+
+def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
+    return tuple((i, i + 1) for i in range(1, min(n_components, 6), 2))
+
+
+def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySection) -> None:
+    """Write the page of the filter: pairs of components, who was kept, the deviation.
+
+    Parameters
+    ----------
+    before, after : the cohort without and with the decision.
+    """
+    judged = before.people.kept
+    table = after.people.table[judged]
+    names = [f"PC{j + 1}" for j in range(rule.n_components)]
+    kept = pd.Series(after.people.kept[judged], index=table.index)
+    is_reference = table["ancestry_group"].isin(list(rule.reference)).to_numpy()
+    centre = ancestry_deviation(
+        table[names].to_numpy(), is_reference, n_components=rule.n_components
+    )
+    save_page(
+        ancestry_pairs(
+            table[names],
+            table["ancestry_group"],
+            kept=kept,
+            region=KeptRegion(centre.centre, centre.sd, rule.radius),
+            deviation=table["ancestry_deviation"],
+            threshold=rule.radius**2,
+            pairs=_pairs(rule.n_components),
+        ),
+        path,
+        title=f"Ancestry: {' and '.join(rule.reference)}",
+        subtitle=f"{int(kept.sum()):,} of {len(kept):,} people lie below a squared deviation of "
+        f"{rule.radius**2:g} over PC1-PC{rule.n_components}",
+    )

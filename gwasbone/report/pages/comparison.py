@@ -1,0 +1,51 @@
+"""The page of a comparison of scans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.comparison.compare import Comparison
+from gwasbone.plots.comparison import comparison_figures
+from gwasbone.plots.page import save_page
+from gwasbone.sumstats.align import AlignedScans
+
+#: Every variant as strong as this in a scan is drawn, and so many of the others.
+_DRAWN_ABOVE, _BACKGROUND = 3.0, 60_000
+
+
+def comparison_page(scans: AlignedScans, comparison: Comparison, path: Path, *, title: str) -> None:
+    """Write the page of a comparison: forests of its measures, then the scans side by side."""
+    leads = [table.assign(scan=name) for name, table in comparison.leads.items()]
+    save_page(
+        comparison_figures(
+            comparison.measures,
+            loci=comparison.locus_effects,
+            leads=pd.concat(leads, ignore_index=True),
+            points=drawn_points(scans),
+        ),
+        path,
+        title=title,
+        subtitle=f"{', '.join(scans.names)}: {len(scans):,} variants in all",
+        notes=[
+            f"{row.scan}: {row.n_variants:,} variants left out: {row.reason}."
+            for row in scans.dropped.itertuples()
+        ],
+    )
+
+
+def drawn_points(scans: AlignedScans) -> pd.DataFrame:
+    """The variants that figures draw: all that are strong in a scan, and every so many-th other.
+
+    Returns
+    -------
+    A row per scan and variant, with the columns of a results table and ``scan``.
+    """
+    top = np.max([scans.neg_log10_p(i) for i in range(len(scans.names))], axis=0)
+    rest = np.flatnonzero(top <= _DRAWN_ABOVE)
+    step = max(1, -(-len(rest) // _BACKGROUND))
+    rows = np.sort(np.concatenate([np.flatnonzero(top > _DRAWN_ABOVE), rest[::step]]))
+    tables = [scans.table(i, rows).assign(scan=name) for i, name in enumerate(scans.names)]
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,128 @@
+"""The page of cases and bone measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.phenotypes.bone_density import SEX_NAMES, Bmd
+from gwasbone.phenotypes.cases import Cases
+from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed
+from gwasbone.phenotypes.measurements import per_person
+from gwasbone.plots.distributions import distributions
+from gwasbone.plots.dots import interval_dots
+from gwasbone.plots.overlap import overlap
+from gwasbone.plots.page import save_page
+from gwasbone.plots.shares import shares
+from gwasbone.plots.theme import Threshold
+
+
+def phenotypes_page(cases: Cases, bmd: Bmd | None, path: Path, *, source: Path) -> None:
+    """Write the page: who is a case and why, and how the measurements are spread."""
+    n = len(cases.rules)
+    save_page(
+        _case_sections(cases) + ([] if bmd is None else _bmd_sections(bmd)),
+        path,
+        title="Phenotypes",
+        subtitle=f"{cases.n_cases:,} cases of {cases.definition.name} and "
+        f"{n - cases.n_cases:,} controls in {source.name}."
+        + ("" if bmd is None else f" Bone mineral density of {len(bmd.people):,} people."),
+    )
+
+
+def _case_sections(cases: Cases) -> list[tuple[str, object]]:
+    totals = cases.counts().set_index("rule")["n_people"]
+    figure = overlap(cases.combinations(), totals, title="Cases by the rules that find them")
+    return [("Cases", figure)]
+
+
+def _bmd_sections(bmd: Bmd) -> list[tuple[str, object]]:
+    sections: list[tuple[str, object]] = []
+    people = per_person(bmd.long, [])
+    # columns: age, then weight (Figure 1 of Eriksson & Nakamori)
+    for column, heading, unit in (("age", "Age", "years"), ("weight", "Weight", "kg")):
+        if column in people and people[column].notna().any():
+            groups = {
+                n.capitalize(): people[column][people["sex"] == s] for s, n in SEX_NAMES.items()
+            }
+            figure = distributions(
+                groups,
+                title=f"{heading} by sex",
+                x_label=f"{heading} at assessment ({unit})",
+                bin_width=2,
+            )
+            sections.append((f"{heading} of people with BMD", figure))
+    sections.append(
+        (
+            "Skewness",
+            interval_dots(
+                _skewness_rows(bmd.shape),
+                title="Skewness of the measured values",
+                x_label="Skewness G₁",
+                words="95% intervals under normality",
+                guides=(Threshold("0, a symmetric distribution", 0.0),),
+            ),
+        )
+    )
+    if bmd.sides["r"].notna().any():
+        sections.append(
+            (
+                "Left and right",
+                interval_dots(
+                    _side_rows(bmd.sides),
+                    title="Correlation of left with right",
+                    x_label="Correlation r",
+                    words="95% intervals (Fisher)",
+                ),
+            )
+        )
+    if bmd.imputed.mask.any(axis=None):
+        sections.append(("Imputed", _imputed_shares(bmd.imputed)))
+    return sections
+
+
+def _skewness_rows(shape: pd.DataFrame) -> pd.DataFrame:
+    half = 1.96 * shape["skewness_se"]
+    return pd.DataFrame(
+        {
+            "name": shape.index,
+            "estimate": shape["skewness"].to_numpy(),
+            "lower": (shape["skewness"] - half).to_numpy(),
+            "upper": (shape["skewness"] + half).to_numpy(),
+            "written": [
+                f"{round(s, 2) + 0:.2f}  (n = {n:,})".replace("-", "−")
+                for s, n in zip(shape["skewness"], shape["n"], strict=True)
+            ],
+        }
+    )
+
+
+def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": sides["left"].str.removesuffix("_left"),
+            "estimate": sides["r"],
+            "lower": sides["lower"],
+            "upper": sides["upper"],
+            "written": [
+                f"{r.r:.3f}  ({r.lower:.3f} to {r.upper:.3f}; n = {r.n:,})"
+                if measured
+                else f"too few (n = {r.n:,})"
+                for r, measured in zip(sides.itertuples(), np.isfinite(sides["r"]), strict=True)
+            ],
+        }
+    )
+
+
+def _imputed_shares(imputed: Imputed) -> object:
+    counts = imputed.counts()
+    used = [rule for rule in counts.columns if counts[rule].any()]
+    return shares(
+        counts[used],
+        title="How each value came about",
+        x_label="Share of assessments",
+        meanings={rule: RULE_MEANINGS[rule] for rule in used},
+        noun="assessments",
+    )

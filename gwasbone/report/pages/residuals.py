@@ -1,0 +1,161 @@
+"""The page of residual phenotypes, and what that of a transformer has beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
+from gwasbone.phenotypes.fitted_trait import TraitModel
+from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left, left_summary
+from gwasbone.plots.dots import interval_dots
+from gwasbone.plots.learning_curves import has_curve, learning_curves
+from gwasbone.plots.page import save_page
+from gwasbone.plots.residuals import residual_pair, residual_scatter
+from gwasbone.stats.smoothing import smooth_line
+
+if TYPE_CHECKING:
+    from gwasbone.learning.residuals import TransformerResiduals
+
+_X_LABELS = {
+    AGE: "Age at assessment (years, mean of the person's)",
+    WEIGHT: "Weight (kg, mean of the person's)",
+}
+
+
+def residuals_page(
+    result: ResidualPhenotypes,
+    path: Path,
+    *,
+    sections: Sequence[tuple[str, Any]] = (),
+    notes: Sequence[str] = (),
+) -> None:
+    """Write the page with each residual against age and weight, by sex, below ``sections``."""
+    drawn = [
+        (
+            model.trait,
+            residual_pair(_figures(result, model), description=_description(result, model)),
+        )
+        for model in result.models
+        if model.people is not None
+    ]
+    save_page(
+        [*sections, *drawn],
+        path,
+        title="Residual phenotypes against age and weight",
+        subtitle=(
+            f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
+            f"{len(result.residuals):,} people. {left_summary(result)}"
+        ),
+        notes=[
+            *notes,
+            *(
+                f"{model.trait} has no residual: {model.message}"
+                for model in result.models
+                if model.people is None
+            ),
+        ],
+    )
+
+
+def _figures(result: ResidualPhenotypes, model: TraitModel) -> list[Any]:
+    assert model.people is not None, "only fitted traits are drawn"
+    labels = sex_labels(result.sexes)
+    sex = result.covariates[SEX].to_numpy()
+    residual = model.people.residual
+    group = np.select([sex == code for code in range(len(labels))], labels, default="")
+    return [
+        residual_scatter(
+            values,
+            residual,
+            list(group),
+            {
+                label: smooth_line(values[group == label], residual[group == label])
+                for label in labels
+            },
+            title=f"Against {name}",
+            x_label=_X_LABELS[name],
+            y_label=f"Residual of {model.trait}",
+        )
+        for name, values in ((AGE, model.people.age), (WEIGHT, model.people.weight))
+    ]
+
+
+def _description(result: ResidualPhenotypes, model: TraitModel) -> str:
+    found = confounding_left(result)
+    found = found[found["trait"] == model.trait]
+    left = ", ".join(
+        f"{one.covariate} ({one.form}, {one.stratum}, {one.r2:.1%} of the variance)"
+        for one in found.itertuples()
+    )
+    return f"{model.describe()}. Confounding left: {left or 'none found'}."
+
+
+def transformer_sections(
+    made: TransformerResiduals, explained: pd.DataFrame
+) -> list[tuple[str, Any]]:
+    """Variance explained by trait, and learning curves.
+
+    Parameters
+    ----------
+    explained : ``trait r2 lower upper r2_seen n``.
+    """
+    where = "in sample" if made.predictions.refit else "out of fold"
+    drawn = explained.rename(columns={"trait": "name", "r2": "estimate"})
+    drawn = drawn.sort_values("estimate", ascending=False).assign(
+        written=[
+            f"{row.estimate:.3f} [{row.lower:.3f}, {row.upper:.3f}]"
+            + ("" if made.predictions.refit else f"; seen {row.r2_seen:.3f}")
+            for row in drawn.sort_values("estimate", ascending=False).itertuples()
+        ]
+    )
+    dots = interval_dots(
+        drawn, title="Variance explained",
+        x_label=f"Share of variance explained, {where}", words="95% intervals",
+    )  # fmt: skip
+    sections: list[tuple[str, Any]] = [("Variance explained by trait", dots)]
+    histories = made.predictions.fit.histories
+    if has_curve(histories):
+        curves = learning_curves(histories, title="Losses")
+        curves.yaxis.axis_label = "Loss (squared error, SD²)"
+        sections.append(("Learning curves", curves))
+    return sections
+
+
+def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
+    """How the predictions were made, a note each."""
+    fit = made.predictions.fit
+    card = json.loads((fit.models[0].parent / "card.json").read_text())
+    network, plan = card["network"], card["plan"]
+    refit = made.predictions.refit
+    per_fold = len(fit.models) if refit else len(fit.models) // len(np.unique(fit.fold))
+    networks = "a network" if per_fold == 1 else f"the mean of {per_fold} networks"
+    if refit:
+        yield (
+            f"Refit: everybody is predicted by {networks} fitted to everybody; its residuals are "
+            "in sample, and what was learned of the people themselves is lost from them. Compare "
+            "with the residuals out of fold before a scan."
+        )
+    else:
+        yield (
+            f"Everybody is predicted by {networks} that never saw them. Networks of different "
+            "folds differ a little: fold is offered as a categorical covariate."
+        )
+    yield (
+        f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "
+        "missing answers as tokens of their own; transformer encoder of "
+        f"{network['layers']} layers of {network['hidden']} with {network['attention_heads']} "
+        f"heads ({card['n_parameters']:,} parameters) on {card['backend']}/{card['engine']} "
+        f"({card['device']}); Adam {plan['learning_rate']:g} ({plan['schedule']}), batches of "
+        f"{plan['batch_size']}, at most {plan['epochs']} epochs; data {made.data_hash}, models "
+        f"{', '.join(fit.model_hashes)}."
+    )
+    yield (
+        f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
+        f"{made.n_incomplete:,} without sex, age or weight."
+    )
