@@ -169,8 +169,8 @@ numpy pandas scipy.stats pyarrow.parquet bokeh.plotting numba sklearn.linear_mod
 gwasbone.cli.context gwasbone.cohort.qc gwasbone.association.associate gwasbone.steps.stages
 gwasbone.steps.scan gwasbone.steps.compare gwasbone.steps.select gwasbone.steps.loci
 gwasbone.steps.images gwasbone.steps.train gwasbone.steps.residuals gwasbone.report.study_report
-gwasbone.learning.reference gwasbone.loci.region_selection gwasbone.steps.saliency_page
-gwasbone.steps.train_page gwasbone.phenotypes.residuals pydicom
+gwasbone.learning.reference gwasbone.loci.region_selection gwasbone.report.pages.saliency
+gwasbone.report.pages.training gwasbone.phenotypes.residuals pydicom
 """
 
 
