@@ -269,13 +269,19 @@ def _solve(kind: str, size: int, Z: FloatArray, y: FloatArray, w: FloatArray) ->
     known = ~np.isnan(y[:, 0])
     Z, y, w = Z[known], y[known], w[known]
     truth = _truth(kind, size, y)
+    weights = w[:, None]
+    weighted = truth * weights
 
     def objective(flat: FloatArray) -> tuple[float, FloatArray]:
         B = flat.reshape(-1, size)
         eta = Z @ B
-        mean = expit(eta) if kind == "binary" else softmax(eta, axis=1)
-        value = (_losses(kind, eta, truth) * w).sum() + 0.5 * penalty * (B[1:] ** 2).sum()
-        slope = Z.T @ ((mean - truth) * w[:, None])
+        if kind == "binary":
+            mean, loss = expit(eta), (weights * np.logaddexp(0, eta) - weighted * eta).sum()
+        else:
+            log_probability = log_softmax(eta, axis=1)
+            mean, loss = np.exp(log_probability), -(weighted * log_probability).sum()
+        value = loss + 0.5 * penalty * (B[1:] ** 2).sum()
+        slope = Z.T @ (weights * mean - weighted)
         slope[1:] += penalty * B[1:]
         return value, slope.ravel()
 
@@ -304,12 +310,9 @@ def _loss(kind: str, eta: FloatArray, y: FloatArray, w: FloatArray) -> float:
     if kind == "regression":
         return float(np.nan_to_num((eta - y) ** 2 * w[:, None]).sum() / y.size)
     known = ~np.isnan(y[:, 0])
-    losses = _losses(kind, eta[known], _truth(kind, eta.shape[1], y[known]))
-    return float((losses * w[known]).sum() / len(y))
-
-
-def _losses(kind: str, eta: FloatArray, truth: FloatArray) -> FloatArray:
-    """(n,) cross-entropy of each row, whose target is known."""
+    truth = _truth(kind, eta.shape[1], y[known])
     if kind == "binary":
-        return np.asarray((np.logaddexp(0, eta) - truth * eta)[:, 0], dtype=np.float64)
-    return np.asarray(-(log_softmax(eta, axis=1) * truth).sum(axis=1), dtype=np.float64)
+        losses = (np.logaddexp(0, eta[known]) - truth * eta[known])[:, 0]
+    else:
+        losses = -(log_softmax(eta[known], axis=1) * truth).sum(axis=1)
+    return float((losses * w[known]).sum() / len(y))
