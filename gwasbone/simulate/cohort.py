@@ -11,7 +11,7 @@ import numpy as np
 
 from gwasbone.errors import UsageError
 from gwasbone.simulate import files, questionnaire_files
-from gwasbone.simulate.genotypes import Progress, simulate_genotypes
+from gwasbone.simulate.genotypes import Progress, SimulatedGenotypes, simulate_genotypes
 from gwasbone.simulate.phenotypes import simulate_phenotypes
 from gwasbone.simulate.questionnaire import questionnaire_people, simulate_questionnaire
 from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
@@ -61,6 +61,7 @@ def simulate_cohort(
     questionnaire: QuestionnaireSettings | None = None,
     table_format: questionnaire_files.TableFormat = "parquet",
     force: bool = False,
+    genotypes: SimulatedGenotypes | None = None,
     progress: Progress | None = None,
 ) -> SimulatedCohort:
     """Simulate a cohort and write it: genotypes, phenotypes, covariates and the truth.
@@ -76,6 +77,7 @@ def simulate_cohort(
         those of ``phenotypes.tsv``); its ``n_people`` is ignored.
     table_format : ``parquet`` or ``csv``, for the questionnaire.
     force : replace files of an earlier simulation.
+    genotypes : of the same settings, where they are at hand; drawn where None.
     progress : called with a stage, how much of it is done, and how much there is.
 
     Raises
@@ -109,7 +111,8 @@ def simulate_cohort(
             "to be written): choose another folder or pass force"
         )
     with files.all_or_nothing(folder, names) as unfinished:
-        genotypes = simulate_genotypes(settings, progress=progress)
+        if genotypes is None:
+            genotypes = simulate_genotypes(settings, progress=progress)
         phenotypes = simulate_phenotypes(genotypes, settings)
         if "plink" in formats:
             files.write_plink(unfinished / "genotypes", genotypes)

@@ -18,7 +18,7 @@ from gwasbone import genome
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.simulate.assessments import draw_assessments
-from gwasbone.simulate.genotypes import Progress, simulate_genotypes
+from gwasbone.simulate.genotypes import Progress, SimulatedGenotypes, simulate_genotypes
 from gwasbone.simulate.phantom_anatomy import LocalEffect
 from gwasbone.simulate.phantoms import PhantomSettings, simulate_phantoms
 from gwasbone.simulate.phenotypes import simulate_phenotypes
@@ -152,6 +152,7 @@ def cohort_phantoms(
     asked: QuestionnaireSettings,
     *,
     effects: Sequence[LocalEffect] | None = None,
+    genotypes: SimulatedGenotypes | None = None,
     progress: Progress | None = None,
 ) -> CohortPhantoms:
     """The people of :func:`gwasbone.simulate.simulate_cohort` of the same settings, to be drawn.
@@ -161,8 +162,10 @@ def cohort_phantoms(
     Parameters
     ----------
     effects : :func:`local_effects` of the cohort where None.
+    genotypes : those of the cohort, where they are at hand.
     """
-    genotypes = simulate_genotypes(settings, progress=progress)
+    if genotypes is None:
+        genotypes = simulate_genotypes(settings, progress=progress)
     phenotypes = simulate_phenotypes(genotypes, settings)
     causal = phenotypes.causal_variants
     effects = local_effects(causal) if effects is None else tuple(effects)

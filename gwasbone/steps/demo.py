@@ -45,7 +45,7 @@ mirror = "right"
 regions = ["ap_spine", "hip"]
 architecture = "small"
 size = 64
-epochs = 12
+epochs = 6
 batch_size = 32
 learning_rate = 2e-3
 folds = 3
@@ -64,12 +64,15 @@ traits = [
     "null_trait",
 ]
 
-# the network's own phenotype stands for the spine too, which its pictures show
+# the network's own phenotype stands for the spine too, which its pictures show; few SNPs, since
+# each is learned from the pictures below
 [selection]
+max_blocks = 5
 regions = ["cnn_logit_std=ap_spine", "bmd_spine=ap_spine"]
 
-# a linear model of coarse pixels and few permutations, so that the demo is quick; by default
-# keras and 199
+# a linear model of coarse pixels in two folds, and an early end of the permutations of SNPs that
+# are not learned, so that the demo is quick; by default keras in five folds, and stop_at = 10.
+# 199 permutations can tell a false-discovery rate below 5 % of up to nine SNPs
 [genotype_models]
 head = "categorical"
 regions = ["ap_spine"]
@@ -77,9 +80,9 @@ backend = "reference"
 pretrain = false
 architecture = "small"
 size = 32
-permutations = 9
-stop_at = 2
-folds = 3
+permutations = 199
+stop_at = 4
+folds = 2
 
 # genes that the simulation made up: their names are nobody's
 [loci]
@@ -105,6 +108,7 @@ def write_demo_study(
     """
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
     from gwasbone.simulate.genes import simulate_genes
+    from gwasbone.simulate.genotypes import simulate_genotypes
     from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
     from gwasbone.simulate.phantoms import PhantomSettings
     from gwasbone.tables import write_table
@@ -117,12 +121,13 @@ def write_demo_study(
         settings = SimulationSettings()
         asked = QuestionnaireSettings(**_QUESTIONNAIRE)
         with staged_outputs(data, [], command="demo") as staging:
+            genotypes = simulate_genotypes(settings, progress=progress)
             made = simulate_cohort(
                 settings, staging.files, formats=("plink",), questionnaire=asked,
-                progress=progress,
+                genotypes=genotypes,
             )  # fmt: skip
             pictures = write_phantoms(
-                cohort_phantoms(settings, asked), staging.files,
+                cohort_phantoms(settings, asked, genotypes=genotypes), staging.files,
                 settings=PhantomSettings(pictures=_PICTURES, scale=_SCALE), progress=progress,
             )  # fmt: skip
             write_table(simulate_genes(settings), staging.files / _GENES, index=False)

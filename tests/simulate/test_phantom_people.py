@@ -14,6 +14,7 @@ from gwasbone.errors import InputError
 from gwasbone.simulate import (
     QuestionnaireSettings,
     SimulationSettings,
+    simulate_cohort,
     simulate_genotypes,
     simulate_phenotypes,
     simulate_questionnaire,
@@ -37,6 +38,18 @@ ASKED = QuestionnaireSettings(n_filler=0, imaged_share=0.8, twice_share=0.3, wit
 @pytest.fixture(scope="module")
 def phantoms():
     return cohort_phantoms(COHORT, ASKED)
+
+
+def test_genotypes_at_hand_give_what_drawing_them_again_gives(phantoms, tmp_path):
+    genotypes = simulate_genotypes(COHORT)
+    made = cohort_phantoms(COHORT, ASKED, genotypes=genotypes)
+    pd.testing.assert_frame_equal(made.people, phantoms.people)
+    assert made.effects == phantoms.effects
+    simulate_cohort(COHORT, tmp_path / "given", formats=("plink",), genotypes=genotypes)
+    simulate_cohort(COHORT, tmp_path / "drawn", formats=("plink",))
+    for name in ("genotypes.bed", "genotypes.bim", "phenotypes.tsv", "truth/causal_variants.tsv"):
+        given, drawn = (tmp_path / folder / name for folder in ("given", "drawn"))
+        assert given.read_bytes() == drawn.read_bytes(), name
 
 
 def test_bodies_are_those_of_the_questionnaire():
