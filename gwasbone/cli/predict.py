@@ -40,14 +40,11 @@ def command(**options: Any) -> None:
     config = current_study()
     options = completed(options, config, "training")
     with command_context(options, config, outputs=OUTPUTS) as context:
-        models = Path(
-            options["models"]
-            or of_study(
-                config, training_models, "models", flag="--models FOLDER", key="training.regions"
-            )
+        models = options["models"] or of_study(
+            config, training_models, "models", flag="--models FOLDER", key="training.regions"
         )
         cache = open_cache(study_images(options, config))
-        table = predict(load_backend(options["backend"]), models, cache)
+        table = predict(load_backend(options["backend"]), Path(models), cache)
         write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
         context.say(
             f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "

@@ -43,11 +43,8 @@ def named_scans(
         A file cannot be read.
     """
     if not paths:
-        paths = [
-            of_study(
-                config, scan_results, flag="files of summary statistics", key="association.traits"
-            )
-        ]
+        where = {"flag": "files of summary statistics", "key": "association.traits"}
+        paths = [of_study(config, scan_results, "scans", **where)]
     given = [Path(path) for path in paths]
     placed = _positions(positions, cohort)
     hail_tables = [path for path in given if path.is_dir() and _is_hail_table(path)]
