@@ -47,19 +47,24 @@ def command(**options: Any) -> None:
         given["reference"] = tuple(part.strip() for part in options["reference"].split(","))
     rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
     if rule.column is None:
-        raise UsageError("no reported background: give --table FILE --column NAME")
+        raise UsageError(
+            "no reported background: give --table FILE --column NAME, or ancestry.column in "
+            "study.toml"
+        )
     outputs = (".people.tsv.gz", ".keep.txt", ".groups.tsv", ".ancestry.html")
     with command_context(options, config, outputs=outputs) as context:
-        cohort = context.cohort()
+        cohort = context.cohort(before="ancestry")
         reported = context.column(options["table"], rule.column)
         if options["scores"] is not None:
             scores = read_people_table(options["scores"], id_rule=context.id_rule)
         else:
             pca = config.pca if config is not None else PcaSection()
-            changes = {"n_components": rule.n_components}
+            if config is None:
+                pca = dataclasses.replace(pca, n_components=rule.n_components)
             if options["maf"] is not None:
-                changes["maf"] = options["maf"]
-            scores = components.components_of(cohort, dataclasses.replace(pca, **changes)).scores
+                pca = dataclasses.replace(pca, maf=options["maf"])
+            tables = context.people_tables() if rule.scores else {}
+            scores = components.ancestry_scores(cohort, rule, pca, tables)
         before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
         out = context.out
         people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))

@@ -18,8 +18,6 @@ from gwasbone.cli.options import (
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from gwasbone.steps.scan import ScanRequest
     from gwasbone.study.config import StudyConfig
 
@@ -74,7 +72,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.association.associate import refuse_not_built
     from gwasbone.cli.context import command_context, current_study, filtered
-    from gwasbone.steps.scan import output_paths, run_scan, scan_summary
+    from gwasbone.steps.scan import output_paths, phenotype_columns, run_scan, scan_summary
 
     config = current_study()
     request = _request(options, config)
@@ -82,7 +80,10 @@ def command(**options: Any) -> None:
     outputs = output_paths(request, Path(Path(options["out"]).name))
     model = dataclasses.asdict(request)
     with command_context(options, config, outputs=outputs, in_effect=model) as context:
-        phenotypes = _phenotypes(options, config, request, context.id_rule)
+        phenotypes = phenotype_columns(
+            request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
+            id_rule=context.id_rule,
+        )  # fmt: skip
         cohort = filtered(context.cohort(), options)
         results = run_scan(
             cohort,
@@ -104,6 +105,7 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
     """The scan that flags ask for, completed by the study."""
     from gwasbone.steps.scan import ScanRequest, expand_request
     from gwasbone.study.config import AssociationSection, CovariatesSection
+    from gwasbone.study.files import study_tables
 
     model = config.association if config is not None else AssociationSection()
     covariates = config.covariates if config is not None else CovariatesSection()
@@ -111,7 +113,8 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
     def chosen(flag: str, otherwise: Any) -> Any:
         return otherwise if options.get(flag) is None else options[flag]
 
-    tables = [*options["pheno_file"], *options["covar_file"], *_study_tables(config)]
+    tables = [*options["pheno_file"], *options["covar_file"]]
+    tables += study_tables(config) if config is not None else []
     traits = expand_request(chosen("pheno", model.traits), tables)
     if not traits:
         raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
@@ -131,38 +134,4 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
         standardize=chosen("standardize", model.standardize),
         formats=formats,
         plots=options["plots"],
-    )
-
-
-def _study_tables(config: StudyConfig | None) -> list[Path]:
-    if config is None:
-        return []
-    from gwasbone.study.files import study_tables
-
-    return [Path(name) for name in study_tables(config)]
-
-
-def _phenotypes(
-    options: dict[str, Any], config: StudyConfig | None, request: ScanRequest, id_rule: Any
-) -> pd.DataFrame:
-    from gwasbone.steps.scan import phenotype_columns
-
-    given = [Path(name) for name in options["pheno_file"]]
-    ours = _study_tables(config)
-    more = {}
-    if config is not None:
-        from gwasbone.study.files import principal_component_table
-
-        more = principal_component_table(config)
-    if not given and not ours:
-        raise UsageError(
-            "no phenotype table: give --pheno-file FILE, or phenotypes.tables in study.toml"
-        )
-    return phenotype_columns(
-        request,
-        given or ours,
-        covariate_tables=[Path(name) for name in options["covar_file"]],
-        otherwise=ours if given else (),
-        id_rule=id_rule,
-        more=more,
     )

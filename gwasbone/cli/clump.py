@@ -116,13 +116,11 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
     import dataclasses
 
     from gwasbone.loci.clump_rules import clump_rule
-    from gwasbone.steps.loci import FILES
     from gwasbone.study.config import LociSection
 
     base = LociSection(regional_plots=0)
     if config is not None:
-        paths = {n: config.path(getattr(config.loci, n)) for n in FILES}
-        base = dataclasses.replace(config.loci, regional_plots=0, **paths)
+        base = LociSection(**config.resolved("loci") | {"regional_plots": 0})
     if options["rule"] is not None:
         base = dataclasses.replace(base, **vars(clump_rule(options["rule"])))
     names = {field.name for field in dataclasses.fields(LociSection)} - {"all_genes"}

@@ -48,22 +48,30 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     false-discovery rate, and leads of each scan looked up in the others; all with intervals.
     Writes PREFIX.comparison.tsv and .html, and what the page draws.
     """
-    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.context import command_context, completed, current_study
     from gwasbone.comparison.measures import ComparisonRule
-    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files
+    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, scans_of_section
     from gwasbone.steps.compare import write_comparison as write
     from gwasbone.steps.scans import named_scans
+    from gwasbone.study.files import GENOTYPES, SIMULATED_TRUTH, loci_file
 
-    chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
     config = current_study()
+    no_ld_flag = options["ld_scores"] is None
+    options = completed(options, config, "comparison")
+    chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
     with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:
-        genotypes = options["ld_scores"] is None and context.names_genotypes
+        loci, ld_scores = options["loci"], options["ld_scores"]
+        if loci == SIMULATED_TRUTH and config is not None:
+            loci = loci_file(config)
+        genotypes = ld_scores == GENOTYPES or (no_ld_flag and context.names_genotypes)
         cohort = context.cohort() if genotypes else None
+        if not scans and config is not None and config.comparison.scans:
+            scans = tuple(scans_of_section(config))
         named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
         compared = compare_files(
             named,
-            loci=options["loci"],
-            ld_scores=options["ld_scores"],
+            loci=Path(loci) if loci is not None else None,
+            ld_scores=None if genotypes or ld_scores is None else Path(ld_scores),
             cohort=cohort,
             rule=ComparisonRule(**chosen),
             threads=options["threads"],

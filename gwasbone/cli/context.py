@@ -70,8 +70,13 @@ class Context:
             return given
         return self.config.genotypes.id if self.config is not None else "iid"
 
-    def cohort(self) -> Cohort:
-        """The genotypes that flags name, else the study's with the decisions made so far."""
+    def cohort(self, *, before: str | None = None) -> Cohort:
+        """The genotypes that flags name, else the study's with the decisions made so far.
+
+        Parameters
+        ----------
+        before : leave out what this stage of the study and later ones decided.
+        """
         if self.names_genotypes:
             from gwasbone.cohort.read import read_genotypes
 
@@ -92,7 +97,7 @@ class Context:
             from gwasbone.study.files import study_cohort
 
             _warn_of_stale_stages(self.config)
-            cohort = study_cohort(self.config)
+            cohort = study_cohort(self.config, before=before)
         else:
             raise UsageError(
                 "no genotypes: give --bfile, --bgen, --vcf or --mt, or run inside a folder with a "
@@ -105,18 +110,23 @@ class Context:
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""
-        from gwasbone.phenotypes.table import pick_columns, read_people_table
-        from gwasbone.study.files import study_tables
+        from gwasbone.phenotypes.table import pick_columns
 
         if name is None:
             return None
-        paths = [path] if path is not None else []
-        if path is None and self.config is not None:
-            paths = study_tables(self.config)
-        if not paths:
+        tables = self.people_tables([path] if path is not None else [])
+        if not tables:
             raise UsageError(f"no table to find column {name} in: give the file that has it")
-        tables = {p: read_people_table(p, id_rule=self.id_rule) for p in paths}
         return pick_columns(tables, [name])[name]
+
+    def people_tables(self, paths: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+        """The tables of people that flags name, else all of the study."""
+        from gwasbone.phenotypes.table import read_people_table
+        from gwasbone.study.files import people_tables
+
+        if paths or self.config is None:
+            return {path: read_people_table(path, id_rule=self.id_rule) for path in paths}
+        return people_tables(self.config, id_rule=self.id_rule)
 
     def _subset(self, cohort: Cohort) -> Cohort:
         from gwasbone.cohort.subsets import subset
@@ -133,6 +143,33 @@ def current_study() -> StudyConfig | None:
     """The study of the current folder, read and checked; None outside one."""
     path = find_study()
     return load_config(path) if path is not None else None
+
+
+def completed(
+    options: dict[str, Any], config: StudyConfig | None, section: str, **flags: str
+) -> dict[str, Any]:
+    """The flags of a command, with the values of a section of the study for those not given.
+
+    Keys that are not set, and keys that the command has no flag for, are left out.
+
+    Parameters
+    ----------
+    flags : key of the section -> flag, where they are not called alike.
+    """
+    if config is None:
+        return options
+    context = click.get_current_context()
+    many = {p.name for p in context.command.params if isinstance(p, click.Option) and p.multiple}
+    more = {}
+    for key, value in config.resolved(section).items():
+        name = flags.get(key, key)
+        given = context.get_parameter_source(name) in (
+            click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT,
+        )  # fmt: skip
+        if name not in options or given or value is None or value == ():
+            continue
+        more[name] = ",".join(value) if isinstance(value, tuple) and name not in many else value
+    return options | more
 
 
 @contextlib.contextmanager

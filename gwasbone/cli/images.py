@@ -14,11 +14,12 @@ import click
     "  gwasbone images --dicom scans --size 224 --out images224"
 )
 @click.option(
-    "--dicom", multiple=True, required=True, metavar="PATH",
+    "--dicom", multiple=True, metavar="PATH",
     help="Folder, file or glob of DICOM files, or zips of them.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
-@click.option("--out", metavar="FOLDER", required=True, help="Folder of the cache.")
+@click.option("--out", metavar="FOLDER", default="gwasbone.images", show_default=True,
+              help="Folder of the cache.")  # fmt: skip
 @click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), default="iid",
               help="What names a person in --people.")  # fmt: skip
@@ -41,13 +42,17 @@ def command(**options: Any) -> None:
     names. A file that gives no picture is refused by name: refusals.tsv. Run again with more
     files, the cache grows; nothing is decoded twice. See contact_sheet.html.
     """
-    from gwasbone.cli.context import command_context
+    from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import InputError, UsageError
     from gwasbone.images.cache_writer import refuse_foreign_files
     from gwasbone.progress import counted_progress
     from gwasbone.ranges import is_url
     from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
 
+    config = current_study()
+    options = _completed(options, config)
+    if not (options["dicom"] or options["more"]):
+        raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
     settings = _settings(options)
     if is_url(options["out"]):
         raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
@@ -55,7 +60,7 @@ def command(**options: Any) -> None:
     refuse_foreign_files(out, OUTPUTS)
     with (
         # the cache grows, and its tables and page are those of the whole cache
-        command_context(options, None, outputs=OUTPUTS, folder=True, force=True) as context,
+        command_context(options, config, outputs=OUTPUTS, folder=True, force=True) as context,
         counted_progress() as progress,
     ):
         try:
@@ -77,6 +82,21 @@ def command(**options: Any) -> None:
                 context.staging.commit()
             raise
         _say(made, context, out)
+
+
+def _completed(options: dict[str, Any], config: Any) -> dict[str, Any]:
+    """The flags, completed by the study; pictures that flags name are not mixed with its own."""
+    from gwasbone.cli.context import completed
+
+    more = completed(options, config, "images")
+    if options["more"]:
+        more["dicom"] = options["dicom"]
+    if options["preset"] == "age":
+        # the keys of the section are those of the other preset
+        more |= {name: options[name] for name in ("size", "scale", "mirror")}
+    if more["mirror"] == "none":
+        more["mirror"] = None
+    return completed(more, config, "genotypes", id="id_rule")
 
 
 def _say(made: Any, context: Any, out: Path) -> None:

@@ -51,6 +51,8 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=outputs) as context:
         cohort = context.cohort()
         groups = context.column(options["groups"], options["group_column"])
+        if groups is None and not context.names_genotypes:
+            groups = cohort.people.table.get("ancestry_group")
         if no_prune:
             variants = components.autosomes(cohort).variants.kept_table()
         else:

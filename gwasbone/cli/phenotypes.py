@@ -24,9 +24,7 @@ def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bo
     "  gwasbone phenotypes --table ukb.csv --definition my.toml --out pheno\n"
     "  gwasbone assoc ... --pheno bmd_total_std --pheno-file pheno.bmd.tsv --covar sex,age,weight"
 )
-@click.option(
-    "--table", metavar="FILE", required=True, help="Table of a biobank: CSV, TSV, Parquet."
-)
+@click.option("--table", metavar="FILE", help="Table of a biobank: CSV, TSV, Parquet.")
 @click.option("--definition", metavar="FILE", help="Who is a case (osteoporosis by default).")
 @click.option("--measurements", metavar="FILE", help="Fields of the BMDs (25 by default).")
 @click.option("--medication-coding", metavar="FILE", help="Data-coding 4, where drugs are numbers.")
@@ -55,7 +53,8 @@ def command(**options: Any) -> None:
     PREFIX.imputed.tsv (each imputed value and its rule), PREFIX.bmd.tsv (per person, without
     gaps: g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
     """
-    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.context import command_context, completed, current_study
+    from gwasbone.errors import UsageError
     from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
     from gwasbone.phenotypes.cases import read_coding
@@ -63,8 +62,11 @@ def command(**options: Any) -> None:
     from gwasbone.report.pages.phenotypes import phenotypes_page
     from gwasbone.steps import phenotypes as step
 
-    skip = options["skip_absent"]
-    with command_context(options, current_study(), outputs=step.OUTPUTS) as context:
+    config, skip = current_study(), options["skip_absent"]
+    options = completed(options, config, "records")
+    if options["table"] is None:
+        raise UsageError("no table: give --table FILE, or records.table in study.toml")
+    with command_context(options, config, outputs=step.OUTPUTS) as context:
         path, coding = options["definition"], options["medication_coding"]
         definition = read_definition(path) if path else osteoporosis_definition()
         measurements = bmd_measurements(options["measurements"])

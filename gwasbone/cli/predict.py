@@ -14,8 +14,8 @@ from gwasbone.cli.options import out_option
     epilog="\b\nExample:\n  gwasbone train --images images --table people.tsv --out bone\n"
     "  gwasbone predict --models bone.models --images new_images --out new"
 )
-@click.option("--models", required=True, metavar="FOLDER", help="PREFIX.models of gwasbone train.")
-@click.option("--images", required=True, metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--models", metavar="FOLDER", help="PREFIX.models of gwasbone train.")
+@click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
 @click.option("--backend", default="keras", show_default=True, help="What computes.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -29,15 +29,22 @@ def command(**options: Any) -> None:
     cnn_logit_std_REGION and pictures_REGION; and in_training. The stacked score of several regions
     needs the people it was fitted to, so it is not given for new ones.
     """
-    from gwasbone.cli.context import command_context
+    from gwasbone.cli.context import command_context, completed, current_study
+    from gwasbone.cli.train_options import study_images
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.steps.predict import OUTPUTS, predict
+    from gwasbone.study.files import of_study, training_models
     from gwasbone.tables import write_table
 
-    models = Path(options["models"])
-    with command_context(options, None, outputs=OUTPUTS) as context:
-        table = predict(load_backend(options["backend"]), models, open_cache(options["images"]))
+    config = current_study()
+    options = completed(options, config, "training")
+    with command_context(options, config, outputs=OUTPUTS) as context:
+        models = options["models"] or of_study(
+            config, training_models, "models", flag="--models FOLDER", key="training.regions"
+        )
+        cache = open_cache(study_images(options, config))
+        table = predict(load_backend(options["backend"]), Path(models), cache)
         write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
         context.say(
             f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "

@@ -44,7 +44,7 @@ def command(**options: Any) -> None:
             window=options["window"] or rule.window,
             step=options["step"] or (None if options["window"] else rule.step),
             r2=rule.r2 if options["r2"] is None else options["r2"],
-            maf=options["maf"],
+            maf=rule.maf if options["maf"] is None and config is not None else options["maf"],
             exclude_long_range_ld=not options["keep_long_range_ld"],
             engine=options["engine"],
             threads=options["threads"],

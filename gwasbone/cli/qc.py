@@ -59,9 +59,9 @@ def command(**options: Any) -> None:
     outputs = (*_OUTPUTS, *([_PAGE] if options["plots"] else []))
     with command_context(options, config, outputs=outputs) as context:
         cohort = qc(
-            context.cohort(),
+            context.cohort(before="people"),
             thresholds,
-            biobank=_biobank(options["biobank_qc"], context.id_rule),
+            biobank=_biobank(options["biobank_qc"], context),
             withdrawn=_ids(options["withdrawn"]),
         )
         out = context.out
@@ -82,15 +82,12 @@ def command(**options: Any) -> None:
         context.say(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")
 
 
-def _biobank(path: str | None, id_rule: Any) -> Any:
-    from gwasbone.cohort.biobank import BiobankQcColumns
+def _biobank(path: str | None, context: Any) -> Any:
     from gwasbone.errors import InputError
-    from gwasbone.phenotypes.table import read_people_table
+    from gwasbone.steps.people import biobank_columns
 
-    if path is None:
-        return None
-    columns = BiobankQcColumns.find(read_people_table(path, id_rule=id_rule))
-    if columns is None:
+    columns = biobank_columns(context.people_tables([path] if path is not None else []))
+    if columns is None and path is not None:
         raise InputError(
             f"{path}: expected columns of UK Biobank's quality control such as 22027-0.0 or "
             "p22021, found none"

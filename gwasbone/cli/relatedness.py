@@ -37,7 +37,7 @@ def command(**options: Any) -> None:
     given = {name: options[name] for name in ("method", "min_kinship", "keep_cases_of")}
     rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
     with command_context(options, config, outputs=[".pairs.tsv", ".keep.txt"]) as context:
-        cohort = context.cohort()
+        cohort = context.cohort(before="relatedness")
         pca = config.pca if config is not None else PcaSection()
         pairs = components.related_pairs(cohort, rule, pca)
         first = context.column(options["pheno_file"], rule.keep_cases_of)

@@ -91,12 +91,22 @@ def command(**options: Any) -> None:
     default size is the paper's and wants an accelerator; a CPU can train --hidden 32 --layers 2
     --heads 4.
     """
+    from gwasbone.cli.context import command_context, completed, current_study
+
+    config = current_study()
+    options = completed(options, config, "residuals")
+    if options["table"] is None:
+        from gwasbone.study.files import assessments, of_study
+
+        table = of_study(
+            config, assessments, "assessments", flag="--table FILE", key="records.table"
+        )
+        options["table"] = str(table)
     _check(options)
     if options["model"] == "transformer":
         _transformer(options)
         return
 
-    from gwasbone.cli.context import command_context, current_study
     from gwasbone.phenotypes.confounders import read_assessments
     from gwasbone.phenotypes.residuals import residual_phenotypes
     from gwasbone.phenotypes.table import column_names, expand_names
@@ -107,7 +117,7 @@ def command(**options: Any) -> None:
     # a seed of 0 is one too, and the log leaves out what is not set
     in_effect = {"seed": options["seed"]} if options["model"] == "deepnull" else {}
     own = {name: value for name, value in options.items() if name not in _OF_TRANSFORMER}
-    with command_context(own, current_study(), outputs=OUTPUTS, in_effect=in_effect) as context:
+    with command_context(own, config, outputs=OUTPUTS, in_effect=in_effect) as context:
         result = residual_phenotypes(
             read_assessments(options["table"]),
             traits,
@@ -168,8 +178,6 @@ def _transformer(options: dict[str, Any]) -> None:
 
 def _check(options: dict[str, Any]) -> None:
     """Raise where options contradict the model, before anything is read."""
-    if options["table"] is None:
-        raise UsageError("no assessments: give --table FILE")
     if options["covar"] is not None and options["model"] != "deepnull":
         raise UsageError("--covar is for --model deepnull: leave it out")
     source = click.get_current_context().get_parameter_source

@@ -96,11 +96,14 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
         if config is not None and not options["regions"]:
             given = {trait: names for trait, names in given.items() if trait in sources}
         effects = None
-        if options["pheno_file"] or options["pheno"]:
+        asked = bool(options["pheno_file"] or options["pheno"])
+        # the traits of scans that files name need not be columns of the study
+        if asked or (config is not None and not scans):
             if cohort is None:
                 raise UsageError("means by genotype need genotypes: give --bfile or --bgen")
             wanted = [t for t in sources if t in given or region_map.regions_of(t)]
-            effects = _effects(options, config, context.id_rule, wanted)
+            if asked or wanted or (config is not None and config.selection.effects):
+                effects = _effects(options, config, context.id_rule, wanted)
         with counted_progress() as progress:
             selection = select_regions(
                 sources, cohort=cohort, region_map=region_map, regions=given, rule=rule,
@@ -133,29 +136,22 @@ def _effects(
 ) -> EffectRequest:
     from gwasbone.steps.scan import ScanRequest, expand_request, phenotype_columns
     from gwasbone.steps.select import EffectRequest
-    from gwasbone.study.config import CovariatesSection
+    from gwasbone.study.config import CovariatesSection, SelectionSection
+    from gwasbone.study.files import study_tables
 
-    ours: list[Path] = []
-    more = {}
-    if config is not None:
-        from gwasbone.study.files import principal_component_table, study_tables
-
-        ours = [Path(name) for name in study_tables(config)]
-        more = principal_component_table(config)
-    given = [Path(name) for name in options["pheno_file"]]
-    if not given and not ours:
-        raise UsageError("no phenotype table: give --pheno-file FILE")
     covariates = config.covariates if config is not None else CovariatesSection()
-    tables = [*given, *options["covar_file"], *ours]
+    section = config.selection if config is not None else SelectionSection()
+    tables = [*options["pheno_file"], *options["covar_file"]]
+    tables += study_tables(config) if config is not None else []
     request = ScanRequest(
-        traits=expand_request(options["pheno"], tables) or tuple(wanted),
+        traits=expand_request(options["pheno"] or section.effects, tables) or tuple(wanted),
         covariates=expand_request(options["covar"] or covariates.quantitative, tables),
         categorical=expand_request(options["cat_covar"] or covariates.categorical, tables),
     )
     if not request.traits:
         raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")
     table = phenotype_columns(
-        request, given or ours, covariate_tables=[Path(name) for name in options["covar_file"]],
-        otherwise=ours if given else (), id_rule=id_rule, more=more,
+        request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
+        id_rule=id_rule,
     )  # fmt: skip
     return EffectRequest(table, request.traits, request.covariates, request.categorical)

@@ -18,6 +18,7 @@ from gwasbone.cli.train_options import (
     local_out,
     network_choice,
     people_tables,
+    study_images,
     training_plan,
 )
 
@@ -30,7 +31,7 @@ from gwasbone.cli.train_options import (
     "  gwasbone train --task genotype --images images --table pheno.bmd.tsv --table pcs.tsv \\\n"
     "    --genotypes lead.genotypes.parquet --snps lead.selected.tsv --keep kept.txt --out snps"
 )
-@click.option("--images", required=True, metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
 @click.option("--table", "tables", multiple=True, metavar="FILE",
               help="Tables of people (IID) with the target, sex and side inputs.")  # fmt: skip
 @click.option("--task", default="case", show_default=True, metavar="COLUMN",
@@ -100,7 +101,7 @@ def command(**options: Any) -> None:
     pretrained on sex, an AUC out of fold for each region and SNP, and its p-value against networks
     that are trained on shuffled labels. Writes PREFIX.genotype_models.tsv and .html.
     """
-    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.context import command_context, completed, current_study
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.learning.person_maps import sentence
@@ -112,17 +113,19 @@ def command(**options: Any) -> None:
     from gwasbone.steps import train as step
     from gwasbone.steps.train_inputs import LEFT_OUT
 
+    config = current_study()
     if options["task"] == GENOTYPE_TASK:
         train_on_genotypes(options)
         return
     refuse_of_genotypes(options)
+    options = completed(options, config, "training")
     regions = expand_names(options["regions"] or "ap_spine")
     plan = training_plan(options)
     models = Path(f"{local_out(options)}{step.MODELS}")
     outputs = (*step.OUTPUTS, SALIENCY_PAGE) if options["saliency"] else step.OUTPUTS
-    with command_context(options, current_study(), outputs=outputs) as context:
+    with command_context(options, config, outputs=outputs) as context:
         tables = people_tables(options, context)
-        cache = open_cache(options["images"])
+        cache = open_cache(study_images(options, config))
         with step.compiled_in(models), counted_progress() as progress:
             backend = load_backend(options["backend"])
             choice = network_choice(

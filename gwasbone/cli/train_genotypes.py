@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gwasbone.cli.options import _stack
 from gwasbone.errors import UsageError
+
+if TYPE_CHECKING:
+    from gwasbone.study.config import StudyConfig
 
 GENOTYPE_TASK = "genotype"
 
@@ -63,8 +66,14 @@ def refuse_of_genotypes(options: dict[str, Any]) -> None:
 
 def train_on_genotypes(options: dict[str, Any]) -> None:
     """Learn SNPs from pictures."""
-    from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cli.train_options import local_out, network_choice, training_plan
+    from gwasbone.cli.context import command_context, completed, current_study
+    from gwasbone.cli.train_options import (
+        local_out,
+        network_choice,
+        people_tables,
+        study_images,
+        training_plan,
+    )
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.learning.person_maps import sentence
@@ -78,14 +87,19 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         LEFT_OUT,
         genotype_inputs,
         genotype_jobs,
+        pictured_jobs,
         pictured_people,
     )
     from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.train import MODELS, compiled_in, default_architecture
 
+    config = current_study()
+    options = completed(
+        options, config, "genotype_models", min_per_class="least", strata="strata_bins",
+        covariates="covar",
+    )  # fmt: skip
+    genotypes_path, pairs_path = _selection(options, config)
     regions = expand_names(options["regions"] or "")
-    if options["genotypes"] is None:
-        raise UsageError("--task genotype needs --genotypes, which `gwasbone select` writes")
     if options["side_inputs"]:
         raise UsageError("--side-inputs: a network of genotypes sees pictures only")
     if options["weights"] != "random" and options["pretrain"]:
@@ -97,18 +111,22 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     )  # fmt: skip
     models = Path(f"{local_out(options)}{MODELS}")
     outputs = (*step.OUTPUTS, *([SALIENCY_PAGE] if options["saliency"] else []))
-    with command_context(options, current_study(), outputs=outputs) as context:
+    with command_context(options, config, outputs=outputs) as context:
         # `select` has named people by the rule already
-        genotypes = read_people_table(options["genotypes"], id_rule="iid")
+        genotypes = read_people_table(genotypes_path, id_rule="iid")
         selected = None
-        if options["snps"] is not None:
-            selected = _selected(Path(options["snps"]))
+        if pairs_path is not None:
+            selected = _selected(pairs_path)
         elif not regions:
             regions = ["ap_spine"]
         jobs = genotype_jobs(selected, regions, list(genotypes.columns))
-        cache = open_cache(options["images"])
+        cache = open_cache(study_images(options, config))
+        if options["snps"] is None and selected is not None:
+            jobs, absent = pictured_jobs(jobs, cache)
+            if absent:
+                context.say(f"no pictures of {', '.join(absent)}: its SNPs are not learned")
         inputs = genotype_inputs(
-            genotypes, pictured_people(cache, jobs), _tables(options, context),
+            genotypes, pictured_people(cache, jobs), people_tables(options, context),
             keep=_kept(options["keep"], context),
             covariates=None if options["covar"] is None else options["covar"].split(","),
             strata_bins=options["strata_bins"] or 4,
@@ -144,23 +162,29 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
 _REQUEST = ("head", "permutations", "stop_at", "least")
 
 
+def _selection(options: dict[str, Any], config: StudyConfig | None) -> tuple[Path, Path | None]:
+    """The table of genotypes, and that of pairs of region and SNP where one is named.
+
+    Without ``--genotypes`` those that the study selected.
+    """
+    from gwasbone.study.files import of_study, selected_genotypes, selected_snps
+
+    snps = Path(options["snps"]) if options["snps"] is not None else None
+    if options["genotypes"] is not None:
+        return Path(options["genotypes"]), snps
+    genotypes = of_study(
+        config, selected_genotypes, "genotypes of SNPs", key="selection.regions",
+        flag="--genotypes FILE, which `gwasbone select` writes",
+    )  # fmt: skip
+    return genotypes, snps or (selected_snps(config) if config is not None else None)
+
+
 def _selected(path: Path) -> Any:
     import pandas as pd
 
     if not path.is_file():
         raise UsageError(f"--snps {path}: no such file; `gwasbone select` writes one")
     return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-
-
-def _tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The tables of people, and the study's own components where it has any."""
-    from gwasbone.cli.train_options import people_tables
-    from gwasbone.study.files import principal_component_table
-
-    tables = people_tables(options, context)
-    if options["tables"] or context.config is None:
-        return tables
-    return tables | principal_component_table(context.config)
 
 
 def _kept(path: str | None, context: Any) -> Any:

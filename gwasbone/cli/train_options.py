@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
+    from gwasbone.study.config import StudyConfig
 
 
 def local_out(options: dict[str, Any]) -> Path:
@@ -54,14 +55,22 @@ def network_choice(options: dict[str, Any], architecture: str) -> NetworkChoice:
 def people_tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     """The tables that flags name, else the study's."""
     from gwasbone.errors import UsageError
-    from gwasbone.phenotypes.table import read_people_table
 
-    paths = list(options["tables"])
-    if not paths and context.config is not None:
-        paths = [str(context.config.path(table)) for table in context.config.phenotypes.tables]
-    if not paths:
-        raise UsageError("no table of people: give --table FILE, or run inside a study")
-    return {path: read_people_table(path, id_rule=context.id_rule) for path in paths}
+    tables: dict[str, Any] = context.people_tables(options["tables"])
+    if not tables:
+        raise UsageError(
+            "no table of people: give --table FILE, or phenotypes.tables in study.toml"
+        )
+    return tables
+
+
+def study_images(options: dict[str, Any], config: StudyConfig | None) -> Path:
+    """The cache that ``--images`` names, else the study's."""
+    from gwasbone.study.files import image_cache, of_study
+
+    if options["images"] is not None:
+        return Path(options["images"])
+    return of_study(config, image_cache, "pictures", flag="--images FOLDER", key="images.dicom")
 
 
 def _augment(text: str | None) -> dict[str, float]:

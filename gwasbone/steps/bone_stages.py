@@ -13,18 +13,21 @@ import pandas as pd
 
 from gwasbone.errors import ConfigError
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import MADE_TABLES
+from gwasbone.study.files import (
+    MADE_TABLES,
+    PREFIX,
+    assessments,
+    image_cache,
+    named_tables,
+    people_tables,
+    training_models,
+)
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
 
-_PREFIX = "study"
-_CACHE = "cache"
-
 
 def _record_files(config: StudyConfig) -> list[str]:
-    rules = config.records
-    named = (rules.table, rules.definition, rules.measurements)
-    return [str(config.path(name)) for name in named if name is not None]
+    return [name for name in config.resolved("records").values() if name is not None]
 
 
 def _records(run: StageRun) -> str:
@@ -44,7 +47,7 @@ def _records(run: StageRun) -> str:
         str(config.path(rules.table)), definition, measurements, id_rule=config.genotypes.id
     )
     cases, bmd = step.make_cases(table, definition), make_bmd(table, measurements)
-    prefix = run.folder / _PREFIX
+    prefix = run.folder / PREFIX
     page = Path(f"{prefix}.phenotypes.html")
     phenotypes_page(cases, bmd, page, source=table.path)
     step.write_cases(cases, prefix)
@@ -67,16 +70,16 @@ def _residuals(run: StageRun) -> str:
     model = run.config.residuals.model
     if model is None:
         return "no residuals.model in study.toml: no residual phenotypes"
-    table = run.finished("records") / f"{_PREFIX}.assessments.parquet"
+    table = assessments(run.config)
     if not table.exists():
         raise ConfigError("residuals.model needs records.table with bone measurements")
     result = residual_phenotypes(read_assessments(table), model=model)
-    write_residuals(result, run.folder / _PREFIX)
+    write_residuals(result, run.folder / PREFIX)
     return f"{len(result.fitted)} traits, {len(result.residuals):,} people. {left_summary(result)}"
 
 
 def _dicom(config: StudyConfig) -> list[str]:
-    return [str(config.path(name)) for name in config.images.dicom]
+    return list(config.resolved("images")["dicom"])
 
 
 def _images(run: StageRun) -> str:
@@ -87,7 +90,7 @@ def _images(run: StageRun) -> str:
     chosen = run.config.images
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
-    cache = run.config.output / _CACHE / "images"
+    cache = image_cache(run.config)
     settings = ImageSettings.sized(
         chosen.size, scale=chosen.scale, mirror="" if chosen.mirror == "none" else chosen.mirror
     )
@@ -108,7 +111,6 @@ def _training(run: StageRun) -> str:
     from gwasbone.learning.backend import load_backend
     from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
-    from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
     from gwasbone.report.pages.saliency import write_saliency
     from gwasbone.steps import saliency
@@ -117,15 +119,9 @@ def _training(run: StageRun) -> str:
     config, chosen = run.config, run.config.training
     if not chosen.regions:
         return "no training.regions in study.toml: no network is trained"
-    pictures = config.output / _CACHE / "images"
     if not config.images.dicom:
         raise ConfigError("training.regions needs images.dicom")
-    records = run.finished("records")
-    made = [records / f"{_PREFIX}.cases.tsv", records / f"{_PREFIX}.bmd.tsv"]
-    tables = [path for path in made if path.exists()]
-    if not tables:
-        tables = [Path(str(config.path(name))) for name in config.phenotypes.tables]
-    models = config.output / _CACHE / "models"
+    models, cache = training_models(config), open_cache(image_cache(config))
     plan = TrainingPlan(
         epochs=chosen.epochs, batch_size=chosen.batch_size, learning_rate=chosen.learning_rate,
         patience=chosen.patience, seed=chosen.seed,
@@ -133,16 +129,15 @@ def _training(run: StageRun) -> str:
     with step.compiled_in(models), counted_progress() as progress:
         backend = load_backend(chosen.backend)
         architecture = chosen.architecture or step.default_architecture(backend)
-        weights = chosen.weights
         trained = step.train(
             backend,
-            open_cache(pictures),
+            cache,
             chosen.regions,
-            {str(t): read_people_table(t, id_rule=config.genotypes.id) for t in tables},
+            people_tables(config, before=run.stage),
             chosen.task,
             NetworkChoice(
                 architecture=architecture,
-                weights=weights if weights == "random" else str(config.path(weights)),
+                weights=config.resolved("training")["weights"],
                 size=chosen.size,
             ),
             plan,
@@ -151,13 +146,13 @@ def _training(run: StageRun) -> str:
             force=True,
             progress=progress,
         )
-        step.write_training(trained, run.folder / _PREFIX, models=models)
+        step.write_training(trained, run.folder / PREFIX, models=models)
         if chosen.saliency:
             seen = saliency.training_saliency(
-                backend, open_cache(pictures), trained, models=models, seed=chosen.seed,
+                backend, cache, trained, models=models, seed=chosen.seed,
                 progress=progress,
             )  # fmt: skip
-            write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
+            write_saliency(seen, run.folder / PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
 
 
@@ -173,7 +168,7 @@ BONE_STAGES = (
         "training networks on images",
         ("training", "images"),
         ("records", "images"),
-        lambda config: [str(config.path(name)) for name in config.phenotypes.tables],
+        named_tables,
         _training,
     ),
 )

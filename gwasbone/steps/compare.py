@@ -22,8 +22,14 @@ from gwasbone.comparison.known_loci import known_loci, read_loci
 from gwasbone.comparison.measures import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.progress import counted_progress
-from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
 from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import (
+    GENOTYPES,
+    compared_scans,
+    ld_score_folder,
+    loci_file,
+    study_cohort,
+)
 from gwasbone.sumstats.align import AlignedScans, align_scans
 from gwasbone.sumstats.ld_score_files import LdScores
 from gwasbone.sumstats.scan import Scans
@@ -130,26 +136,32 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
     write_table(labelled(table) if "chromosome" in table else table, path, index=False)
 
 
-def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) -> str:
-    """The comparison that ``study.toml`` asks for; says what came out."""
-    from gwasbone.study.files import study_cohort
+def scans_of_section(config: StudyConfig) -> list[Path]:
+    """The files of the scans that ``comparison.scans`` names.
 
-    chosen = config.comparison
+    Raises
+    ------
+    InputError
+        A trait of it was not scanned.
+    """
     for name, path in compared_scans(config).items():
         if not path.exists():
             raise InputError(
                 f"comparison.scans: {name} has no scan: expected {path}; is it among "
                 "association.traits, or the name of a file?"
             )
-    scans = open_scans(list(compared_scans(config).values()))
+    return list(compared_scans(config).values())
+
+
+def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) -> str:
+    """The comparison that ``study.toml`` asks for; says what came out."""
+    chosen = config.comparison
     own = chosen.ld_scores == GENOTYPES
     compared = compare_files(
-        scans,
+        open_scans(scans_of_section(config)),
         loci=loci_file(config),
-        ld_scores=Path(str(config.path(chosen.ld_scores)))
-        if chosen.ld_scores is not None and not own
-        else None,
-        cohort=study_cohort(config, before="comparison") if own else None,
+        ld_scores=ld_score_folder(config),
+        cohort=study_cohort(config) if own else None,
         rule=ComparisonRule(fdr=chosen.fdr, lead_p=chosen.lead_p),
         threads=threads,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import pyarrow as pa
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.subsets import short_names
 from gwasbone.genome import AUTOSOMES
+from gwasbone.phenotypes.table import expand_names, pick_columns
 from gwasbone.study.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.tables import write_lines, write_table
 
@@ -68,6 +69,26 @@ def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> 
     names = [f"PC{i + 1}" for i in range(len(pcs.eigenvalues))]
     values = pd.DataFrame({"component": names, "eigenvalue": pcs.eigenvalues})
     write_table(values, Path(f"{prefix}.eigenvalues.tsv"), index=False)
+
+
+def ancestry_scores(
+    cohort: Cohort,
+    rule: AncestrySection,
+    pca: PcaSection,
+    tables: Mapping[str, pd.DataFrame],
+) -> pd.DataFrame:
+    """Components for the ancestry filter: the columns that the rule names, else computed.
+
+    Parameters
+    ----------
+    tables : where the columns are.
+    """
+    if rule.scores:
+        present = {str(name) for table in tables.values() for name in table}
+        scores = pick_columns(tables, expand_names(rule.scores, present))
+        return scores.set_axis([f"PC{i + 1}" for i in range(scores.shape[1])], axis=1)
+    n = max(rule.n_components, pca.n_components)
+    return components_of(cohort, dataclasses.replace(pca, n_components=n)).scores
 
 
 def ancestry_filter(

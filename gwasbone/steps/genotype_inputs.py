@@ -95,6 +95,17 @@ def genotype_jobs(
     return jobs
 
 
+def pictured_jobs(jobs: pd.DataFrame, cache: ImageCache) -> tuple[pd.DataFrame, list[str]]:
+    """Jobs whose region the cache has pictures of, and the other regions."""
+    absent = []
+    for region in jobs["region"].unique():
+        try:
+            region_pictures(cache, str(region))
+        except InputError:
+            absent.append(str(region))
+    return jobs[~jobs["region"].isin(absent)].reset_index(drop=True), absent
+
+
 def is_autosomal(variant_id: str) -> bool:
     """Whether ``chr_pos_other_effect`` lies on an autosome; other names are taken to."""
     chromosome = variant_id.split("_", 1)[0]

@@ -8,19 +8,22 @@ a stage that was killed takes what was trained.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from gwasbone.errors import ConfigError
-from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import kept_people, principal_component_table, study_tables
+from gwasbone.study.files import (
+    PREFIX,
+    genotype_models,
+    image_cache,
+    kept_people,
+    named_tables,
+    people_tables,
+    selected_genotypes,
+    selected_snps,
+)
 from gwasbone.study.runner import Stage, StageRun
 
 NAME = "genotype_models"
-_PREFIX, _CACHE = "study", "cache"
-#: What the stage ``leads`` leaves: pairs of region and SNP, and the SNPs' genotypes.
-_SELECTED, _GENOTYPES = "*selected.tsv", "*genotypes.parquet"
 
 
 def _learn(run: StageRun) -> str:
@@ -32,7 +35,12 @@ def _learn(run: StageRun) -> str:
     from gwasbone.progress import counted_progress
     from gwasbone.report.pages.saliency import write_saliency
     from gwasbone.steps import genotype_models as step
-    from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs, pictured_people
+    from gwasbone.steps.genotype_inputs import (
+        genotype_inputs,
+        genotype_jobs,
+        pictured_jobs,
+        pictured_people,
+    )
     from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.genotype_saliency import genotype_saliency, learned_jobs
     from gwasbone.steps.train import compiled_in, default_architecture
@@ -42,26 +50,21 @@ def _learn(run: StageRun) -> str:
         return "no genotype_models.head in study.toml: no SNP is learned from images"
     if not config.images.dicom:
         raise ConfigError("genotype_models.head needs images.dicom")
-    leads = run.finished("leads")
-    selected = _only(leads, _SELECTED)
-    if selected is None:
+    selected, genotypes_path = selected_snps(config), selected_genotypes(config)
+    if not (selected.exists() and genotypes_path.exists()):
         return "no SNP is selected for a region: nothing to learn"
-    genotypes_path = _only(leads, _GENOTYPES)
     pairs = pd.read_csv(selected, sep="\t", dtype=str, keep_default_na=False)
-    if pairs.empty or genotypes_path is None:
+    if pairs.empty:
         return "no SNP is selected for a region: nothing to learn"
     jobs = genotype_jobs(pairs, chosen.regions, [])
-    cache = open_cache(config.output / _CACHE / "images")
-    jobs, absent = _pictured_jobs(jobs, cache)
+    cache = open_cache(image_cache(config))
+    jobs, absent = pictured_jobs(jobs, cache)
     if jobs.empty:
         return f"no pictures of {', '.join(absent)}: nothing to learn"
-    id_rule = config.genotypes.id
-    tables = {str(t): read_people_table(t, id_rule=id_rule) for t in study_tables(config)}
     # the table names people as the cohort does
-    genotypes = pd.read_parquet(genotypes_path)
-    genotypes.index = pd.Index(genotypes.pop("IID").astype(str), name="person")
+    genotypes = read_people_table(genotypes_path)
     inputs = genotype_inputs(
-        genotypes, pictured_people(cache, jobs), tables | principal_component_table(config),
+        genotypes, pictured_people(cache, jobs), people_tables(config),
         keep=kept_people(config), covariates=chosen.covariates or None, strata_bins=chosen.strata,
     )  # fmt: skip
     plan = TrainingPlan(
@@ -72,7 +75,7 @@ def _learn(run: StageRun) -> str:
         head=chosen.head, pretrain=chosen.pretrain, least=chosen.min_per_class,
         permutations=chosen.permutations, stop_at=chosen.stop_at, folds=chosen.folds,
     )  # fmt: skip
-    models = config.output / _CACHE / NAME
+    models = genotype_models(config)
     with compiled_in(models), counted_progress() as progress:
         backend = load_backend(chosen.backend)
         architecture = chosen.architecture or default_architecture(backend, "efficientnet_b0")
@@ -80,36 +83,13 @@ def _learn(run: StageRun) -> str:
             backend, cache, jobs, inputs, NetworkChoice(architecture, size=chosen.size), plan,
             request, models=models, force=True, progress=progress,
         )  # fmt: skip
-        step.write_genotype_models(done, inputs, run.folder / _PREFIX)
+        step.write_genotype_models(done, inputs, run.folder / PREFIX)
         seen = genotype_saliency(
             backend, cache, models, learned_jobs(done.table), seed=chosen.seed, progress=progress
         )
-        write_saliency(seen, run.folder / _PREFIX, task="Genotypes")
+        write_saliency(seen, run.folder / PREFIX, task="Genotypes")
     without = f"; no pictures of {', '.join(absent)}" if absent else ""
     return "; ".join(step.summary(done)) + without
-
-
-def _only(folder: Path, pattern: str) -> Path | None:
-    found = sorted(folder.glob(pattern))
-    return found[0] if found else None
-
-
-def _pictured_jobs(jobs: pd.DataFrame, cache: object) -> tuple[pd.DataFrame, list[str]]:
-    """Jobs whose region the cache has pictures of, and the other regions."""
-    from gwasbone.errors import InputError
-    from gwasbone.steps.train_inputs import region_pictures
-
-    absent = []
-    for region in jobs["region"].unique():
-        try:
-            region_pictures(cache, str(region))  # type: ignore[arg-type]
-        except InputError:
-            absent.append(str(region))
-    return jobs[~jobs["region"].isin(absent)].reset_index(drop=True), absent
-
-
-def _tables(config: StudyConfig) -> list[str]:
-    return [str(config.path(name)) for name in config.phenotypes.tables]
 
 
 STAGE = Stage(
@@ -117,6 +97,6 @@ STAGE = Stage(
     "genotypes from images",
     (NAME, "images"),
     ("leads", "images", "training", "pca", "records"),
-    _tables,
+    named_tables,
     _learn,
 )

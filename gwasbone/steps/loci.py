@@ -24,8 +24,6 @@ from gwasbone.study.files import CLUMPS, LOCI
 from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import labelled, write_table
 
-#: Keys of the rule that are paths.
-FILES = ("genes", "genetic_map")
 PAGE = "regional.html"
 
 

@@ -13,6 +13,7 @@ from gwasbone.association.associate import Engine, Method, Test, associate
 from gwasbone.association.result_files import output_paths as result_paths
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
+from gwasbone.errors import UsageError
 from gwasbone.phenotypes.table import (
     IdRule,
     column_names,
@@ -21,6 +22,8 @@ from gwasbone.phenotypes.table import (
     read_people_table,
 )
 from gwasbone.phenotypes.traits import BinaryCoding
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import people_tables
 
 log = logging.getLogger(__name__)
 
@@ -67,12 +70,11 @@ def output_paths(request: ScanRequest, prefix: Path) -> list[Path]:
 
 def phenotype_columns(
     request: ScanRequest,
-    tables: Sequence[Path],
+    tables: Sequence[str | Path] = (),
     *,
-    covariate_tables: Sequence[Path] = (),
-    otherwise: Sequence[Path] = (),
-    id_rule: IdRule = "iid",
-    more: dict[str, pd.DataFrame] | None = None,
+    covariate_tables: Sequence[str | Path] = (),
+    config: StudyConfig | None = None,
+    id_rule: IdRule | None = None,
 ) -> pd.DataFrame:
     """The request's columns out of the tables, one row per person in any table used.
 
@@ -80,20 +82,27 @@ def phenotype_columns(
     ----------
     tables : files searched for a column by name.
     covariate_tables : files where covariates are looked for before ``tables``.
-    otherwise : files where covariates are looked for that are in neither.
-    more : further tables by name, indexed by person, such as principal components; searched
-        with the last of the files.
+    config : the study whose tables are searched for what is in none of these; for traits only
+        where no ``tables`` are named.
 
     Raises
     ------
+    UsageError
+        No table is named, and there is no study that has any.
     InputError
         A column is in no table (the nearest names are shown) or in two that rank alike.
     """
-    paths = dict.fromkeys([*tables, *covariate_tables, *otherwise])
-    read = {str(path): read_people_table(path, id_rule=id_rule) for path in paths}
-    ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables, otherwise)]
-    ranks[2 if otherwise else 1] |= more or {}
-    traits = pick_columns(ranks[1], request.traits)
+    rule = id_rule or (config.genotypes.id if config is not None else "iid")
+    paths = dict.fromkeys(map(str, [*tables, *covariate_tables]))
+    read = {path: read_people_table(path, id_rule=rule) for path in paths}
+    ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
+    ranks.append(people_tables(config, id_rule=rule) if config is not None else {})
+    searched = ranks[1] or ranks[2]
+    if not searched:
+        raise UsageError(
+            "no phenotype table: give --pheno-file FILE, or phenotypes.tables in study.toml"
+        )
+    traits = pick_columns(searched, request.traits)
     names = {*request.covariates, *request.categorical} - set(request.traits)
     return traits.join(pick_columns(_in_first_rank(ranks, names), sorted(names)), how="outer")
 

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gwasbone.cohort.model import Cohort
-from gwasbone.errors import UsageError
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import RESULTS
+from gwasbone.study.files import of_study, scan_results
 from gwasbone.sumstats.scan import Scan, Scans
 from gwasbone.sumstats.scans import Positions, open_scans
 
@@ -44,7 +43,8 @@ def named_scans(
         A file cannot be read.
     """
     if not paths:
-        paths = [study_scans_folder(config)]
+        where = {"flag": "files of summary statistics", "key": "association.traits"}
+        paths = [of_study(config, scan_results, "scans", **where)]
     given = [Path(path) for path in paths]
     placed = _positions(positions, cohort)
     hail_tables = [path for path in given if path.is_dir() and _is_hail_table(path)]
@@ -63,24 +63,6 @@ def named_scans(
     for scan in scans.values():
         log.info("scan %s: %s, %s", scan.name, scan.format_name, scan.where)
     return scans
-
-
-def study_scans_folder(config: StudyConfig | None) -> Path:
-    """Where a study keeps the results of its scans.
-
-    Raises
-    ------
-    UsageError
-        There is no study, or it has no scans yet.
-    """
-    if config is None:
-        raise UsageError(
-            "no scans: give files of summary statistics, or run inside a folder with a study.toml"
-        )
-    folder = config.output / "scans" / RESULTS
-    if not folder.exists():
-        raise UsageError(f"{folder}: the study has no scans yet: name files, or gwasbone run")
-    return folder
 
 
 def _positions(path: Path | None, cohort: Cohort | None) -> Positions | None:

@@ -7,18 +7,13 @@ whether stages are up to date.
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-
-import pandas as pd
 
 from gwasbone.association.results import AssociationResults
-from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import qc_people, qc_variants
-from gwasbone.phenotypes.table import expand_names, pick_columns, read_people_table
+from gwasbone.phenotypes.table import pick_columns
 from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
-from gwasbone.steps.comparison_inputs import comparison_files
 from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
 from gwasbone.steps.scan import (
     ScanRequest,
@@ -28,33 +23,28 @@ from gwasbone.steps.scan import (
     scan_summary,
 )
 from gwasbone.steps.scans import named_scans
-from gwasbone.study.config import StudyConfig, sections
+from gwasbone.study.config import LociSection, StudyConfig, sections
 from gwasbone.study.files import (
     FIGURES,
     MATRIX,
     PEOPLE,
+    PREFIX,
     RESULTS,
     SCAN,
     SCORES,
     SUMMARY,
     VARIANTS,
+    comparison_files,
     genotype_files,
-    principal_component_table,
+    named_tables,
+    people_tables,
     read_study_genotypes,
+    scan_results,
     study_cohort,
     study_tables,
 )
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
-
-
-def _tables(config: StudyConfig) -> list[str]:
-    return [str(config.path(name)) for name in config.phenotypes.tables]
-
-
-def _read_tables(config: StudyConfig) -> dict[str, pd.DataFrame]:
-    id_rule = config.genotypes.id
-    return {name: read_people_table(name, id_rule=id_rule) for name in study_tables(config)}
 
 
 def _write(run: StageRun, cohort: Cohort) -> None:
@@ -70,11 +60,10 @@ def _genotypes(run: StageRun) -> str:
 
 
 def _people(run: StageRun) -> str:
-    columns = _read_tables(run.config)
-    biobank = None
-    for table in columns.values():
-        biobank = biobank or BiobankQcColumns.find(table)
-    cohort = qc_people(study_cohort(run.config, before=run.stage), run.config.qc, biobank=biobank)
+    cohort = qc_people(
+        study_cohort(run.config, before=run.stage), run.config.qc,
+        biobank=people.biobank_columns(people_tables(run.config, before=run.stage)),
+    )  # fmt: skip
     _write(run, cohort)
     people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
     from gwasbone.report.pages.cohort import people_page
@@ -90,16 +79,9 @@ def _ancestry(run: StageRun) -> str:
     if rule.column is None:
         _write(run, cohort)
         return "no ancestry.column in study.toml: everybody is kept"
-    tables = _read_tables(run.config)
+    tables = people_tables(run.config, before=run.stage)
     reported = pick_columns(tables, [rule.column])[rule.column]
-    if rule.scores:
-        present = {str(name) for table in tables.values() for name in table}
-        scores = pick_columns(tables, expand_names(rule.scores, present))
-        scores.columns = pd.Index([f"PC{i + 1}" for i in range(scores.shape[1])])
-    else:
-        n = max(rule.n_components, run.config.pca.n_components)
-        wanted = dataclasses.replace(run.config.pca, n_components=n)
-        scores = components.components_of(cohort, wanted).scores
+    scores = components.ancestry_scores(cohort, rule, run.config.pca, tables)
     before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
     _write(run, cohort)
     from gwasbone.report.pages.cohort import ancestry_page
@@ -119,7 +101,8 @@ def _relatedness(run: StageRun) -> str:
     pairs = components.related_pairs(cohort, rule, run.config.pca)
     first = None
     if rule.keep_cases_of is not None:
-        first = pick_columns(_read_tables(run.config), [rule.keep_cases_of])[rule.keep_cases_of]
+        tables = people_tables(run.config, before=run.stage)
+        first = pick_columns(tables, [rule.keep_cases_of])[rule.keep_cases_of]
     cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
     _write(run, cohort)
     write_table(pairs, run.folder / "pairs.tsv", index=False)
@@ -146,7 +129,7 @@ def _pca(run: StageRun) -> str:
     from gwasbone.report.pages.cohort import components_page
 
     pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
-    components.write_components(pcs, cohort, run.folder / "study")
+    components.write_components(pcs, cohort, run.folder / PREFIX)
     write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
     groups = cohort.people.table.get("ancestry_group")
     components_page(
@@ -178,12 +161,7 @@ def _scans(run: StageRun) -> str:
     request = scan_request(run.config)
     if not request.traits:
         return "no association.traits in study.toml: nothing to scan"
-    phenotypes = phenotype_columns(
-        request,
-        [Path(name) for name in study_tables(run.config)],
-        id_rule=run.config.genotypes.id,
-        more=principal_component_table(run.config),
-    )
+    phenotypes = phenotype_columns(request, config=run.config)
     cohort = study_cohort(run.config, before=run.stage)
     results = run_scan(
         cohort,
@@ -207,7 +185,7 @@ def _leads(run: StageRun) -> str:
     from gwasbone.steps import select as step
 
     config, section = run.config, run.config.selection
-    folder = run.finished("scans") / RESULTS
+    folder = scan_results(config)
     if not folder.exists():
         return "no association.traits in study.toml: nothing to select from"
     results = AssociationResults.open(folder)
@@ -224,10 +202,7 @@ def _leads(run: StageRun) -> str:
     effects = None
     if traits and len(selection.pairs):
         request = dataclasses.replace(scan_request(config), traits=traits)
-        phenotypes = phenotype_columns(
-            request, [Path(name) for name in study_tables(config)], id_rule=config.genotypes.id,
-            more=principal_component_table(config),
-        )  # fmt: skip
+        phenotypes = phenotype_columns(request, config=config)
         effects = step.EffectRequest(phenotypes, traits, request.covariates, request.categorical)
     said = step.write_selection(selection, f"{run.folder}/", cohort=cohort, effects=effects)
     return "; ".join(said)
@@ -241,10 +216,9 @@ def _loci_files(config: StudyConfig) -> list[str]:
 def _loci(run: StageRun) -> str:
     from gwasbone.steps import loci as step
 
-    if not (run.finished("scans") / RESULTS).exists():
+    if not scan_results(run.config).exists():
         return "no scans: no loci"
-    paths = {name: run.config.path(getattr(run.config.loci, name)) for name in step.FILES}
-    rule = dataclasses.replace(run.config.loci, **paths)
+    rule = LociSection(**run.config.resolved("loci"))
     genes, recombination = step.read_rule_files(rule)
     found = step.find_loci(
         named_scans([], run.config),
@@ -276,7 +250,7 @@ def _report(run: StageRun) -> str:
 
 def _selection_files(config: StudyConfig) -> list[str]:
     named = config.path(config.selection.region_map)
-    return _tables(config) + ([named] if named is not None else [])
+    return named_tables(config) + ([named] if named is not None else [])
 
 
 _GENOTYPES = ("study", "genotypes")
@@ -297,9 +271,16 @@ def keeping_figures(stage: Stage) -> Stage:
 _REPORTED = (
     *BONE_STAGES,
     Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
-    Stage("people", "quality control of people", ("qc",), ("genotypes",), _tables, _people),
-    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), _tables, _ancestry),
-    Stage("relatedness", "relatives", ("relatedness", "pca"), ("ancestry",), _tables, _relatedness),
+    Stage("people", "quality control of people", ("qc",), ("genotypes",), named_tables, _people),
+    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), named_tables, _ancestry),
+    Stage(
+        "relatedness",
+        "relatives",
+        ("relatedness", "pca"),
+        ("ancestry",),
+        named_tables,
+        _relatedness,
+    ),
     Stage(
         "variants",
         "quality control of variants",
@@ -314,7 +295,7 @@ _REPORTED = (
         "association",
         ("association", "covariates", "phenotypes"),
         ("variants", "pca", "records", "residuals", "training"),
-        _tables,
+        named_tables,
         _scans,
     ),
     Stage(

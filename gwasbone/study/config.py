@@ -500,6 +500,17 @@ class StudyConfig:
         """The keys and values of one section."""
         return dataclasses.asdict(getattr(self, name))
 
+    def resolved(self, name: str) -> dict[str, Any]:
+        """The keys and values of one section, paths resolved against the study's folder."""
+        values = self.section_values(name)
+        for key in _PATHS.get(name, ()):
+            value = values[key]
+            if isinstance(value, tuple):
+                values[key] = tuple(str(self.path(part)) for part in value)
+            elif value not in _NOT_PATHS:
+                values[key] = self.path(value)
+        return values
+
 
 #: Keys whose values are paths of inputs.
 _PATHS = {
@@ -512,6 +523,9 @@ _PATHS = {
     "loci": ("genes", "genetic_map"),
     "comparison": ("loci", "ld_scores"),
 }
+
+#: Values of these keys that stand for themselves.
+_NOT_PATHS = ("random", "genotypes", "simulated truth")
 
 
 def sections() -> dict[str, type]:

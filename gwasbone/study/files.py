@@ -1,7 +1,11 @@
-"""The cohort of a study as its last finished stage left it."""
+"""Where a study keeps what: the only module that knows the names in its results folder.
+
+Commands and stages ask here for the study's cohort, tables of people, images, models and scans.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +14,8 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.errors import ConfigError, UsageError
+from gwasbone.phenotypes.table import IdRule, read_people_table
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.runner import fingerprint, read_record
 
@@ -23,20 +29,190 @@ CLUMPS, LOCI = "clumps.tsv", "loci.tsv"
 #: Folder within a stage's: the figures of its pages as JSON, which the report shows.
 FIGURES = "figures"
 
+#: Prefix of the files in a stage's folder that have one, such as ``study.cnn.tsv``.
+PREFIX = "study"
 
-#: Tables of people that earlier stages make: stage -> file in its folder.
+#: What stands for a file in the section ``comparison``.
+SIMULATED_TRUTH, GENOTYPES = "simulated truth", "genotypes"
+_CAUSAL = Path("truth") / "causal_variants.tsv"
+
+#: Tables of people that stages make: stage -> file in its folder.
 MADE_TABLES = {
     "records": "phenotypes.tsv",
-    "residuals": "study.residuals.tsv",
-    "training": "study.cnn.tsv",
+    "residuals": f"{PREFIX}.residuals.tsv",
+    "training": f"{PREFIX}.cnn.tsv",
 }
 
 
-def study_tables(config: StudyConfig) -> list[str]:
-    """Tables of people of a study: those that ``study.toml`` names, and those its stages made."""
-    named = [str(config.path(name)) for name in config.phenotypes.tables]
-    made = [config.output / stage / name for stage, name in MADE_TABLES.items()]
-    return named + [str(path) for path in made if path.exists()]
+def study_tables(config: StudyConfig, *, before: str | None = None) -> list[str]:
+    """Tables of people of a study: those that ``study.toml`` names, and those its stages made.
+
+    Parameters
+    ----------
+    before : leave out the tables that this stage and later ones made.
+    """
+    made = []
+    for stage, name in MADE_TABLES.items():
+        if stage == before:
+            break
+        made.append(config.output / stage / name)
+    return named_tables(config) + [str(path) for path in made if path.exists()]
+
+
+def named_tables(config: StudyConfig) -> list[str]:
+    """The tables of people that ``study.toml`` names."""
+    return [str(config.path(name)) for name in config.phenotypes.tables]
+
+
+def people_tables(
+    config: StudyConfig, *, before: str | None = None, id_rule: IdRule | None = None
+) -> dict[str, pd.DataFrame]:
+    """All tables in which a column of people is looked for by name: path -> table.
+
+    Those of :func:`study_tables`, the principal components that the study computed, and, for
+    columns that none of these has (sex, age, weight), the bone measurements of its records.
+
+    Parameters
+    ----------
+    before : as in :func:`study_tables`; components are left out too.
+    id_rule : what identifies a participant; as the study says where None.
+    """
+    rule = id_rule or config.genotypes.id
+    tables = {
+        name: read_people_table(name, id_rule=rule) for name in study_tables(config, before=before)
+    }
+    if before is None:
+        tables |= principal_component_table(config)
+    measured = config.output / "records" / f"{PREFIX}.bmd.tsv"
+    if measured.exists():
+        known = {name for table in tables.values() for name in table}
+        more = read_people_table(measured, id_rule=rule)
+        tables[str(measured)] = more[[name for name in more if name not in known]]
+    return tables
+
+
+def of_study(
+    config: StudyConfig | None,
+    find: Callable[[StudyConfig], Path],
+    what: str,
+    *,
+    flag: str,
+    key: str,
+) -> Path:
+    """A file or folder that a stage of the study made, for a command without the flag.
+
+    Parameters
+    ----------
+    find : where the study keeps it.
+    what : it is, for the message.
+    flag, key : the flag that would name it, and the key of ``study.toml`` that has it made.
+
+    Raises
+    ------
+    UsageError
+        There is no study, or its stage has not made it.
+    """
+    if config is None:
+        raise UsageError(f"no {what}: give {flag}, or run inside a folder with a study.toml")
+    path = find(config)
+    if not path.exists():
+        raise UsageError(
+            f"no {what} in this study yet (expected {path}): give {flag}, or set {key} in "
+            "study.toml and give `gwasbone run`"
+        )
+    return path
+
+
+def image_cache(config: StudyConfig) -> Path:
+    """The cache of arrays that the stage ``images`` extends; it outlives a stage that is killed."""
+    return config.output / "cache" / "images"
+
+
+def training_models(config: StudyConfig) -> Path:
+    """The models that the stage ``training`` trains; they outlive a stage that is killed."""
+    return config.output / "cache" / "models"
+
+
+def genotype_models(config: StudyConfig) -> Path:
+    """The models of SNPs; they outlive a stage that is killed."""
+    return config.output / "cache" / "genotype_models"
+
+
+def assessments(config: StudyConfig) -> Path:
+    """Bone measurements by participant and visit, of the stage ``records``."""
+    return config.output / "records" / f"{PREFIX}.assessments.parquet"
+
+
+def scan_results(config: StudyConfig) -> Path:
+    """The results folder of all scans."""
+    return config.output / "scans" / RESULTS
+
+
+def selected_snps(config: StudyConfig) -> Path:
+    """The pairs of region and SNP that the stage ``leads`` selected."""
+    return _in_leads(config, "selected.tsv")
+
+
+def selected_genotypes(config: StudyConfig) -> Path:
+    """The genotypes of the selected SNPs, by participant."""
+    return _in_leads(config, "genotypes.parquet")
+
+
+def _in_leads(config: StudyConfig, name: str) -> Path:
+    folder = config.output / "leads"
+    # earlier versions put a prefix before the name
+    return next(iter(sorted(folder.glob(f"*{name}"))), folder / name)
+
+
+def compared_scans(config: StudyConfig) -> dict[str, Path]:
+    """The scans to compare by name: files that are named, and the study's own scans."""
+    from gwasbone.association.result_files import trait_stem
+    from gwasbone.sumstats.ssf_write import SsfPaths
+
+    named = {}
+    for name in config.comparison.scans:
+        path = config.folder / name
+        if name in config.association.traits or not path.exists():
+            path = SsfPaths.of(trait_stem(config.output / "scans" / SCAN, name)).data
+        named[name] = path
+    return named
+
+
+def loci_file(config: StudyConfig) -> Path | None:
+    """The table of known loci; of a simulation that of its causal variants.
+
+    Raises
+    ------
+    ConfigError
+        There is no simulated truth beside the genotypes.
+    """
+    name = config.comparison.loci
+    if name != SIMULATED_TRUTH:
+        return Path(str(config.path(name))) if name is not None else None
+    genotypes = config.genotypes.bfile or config.genotypes.vcf or config.genotypes.bgen
+    path = Path(str(config.path(genotypes or ""))).parent / _CAUSAL
+    if not path.exists():
+        raise ConfigError(
+            f"comparison.loci = {SIMULATED_TRUTH!r}: expected {path}, which `gwasbone simulate` "
+            "writes; give a table of loci"
+        )
+    return path
+
+
+def ld_score_folder(config: StudyConfig) -> Path | None:
+    """The folder of LD scores that the comparison names; None where none, or the genotypes."""
+    name = config.comparison.ld_scores
+    return None if name in (None, GENOTYPES) else Path(str(config.path(name)))
+
+
+def comparison_files(config: StudyConfig) -> list[str]:
+    """Files from outside the study that the comparison reads."""
+    if not config.comparison.scans:
+        return []
+    own = config.output / "scans"
+    paths = [path for path in compared_scans(config).values() if path.parent != own]
+    paths += [path for path in (loci_file(config), ld_score_folder(config)) if path is not None]
+    return [str(path) for path in paths]
 
 
 def genotype_files(config: StudyConfig) -> list[str]:

@@ -10,8 +10,8 @@ import pytest
 from gwasbone.cli import main
 from gwasbone.errors import ConfigError, InputError
 from gwasbone.steps.compare import run_stage
-from gwasbone.steps.comparison_inputs import comparison_files
 from gwasbone.study.config import load_config
+from gwasbone.study.files import comparison_files
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "association"))
 from made_comparison import made_scans

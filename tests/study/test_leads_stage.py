@@ -10,7 +10,6 @@ import pytest
 import gwasbone as gb
 from gwasbone.plots.page import kept_page, read_page
 from gwasbone.simulate import SimulationSettings, simulate_cohort
-from gwasbone.steps.genotype_stage import _GENOTYPES, _SELECTED, _only
 from gwasbone.steps.stages import STAGES
 from gwasbone.study.config import load_config
 from gwasbone.study.runner import StageRun
@@ -78,9 +77,6 @@ def test_the_stage_leaves_tables_genotypes_and_pages(study):
     effects = pd.read_csv(folder / "effects.tsv", sep="\t")
     assert set(effects["trait"]) == {"resid_bmd_total"}
     assert "Covariates taken out: age" in (folder / "effects.html").read_text()
-    # the stage of the genotype models finds them
-    assert _only(folder, _SELECTED) == folder / "selected.tsv"
-    assert _only(folder, _GENOTYPES) == folder / "genotypes.parquet"
 
 
 def test_the_section_puts_scans_into_regions_and_names_the_phenotypes(study):
