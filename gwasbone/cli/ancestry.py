@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.flags import option_flags
+from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import AncestryOptions, PcaOptions
 from gwasbone.errors import UsageError
+from gwasbone.options import with_given
 
 
 @click.command(
@@ -19,12 +21,11 @@ from gwasbone.errors import UsageError
 @genotype_options
 @subset_options
 @click.option("--table", metavar="FILE", help="Table with the reported background.")
-@click.option("--column", metavar="NAME", help="Its column.")
-@click.option("--reference", help="Backgrounds that define the centre (British,Irish).")
-@click.option("--components", "n_components", type=click.IntRange(1), help="How many PCs (6).")
-@click.option("--radius", type=float, help="Keep squared deviations below its square (7).")
+@option_flags(AncestryOptions, skip=("scores",))
 @click.option("--scores", metavar="FILE", help="Table with PC1, PC2, ...; computed otherwise.")
-@click.option("--maf", type=float, help="Least frequency of variants for computed PCs (0.05).")
+@click.option("--maf", type=_MAF,
+              help="Minimum minor-allele frequency of the variants of computed components.  "
+              f"[default: {PcaOptions.maf:g}]")  # fmt: skip
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -36,15 +37,12 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.steps import components, people
-    from gwasbone.study.config import AncestrySection, PcaSection
     from gwasbone.tables import write_table
 
     config = current_study()
-    rule = config.ancestry if config is not None else AncestrySection()
-    given = {name: options[name] for name in ("column", "n_components", "radius")}
-    if options["reference"] is not None:
-        given["reference"] = tuple(part.strip() for part in options["reference"].split(","))
-    rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    rule = config.ancestry if config is not None else AncestryOptions()
+    # the flag --scores names a file, the key columns
+    rule = with_given(rule, options | {"scores": None})
     if rule.column is None:
         raise UsageError("no reported background: give --table FILE --column NAME")
     outputs = (".people.tsv.gz", ".keep.txt", ".groups.tsv", ".ancestry.html")
@@ -54,11 +52,9 @@ def command(**options: Any) -> None:
         if options["scores"] is not None:
             scores = read_people_table(options["scores"], id_rule=context.id_rule)
         else:
-            pca = config.pca if config is not None else PcaSection()
-            changes = {"n_components": rule.n_components}
-            if options["maf"] is not None:
-                changes["maf"] = options["maf"]
-            scores = components.components_of(cohort, dataclasses.replace(pca, **changes)).scores
+            pca = config.pca if config is not None else PcaOptions()
+            pca = with_given(pca, {"n_components": rule.n_components, "maf": options["maf"]})
+            scores = components.components_of(cohort, pca).scores
         before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
         out = context.out
         people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))

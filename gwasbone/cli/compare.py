@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
     genotype_options,
     out_option,
@@ -14,6 +15,8 @@ from gwasbone.cli.options import (
     run_options,
     subset_options,
 )
+from gwasbone.comparison.options import ComparisonRule
+from gwasbone.options import part_of, with_given
 
 
 @click.command(
@@ -36,8 +39,7 @@ from gwasbone.cli.options import (
 @positions_option
 @genotype_options
 @subset_options
-@click.option("--fdr", type=float, help="False-discovery rate at which loci are counted.")
-@click.option("--lead-p", type=float, help="Leads have a p-value below this.")
+@option_flags(ComparisonRule)
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
@@ -49,14 +51,16 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     Writes PREFIX.comparison.tsv and .html, and what the page draws.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.comparison.measures import ComparisonRule
     from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files
     from gwasbone.steps.compare import write_comparison as write
     from gwasbone.steps.scans import named_scans
 
-    chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
     config = current_study()
-    with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:
+    base = ComparisonRule() if config is None else part_of(ComparisonRule, config.comparison)
+    rule = with_given(base, options)
+    with command_context(
+        options, config, outputs=[f".{name}" for name in FILES], in_effect=vars(rule)
+    ) as context:
         genotypes = options["ld_scores"] is None and context.names_genotypes
         cohort = context.cohort() if genotypes else None
         named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
@@ -65,7 +69,7 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
             loci=options["loci"],
             ld_scores=options["ld_scores"],
             cohort=cohort,
-            rule=ComparisonRule(**chosen),
+            rule=rule,
             threads=options["threads"],
         )
         paths = {name: Path(f"{context.out}.{name}") for name in FILES}

@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gwasbone.learning.image_training import NetworkChoice
-    from gwasbone.learning.networks import TrainingPlan
+    from gwasbone.study.config import StudyConfig
 
 
 def local_out(options: dict[str, Any]) -> Path:
@@ -29,60 +28,33 @@ def local_out(options: dict[str, Any]) -> Path:
     return Path(options["out"])
 
 
-def training_plan(options: dict[str, Any]) -> TrainingPlan:
-    """How a network is trained."""
-    from gwasbone.learning.networks import TrainingPlan
+def image_cache(options: dict[str, Any], config: StudyConfig | None) -> str:
+    """The cache of pictures that a flag names, else the study's.
 
-    return TrainingPlan(
-        epochs=options["epochs"], batch_size=options["batch_size"],
-        learning_rate=options["learning_rate"], schedule=options["schedule"],
-        patience=options["patience"], seed=options["seed"],
-    )  # fmt: skip
+    Raises
+    ------
+    UsageError
+        No flag, and no study that has read images.
+    """
+    from gwasbone.errors import UsageError
+    from gwasbone.study.files import study_image_cache
 
-
-def network_choice(options: dict[str, Any], architecture: str) -> NetworkChoice:
-    """Which network is trained."""
-    from gwasbone.learning.image_training import NetworkChoice
-
-    return NetworkChoice(
-        architecture=architecture, weights=options["weights"], size=options["size"],
-        dropout=options["dropout"], mixed_precision=options["mixed_precision"],
-        augment=_augment(options["augment"]), class_weights=options["class_weights"],
-    )  # fmt: skip
+    if options["images"] is not None:
+        return str(options["images"])
+    if config is None or not study_image_cache(config).is_dir():
+        raise UsageError("no images: give --images FOLDER, a cache that `gwasbone images` makes")
+    return str(study_image_cache(config))
 
 
 def people_tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     """The tables that flags name, else the study's."""
     from gwasbone.errors import UsageError
     from gwasbone.phenotypes.table import read_people_table
+    from gwasbone.study.files import study_tables
 
     paths = list(options["tables"])
     if not paths and context.config is not None:
-        paths = [str(context.config.path(table)) for table in context.config.phenotypes.tables]
+        paths = study_tables(context.config)
     if not paths:
         raise UsageError("no table of people: give --table FILE, or run inside a study")
     return {path: read_people_table(path, id_rule=context.id_rule) for path in paths}
-
-
-def _augment(text: str | None) -> dict[str, float]:
-    """``shift=0.02,rotate=3`` as a mapping."""
-    from gwasbone.errors import UsageError
-
-    chosen: dict[str, float] = {}
-    for part in (text or "").split(","):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        try:
-            chosen[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(
-                f"--augment {part}: expected NAME=NUMBER of shift, zoom, rotate"
-            ) from None
-    unknown = sorted(set(chosen) - {"shift", "zoom", "rotate"})
-    if unknown or any(value < 0 for value in chosen.values()):
-        raise UsageError(
-            f"--augment {text}: expected numbers from 0 for shift, zoom and rotate"
-            f"{f', got {unknown[0]}' if unknown else ''}"
-        )
-    return chosen

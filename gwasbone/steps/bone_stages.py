@@ -12,8 +12,9 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.errors import ConfigError
+from gwasbone.phenotypes.table import expand_names
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import MADE_TABLES
+from gwasbone.study.files import MADE_TABLES, study_assessments, study_image_cache
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
 
@@ -60,17 +61,36 @@ def _records(run: StageRun) -> str:
 def _residuals(run: StageRun) -> str:
     from gwasbone.phenotypes.confounders import read_assessments
     from gwasbone.phenotypes.residuals import residual_phenotypes
+    from gwasbone.steps import transformer_residuals as transformer
     from gwasbone.steps.residuals import left_summary, write_residuals
 
-    model = run.config.residuals.model
-    if model is None:
+    config, chosen = run.config, run.config.resolved(run.config.residuals)
+    if chosen.model is None:
         return "no residuals.model in study.toml: no residual phenotypes"
-    table = run.finished("records") / f"{_PREFIX}.assessments.parquet"
+    table = study_assessments(config)
     if not table.exists():
         raise ConfigError("residuals.model needs records.table with bone measurements")
-    result = residual_phenotypes(read_assessments(table), model=model)
-    write_residuals(result, run.folder / _PREFIX)
+    assessments = read_assessments(table)
+    columns = [str(name) for name in assessments.columns]
+    traits = expand_names(chosen.traits, columns) or None
+    if chosen.model == "transformer":
+        folder = config.output / _CACHE / "residuals"
+        made = transformer.make_residuals(assessments, chosen, traits, folder=folder)
+        transformer.write_transformer(made, run.folder / _PREFIX, folder=folder)
+        result = made.phenotypes
+    else:
+        result = residual_phenotypes(
+            assessments, traits, model=chosen.model,
+            covariates=expand_names(chosen.covariates, columns), n_folds=chosen.folds,
+            seed=chosen.seed,
+        )  # fmt: skip
+        write_residuals(result, run.folder / _PREFIX)
     return f"{len(result.fitted)} traits, {len(result.residuals):,} people. {left_summary(result)}"
+
+
+def _residual_files(config: StudyConfig) -> list[str]:
+    inputs = config.path(config.residuals.inputs)
+    return [inputs] if inputs is not None and config.residuals.model == "transformer" else []
 
 
 def _dicom(config: StudyConfig) -> list[str]:
@@ -85,7 +105,7 @@ def _images(run: StageRun) -> str:
     chosen = run.config.images
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
-    cache = run.config.output / _CACHE / "images"
+    cache = study_image_cache(run.config)
     settings = ImageSettings.sized(
         chosen.size, scale=chosen.scale, mirror="" if chosen.mirror == "none" else chosen.mirror
     )
@@ -104,17 +124,18 @@ def _images(run: StageRun) -> str:
 def _training(run: StageRun) -> str:
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
+    from gwasbone.learning.options import NetworkChoice
+    from gwasbone.options import part_of
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
     from gwasbone.steps import saliency, saliency_page
     from gwasbone.steps import train as step
 
-    config, chosen = run.config, run.config.training
+    config, chosen = run.config, run.config.resolved(run.config.training)
     if not chosen.regions:
         return "no training.regions in study.toml: no network is trained"
-    pictures = config.output / _CACHE / "images"
+    pictures = study_image_cache(config)
     if not config.images.dicom:
         raise ConfigError("training.regions needs images.dicom")
     records = run.finished("records")
@@ -123,36 +144,29 @@ def _training(run: StageRun) -> str:
     if not tables:
         tables = [Path(str(config.path(name))) for name in config.phenotypes.tables]
     models = config.output / _CACHE / "models"
-    plan = TrainingPlan(
-        epochs=chosen.epochs, batch_size=chosen.batch_size, learning_rate=chosen.learning_rate,
-        patience=chosen.patience, seed=chosen.seed,
-    )  # fmt: skip
     with step.compiled_in(models), counted_progress() as progress:
         backend = load_backend(chosen.backend)
         architecture = chosen.architecture or step.default_architecture(backend)
-        weights = chosen.weights
         trained = step.train(
             backend,
             open_cache(pictures),
             chosen.regions,
             {str(t): read_people_table(t, id_rule=config.genotypes.id) for t in tables},
             chosen.task,
-            NetworkChoice(
-                architecture=architecture,
-                weights=weights if weights == "random" else str(config.path(weights)),
-                size=chosen.size,
-            ),
-            plan,
+            part_of(NetworkChoice, chosen, architecture=architecture),
+            part_of(TrainingPlan, chosen),
             models=models,
+            side_inputs=chosen.side_inputs,
             folds=chosen.folds,
+            validation_share=chosen.validation_share,
             force=True,
             progress=progress,
         )
         step.write_training(trained, run.folder / _PREFIX, models=models)
         if chosen.saliency:
             seen = saliency.training_saliency(
-                backend, open_cache(pictures), trained, models=models, seed=chosen.seed,
-                progress=progress,
+                backend, open_cache(pictures), trained, models=models,
+                most=chosen.saliency_people, seed=chosen.seed, progress=progress,
             )  # fmt: skip
             saliency_page.write_saliency(seen, run.folder / _PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
@@ -162,7 +176,12 @@ def _training(run: StageRun) -> str:
 BONE_STAGES = (
     Stage("records", "cases and bone measurements", ("records",), (), _record_files, _records),
     Stage(
-        "residuals", "residual phenotypes", ("residuals",), ("records",), lambda _: [], _residuals
+        "residuals",
+        "residual phenotypes",
+        ("residuals",),
+        ("records",),
+        _residual_files,
+        _residuals,
     ),
     Stage("images", "reading bone images", ("images",), (), _dicom, _images),
     Stage(

@@ -22,7 +22,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.comparison.compare import Comparison, compare_scans
 from gwasbone.comparison.genome import ld_rows, ld_scores_of_table
 from gwasbone.comparison.known_loci import known_loci, read_loci
-from gwasbone.comparison.measures import ComparisonRule
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.progress import counted_progress
@@ -185,7 +185,7 @@ def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) 
         if chosen.ld_scores is not None and not own
         else None,
         cohort=study_cohort(config, before="comparison") if own else None,
-        rule=ComparisonRule(fdr=chosen.fdr, lead_p=chosen.lead_p),
+        rule=chosen,
         threads=threads,
     )
     paths = {name: folder / name for name in FILES}

@@ -24,7 +24,6 @@ from gwasbone.learning.image_training import (
     CASE,
     STACKED,
     TARGET,
-    NetworkChoice,
     RegionFit,
     TrainingPeople,
     all_scores,
@@ -33,6 +32,7 @@ from gwasbone.learning.image_training import (
     split_people,
 )
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
+from gwasbone.learning.options import NetworkChoice
 from gwasbone.steps.people import write_table
 from gwasbone.steps.train_inputs import region_pictures, training_people
 

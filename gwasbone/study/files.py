@@ -36,6 +36,16 @@ def study_tables(config: StudyConfig) -> list[str]:
     return named + [str(path) for path in made if path.exists()]
 
 
+def study_assessments(config: StudyConfig) -> Path:
+    """The assessments that the stage ``records`` makes."""
+    return config.output / "records" / "study.assessments.parquet"
+
+
+def study_image_cache(config: StudyConfig) -> Path:
+    """Where the stage ``images`` keeps the pictures that it has read."""
+    return config.output / "cache" / "images"
+
+
 def genotype_files(config: StudyConfig) -> list[str]:
     """The files that the genotypes of a study depend on."""
     import glob
