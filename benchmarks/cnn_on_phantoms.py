@@ -27,8 +27,8 @@ from gwasbone.images.regions import REGIONS
 from gwasbone.images.settings import Frame, ImageSettings
 from gwasbone.images.sources import find_sources
 from gwasbone.learning.backend import load_backend
-from gwasbone.learning.image_training import NetworkChoice
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import NetworkChoice
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
 from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings

@@ -28,15 +28,14 @@ from gwasbone.images.regions import REGIONS
 from gwasbone.images.settings import Frame, ImageSettings
 from gwasbone.images.sources import find_sources
 from gwasbone.learning.backend import load_backend
-from gwasbone.learning.image_training import NetworkChoice
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import GenotypeRequest, NetworkChoice
 from gwasbone.simulate import QuestionnaireSettings
 from gwasbone.simulate.phantom_anatomy import LocalEffect
 from gwasbone.simulate.phantom_people import stranger_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings, simulate_phantoms
 from gwasbone.steps import genotype_models as step
 from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs
-from gwasbone.steps.genotype_job import GenotypeRequest
 
 RESULTS = Path(__file__).parent / "results" / "genotype-models.md"
 REGION, SCALE, CACHED = "ap_spine", 0.12, 64
@@ -46,7 +45,7 @@ PLAN = TrainingPlan(
 #: Name, height of the place in the picture, share of the grey level per copy.
 PLANTED = (("1_1000_A_G", 0.47, 0.12), ("1_2000_A_G", 0.30, 0.08))
 RADIUS, MAF = 0.05, 0.4
-REQUEST = GenotypeRequest(permutations=39, stop_at=3, folds=2, least=20)
+REQUEST = GenotypeRequest(permutations=39, stop_at=3, folds=2, min_per_class=20)
 SIZE = 32
 #: SNPs without effect are many: fewer people, smaller pictures and fewer epochs of the same.
 NULL_PEOPLE, NULL_SIZE = 240, 24

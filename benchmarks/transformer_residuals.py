@@ -28,8 +28,9 @@ from threadpoolctl import threadpool_limits
 
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import Encoder
 from gwasbone.learning.residuals import transformer_residuals
-from gwasbone.learning.trait_prediction import Encoder, explained
+from gwasbone.learning.trait_prediction import explained
 from gwasbone.learning.visit_answers import join_answers
 from gwasbone.phenotypes.confounders import confounders_of, model_matrix
 from gwasbone.phenotypes.leftover import leftover_confounding

@@ -11,14 +11,25 @@ def parameter_docs(documented: Any) -> dict[str, str]:
     """Meaning of each parameter that a docstring names, wrapped as it is written there.
 
     ``a, b : text`` documents both; ``first, ..., last : text`` documents every dataclass field
-    from the first to the last.
+    from the first to the last. A dataclass has its bases' documentation too, its own first.
 
     Raises
     ------
     ValueError
         A dataclass field has no documentation.
     """
-    text = inspect.getdoc(documented) or ""
+    fields = list(getattr(documented, "__dataclass_fields__", {}))
+    docs: dict[str, str] = {}
+    for part in reversed(documented.__mro__ if fields else [documented]):
+        docs |= _own_docs(part)
+    missing = [name for name in fields if name not in docs]
+    if missing:
+        raise ValueError(f"{documented.__name__}: fields without documentation: {missing}")
+    return docs
+
+
+def _own_docs(documented: Any) -> dict[str, str]:
+    text = inspect.cleandoc(getattr(documented, "__doc__", None) or "")
     section = re.search(r"Parameters\n-+\n(.*?)(?=\n\n\S[^\n]*\n-+\n|\Z)", text, re.S)
     fields = list(getattr(documented, "__dataclass_fields__", {}))
     docs: dict[str, str] = {}
@@ -30,7 +41,4 @@ def parameter_docs(documented: Any) -> dict[str, str]:
             listed = fields[first : last + 1]
         lines = [line.strip() for line in meaning.splitlines()]
         docs.update(dict.fromkeys(listed, "\n".join(lines)))
-    missing = [name for name in fields if name not in docs]
-    if missing:
-        raise ValueError(f"{documented.__name__}: fields without documentation: {missing}")
     return docs

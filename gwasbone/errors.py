@@ -6,6 +6,8 @@ The command line prints the message and exits with the class's ``exit_code``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class GwasboneError(Exception):
     """Base of all errors that gwasbone raises on purpose; the data or the run failed."""
@@ -25,6 +27,14 @@ class UsageError(GwasboneError):
     """The command line, or the arguments of a function, contradict each other."""
 
     exit_code = 2
+
+
+class OptionError(UsageError):
+    """Options out of their bounds; ``faults`` has one entry for each."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__(", ".join(faults))
+        self.faults = tuple(faults)
 
 
 class NotBuiltError(UsageError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ def test_deep_learning_stays_in_its_backend_and_that_knows_nothing_of_gwasbone()
 
 #: Rooms from the lowest to the highest; a room may know those of its own layer and below.
 LAYERS = (
-    ("stats", "tables", "files", "ranges", "owner", "genome", "errors", "docstrings",
+    ("stats", "tables", "files", "ranges", "owner", "genome", "errors", "docstrings", "options",
      "run_log", "progress", "session"),
     ("blocks", "phenotypes", "images", "genes", "simulate"),
     ("cohort", "sumstats", "plots"),
@@ -213,13 +214,34 @@ def test_modules_do_not_import_one_another_in_circles():
 
 def test_commands_import_nothing_heavy_before_they_run():
     heavy = ("numpy", "pandas", "scipy", "bokeh", "pyarrow", "msprime", "gwasbone.cohort")
-    cli = [i for i in IMPORTS if _in(i.module, "gwasbone.cli") and i.within(*heavy)]
+    light = ("gwasbone.cohort.options",)
+    cli = [
+        i
+        for i in IMPORTS
+        if _in(i.module, "gwasbone.cli") and i.within(*heavy) and not i.within(*light)
+    ]
     # the context is itself imported by the commands' functions only
     eager = [i for i in cli if not (i.lazy or i.for_types_only)]
     assert _shown([i for i in eager if i.module != "gwasbone.cli.context"]) == []
     of_context = [i for i in IMPORTS if i.within("gwasbone.cli.context")]
     assert of_context
     assert _shown([i for i in of_context if not i.lazy]) == []
+
+
+def test_classes_of_options_import_nothing_heavy():
+    """Help is made of them; they know the standard library, errors and one another."""
+    modules = {i.module for i in IMPORTS if i.module.endswith(".options") and not i.for_types_only}
+    rooms = {m for m in modules if not _in(m, "gwasbone.cli")}
+    assert {"gwasbone.options", "gwasbone.cohort.options", "gwasbone.learning.options"} <= rooms
+    light = ("gwasbone.errors", "gwasbone.learning.networks", *rooms)
+    foreign = [
+        i
+        for i in IMPORTS
+        if i.module in (*rooms, "gwasbone.learning.networks")
+        and not i.within(*light)
+        and i.name.split(".")[0] not in sys.stdlib_module_names
+    ]
+    assert _shown(foreign) == []
 
 
 @pytest.mark.parametrize(

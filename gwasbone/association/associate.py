@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,21 +18,18 @@ from gwasbone.association.blocks import (
     scan_blocks,
 )
 from gwasbone.association.design import Design, build_design
+from gwasbone.association.options import AssociationOptions, Engine, Method, Test
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import NotBuiltError, UsageError
 from gwasbone.genome import locus_key
-from gwasbone.phenotypes.traits import BinaryCoding
+from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
 from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 log = logging.getLogger(__name__)
-
-Engine = Literal["auto", "blocks", "hail"]
-Method = Literal["auto", "linear", "logistic", "wgr"]
-Test = Literal["score", "firth", "spa", "wald", "lrt"]
 
 #: What a trait of a run can have of its own; ``by trait`` of a run in which traits differ.
 _SETTINGS = ("method", "test")
@@ -102,8 +99,10 @@ def associate(
     >>> associate(cohort, ["bmd_spine"], ["age", "sex", "PC1"])       # doctest: +SKIP
     >>> associate(mt, y=mt.bmd, covariates=[mt.age])                  # doctest: +SKIP
     """
-    refuse_not_built(method=method, test=test, engine=engine)
-    assert method != "wgr"
+    options = AssociationOptions(
+        method=method, test=test, engine=engine, binary_coding=binary_coding, rint=rint,
+        standardize=standardize,
+    )  # fmt: skip
     if not isinstance(genotypes, Cohort):
         genotypes, traits, covariates = _from_matrix_table(genotypes, traits, covariates, y)
     elif y is not None:
@@ -117,10 +116,10 @@ def associate(
         traits=traits,
         covariates=[str(c) for c in covariates],
         categorical=categorical,
-        method=method,
-        binary_coding=binary_coding,
-        rint=rint,
-        standardize=standardize,
+        method=options.method,
+        binary_coding=options.binary_coding,
+        rint=options.rint,
+        standardize=options.standardize,
     )
     _say_about_x(genotypes, design)
     chosen = choose_engine(engine, genotypes, design, test=test)
@@ -196,21 +195,6 @@ def with_untestable(
 
 def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     return locus_key(table["chromosome"], table["base_pair_location"])
-
-
-def refuse_not_built(*, method: str, test: str, engine: str) -> None:
-    """Raise for what is documented but not built, before anything is read.
-
-    Raises
-    ------
-    NotBuiltError
-    """
-    if method == "wgr":
-        raise NotBuiltError("--method wgr: not built yet; use linear or logistic")
-    if method == "logistic" and test == "spa" and engine == "hail":
-        raise NotBuiltError("--test spa: not built yet for --engine hail; use blocks or auto")
-    if method == "logistic" and test in ("wald", "lrt") and engine == "blocks":
-        raise NotBuiltError(f"--test {test}: not built yet for --engine blocks; use auto or hail")
 
 
 def _models(design: Design, *, method: Method, test: Test) -> dict[str, Any]:

@@ -22,8 +22,8 @@ import pandas as pd
 
 from gwasbone.association.covariates import covariate_columns, everyone_matrix, group_matrix
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
+from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.phenotypes.traits import (
-    BinaryCoding,
     Trait,
     TraitKind,
     TraitValues,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.flags import option_flags
+from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import AncestryOptions, PcaOptions
 from gwasbone.errors import UsageError
+from gwasbone.options import with_given
 
 
 @click.command(
@@ -19,12 +21,11 @@ from gwasbone.errors import UsageError
 @genotype_options
 @subset_options
 @click.option("--table", metavar="FILE", help="Table with the reported background.")
-@click.option("--column", metavar="NAME", help="Its column.")
-@click.option("--reference", help="Backgrounds that define the centre (British,Irish).")
-@click.option("--components", "n_components", type=click.IntRange(1), help="How many PCs (6).")
-@click.option("--radius", type=float, help="Keep squared deviations below its square (7).")
+@option_flags(AncestryOptions, skip=("scores",))
 @click.option("--scores", metavar="FILE", help="Table with PC1, PC2, ...; computed otherwise.")
-@click.option("--maf", type=float, help="Least frequency of variants for computed PCs (0.05).")
+@click.option("--maf", type=_MAF,
+              help="Minimum minor-allele frequency of the variants of computed components.  "
+              f"[default: {PcaOptions.maf:g}]")  # fmt: skip
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -37,15 +38,12 @@ def command(**options: Any) -> None:
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.report.pages.cohort import ancestry_page
     from gwasbone.steps import components, people
-    from gwasbone.study.config import AncestrySection, PcaSection
     from gwasbone.tables import write_table
 
     config = current_study()
-    rule = config.ancestry if config is not None else AncestrySection()
-    given = {name: options[name] for name in ("column", "n_components", "radius")}
-    if options["reference"] is not None:
-        given["reference"] = tuple(part.strip() for part in options["reference"].split(","))
-    rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    rule = config.ancestry if config is not None else AncestryOptions()
+    # the flag --scores names a file, the key columns
+    rule = with_given(rule, options | {"scores": None})
     if rule.column is None:
         raise UsageError(
             "no reported background: give --table FILE --column NAME, or ancestry.column in "
@@ -58,11 +56,8 @@ def command(**options: Any) -> None:
         if options["scores"] is not None:
             scores = read_people_table(options["scores"], id_rule=context.id_rule)
         else:
-            pca = config.pca if config is not None else PcaSection()
-            if config is None:
-                pca = dataclasses.replace(pca, n_components=rule.n_components)
-            if options["maf"] is not None:
-                pca = dataclasses.replace(pca, maf=options["maf"])
+            pca = PcaOptions(n_components=rule.n_components) if config is None else config.pca
+            pca = with_given(pca, options, ["maf"])
             tables = context.people_tables() if rule.scores else {}
             scores = components.ancestry_scores(cohort, rule, pca, tables)
         before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gwasbone.association.options import AssociationOptions, ScanRequest
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
     filter_options,
     genotype_options,
@@ -16,9 +18,9 @@ from gwasbone.cli.options import (
     subset_options,
 )
 from gwasbone.errors import UsageError
+from gwasbone.options import part_of, with_given
 
 if TYPE_CHECKING:
-    from gwasbone.steps.scan import ScanRequest
     from gwasbone.study.config import StudyConfig
 
 _EPILOG = """
@@ -37,29 +39,12 @@ Examples:
 @click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
 @click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
 @click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
-@click.option(
-    "--method",
-    type=click.Choice(["auto", "linear", "logistic", "wgr"]),
-    help="Regression model of every trait. By default (auto) that of each trait: logistic for "
-    "{0,1} or {1,2}, linear otherwise.",
-)
-@click.option(
-    "--test",
-    type=click.Choice(["score", "firth", "spa", "wald", "lrt"]),
-    help="Test of the logistic model; score falls back to Firth at p < 0.05.",
-)
-@click.option("--engine", type=click.Choice(["auto", "blocks", "hail"]), help="What computes.")
-@click.option(
-    "--binary-coding",
-    type=click.Choice(["01", "12"]),
-    help="What {0,1,2} or -9 mean: 01 (1 = case) or 12 (2 = case, 0 and -9 missing).",
-)
+@option_flags(AssociationOptions, only=("method", "test", "engine", "binary_coding"))
 @click.option("--step1-bfile", metavar="PREFIX", help="For --method wgr, not built yet.")
 @click.option("--step1-extract", metavar="FILE", help="For --method wgr, not built yet.")
 @subset_options
 @filter_options
-@click.option("--rint", is_flag=True, default=None, help="Rank-inverse-normal traits.")
-@click.option("--standardize", is_flag=True, default=None, help="Traits to mean 0 and SD 1.")
+@option_flags(AssociationOptions, only=("rint", "standardize"))
 @click.option("--format", "formats", default="ssf", show_default=True, help="ssf, parquet or both.")
 @click.option("--plots/--no-plots", default=True, show_default=True, help="Manhattan and QQ pages.")
 @run_options
@@ -70,13 +55,11 @@ def command(**options: Any) -> None:
     Writes PREFIX.TRAIT.tsv.gz (GWAS-SSF) with its YAML sidecar, PREFIX.TRAIT.untested.tsv.gz
     with the variants that could not be tested and why, and two pages per trait.
     """
-    from gwasbone.association.associate import refuse_not_built
     from gwasbone.cli.context import command_context, current_study, filtered
     from gwasbone.steps.scan import output_paths, phenotype_columns, run_scan, scan_summary
 
     config = current_study()
     request = _request(options, config)
-    refuse_not_built(method=request.method, test=request.test, engine=request.engine)
     outputs = output_paths(request, Path(Path(options["out"]).name))
     model = dataclasses.asdict(request)
     with command_context(options, config, outputs=outputs, in_effect=model) as context:
@@ -103,7 +86,7 @@ def command(**options: Any) -> None:
 
 def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:
     """The scan that flags ask for, completed by the study."""
-    from gwasbone.steps.scan import ScanRequest, expand_request
+    from gwasbone.steps.scan import expand_request
     from gwasbone.study.config import AssociationSection, CovariatesSection
     from gwasbone.study.files import study_tables
 
@@ -118,20 +101,12 @@ def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest
     traits = expand_request(chosen("pheno", model.traits), tables)
     if not traits:
         raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
-    formats = tuple(options["formats"].split(","))
-    unknown = set(formats) - {"ssf", "parquet"}
-    if unknown:
-        raise UsageError(f"--format: expected ssf, parquet or both, got {', '.join(unknown)}")
+    own = AssociationOptions() if config is None else part_of(AssociationOptions, model)
     return ScanRequest(
+        **vars(with_given(own, options)),
         traits=traits,
         covariates=expand_request(chosen("covar", covariates.quantitative), tables),
         categorical=expand_request(chosen("cat_covar", covariates.categorical), tables),
-        method=chosen("method", model.method),
-        test=chosen("test", model.test),
-        engine=chosen("engine", model.engine),
-        binary_coding=chosen("binary_coding", model.binary_coding),
-        rint=chosen("rint", model.rint),
-        standardize=chosen("standardize", model.standardize),
-        formats=formats,
+        formats=tuple(options["formats"].split(",")),
         plots=options["plots"],
     )

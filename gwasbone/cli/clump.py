@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
     genotype_options,
     out_option,
@@ -15,11 +17,13 @@ from gwasbone.cli.options import (
     subset_options,
 )
 from gwasbone.errors import UsageError
+from gwasbone.loci.options import ClumpRule, LociOptions, clump_rule
+from gwasbone.options import with_given
 
 if TYPE_CHECKING:
-    from gwasbone.study.config import LociSection, StudyConfig
+    from gwasbone.study.config import StudyConfig
 
-_DRAWN_BY_DEFAULT = 6
+_DRAWN_BY_DEFAULT = LociOptions.regional_plots
 
 
 @click.command(
@@ -41,22 +45,17 @@ _DRAWN_BY_DEFAULT = 6
     help="Defaults of the next four: loci (5e-8, 0.01, 0.1, 250), instruments (5e-8, 0.01, 0.001, "
     "10000), plink (1e-4, 0.01, 0.5, 250: those of PLINK's --clump). loci by default.",
 )  # fmt: skip
-@click.option("--p1", type=float, help="Index variants: p <= p1.")
-@click.option("--p2", type=float, help="Members: p < p2.")
-@click.option("--r2", type=float, help="LD above this links.")
-@click.option("--kb", type=float, help="Within so many kilobases.")
+@option_flags(ClumpRule)
 @click.option("--distance-only", is_flag=True, help="Clump by distance alone, without genotypes.")
-@click.option("--merge-kb", type=float, help="Clumps this close make one locus (250).")
-@click.option("--genes", metavar="FILE", help="GTF, NCBI .gene.loc, or a table of genes; .gz too.")
+@option_flags(LociOptions, only=("merge_kb", "genes"))
 @click.option("--genes-build", metavar="BUILD", help="hg19 or hg38, where the file does not tell.")
-@click.option("--all-genes", is_flag=True, help="Also genes that are not protein-coding.")
-@click.option("--gene-window", "window_kb", type=float, help="Genes this near in kb (500).")
+@option_flags(LociOptions, only=("all_genes", "window_kb"))
 @click.option(
     "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
     flag_value=_DRAWN_BY_DEFAULT, help=f"Draw the N strongest loci ({_DRAWN_BY_DEFAULT}).",
 )  # fmt: skip
 @positions_option
-@click.option("--genetic-map", metavar="FILE", help="Recombination rates to draw with them.")
+@option_flags(LociOptions, only=("genetic_map",))
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -111,24 +110,14 @@ def command(**options: Any) -> None:
         context.say(f"{n:,} loci in {len(scans)} scans: {clumps_path}, {loci_path}{shown}")
 
 
-def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
+def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociOptions:
     """What flags say, else a named rule, else the study's section."""
-    import dataclasses
+    from gwasbone.genes.files import named_build
 
-    from gwasbone.loci.clump_rules import clump_rule
-    from gwasbone.study.config import LociSection
-
-    base = LociSection(regional_plots=0)
-    if config is not None:
-        base = LociSection(**config.resolved("loci") | {"regional_plots": 0})
+    base = LociOptions() if config is None else config.resolved(config.loci)
+    # the study draws its loci itself
+    base = replace(base, regional_plots=0)
     if options["rule"] is not None:
-        base = dataclasses.replace(base, **vars(clump_rule(options["rule"])))
-    names = {field.name for field in dataclasses.fields(LociSection)} - {"all_genes"}
-    flags = {n: options[n] for n in names if options.get(n) is not None}
-    if "genes_build" in flags:
-        from gwasbone.genes.files import named_build
-
-        flags["genes_build"] = named_build(flags["genes_build"])
-    if options["all_genes"]:
-        flags["all_genes"] = True
-    return dataclasses.replace(base, **flags)
+        base = replace(base, **vars(clump_rule(options["rule"])))
+    build = options["genes_build"]
+    return with_given(base, options | {"genes_build": build and named_build(build)})

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
     genotype_options,
     out_option,
@@ -14,6 +15,8 @@ from gwasbone.cli.options import (
     run_options,
     subset_options,
 )
+from gwasbone.comparison.options import ComparisonRule
+from gwasbone.options import part_of, with_given
 
 
 @click.command(
@@ -36,8 +39,7 @@ from gwasbone.cli.options import (
 @positions_option
 @genotype_options
 @subset_options
-@click.option("--fdr", type=float, help="False-discovery rate at which loci are counted.")
-@click.option("--lead-p", type=float, help="Leads have a p-value below this.")
+@option_flags(ComparisonRule)
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
@@ -48,32 +50,35 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     false-discovery rate, and leads of each scan looked up in the others; all with intervals.
     Writes PREFIX.comparison.tsv and .html, and what the page draws.
     """
-    from gwasbone.cli.context import command_context, completed, current_study
-    from gwasbone.comparison.measures import ComparisonRule
+    from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, scans_of_section
     from gwasbone.steps.compare import write_comparison as write
     from gwasbone.steps.scans import named_scans
-    from gwasbone.study.files import GENOTYPES, SIMULATED_TRUTH, loci_file
+    from gwasbone.study.files import GENOTYPES, ld_score_folder, loci_file
 
     config = current_study()
-    no_ld_flag = options["ld_scores"] is None
-    options = completed(options, config, "comparison")
-    chosen = {n: options[n] for n in ("fdr", "lead_p") if options[n] is not None}
-    with command_context(options, config, outputs=[f".{name}" for name in FILES]) as context:
+    base = ComparisonRule() if config is None else part_of(ComparisonRule, config.comparison)
+    rule = with_given(base, options)
+    with command_context(
+        options, config, outputs=[f".{name}" for name in FILES], in_effect=vars(rule)
+    ) as context:
         loci, ld_scores = options["loci"], options["ld_scores"]
-        if loci == SIMULATED_TRUTH and config is not None:
+        genotypes = ld_scores is None and context.names_genotypes
+        if loci is None and config is not None:
             loci = loci_file(config)
-        genotypes = ld_scores == GENOTYPES or (no_ld_flag and context.names_genotypes)
+        if ld_scores is None and config is not None and not genotypes:
+            genotypes = config.comparison.ld_scores == GENOTYPES
+            ld_scores = ld_score_folder(config)
         cohort = context.cohort() if genotypes else None
         if not scans and config is not None and config.comparison.scans:
             scans = tuple(scans_of_section(config))
         named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
         compared = compare_files(
             named,
-            loci=Path(loci) if loci is not None else None,
-            ld_scores=None if genotypes or ld_scores is None else Path(ld_scores),
+            loci=loci,
+            ld_scores=ld_scores,
             cohort=cohort,
-            rule=ComparisonRule(**chosen),
+            rule=rule,
             threads=options["threads"],
         )
         paths = {name: Path(f"{context.out}.{name}") for name in FILES}

@@ -145,33 +145,6 @@ def current_study() -> StudyConfig | None:
     return load_config(path) if path is not None else None
 
 
-def completed(
-    options: dict[str, Any], config: StudyConfig | None, section: str, **flags: str
-) -> dict[str, Any]:
-    """The flags of a command, with the values of a section of the study for those not given.
-
-    Keys that are not set, and keys that the command has no flag for, are left out.
-
-    Parameters
-    ----------
-    flags : key of the section -> flag, where they are not called alike.
-    """
-    if config is None:
-        return options
-    context = click.get_current_context()
-    many = {p.name for p in context.command.params if isinstance(p, click.Option) and p.multiple}
-    more = {}
-    for key, value in config.resolved(section).items():
-        name = flags.get(key, key)
-        given = context.get_parameter_source(name) in (
-            click.core.ParameterSource.COMMANDLINE, click.core.ParameterSource.ENVIRONMENT,
-        )  # fmt: skip
-        if name not in options or given or value is None or value == ():
-            continue
-        more[name] = ",".join(value) if isinstance(value, tuple) and name not in many else value
-    return options | more
-
-
 @contextlib.contextmanager
 def command_context(
     options: dict[str, Any],

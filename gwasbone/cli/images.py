@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from gwasbone.cli.flags import option_flags
+from gwasbone.images.options import ImageOptions
+from gwasbone.options import part_of, with_given
+
+if TYPE_CHECKING:
+    from gwasbone.images.settings import ImageSettings
+    from gwasbone.study.config import StudyConfig
 
 
 @click.command(
@@ -21,16 +29,13 @@ import click
 @click.option("--out", metavar="FOLDER", default="gwasbone.images", show_default=True,
               help="Folder of the cache.")  # fmt: skip
 @click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
-@click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), default="iid",
+@click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What names a person in --people.")  # fmt: skip
 @click.option("--labels", metavar="TABLE", help="file, and person, visit, region, side or view.")
-@click.option("--size", type=click.IntRange(16, 4096), help="Pixels of a side.  [default: 672]")
-@click.option("--scale", type=click.FloatRange(0, 1, min_open=True), default=1.0,
-              help="Of the pictures against the scanner's own.")  # fmt: skip
+@option_flags(ImageOptions)
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
               help="cnn: inverted squares; age: uncropped, right to left (Le Goallec 2021).",
               )  # fmt: skip
-@click.option("--mirror", type=click.Choice(["left", "right"]), help="Flip this side's pictures.")
 @click.option("--voi", is_flag=True, help="Apply windows that the headers ask for.")
 @click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
 @click.option("--force", is_flag=True, help="Build the cache anew.")
@@ -50,28 +55,34 @@ def command(**options: Any) -> None:
     from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
 
     config = current_study()
-    options = _completed(options, config)
-    if not (options["dicom"] or options["more"]):
+    # pictures that flags name are not mixed with the study's
+    dicom = [*options["dicom"], *options["more"]]
+    if not dicom and config is not None:
+        dicom = list(config.resolved(config.images).dicom)
+    if not dicom:
         raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
-    settings = _settings(options)
+    settings, in_effect = _settings(options, config)
+    in_effect = {"dicom": dicom} | in_effect
     if is_url(options["out"]):
         raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
     out = Path(options["out"])
     refuse_foreign_files(out, OUTPUTS)
     with (
         # the cache grows, and its tables and page are those of the whole cache
-        command_context(options, config, outputs=OUTPUTS, folder=True, force=True) as context,
+        command_context(
+            options, config, outputs=OUTPUTS, in_effect=in_effect, folder=True, force=True
+        ) as context,
         counted_progress() as progress,
     ):
         try:
             made = make_images(
-                [*options["dicom"], *options["more"]],
+                dicom,
                 out,
                 settings,
                 tables=context.out,
                 labels=options["labels"],
                 people=options["people"],
-                id_rule=options["id_rule"],
+                id_rule=context.id_rule,
                 workers=options["threads"] or _cores(),
                 force=options["force"],
                 progress=progress,
@@ -82,21 +93,6 @@ def command(**options: Any) -> None:
                 context.staging.commit()
             raise
         _say(made, context, out)
-
-
-def _completed(options: dict[str, Any], config: Any) -> dict[str, Any]:
-    """The flags, completed by the study; pictures that flags name are not mixed with its own."""
-    from gwasbone.cli.context import completed
-
-    more = completed(options, config, "images")
-    if options["more"]:
-        more["dicom"] = options["dicom"]
-    if options["preset"] == "age":
-        # the keys of the section are those of the other preset
-        more |= {name: options[name] for name in ("size", "scale", "mirror")}
-    if more["mirror"] == "none":
-        more["mirror"] = None
-    return completed(more, config, "genotypes", id="id_rule")
 
 
 def _say(made: Any, context: Any, out: Path) -> None:
@@ -118,8 +114,13 @@ def _say(made: Any, context: Any, out: Path) -> None:
             context.say(f"{count:,} {what}")
 
 
-def _settings(options: dict[str, Any]) -> Any:
-    """The settings that flags ask for."""
+def _settings(
+    options: dict[str, Any], config: StudyConfig | None
+) -> tuple[ImageSettings, dict[str, Any]]:
+    """The settings of flags, else of the study, and the options that made them, for the log.
+
+    The study's are not those of the preset age.
+    """
     from dataclasses import replace
 
     from gwasbone.errors import UsageError
@@ -129,9 +130,14 @@ def _settings(options: dict[str, Any]) -> Any:
         if options["size"] is not None:
             raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
         settings = ImageSettings.biological_age()
+        chosen = with_given(ImageOptions(), {"mirror": options["mirror"] or settings.mirror})
+        in_effect = {"mirror": chosen.mirror}
     else:
-        settings = ImageSettings.sized(options["size"] or 672, scale=options["scale"])
-    return replace(settings, mirror=options["mirror"] or settings.mirror, voi=options["voi"])
+        base = ImageOptions() if config is None else part_of(ImageOptions, config.images)
+        chosen = with_given(base, options)
+        settings = ImageSettings.sized(chosen.size, scale=chosen.scale)
+        in_effect = vars(chosen)
+    return replace(settings, mirror=chosen.mirrored_side, voi=options["voi"]), in_effect
 
 
 def _cores() -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import PcaOptions, with_window
 
 
 @click.command(
@@ -17,10 +18,7 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 )
 @genotype_options
 @subset_options
-@click.option("--components", "n_components", type=click.IntRange(1), help="How many (10).")
-@click.option("--maf", type=float, help="Least minor-allele frequency of the variants (0.05).")
-@click.option("--r2", type=float, help="Pruning threshold (0.1).")
-@click.option("--window", help="Pruning window (500kb).")
+@option_flags(PcaOptions)
 @click.option("--no-prune", is_flag=True, help="Take the variants given as pruned already.")
 @click.option("--groups", metavar="FILE", help="Table with a column to colour the page by.")
 @click.option("--group-column", metavar="NAME", help="That column.")
@@ -38,12 +36,10 @@ def command(**options: Any) -> None:
     from gwasbone.cohort.pca import principal_components
     from gwasbone.report.pages.cohort import components_page
     from gwasbone.steps import components
-    from gwasbone.study.config import PcaSection
 
     config = current_study()
-    rule = config.pca if config is not None else PcaSection()
-    given = {name: options[name] for name in ("n_components", "maf", "r2", "window")}
-    rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    rule = config.pca if config is not None else PcaOptions()
+    rule = with_window(rule, options)
     no_prune, plots = options["no_prune"], options["plots"]
     _refuse_rules_without_pruning(options)
     outputs = [".pcs.tsv", ".loadings.tsv.gz", ".eigenvalues.tsv"]
@@ -79,7 +75,7 @@ def command(**options: Any) -> None:
 def _refuse_rules_without_pruning(options: dict[str, Any]) -> None:
     from gwasbone.errors import UsageError
 
-    given = [name for name in ("maf", "r2", "window") if options[name] is not None]
+    given = [name for name in ("maf", "r2", "window", "step") if options[name] is not None]
     if options["no_prune"] and given:
         raise UsageError(
             f"--no-prune takes the variants as they are, got --{given[0]} too: give one of the two"

@@ -53,25 +53,28 @@ def command(**options: Any) -> None:
     PREFIX.imputed.tsv (each imputed value and its rule), PREFIX.bmd.tsv (per person, without
     gaps: g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
     """
-    from gwasbone.cli.context import command_context, completed, current_study
+    from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import UsageError
+    from gwasbone.options import with_given
     from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
     from gwasbone.phenotypes.cases import read_coding
     from gwasbone.phenotypes.measurements import bmd_measurements
     from gwasbone.report.pages.phenotypes import phenotypes_page
     from gwasbone.steps import phenotypes as step
+    from gwasbone.study.config import RecordsSection
 
     config, skip = current_study(), options["skip_absent"]
-    options = completed(options, config, "records")
-    if options["table"] is None:
+    base = RecordsSection() if config is None else config.resolved(config.records)
+    chosen = with_given(base, options)
+    if chosen.table is None:
         raise UsageError("no table: give --table FILE, or records.table in study.toml")
     with command_context(options, config, outputs=step.OUTPUTS) as context:
-        path, coding = options["definition"], options["medication_coding"]
+        path, coding = chosen.definition, options["medication_coding"]
         definition = read_definition(path) if path else osteoporosis_definition()
-        measurements = bmd_measurements(options["measurements"])
+        measurements = bmd_measurements(chosen.measurements)
         table = step.read_phenotypes(
-            options["table"], definition, measurements, id_rule=context.id_rule
+            chosen.table, definition, measurements, id_rule=context.id_rule
         )
         cases = step.make_cases(
             table,

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import out_option
+from gwasbone.learning.options import ImageTraining
+from gwasbone.options import with_given
 
 
 @click.command(
@@ -16,7 +19,7 @@ from gwasbone.cli.options import out_option
 )
 @click.option("--models", metavar="FOLDER", help="PREFIX.models of gwasbone train.")
 @click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
-@click.option("--backend", default="keras", show_default=True, help="What computes.")
+@option_flags(ImageTraining, only=("backend",))
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -29,7 +32,7 @@ def command(**options: Any) -> None:
     cnn_logit_std_REGION and pictures_REGION; and in_training. The stacked score of several regions
     needs the people it was fitted to, so it is not given for new ones.
     """
-    from gwasbone.cli.context import command_context, completed, current_study
+    from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import study_images
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
@@ -38,13 +41,14 @@ def command(**options: Any) -> None:
     from gwasbone.tables import write_table
 
     config = current_study()
-    options = completed(options, config, "training")
+    base = ImageTraining() if config is None else config.training
+    backend = with_given(base, options, ["backend"]).backend
     with command_context(options, config, outputs=OUTPUTS) as context:
         models = options["models"] or of_study(
             config, training_models, "models", flag="--models FOLDER", key="training.regions"
         )
         cache = open_cache(study_images(options, config))
-        table = predict(load_backend(options["backend"]), Path(models), cache)
+        table = predict(load_backend(backend), Path(models), cache)
         write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
         context.say(
             f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "

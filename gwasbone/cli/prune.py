@@ -6,7 +6,10 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.flags import option_flags
+from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import PruningRule, with_window
+from gwasbone.options import part_of
 
 
 @click.command(
@@ -15,10 +18,8 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 )
 @genotype_options
 @subset_options
-@click.option("--window", help="500kb, or a number of variants with --step.  [default: 500kb]")
-@click.option("--step", type=int, help="By how many variants a window of variants moves.")
-@click.option("--r2", type=float, help="Highest squared correlation of a pair kept (0.1).")
-@click.option("--maf", type=float, help="Only variants above this minor-allele frequency.")
+@option_flags(PruningRule)
+@click.option("--maf", type=_MAF, help="Only variants above this minor-allele frequency.")
 @click.option("--keep-long-range-ld", is_flag=True, help="Do not leave out long-range-LD regions.")
 @click.option(
     "--engine", type=click.Choice(["auto", "blocks", "hail"]), default="auto", help="What computes."
@@ -33,18 +34,21 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.prune import prune
     from gwasbone.steps.components import write_pruned
-    from gwasbone.study.config import PcaSection
 
     config = current_study()
-    rule = config.pca if config is not None else PcaSection()
+    base = PruningRule() if config is None else part_of(PruningRule, config.pca)
+    rule = with_window(base, options)
+    maf = options["maf"]
+    if maf is None and config is not None:
+        maf = config.pca.maf
     with command_context(options, config, outputs=[".prune.in"]) as context:
         cohort = context.cohort()
         pruned = prune(
             cohort,
-            window=options["window"] or rule.window,
-            step=options["step"] or (None if options["window"] else rule.step),
-            r2=rule.r2 if options["r2"] is None else options["r2"],
-            maf=rule.maf if options["maf"] is None and config is not None else options["maf"],
+            window=rule.window,
+            step=rule.step,
+            r2=rule.r2,
+            maf=maf,
             exclude_long_range_ld=not options["keep_long_range_ld"],
             engine=options["engine"],
             threads=options["threads"],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import PcaOptions, RelatednessOptions
+from gwasbone.options import with_given
 
 
 @click.command(
@@ -16,10 +18,8 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 )
 @genotype_options
 @subset_options
-@click.option("--method", type=click.Choice(["king", "pc_relate"]), help="How (king).")
-@click.option("--min-kinship", type=float, help="Pairs above are related (0.0884).")
+@option_flags(RelatednessOptions, only=("method", "min_kinship", "r2", "keep_cases_of"))
 @click.option("--pheno-file", metavar="FILE", help="Table with the cases to keep first.")
-@click.option("--keep-cases-of", metavar="NAME", help="Its 0/1 column.")
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -29,16 +29,14 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import components, people
-    from gwasbone.study.config import PcaSection, RelatednessSection
     from gwasbone.tables import write_table
 
     config = current_study()
-    rule = config.relatedness if config is not None else RelatednessSection()
-    given = {name: options[name] for name in ("method", "min_kinship", "keep_cases_of")}
-    rule = dataclasses.replace(rule, **{k: v for k, v in given.items() if v is not None})
+    rule = config.relatedness if config is not None else RelatednessOptions()
+    rule = with_given(rule, options)
     with command_context(options, config, outputs=[".pairs.tsv", ".keep.txt"]) as context:
         cohort = context.cohort(before="relatedness")
-        pca = config.pca if config is not None else PcaSection()
+        pca = config.pca if config is not None else PcaOptions()
         pairs = components.related_pairs(cohort, rule, pca)
         first = context.column(options["pheno_file"], rule.keep_cases_of)
         cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)

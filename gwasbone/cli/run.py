@@ -21,7 +21,6 @@ def command(path: Path, until: str | None, **options: Any) -> None:
 
     A stage that was killed starts again; what was finished is kept and skipped.
     """
-    from gwasbone.association.associate import refuse_not_built
     from gwasbone.cli.context import command_line, full_disk_named, start_session_options, tell
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
@@ -29,8 +28,6 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     from gwasbone.study.runner import run_study
 
     config = load_config(path)
-    model = config.association
-    refuse_not_built(method=model.method, test=model.test, engine=model.engine)
     out = config.output / "study"
     start_session_options(options, config.output, Path(f"{out}.run.hail.log"))
     shown = {k: v for k, v in options.items() if v}

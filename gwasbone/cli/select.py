@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
     genotype_options,
     out_option,
@@ -15,6 +16,8 @@ from gwasbone.cli.options import (
     subset_options,
 )
 from gwasbone.errors import UsageError
+from gwasbone.loci.options import SelectionRule
+from gwasbone.options import part_of, with_given
 
 if TYPE_CHECKING:
     from gwasbone.steps.select import EffectRequest
@@ -32,14 +35,7 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--p", "p_threshold", type=float, help="A block needs a p-value below this.")
-@click.option("--block-bp", type=int, help="Length of a block in bp.")
-@click.option("--max-blocks", type=int, help="Blocks, the best first: of a region, of a scan.")
-@click.option(
-    "--best-of",
-    type=click.Choice(["region", "measurement", "scan"]),
-    help="Of what the best blocks are selected; region by default.",
-)
+@option_flags(SelectionRule)
 @click.option("--region-map", metavar="FILE", help="Measurements and regions; ours by default.")
 @click.option(
     "--region",
@@ -48,8 +44,6 @@ Examples:
     metavar="TRAIT=REGIONS",
     help="Put a scan into regions, such as bmd_hip=left_hip,right_hip.",
 )
-@click.option("--window-bp", type=int, help="Peaks this near can be one SNP; 10 Mb by default.")
-@click.option("--r2", type=float, help="Peaks with this r2 are one SNP; 0.9 by default.")
 @positions_option
 @genotype_options
 @subset_options
@@ -117,15 +111,12 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
 
 def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any, tuple[str, ...]]:
     """The rule, the region map and the regions of scans that flags and study make together."""
-    from gwasbone.steps.select import section_rule
     from gwasbone.study.config import SelectionSection
 
     section = config.selection if config is not None else SelectionSection()
-    names = ("p_threshold", "block_bp", "max_blocks", "best_of", "window_bp", "r2")
-    flags = {name: options[name] for name in names if options[name] is not None}
     of_study = config.path(section.region_map) if config is not None else None
     return (
-        section_rule(section, **flags),
+        with_given(part_of(SelectionRule, section), options),
         options["region_map"] or of_study,
         options["regions"] or section.regions,
     )
@@ -134,7 +125,8 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any
 def _effects(
     options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
 ) -> EffectRequest:
-    from gwasbone.steps.scan import ScanRequest, expand_request, phenotype_columns
+    from gwasbone.association.options import ScanRequest
+    from gwasbone.steps.scan import expand_request, phenotype_columns
     from gwasbone.steps.select import EffectRequest
     from gwasbone.study.config import CovariatesSection, SelectionSection
     from gwasbone.study.files import study_tables

@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gwasbone.cli.flags import given_flags, option_flags
 from gwasbone.cli.options import _stack
 from gwasbone.errors import UsageError
+from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import (
+    GenotypeRequest,
+    GenotypeTraining,
+    ImageNetworkOptions,
+    ImageTraining,
+)
+from gwasbone.options import option_kinds, part_of, with_given
 
 if TYPE_CHECKING:
     from gwasbone.study.config import StudyConfig
 
 GENOTYPE_TASK = "genotype"
 
-#: Flags of this task only, None or False where they are not given.
-_OWN = ("genotypes", "snps", "keep", "head", "permutations", "stop_at", "least", "covar",
-        "strata_bins")  # fmt: skip
+#: Options of this task that no other has; options of other tasks only.
+_FIELDS = tuple(n for n in option_kinds(GenotypeTraining) if n not in option_kinds(ImageTraining))
+_OF_OTHERS = tuple(
+    n for n in option_kinds(ImageTraining) if n not in (*option_kinds(GenotypeTraining), "task")
+)
+_FILES = ("genotypes", "snps", "keep")
 
 _HELP = "With --task genotype: "
 
@@ -31,49 +43,21 @@ genotype_task_options = _stack(
     click.option("--keep", metavar="FILE",
                  help=f"{_HELP}the homogeneous, unrelated people (IID, or FID IID).  [default: "
                  "those the study keeps]"),
-    click.option("--head", type=click.Choice(["categorical", "ordinal"]),
-                 help=f"{_HELP}genotypes as classes, or ordered by copies.  [default: "
-                 "categorical]"),
-    click.option("--permutations", type=click.IntRange(0), metavar="B",
-                 help=f"{_HELP}networks per SNP that are trained on shuffled labels, at most.  "
-                 "[default: 199]"),
-    click.option("--stop-at", type=click.IntRange(1), metavar="H",
-                 help=f"{_HELP}a SNP's permutations end when so many reach its AUC.  [default: "
-                 "10]"),
-    click.option("--min-per-class", "least", type=click.IntRange(1), metavar="N",
-                 help=f"{_HELP}people that a genotype needs; fewer homozygotes join the "
-                 "heterozygotes.  [default: 30]"),
-    click.option("--covar", metavar="COLUMNS",
-                 help=f"{_HELP}of the baseline.  [default: sex,age,weight,PC1-PC10, those there "
-                 "are]"),
-    click.option("--strata", "strata_bins", type=click.IntRange(1), metavar="K",
-                 help=f"{_HELP}labels are shuffled within K parts of PC1, each in K of PC2.  "
-                 "[default: 4]"),
-    click.option("--pretrain/--no-pretrain", default=True,
-                 help=f"{_HELP}start from networks that tell sex, or from random weights."),
+    option_flags(GenotypeTraining, only=_FIELDS, before_help=_HELP),
 )  # fmt: skip
 
 
-def refuse_of_genotypes(options: dict[str, Any]) -> None:
+def refuse_of_genotypes(options: dict[str, Any], task: str) -> None:
     """Raise where flags of this task are given to another."""
-    given = [name for name in _OWN if options[name] is not None]
+    given = given_flags(options, (*_FILES, *_FIELDS))
     if given:
-        flag = {"least": "min-per-class", "strata_bins": "strata"}.get(given[0], given[0])
-        raise UsageError(
-            f"--{flag.replace('_', '-')} is of --task genotype, got --task {options['task']}"
-        )
+        raise UsageError(f"{given[0]} is of --task genotype, got --task {task}")
 
 
 def train_on_genotypes(options: dict[str, Any]) -> None:
     """Learn SNPs from pictures."""
-    from gwasbone.cli.context import command_context, completed, current_study
-    from gwasbone.cli.train_options import (
-        local_out,
-        network_choice,
-        people_tables,
-        study_images,
-        training_plan,
-    )
+    from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cli.train_options import local_out, people_tables, study_images
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
     from gwasbone.learning.person_maps import sentence
@@ -90,28 +74,21 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         pictured_jobs,
         pictured_people,
     )
-    from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.train import MODELS, compiled_in, default_architecture
 
+    others = given_flags(options, _OF_OTHERS)
+    if others:
+        raise UsageError(
+            f"{others[0]}: a network of genotypes sees pictures only and weighs people alike, "
+            "leave it out"
+        )
     config = current_study()
-    options = completed(
-        options, config, "genotype_models", min_per_class="least", strata="strata_bins",
-        covariates="covar",
-    )  # fmt: skip
+    chosen = with_given(_base(config), options)
     genotypes_path, pairs_path = _selection(options, config)
-    regions = expand_names(options["regions"] or "")
-    if options["side_inputs"]:
-        raise UsageError("--side-inputs: a network of genotypes sees pictures only")
-    if options["weights"] != "random" and options["pretrain"]:
-        raise UsageError("--weights: give --no-pretrain with it, or no weights: sex gives them")
-    given = {name: options[name] for name in _REQUEST if options[name] is not None}
-    request = GenotypeRequest(
-        pretrain=options["pretrain"], folds=options["folds"],
-        validation_share=options["validation_share"], **given,
-    )  # fmt: skip
+    regions = expand_names(chosen.regions)
     models = Path(f"{local_out(options)}{MODELS}")
-    outputs = (*step.OUTPUTS, *([SALIENCY_PAGE] if options["saliency"] else []))
-    with command_context(options, config, outputs=outputs) as context:
+    outputs = (*step.OUTPUTS, *([SALIENCY_PAGE] if chosen.saliency else []))
+    with command_context(options, config, outputs=outputs, in_effect=vars(chosen)) as context:
         # `select` has named people by the rule already
         genotypes = read_people_table(genotypes_path, id_rule="iid")
         selected = None
@@ -128,25 +105,23 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         inputs = genotype_inputs(
             genotypes, pictured_people(cache, jobs), people_tables(options, context),
             keep=_kept(options["keep"], context),
-            covariates=None if options["covar"] is None else options["covar"].split(","),
-            strata_bins=options["strata_bins"] or 4,
+            covariates=chosen.covariates or None, strata_bins=chosen.strata,
         )  # fmt: skip
         with compiled_in(models), counted_progress() as progress:
-            backend = load_backend(options["backend"])
-            architecture = options["architecture"] or default_architecture(
-                backend, "efficientnet_b0"
-            )
+            backend = load_backend(chosen.backend)
+            architecture = chosen.architecture or default_architecture(backend, "efficientnet_b0")
             run = step.train_genotypes(
-                backend, cache, jobs, inputs, network_choice(options, architecture),
-                training_plan(options), request, models=models, force=options["force"],
-                progress=progress,
+                backend, cache, jobs, inputs,
+                part_of(ImageNetworkOptions, chosen, architecture=architecture),
+                part_of(TrainingPlan, chosen), part_of(GenotypeRequest, chosen), models=models,
+                force=options["force"], progress=progress,
             )  # fmt: skip
             step.write_genotype_models(run, inputs, context.out)
             seen = []
-            if options["saliency"]:
+            if chosen.saliency:
                 seen = genotype_saliency.genotype_saliency(
                     backend, cache, models, genotype_saliency.learned_jobs(run.table),
-                    most=options["saliency_people"], seed=options["seed"], progress=progress,
+                    most=chosen.saliency_people, seed=chosen.seed, progress=progress,
                 )  # fmt: skip
                 write_saliency(seen, context.out, task="Genotypes")
         for line in [*step.summary(run), *map(sentence, seen)]:
@@ -159,7 +134,12 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         )
 
 
-_REQUEST = ("head", "permutations", "stop_at", "least")
+def _base(config: StudyConfig | None) -> GenotypeTraining:
+    """The study's options, its stage left out or not, else the defaults."""
+    if config is None:
+        return GenotypeTraining()
+    section = config.resolved(config.genotype_models)
+    return part_of(GenotypeTraining, section, head=section.head or GenotypeTraining.head)
 
 
 def _selection(options: dict[str, Any], config: StudyConfig | None) -> tuple[Path, Path | None]:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gwasbone.learning.image_training import NetworkChoice
-    from gwasbone.learning.networks import TrainingPlan
     from gwasbone.study.config import StudyConfig
 
 
@@ -30,28 +28,6 @@ def local_out(options: dict[str, Any]) -> Path:
     return Path(options["out"])
 
 
-def training_plan(options: dict[str, Any]) -> TrainingPlan:
-    """How a network is trained."""
-    from gwasbone.learning.networks import TrainingPlan
-
-    return TrainingPlan(
-        epochs=options["epochs"], batch_size=options["batch_size"],
-        learning_rate=options["learning_rate"], schedule=options["schedule"],
-        patience=options["patience"], seed=options["seed"],
-    )  # fmt: skip
-
-
-def network_choice(options: dict[str, Any], architecture: str) -> NetworkChoice:
-    """Which network is trained."""
-    from gwasbone.learning.image_training import NetworkChoice
-
-    return NetworkChoice(
-        architecture=architecture, weights=options["weights"], size=options["size"],
-        dropout=options["dropout"], mixed_precision=options["mixed_precision"],
-        augment=_augment(options["augment"]), class_weights=options["class_weights"],
-    )  # fmt: skip
-
-
 def people_tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     """The tables that flags name, else the study's."""
     from gwasbone.errors import UsageError
@@ -71,27 +47,3 @@ def study_images(options: dict[str, Any], config: StudyConfig | None) -> Path:
     if options["images"] is not None:
         return Path(options["images"])
     return of_study(config, image_cache, "pictures", flag="--images FOLDER", key="images.dicom")
-
-
-def _augment(text: str | None) -> dict[str, float]:
-    """``shift=0.02,rotate=3`` as a mapping."""
-    from gwasbone.errors import UsageError
-
-    chosen: dict[str, float] = {}
-    for part in (text or "").split(","):
-        if not part:
-            continue
-        name, _, value = part.partition("=")
-        try:
-            chosen[name.strip()] = float(value)
-        except ValueError:
-            raise UsageError(
-                f"--augment {part}: expected NAME=NUMBER of shift, zoom, rotate"
-            ) from None
-    unknown = sorted(set(chosen) - {"shift", "zoom", "rotate"})
-    if unknown or any(value < 0 for value in chosen.values()):
-        raise UsageError(
-            f"--augment {text}: expected numbers from 0 for shift, zoom and rotate"
-            f"{f', got {unknown[0]}' if unknown else ''}"
-        )
-    return chosen

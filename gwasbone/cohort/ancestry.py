@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import AncestryOptions
 from gwasbone.errors import InputError, UsageError
 
 log = logging.getLogger(__name__)
@@ -42,7 +43,10 @@ class AncestryDeviation:
 
 
 def ancestry_deviation(
-    scores: npt.ArrayLike, reference: npt.ArrayLike, *, n_components: int = 6
+    scores: npt.ArrayLike,
+    reference: npt.ArrayLike,
+    *,
+    n_components: int = AncestryOptions.n_components,
 ) -> AncestryDeviation:
     """Squared deviation of each person from the reference people.
 
@@ -97,9 +101,9 @@ def british_ancestry(
     scores: pd.DataFrame,
     reported: pd.Series,
     *,
-    reference: Collection[str] = ("British", "Irish"),
-    n_components: int = 6,
-    radius: float = 7.0,
+    reference: Collection[str] = AncestryOptions.reference,
+    n_components: int = AncestryOptions.n_components,
+    radius: float = AncestryOptions.radius,
 ) -> Cohort:
     """Keep people whose principal components resemble those of the reference group.
 

@@ -24,6 +24,7 @@ from gwasbone.blocks.mapping import map_blocks
 from gwasbone.blocks.packed import Words
 from gwasbone.blocks.pca import leading_components
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import PcaOptions
 from gwasbone.cohort.sources.bed_reader import CALLS_PER_BLOCK
 from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows
 from gwasbone.cohort.sources.tables import VARIANT_COLUMNS, VARIANT_KEY, chromosome_codes
@@ -66,7 +67,7 @@ def principal_components(
     cohort: Cohort,
     variants: pd.Index | npt.ArrayLike | None = None,
     *,
-    k: int = 10,
+    k: int = PcaOptions.n_components,
     engine: Literal["auto", "blocks", "hail"] = "auto",
     seed: int = 0,
     threads: int | None = None,

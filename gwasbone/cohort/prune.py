@@ -7,7 +7,6 @@ By default PLINK's rule runs over hard calls read straight from .bed files
 from __future__ import annotations
 
 import logging
-import re
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -19,6 +18,7 @@ import pandas as pd
 from gwasbone import session
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import PruningRule, parse_window
 from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows, variants_of
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import BUILDS, X
@@ -34,9 +34,9 @@ _READ_TOGETHER = 1024
 def prune(
     cohort: Cohort,
     *,
-    window: str = "500kb",
+    window: str = PruningRule.window,
     step: int | None = None,
-    r2: float = 0.1,
+    r2: float = PruningRule.r2,
     maf: float | None = None,
     exclude_long_range_ld: bool = True,
     engine: Literal["auto", "blocks", "hail"] = "auto",
@@ -97,26 +97,6 @@ def prune(
         f" step {step}" if step else "",
     )  # fmt: skip
     return table.loc[kept]
-
-
-def parse_window(window: str, step: int | None) -> dict[str, Any]:
-    """PLINK's spelling of a window as arguments of :func:`prune_pairwise`.
-
-    >>> parse_window("500kb", None), parse_window("500", 10)
-    ({'window_kb': 500.0}, {'window_variants': 500, 'step': 10})
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(kb)?\s*", str(window), re.IGNORECASE)
-    if match is None or (match[2] is None and "." in match[1]):
-        raise UsageError(
-            f"window {window!r}: expected kilobases such as 500kb, or a number of variants"
-        )
-    if match[2]:
-        if step not in (None, 1):
-            raise UsageError(
-                f"step {step}: a window in kilobases moves by single variants; leave the step out"
-            )
-        return {"window_kb": float(match[1])}
-    return {"window_variants": int(match[1]), "step": step or 1}
 
 
 def _prune_by_blocks(

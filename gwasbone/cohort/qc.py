@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
+from gwasbone.cohort.options import QcThresholds
 from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,52 +30,6 @@ log = logging.getLogger(__name__)
 STAGE = "qc"
 
 BoolArray = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, kw_only=True)
-class QcThresholds:
-    """Thresholds of quality control; 0 turns a rule off.
-
-    Parameters
-    ----------
-    maf : keep variants with a minor-allele frequency above this.
-    hwe : keep variants whose exact Hardy-Weinberg p-value is above this.
-    hwe_midp : use the mid-p value (as Hail computes) instead of the plain one (as PLINK).
-    info : keep variants with an imputation INFO of at least this; for imputed variants only.
-    variant_call_rate : keep variants called in at least this share of people.
-    person_call_rate : keep people called at at least this share of autosomal variants.
-    het_sd : exclude people whose inbreeding coefficient F is further from the mean than this
-        many standard deviations.
-    max_third_degree : exclude people with more third-degree relatives than this.
-    male_min_f : a person whose F on chromosome X is at least this is taken as a man.
-    female_max_f : a person whose F on chromosome X is at most this is taken as a woman.
-    min_x_variants : sex is inferred where at least this many variants of X that vary are called.
-    """
-
-    maf: float = 0.001
-    hwe: float = 1e-5
-    hwe_midp: bool = False
-    info: float = 0.9
-    variant_call_rate: float = 0.95
-    person_call_rate: float = 0.95
-    het_sd: float = 3.0
-    max_third_degree: int = 10
-    male_min_f: float = 0.8
-    female_max_f: float = 0.2
-    min_x_variants: int = 50
-
-    def __post_init__(self) -> None:
-        upper = {"maf": 0.5, "het_sd": np.inf, "max_third_degree": np.inf, "min_x_variants": np.inf}
-        faults = [
-            f"{f.name} = {value} (expected 0 to {upper.get(f.name, 1.0):g})"
-            for f in fields(self)
-            if f.name != "hwe_midp"
-            and not 0 <= (value := getattr(self, f.name)) <= upper.get(f.name, 1.0)
-        ]
-        if self.female_max_f >= self.male_min_f:
-            faults.append(f"female_max_f = {self.female_max_f} (expected below male_min_f)")
-        if faults:
-            raise UsageError(f"quality-control thresholds out of range: {', '.join(faults)}")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.cohort.options import RelatednessOptions
 from gwasbone.errors import UsageError
 from gwasbone.genome import AUTOSOMES
 
@@ -52,7 +53,7 @@ def relatedness(
     cohort: Cohort,
     *,
     method: Literal["king", "pc_relate"] = "king",
-    min_kinship: float = DEGREE_BORDERS[3],
+    min_kinship: float = RelatednessOptions.min_kinship,
     variants: pd.Index | None = None,
     k: int = 10,
     maf: float = 0.01,
@@ -65,7 +66,7 @@ def relatedness(
     method : ``king`` (KING-robust: no allele frequencies, right across ancestries, biased down
         between admixed people) or ``pc_relate`` (allele frequencies by person, from ``k``
         principal components).
-    min_kinship : pairs below are left out; third degree and closer by default.
+    min_kinship : pairs below are left out; the second degree and closer by default.
     variants : rows of the variant table to use, such as those :func:`~gwasbone.cohort.prune.prune`
         keeps; all kept autosomal variants by default.
     maf : of a person's own allele frequency, for ``pc_relate``.
@@ -246,7 +247,7 @@ def exclude_related(
     cohort: Cohort,
     pairs: pd.DataFrame,
     *,
-    min_kinship: float = DEGREE_BORDERS[2],
+    min_kinship: float = RelatednessOptions.min_kinship,
     keep_first: pd.Series | None = None,
 ) -> Cohort:
     """Leave out people until no two kept ones are related, with the reason ``related``.

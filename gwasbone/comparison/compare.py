@@ -15,7 +15,8 @@ from gwasbone.comparison.genome import genome_measures
 from gwasbone.comparison.known_loci import KnownLoci
 from gwasbone.comparison.leads import independent_leads, lead_measures
 from gwasbone.comparison.loci import locus_effects, locus_measures
-from gwasbone.comparison.measures import ComparisonRule, LdRows, Measures
+from gwasbone.comparison.measures import LdRows, Measures
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.errors import UsageError
 from gwasbone.progress import counted_progress
 from gwasbone.sumstats.align import AlignedScans

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.comparison.measures import ComparisonRule, LdRows, Measures, OfScans
+from gwasbone.comparison.measures import LdRows, Measures, OfScans
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.genome import locus_key
 from gwasbone.stats.false_discovery import neg_log10_q, simes_by_group
 from gwasbone.stats.genomic_control import lambda_gc_from_chi2, lambda_gc_without

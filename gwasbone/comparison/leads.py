@@ -7,7 +7,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from gwasbone.comparison.loci import Relation
-from gwasbone.comparison.measures import ComparisonRule, Measures
+from gwasbone.comparison.measures import Measures
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.genome import locus_key
 from gwasbone.stats.winners_curse import shrunken_z
 from gwasbone.sumstats.align import AlignedScans

@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.comparison.known_loci import DISTANCE_BP, KnownLoci
-from gwasbone.comparison.measures import ComparisonRule, Measures, OfScans
+from gwasbone.comparison.measures import Measures, OfScans
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.genome import locus_key
 from gwasbone.stats.deming import DemingLine, deming_line
 from gwasbone.stats.jackknife import block_edges, jackknife_interval, means_without

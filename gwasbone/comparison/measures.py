@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import UsageError
 from gwasbone.stats.jackknife import JackknifeInterval, jackknife_interval
 
 FloatArray = npt.NDArray[np.float64]
@@ -18,36 +17,6 @@ FloatArray = npt.NDArray[np.float64]
 #: ``low`` and ``high`` are the ends of a 95 % interval (infinite where it has none); ``value`` is
 #: NaN where the quantity is undefined, and ``note`` says why; ``n`` counts variants, loci or leads.
 COLUMNS = ("scan_a", "scan_b", "quantity", "value", "low", "high", "method", "n", "note")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ComparisonRule:
-    """How scans are compared.
-
-    Parameters
-    ----------
-    fdr : false-discovery rate at which loci are counted.
-    lead_p : leads, looked up in the other scan, have a p-value below this.
-    block_bp : length of the stretches in which loci are counted, and least distance of leads.
-    n_blocks : of the jackknife over the genome.
-    """
-
-    fdr: float = 0.05
-    lead_p: float = 5e-8
-    block_bp: int = 1_000_000
-    n_blocks: int = 200
-
-    def __post_init__(self) -> None:
-        if not (0 < self.fdr < 1 and 0 < self.lead_p < 1):
-            raise UsageError(
-                f"comparison: expected fdr and lead_p between 0 and 1, got {self.fdr} and "
-                f"{self.lead_p}"
-            )
-        if self.block_bp < 1 or self.n_blocks < 2:
-            raise UsageError(
-                f"comparison: expected block_bp from 1 and n_blocks from 2, got {self.block_bp} "
-                f"and {self.n_blocks}"
-            )
 
 
 @dataclass(frozen=True)

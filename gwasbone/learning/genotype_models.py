@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,15 +29,9 @@ from gwasbone.learning.cross_fit import CrossFit, cross_fit, held_out_prediction
 from gwasbone.learning.folds import PersonFolds
 from gwasbone.learning.genotype_labels import GenotypeLabels
 from gwasbone.learning.image_phenotype import person_scores
-from gwasbone.learning.image_training import (
-    CASE,
-    SEX,
-    NetworkChoice,
-    TrainingPeople,
-    data_hash,
-    network_for,
-)
+from gwasbone.learning.image_training import CASE, SEX, TrainingPeople, data_hash, network_for
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan
+from gwasbone.learning.options import GenotypeHead, ImageNetworkOptions
 from gwasbone.learning.picture_rows import ReducedPictures
 from gwasbone.stats.concordance import (
     Concordance,
@@ -49,7 +43,6 @@ from gwasbone.stats.permutation import IntArray, shuffled_within
 from gwasbone.stats.roc import Auc, area_under_curve
 
 FloatArray = npt.NDArray[np.float64]
-HeadKind = Literal["categorical", "ordinal"]
 
 #: Names of the outputs of the two networks.
 SEX_HEAD, GENOTYPE = "sex", "genotype"
@@ -125,7 +118,11 @@ class GenotypeFit:
 
 
 def prepare_region(
-    region: str, pictures: Pictures, people: pd.Index, split: PersonFolds, choice: NetworkChoice
+    region: str,
+    pictures: Pictures,
+    people: pd.Index,
+    split: PersonFolds,
+    choice: ImageNetworkOptions,
 ) -> RegionPictures:
     """Take the pictures of a region's people.
 
@@ -206,7 +203,7 @@ class GenotypeTrainer:
 
     backend: Backend
     pictures: RegionPictures
-    head: HeadKind
+    head: GenotypeHead
     plan: TrainingPlan
     first_weights: Sequence[Path] | None = None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from gwasbone.learning.cross_fit import CrossFit, cross_fit
 from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.image_phenotype import balanced, person_scores, stack_regions
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan
+from gwasbone.learning.options import ImageNetworkOptions, NetworkChoice
 from gwasbone.learning.picture_rows import ReducedPictures, reduced_size
 
 log = logging.getLogger(__name__)
@@ -60,27 +61,6 @@ class TrainingPeople:
         """(n,) case and sex, which folds have in equal shares."""
         parts = [self.table[name].astype(int).astype(str) for name in (CASE, SEX)]
         return (parts[0] + " " + parts[1]).to_numpy(str)
-
-
-@dataclass(frozen=True)
-class NetworkChoice:
-    """What is asked of a network; sizes follow from the pictures.
-
-    Parameters
-    ----------
-    architecture, weights, dropout, mixed_precision, augment : as in
-        :class:`gwasbone.learning.networks.ImageNetwork`.
-    size : longer side of the pictures; by default that of the architecture, at most the cache's.
-    class_weights : cases and controls count alike in training.
-    """
-
-    architecture: str
-    weights: str = "random"
-    size: int | None = None
-    dropout: float = 0.2
-    mixed_precision: bool = False
-    augment: Mapping[str, float] = field(default_factory=dict)
-    class_weights: bool = True
 
 
 @dataclass(frozen=True)
@@ -133,21 +113,24 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
         )
 
 
-def network_for(choice: NetworkChoice, pictures: Pictures, people: TrainingPeople) -> ImageNetwork:
+def network_for(
+    choice: ImageNetworkOptions, pictures: Pictures, people: TrainingPeople
+) -> ImageNetwork:
     """The network of a region's pictures."""
     _, height, width, channels = pictures.shape
     longest = max(height, width)
-    wanted = choice.size or min(SIZES.get(choice.architecture, _PAPER_SIZE), longest)
+    architecture = choice.architecture or "small"
+    wanted = choice.size or min(SIZES.get(architecture, _PAPER_SIZE), longest)
     rows, columns = reduced_size(height, width, wanted)
     return ImageNetwork(
-        heads=(Head(TARGET, "binary"),), architecture=choice.architecture, height=rows,
+        heads=(Head(TARGET, "binary"),), architecture=architecture, height=rows,
         width=columns, channels=channels, side_inputs=dict.fromkeys(people.side_inputs, 1),
         weights=choice.weights, mixed_precision=choice.mixed_precision, dropout=choice.dropout,
         augment=dict(choice.augment),
     )  # fmt: skip
 
 
-def data_hash(pictures: Pictures, people: TrainingPeople, choice: NetworkChoice) -> str:
+def data_hash(pictures: Pictures, people: TrainingPeople, choice: ImageNetworkOptions) -> str:
     """16 digits that differ where pictures, their people, side inputs or first weights do."""
     digest = hashlib.sha256()
     columns = ["person", "visit", "side", "content_sha256", "settings_hash"]

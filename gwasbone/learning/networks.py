@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from gwasbone.errors import UsageError
+from gwasbone.options import Count, NonNegative, Options, PositiveNumber
 
 HeadKind = Literal["binary", "categorical", "ordinal", "regression"]
 Schedule = Literal["constant", "cosine", "plateau"]
@@ -106,27 +107,28 @@ class TableNetwork:
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class TrainingPlan(Options):
     """How a network is trained.
 
     Parameters
     ----------
-    epochs : at most; batch_size : people (pictures) per step.
-    learning_rate : of Adam, at its highest.
-    schedule : ``constant``, ``cosine`` down to a hundredth over all epochs, or ``plateau``
-        (a fifth after half the patience without improvement of the validation loss).
-    patience : epochs without improvement of the validation loss after which training stops and
-        the best weights are taken.
-    weight_decay : of AdamW; 0 is Adam.
-    seed : of the order of batches and of augmentation.
+    epochs : maximum number of epochs.
+    batch_size : images (or people) per step.
+    learning_rate : learning rate of the Adam optimiser, at its highest.
+    schedule : of the learning rate: constant, cosine (down to a hundredth over all epochs) or
+        plateau (a fifth after half the patience without a lower validation loss).
+    patience : epochs without a lower validation loss before training stops; the weights of the
+        best epoch are taken.
+    weight_decay : weight decay of AdamW; 0 is Adam.
+    seed : random seed of folds, networks, the order of batches and augmentation.
     """
 
-    epochs: int = 50
-    batch_size: int = 12
-    learning_rate: float = 5e-4
+    epochs: Count = 50
+    batch_size: Count = 12
+    learning_rate: PositiveNumber = 5e-4
     schedule: Schedule = "constant"
-    patience: int = 8
-    weight_decay: float = 0.0
+    patience: Count = 8
+    weight_decay: NonNegative = 0.0
     seed: int = 1
 
 

@@ -24,13 +24,9 @@ from gwasbone.errors import InputError
 from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import EncodedTable, InputRules, encode_table
-from gwasbone.learning.trait_prediction import (
-    Encoder,
-    TraitPredictions,
-    everybody,
-    predict_traits,
-)
+from gwasbone.learning.trait_prediction import TraitPredictions, everybody, predict_traits
 from gwasbone.learning.visit_answers import INSTANCE, VisitAnswers
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, Confounders, confounders_of
 from gwasbone.phenotypes.residuals import (

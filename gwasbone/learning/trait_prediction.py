@@ -17,6 +17,7 @@ from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.cross_fit import CrossFit, cross_fit
 from gwasbone.learning.folds import Fold, PersonFolds
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan
+from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import EncodedTable
 
 FloatArray = npt.NDArray[np.float64]
@@ -24,22 +25,6 @@ FloatArray = npt.NDArray[np.float64]
 HEAD = "traits"
 #: Seeds of the networks of a fold differ by this, those of folds by 1.
 _SEEDS_APART = 1000
-
-
-@dataclass(frozen=True)
-class Encoder:
-    """Size of the transformer; the defaults are those of Eriksson & Nakamori 2025, §2.4.
-
-    Parameters
-    ----------
-    hidden, layers, attention_heads, dropout : see
-        :class:`gwasbone.learning.networks.TableNetwork`.
-    """
-
-    hidden: int = 128
-    layers: int = 4
-    attention_heads: int = 8
-    dropout: float = 0.1
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from gwasbone.genes.nearest import genes_in_windows, nearest_genes
 from gwasbone.genes.table import Genes
 from gwasbone.genome import BUILDS
 from gwasbone.loci.clump import clump
-from gwasbone.loci.clump_rules import ClumpRule, clump_rule
 from gwasbone.loci.clump_tables import VARIANT, Clumps
 from gwasbone.loci.distance_clumps import clump_by_distance
+from gwasbone.loci.options import ClumpRule, clump_rule
 from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import as_scans
 

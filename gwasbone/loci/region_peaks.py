@@ -6,65 +6,23 @@ The pieces of :mod:`gwasbone.loci.region_selection`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.kernel_progress import Progress
-from gwasbone.errors import UsageError
 from gwasbone.images.region_map import RegionMap
+from gwasbone.loci.options import SelectionRule
 from gwasbone.sumstats.table import COLUMNS, KEY
 from gwasbone.sumstats.variants import unordered
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
 
-BestOf = Literal["region", "measurement", "scan"]
-
 BLOCK = ["chromosome", "block_start_bp"]
 _KEY = list(KEY)
-
-
-@dataclass(frozen=True)
-class SelectionRule:
-    """How variants are selected; the defaults are the paper's.
-
-    Parameters
-    ----------
-    p_threshold : a block needs a p-value below this.
-    block_bp : length of a block in bp.
-    max_blocks : how many blocks, the smallest p-values first; None for all.
-    best_of : of what: of each ``region`` (over all its scans), of each ``measurement`` (over its
-        scans, such as the confounder models of one bone density) or of each ``scan``.
-    window_bp : peaks at most this far apart can be one.
-    r2 : peaks with an r² of at least this are one.
-    """
-
-    p_threshold: float = 1e-5
-    block_bp: int = 1_000_000
-    max_blocks: int | None = 12
-    best_of: BestOf = "region"
-    window_bp: int = 10_000_000
-    r2: float = 0.9
-
-    def __post_init__(self) -> None:
-        if self.best_of not in ("region", "measurement", "scan"):
-            raise UsageError(f"best_of: expected region, measurement or scan, got {self.best_of!r}")
-        if not 0 < self.p_threshold <= 1:
-            raise UsageError(f"p_threshold: expected a number in (0, 1], got {self.p_threshold}")
-        if self.block_bp < 1 or (self.max_blocks is not None and self.max_blocks < 1):
-            raise UsageError(
-                "expected block_bp and max_blocks of at least 1, got "
-                f"{self.block_bp} and {self.max_blocks}"
-            )
-        if not 0 < self.r2 <= 1 or self.window_bp < 0:
-            raise UsageError(
-                "expected r2 in (0, 1] and window_bp of at least 0, got "
-                f"{self.r2} and {self.window_bp}"
-            )
 
 
 def region_peaks(

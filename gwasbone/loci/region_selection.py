@@ -20,9 +20,9 @@ import pyarrow as pa
 from gwasbone.blocks.kernel_progress import Progress
 from gwasbone.errors import UsageError
 from gwasbone.images.region_map import REGION_NAMES, RegionMap, read_region_map
+from gwasbone.loci.options import SelectionRule
 from gwasbone.loci.region_peaks import (
     BLOCK,
-    SelectionRule,
     by_block,
     by_ld,
     distinct_variants,

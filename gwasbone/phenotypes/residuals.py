@@ -11,7 +11,7 @@ import logging
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +29,11 @@ from gwasbone.phenotypes.confounders import (
 from gwasbone.phenotypes.deepnull import assign_folds
 from gwasbone.phenotypes.fitted_trait import TraitModel, UnfitError
 from gwasbone.phenotypes.leftover import leftover_confounding
+from gwasbone.phenotypes.options import ResidualModel
 from gwasbone.phenotypes.table import numbers
 from gwasbone.phenotypes.trait_models import fit_boosted, fit_linear, take_prediction
 
 log = logging.getLogger(__name__)
-
-ResidualModel = Literal["nonlinear", "linear", "deepnull", "transformer"]
 
 #: What cannot be a trait, and what is one only where it is named.
 _NOT_TRAITS = (SEX, AGE, WEIGHT, "instance", "person", "IID", "FID")

@@ -14,10 +14,10 @@ import pandas as pd
 from scipy import special
 
 from gwasbone.errors import InputError, UsageError
+from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.phenotypes.table import numbers
 
 FloatArray = npt.NDArray[np.float64]
-BinaryCoding = Literal["01", "12"]
 TraitKind = Literal["binary", "quantitative"]
 
 #: Blom's offset for rank-based normal scores (Blom 1958).

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.errors import ConfigError
+from gwasbone.phenotypes.table import expand_names
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import (
     MADE_TABLES,
@@ -20,6 +21,7 @@ from gwasbone.study.files import (
     image_cache,
     named_tables,
     people_tables,
+    residual_models,
     training_models,
 )
 from gwasbone.study.runner import Stage, StageRun
@@ -27,7 +29,7 @@ from gwasbone.tables import write_table
 
 
 def _record_files(config: StudyConfig) -> list[str]:
-    return [name for name in config.resolved("records").values() if name is not None]
+    return [name for name in vars(config.resolved(config.records)).values() if name is not None]
 
 
 def _records(run: StageRun) -> str:
@@ -65,21 +67,40 @@ def _records(run: StageRun) -> str:
 def _residuals(run: StageRun) -> str:
     from gwasbone.phenotypes.confounders import read_assessments
     from gwasbone.phenotypes.residuals import left_summary, residual_phenotypes
+    from gwasbone.steps import transformer_residuals as transformer
     from gwasbone.steps.residuals import write_residuals
 
-    model = run.config.residuals.model
-    if model is None:
+    config, chosen = run.config, run.config.resolved(run.config.residuals)
+    if chosen.model is None:
         return "no residuals.model in study.toml: no residual phenotypes"
-    table = assessments(run.config)
+    table = assessments(config)
     if not table.exists():
         raise ConfigError("residuals.model needs records.table with bone measurements")
-    result = residual_phenotypes(read_assessments(table), model=model)
-    write_residuals(result, run.folder / PREFIX)
+    measured = read_assessments(table)
+    columns = [str(name) for name in measured.columns]
+    traits = expand_names(chosen.traits, columns) or None
+    if chosen.model == "transformer":
+        folder = residual_models(config)
+        made = transformer.make_residuals(measured, chosen, traits, folder=folder)
+        transformer.write_transformer(made, run.folder / PREFIX, folder=folder)
+        result = made.phenotypes
+    else:
+        result = residual_phenotypes(
+            measured, traits, model=chosen.model,
+            covariates=expand_names(chosen.covariates, columns), n_folds=chosen.folds,
+            seed=chosen.seed,
+        )  # fmt: skip
+        write_residuals(result, run.folder / PREFIX)
     return f"{len(result.fitted)} traits, {len(result.residuals):,} people. {left_summary(result)}"
 
 
+def _residual_files(config: StudyConfig) -> list[str]:
+    inputs = config.path(config.residuals.inputs)
+    return [inputs] if inputs is not None and config.residuals.model == "transformer" else []
+
+
 def _dicom(config: StudyConfig) -> list[str]:
-    return list(config.resolved("images")["dicom"])
+    return list(config.resolved(config.images).dicom)
 
 
 def _images(run: StageRun) -> str:
@@ -91,9 +112,7 @@ def _images(run: StageRun) -> str:
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
     cache = image_cache(run.config)
-    settings = ImageSettings.sized(
-        chosen.size, scale=chosen.scale, mirror="" if chosen.mirror == "none" else chosen.mirror
-    )
+    settings = ImageSettings.sized(chosen.size, scale=chosen.scale, mirror=chosen.mirrored_side)
     with counted_progress() as progress:
         made = make_images(
             _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
@@ -109,23 +128,20 @@ def _images(run: StageRun) -> str:
 def _training(run: StageRun) -> str:
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
+    from gwasbone.learning.options import NetworkChoice
+    from gwasbone.options import part_of
     from gwasbone.progress import counted_progress
     from gwasbone.report.pages.saliency import write_saliency
     from gwasbone.steps import saliency
     from gwasbone.steps import train as step
 
-    config, chosen = run.config, run.config.training
+    config, chosen = run.config, run.config.resolved(run.config.training)
     if not chosen.regions:
         return "no training.regions in study.toml: no network is trained"
     if not config.images.dicom:
         raise ConfigError("training.regions needs images.dicom")
     models, cache = training_models(config), open_cache(image_cache(config))
-    plan = TrainingPlan(
-        epochs=chosen.epochs, batch_size=chosen.batch_size, learning_rate=chosen.learning_rate,
-        patience=chosen.patience, seed=chosen.seed,
-    )  # fmt: skip
     with step.compiled_in(models), counted_progress() as progress:
         backend = load_backend(chosen.backend)
         architecture = chosen.architecture or step.default_architecture(backend)
@@ -135,22 +151,20 @@ def _training(run: StageRun) -> str:
             chosen.regions,
             people_tables(config, before=run.stage),
             chosen.task,
-            NetworkChoice(
-                architecture=architecture,
-                weights=config.resolved("training")["weights"],
-                size=chosen.size,
-            ),
-            plan,
+            part_of(NetworkChoice, chosen, architecture=architecture),
+            part_of(TrainingPlan, chosen),
             models=models,
+            side_inputs=chosen.side_inputs,
             folds=chosen.folds,
+            validation_share=chosen.validation_share,
             force=True,
             progress=progress,
         )
         step.write_training(trained, run.folder / PREFIX, models=models)
         if chosen.saliency:
             seen = saliency.training_saliency(
-                backend, cache, trained, models=models, seed=chosen.seed,
-                progress=progress,
+                backend, cache, trained, models=models, most=chosen.saliency_people,
+                seed=chosen.seed, progress=progress,
             )  # fmt: skip
             write_saliency(seen, run.folder / PREFIX, task=chosen.task)
     return "; ".join(step.summary(trained))
@@ -160,7 +174,12 @@ def _training(run: StageRun) -> str:
 BONE_STAGES = (
     Stage("records", "cases and bone measurements", ("records",), (), _record_files, _records),
     Stage(
-        "residuals", "residual phenotypes", ("residuals",), ("records",), lambda _: [], _residuals
+        "residuals",
+        "residual phenotypes",
+        ("residuals",),
+        ("records",),
+        _residual_files,
+        _residuals,
     ),
     Stage("images", "reading bone images", ("images",), (), _dicom, _images),
     Stage(

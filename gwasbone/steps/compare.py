@@ -19,7 +19,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.comparison.compare import Comparison, compare_scans
 from gwasbone.comparison.genome import ld_rows, ld_scores_of_table
 from gwasbone.comparison.known_loci import known_loci, read_loci
-from gwasbone.comparison.measures import ComparisonRule
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.progress import counted_progress
 from gwasbone.study.config import StudyConfig
@@ -162,7 +162,7 @@ def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) 
         loci=loci_file(config),
         ld_scores=ld_score_folder(config),
         cohort=study_cohort(config) if own else None,
-        rule=ComparisonRule(fdr=chosen.fdr, lead_p=chosen.lead_p),
+        rule=chosen,
         threads=threads,
     )
     paths = {name: folder / name for name in FILES}

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import AncestryOptions, PcaOptions, RelatednessOptions
 from gwasbone.cohort.subsets import short_names
 from gwasbone.genome import AUTOSOMES
 from gwasbone.phenotypes.table import expand_names, pick_columns
-from gwasbone.study.config import AncestrySection, PcaSection, RelatednessSection
 from gwasbone.tables import write_lines, write_table
 
 if TYPE_CHECKING:
@@ -36,14 +36,14 @@ def autosomes(cohort: Cohort) -> Cohort:
     )
 
 
-def pruned_variants(cohort: Cohort, rule: PcaSection) -> pd.DataFrame:
+def pruned_variants(cohort: Cohort, rule: PcaOptions) -> pd.DataFrame:
     """Autosomal variants above the frequency limit, pruned, outside long-range LD."""
     from gwasbone.cohort.prune import prune
 
     return prune(autosomes(cohort), window=rule.window, step=rule.step, r2=rule.r2, maf=rule.maf)
 
 
-def components_of(cohort: Cohort, rule: PcaSection) -> PrincipalComponents:
+def components_of(cohort: Cohort, rule: PcaOptions) -> PrincipalComponents:
     """Principal components of the kept people on pruned variants."""
     from gwasbone.cohort.pca import principal_components
 
@@ -73,8 +73,8 @@ def write_components(pcs: PrincipalComponents, cohort: Cohort, prefix: Path) -> 
 
 def ancestry_scores(
     cohort: Cohort,
-    rule: AncestrySection,
-    pca: PcaSection,
+    rule: AncestryOptions,
+    pca: PcaOptions,
     tables: Mapping[str, pd.DataFrame],
 ) -> pd.DataFrame:
     """Components for the ancestry filter: the columns that the rule names, else computed.
@@ -92,7 +92,7 @@ def ancestry_scores(
 
 
 def ancestry_filter(
-    cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestrySection
+    cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestryOptions
 ) -> Cohort:
     """Keep people near the reference group; see :mod:`gwasbone.cohort.ancestry`."""
     from gwasbone.cohort.ancestry import british_ancestry
@@ -107,7 +107,7 @@ def ancestry_filter(
     )
 
 
-def related_pairs(cohort: Cohort, rule: RelatednessSection, pca: PcaSection) -> pd.DataFrame:
+def related_pairs(cohort: Cohort, rule: RelatednessOptions, pca: PcaOptions) -> pd.DataFrame:
     """Pairs of kept people above the kinship that counts as related."""
     from gwasbone.cohort.relatedness import relatedness
 
@@ -125,7 +125,7 @@ def related_pairs(cohort: Cohort, rule: RelatednessSection, pca: PcaSection) -> 
 def without_relatives(
     cohort: Cohort,
     pairs: pd.DataFrame,
-    rule: RelatednessSection,
+    rule: RelatednessOptions,
     *,
     keep_first: pd.Series | None = None,
 ) -> Cohort:

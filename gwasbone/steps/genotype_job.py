@@ -21,7 +21,8 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES, genotype_labels
-from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer, HeadKind
+from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer
+from gwasbone.learning.options import GenotypeHead, GenotypeRequest
 from gwasbone.stats.permutation import IntArray, sequential_test
 from gwasbone.steps.genotype_inputs import GenotypeInputs, is_autosomal
 from gwasbone.steps.train import Progress
@@ -40,29 +41,6 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class GenotypeRequest:
-    """How genotypes are learned, beside the network and its training.
-
-    Parameters
-    ----------
-    head : categorical (each genotype a class) or ordinal (cumulative over copies).
-    pretrain : start from networks that tell sex.
-    least : people that a class needs; the rarer homozygotes join the heterozygotes below it.
-    permutations : of labels per SNP at most, each with the model retrained; 0 for none.
-    stop_at : a SNP's permutations end when so many reach its AUC.
-    folds, validation_share : of the split of people.
-    """
-
-    head: HeadKind = "categorical"
-    pretrain: bool = True
-    least: int = 30
-    permutations: int = 199
-    stop_at: int = 10
-    folds: int = 5
-    validation_share: float = 0.1
-
-
-@dataclass(frozen=True)
 class FinishedModel:
     """A trained genotype classifier as a run has left it.
 
@@ -78,7 +56,7 @@ class FinishedModel:
 
     region: str
     variant_id: str
-    head: HeadKind
+    head: GenotypeHead
     classes: tuple[tuple[int, ...], ...]
     models: tuple[Path, ...]
     held_out: tuple[pd.Index, ...]
@@ -146,7 +124,7 @@ def run_job(
     if variant in inputs.genotypes:
         dosage = inputs.genotypes.loc[people, variant].to_numpy(np.float64)
     try:
-        labels = genotype_labels(dosage, least=request.least)
+        labels = genotype_labels(dosage, least=request.min_per_class)
     except InputError as error:
         raise InputError(f"{variant}: {error}") from None
     row: dict[str, Any] = {

@@ -30,12 +30,12 @@ from gwasbone.learning.genotype_models import (
     pretrain_on_sex,
 )
 from gwasbone.learning.genotype_run import FDR, PAPER_SEX_AUC, GenotypeRun
-from gwasbone.learning.image_training import NetworkChoice
 from gwasbone.learning.networks import TrainingPlan, as_mapping
+from gwasbone.learning.options import GenotypeRequest, ImageNetworkOptions
 from gwasbone.learning.reuse import ReusingBackend
 from gwasbone.stats.permutation import false_discovery_rates
 from gwasbone.steps.genotype_inputs import GenotypeInputs
-from gwasbone.steps.genotype_job import COLUMNS, SEX, GenotypeRequest, epoch_rows, run_job
+from gwasbone.steps.genotype_job import COLUMNS, SEX, epoch_rows, run_job
 from gwasbone.steps.train import Progress, claim, full_disk
 from gwasbone.steps.train_inputs import region_pictures
 from gwasbone.tables import write_table
@@ -53,7 +53,7 @@ def train_genotypes(
     cache: ImageCache,
     jobs: pd.DataFrame,
     inputs: GenotypeInputs,
-    choice: NetworkChoice,
+    choice: ImageNetworkOptions,
     plan: TrainingPlan,
     request: GenotypeRequest,
     *,

@@ -29,8 +29,9 @@ NAME = "genotype_models"
 def _learn(run: StageRun) -> str:
     from gwasbone.images.cache import open_cache
     from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.image_training import NetworkChoice
     from gwasbone.learning.networks import TrainingPlan
+    from gwasbone.learning.options import GenotypeRequest, ImageNetworkOptions
+    from gwasbone.options import part_of
     from gwasbone.phenotypes.table import read_people_table
     from gwasbone.progress import counted_progress
     from gwasbone.report.pages.saliency import write_saliency
@@ -41,11 +42,10 @@ def _learn(run: StageRun) -> str:
         pictured_jobs,
         pictured_people,
     )
-    from gwasbone.steps.genotype_job import GenotypeRequest
     from gwasbone.steps.genotype_saliency import genotype_saliency, learned_jobs
     from gwasbone.steps.train import compiled_in, default_architecture
 
-    config, chosen = run.config, run.config.genotype_models
+    config, chosen = run.config, run.config.resolved(run.config.genotype_models)
     if chosen.head is None:
         return "no genotype_models.head in study.toml: no SNP is learned from images"
     if not config.images.dicom:
@@ -67,27 +67,23 @@ def _learn(run: StageRun) -> str:
         genotypes, pictured_people(cache, jobs), people_tables(config),
         keep=kept_people(config), covariates=chosen.covariates or None, strata_bins=chosen.strata,
     )  # fmt: skip
-    plan = TrainingPlan(
-        epochs=chosen.epochs, batch_size=chosen.batch_size, learning_rate=chosen.learning_rate,
-        patience=chosen.patience, seed=chosen.seed,
-    )  # fmt: skip
-    request = GenotypeRequest(
-        head=chosen.head, pretrain=chosen.pretrain, least=chosen.min_per_class,
-        permutations=chosen.permutations, stop_at=chosen.stop_at, folds=chosen.folds,
-    )  # fmt: skip
     models = genotype_models(config)
     with compiled_in(models), counted_progress() as progress:
         backend = load_backend(chosen.backend)
         architecture = chosen.architecture or default_architecture(backend, "efficientnet_b0")
         done = step.train_genotypes(
-            backend, cache, jobs, inputs, NetworkChoice(architecture, size=chosen.size), plan,
-            request, models=models, force=True, progress=progress,
+            backend, cache, jobs, inputs,
+            part_of(ImageNetworkOptions, chosen, architecture=architecture),
+            part_of(TrainingPlan, chosen), part_of(GenotypeRequest, chosen), models=models,
+            force=True, progress=progress,
         )  # fmt: skip
         step.write_genotype_models(done, inputs, run.folder / PREFIX)
-        seen = genotype_saliency(
-            backend, cache, models, learned_jobs(done.table), seed=chosen.seed, progress=progress
-        )
-        write_saliency(seen, run.folder / PREFIX, task="Genotypes")
+        if chosen.saliency:
+            seen = genotype_saliency(
+                backend, cache, models, learned_jobs(done.table), most=chosen.saliency_people,
+                seed=chosen.seed, progress=progress,
+            )  # fmt: skip
+            write_saliency(seen, run.folder / PREFIX, task="Genotypes")
     without = f"; no pictures of {', '.join(absent)}" if absent else ""
     return "; ".join(step.summary(done)) + without
 

@@ -16,10 +16,9 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
-from gwasbone.loci.clump_rules import ClumpRule
 from gwasbone.loci.loci import Loci, loci
+from gwasbone.loci.options import LociOptions
 from gwasbone.loci.regional import RegionalPlot, regional_plots
-from gwasbone.study.config import LociSection
 from gwasbone.study.files import CLUMPS, LOCI
 from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import labelled, write_table
@@ -52,7 +51,7 @@ class FoundLoci:
 def find_loci(
     scans: Scans,
     cohort: Cohort | None,
-    rule: LociSection,
+    rule: LociOptions,
     *,
     genes: Genes | None = None,
     recombination: pd.DataFrame | None = None,
@@ -70,7 +69,7 @@ def find_loci(
         scans,
         cohort,
         genes=genes,
-        rule=ClumpRule(p1=rule.p1, p2=rule.p2, r2=rule.r2, kb=rule.kb),
+        rule=rule,
         merge_kb=rule.merge_kb,
         gene_window_kb=rule.window_kb,
         distance_only=cohort is None,
@@ -86,7 +85,7 @@ def find_loci(
     return FoundLoci(found, plots)
 
 
-def read_rule_files(rule: LociSection) -> tuple[Genes | None, pd.DataFrame | None]:
+def read_rule_files(rule: LociOptions) -> tuple[Genes | None, pd.DataFrame | None]:
     """The genes and the genetic map that a rule names, paths as they are."""
     genes = None
     if rule.genes is not None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from gwasbone.association.associate import Engine, Method, Test, associate
+from gwasbone.association.associate import associate
+from gwasbone.association.options import ScanRequest
 from gwasbone.association.result_files import output_paths as result_paths
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
@@ -21,7 +21,6 @@ from gwasbone.phenotypes.table import (
     pick_columns,
     read_people_table,
 )
-from gwasbone.phenotypes.traits import BinaryCoding
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import people_tables
 
@@ -29,32 +28,6 @@ log = logging.getLogger(__name__)
 
 #: The genome-wide line of the field.
 GENOME_WIDE = 5e-8
-
-
-@dataclass(frozen=True, kw_only=True)
-class ScanRequest:
-    """What to scan, with which model, and what to write.
-
-    Parameters
-    ----------
-    traits, covariates, categorical : names of columns; ``PC1-PC10`` expands.
-    method, test, engine, rint, standardize, binary_coding : see
-        :func:`gwasbone.association.associate.associate`.
-    formats : ``ssf``, ``parquet`` or both.
-    plots : whether to draw Manhattan and QQ pages.
-    """
-
-    traits: tuple[str, ...]
-    covariates: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    method: Method = "auto"
-    test: Test = "score"
-    engine: Engine = "auto"
-    binary_coding: BinaryCoding | None = None
-    rint: bool = False
-    standardize: bool = False
-    formats: tuple[str, ...] = ("ssf",)
-    plots: bool = True
 
 
 def output_paths(request: ScanRequest, prefix: Path) -> list[Path]:

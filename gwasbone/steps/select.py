@@ -19,7 +19,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +30,11 @@ import pyarrow.parquet as pq
 from gwasbone.errors import UsageError
 from gwasbone.files import atomic_path
 from gwasbone.loci.genotype_effects import genotype_effects, selected_genotypes
-from gwasbone.loci.region_peaks import SelectionRule
 from gwasbone.loci.region_selection import RegionSelection
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
-    from gwasbone.study.config import SelectionSection
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +59,6 @@ class EffectRequest:
     traits: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
-
-
-def section_rule(section: SelectionSection, **flags: Any) -> SelectionRule:
-    """The rule of a study's section, with flags in place of its values."""
-    return SelectionRule(
-        **{field.name: getattr(section, field.name) for field in fields(SelectionRule)} | flags
-    )
 
 
 def region_flags(flags: Sequence[str]) -> dict[str, tuple[str, ...]]:

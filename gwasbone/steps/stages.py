@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import dataclasses
 
+from gwasbone.association.options import AssociationOptions, ScanRequest
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.qc import qc_people, qc_variants
+from gwasbone.loci.options import SelectionRule
+from gwasbone.options import part_of
 from gwasbone.phenotypes.table import pick_columns
 from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
 from gwasbone.steps.scan import (
-    ScanRequest,
     expand_request,
     phenotype_columns,
     run_scan,
     scan_summary,
 )
 from gwasbone.steps.scans import named_scans
-from gwasbone.study.config import LociSection, StudyConfig, sections
+from gwasbone.study.config import StudyConfig, sections
 from gwasbone.study.files import (
     FIGURES,
     MATRIX,
@@ -143,17 +145,12 @@ def _pca(run: StageRun) -> str:
 
 def scan_request(config: StudyConfig) -> ScanRequest:
     """The scans that ``study.toml`` asks for."""
-    model, tables = config.association, study_tables(config)
+    tables = study_tables(config)
     return ScanRequest(
-        traits=expand_request(model.traits, tables),
+        **vars(part_of(AssociationOptions, config.association)),
+        traits=expand_request(config.association.traits, tables),
         covariates=expand_request(config.covariates.quantitative, tables),
         categorical=expand_request(config.covariates.categorical, tables),
-        method=model.method,
-        test=model.test,
-        engine=model.engine,
-        binary_coding=model.binary_coding,
-        rint=model.rint,
-        standardize=model.standardize,
     )
 
 
@@ -194,7 +191,7 @@ def _leads(run: StageRun) -> str:
     with counted_progress() as progress:
         selection = select_regions(
             results, cohort=cohort, region_map=region_map,
-            regions=step.region_flags(section.regions), rule=step.section_rule(section),
+            regions=step.region_flags(section.regions), rule=part_of(SelectionRule, section),
             threads=run.threads, progress=progress,
         )  # fmt: skip
     traits = expand_request(section.effects, study_tables(config))
@@ -218,7 +215,7 @@ def _loci(run: StageRun) -> str:
 
     if not scan_results(run.config).exists():
         return "no scans: no loci"
-    rule = LociSection(**run.config.resolved("loci"))
+    rule = run.config.resolved(run.config.loci)
     genes, recombination = step.read_rule_files(rule)
     found = step.find_loci(
         named_scans([], run.config),

@@ -23,7 +23,6 @@ from gwasbone.learning.evaluation import IN_TRAINING, POOLED, evaluate, paired_d
 from gwasbone.learning.image_training import (
     CASE,
     TARGET,
-    NetworkChoice,
     RegionFit,
     all_scores,
     fit_region,
@@ -31,6 +30,7 @@ from gwasbone.learning.image_training import (
     split_people,
 )
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
+from gwasbone.learning.options import NetworkChoice
 from gwasbone.learning.training_run import Trained
 from gwasbone.steps.train_inputs import region_pictures, training_people
 from gwasbone.tables import write_table

@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.learning.backend import Epoch
-from gwasbone.learning.residuals import TransformerResiduals
+from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import Encoder, ResidualOptions
+from gwasbone.learning.residuals import TransformerResiduals, transformer_residuals
+from gwasbone.options import part_of
+from gwasbone.phenotypes.table import expand_names
+from gwasbone.progress import counted_progress
 from gwasbone.stats.agreement import out_of_fold_r2
 from gwasbone.steps.residuals import write_residuals
 from gwasbone.tables import write_table
@@ -31,11 +36,42 @@ def models_folder(prefix: Path, *, refit: bool) -> Path:
     return Path(f"{prefix}{MODELS}") / ("transformer_refit" if refit else "transformer")
 
 
-def write_transformer(made: TransformerResiduals, prefix: Path) -> None:
+def make_residuals(
+    assessments: pd.DataFrame,
+    options: ResidualOptions,
+    traits: list[str] | None,
+    *,
+    folder: Path,
+) -> TransformerResiduals:
+    """Fit the transformer, and take what it predicts out of the traits.
+
+    Parameters
+    ----------
+    folder : where models are kept; see :func:`models_folder`.
+    """
+    from gwasbone.learning.backend import load_backend
+    from gwasbone.learning.visit_answers import read_visit_answers
+    from gwasbone.steps.train import compiled_in
+
+    assert options.inputs is not None, "a transformer without inputs is refused by its options"
+    answers = read_visit_answers(
+        options.inputs, assessments, expand_names(options.input_columns) or None,
+        left_out=expand_names(options.leave_out),
+    )  # fmt: skip
+    n_models = options.networks * (1 if options.refit else options.folds)
+    with compiled_in(folder.parent), counted_progress() as progress:
+        return transformer_residuals(
+            assessments, answers, load_backend(options.backend), traits, folder=folder,
+            plan=part_of(TrainingPlan, options), encoder=part_of(Encoder, options),
+            n_folds=options.folds, n_networks=options.networks, refit=options.refit,
+            on_epoch=epoch_follower(n_models, options.epochs, progress),
+        )  # fmt: skip
+
+
+def write_transformer(made: TransformerResiduals, prefix: Path, *, folder: Path) -> None:
     """Write the files of every model's residuals, and ``inputs.tsv`` into the folder of models."""
     from gwasbone.report.pages.residuals import transformer_notes, transformer_sections
 
-    folder = models_folder(prefix, refit=made.predictions.refit)
     write_table(inputs_table(made), folder / "inputs.tsv", index=False)
     explained = variance_explained(made)
     write_residuals(

@@ -10,24 +10,42 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
-import math
 import tomllib
-import types
 import typing
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from gwasbone.cohort.qc import QcThresholds
+from gwasbone.association.options import AssociationOptions
+from gwasbone.cohort.options import (
+    AncestryOptions,
+    PcaOptions,
+    QcThresholds,
+    RelatednessOptions,
+)
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.docstrings import parameter_docs
-from gwasbone.errors import ConfigError, GwasboneError, UsageError
+from gwasbone.errors import ConfigError, GwasboneError, OptionError
 from gwasbone.files import existing_inputs
+from gwasbone.images.options import ImageOptions
+from gwasbone.learning.options import (
+    GenotypeHead,
+    GenotypeTraining,
+    ImageTraining,
+    ResidualOptions,
+)
+from gwasbone.loci.options import LociOptions, SelectionRule
+from gwasbone.options import InputFile, InputPath, Options, option_kinds
+from gwasbone.phenotypes.options import ResidualModel
+
+O = TypeVar("O", bound=Options)  # noqa: E741
 
 FILE_NAME = "study.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
-class StudySection:
+class StudySection(Options):
     """The study as a whole.
 
     Parameters
@@ -43,7 +61,7 @@ class StudySection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenotypesSection:
+class GenotypesSection(Options):
     """Where the genotypes are: exactly one of bfile, bgen, vcf and mt.
 
     Parameters
@@ -57,17 +75,17 @@ class GenotypesSection:
     reference_fasta : reference sequence (with .fai) to left-align a VCF's indels against.
     """
 
-    bfile: str | None = None
-    bgen: str | None = None
-    sample: str | None = None
-    vcf: str | None = None
-    mt: str | None = None
+    bfile: InputPath | None = None
+    bgen: InputPath | None = None
+    sample: InputPath | None = None
+    vcf: InputPath | None = None
+    mt: InputPath | None = None
     id: Literal["iid", "fid_iid"] = "iid"
-    reference_fasta: str | None = None
+    reference_fasta: InputPath | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhenotypesSection:
+class PhenotypesSection(Options):
     """Tables of people, searched for a column by name.
 
     Parameters
@@ -75,11 +93,11 @@ class PhenotypesSection:
     tables : files (TSV, CSV, Parquet) with IID and, optionally, FID.
     """
 
-    tables: tuple[str, ...] = ()
+    tables: tuple[InputPath, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class RecordsSection:
+class RecordsSection(Options):
     """A biobank's table of records, made into cases and bone measurements.
 
     Parameters
@@ -89,90 +107,38 @@ class RecordsSection:
     measurements : table of the bone measurements; the package's 25 by default.
     """
 
-    table: str | None = None
-    definition: str | None = None
-    measurements: str | None = None
+    table: InputPath | None = None
+    definition: InputPath | None = None
+    measurements: InputPath | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResidualsSection:
+class ResidualsSection(ResidualOptions):
     """Bone measurements with sex, age and weight taken out; needs records.
 
     Parameters
     ----------
-    model : nonlinear, linear or deepnull; the section is left out where not set.
+    model : nonlinear (a mixed model), linear, deepnull (boosted trees) or transformer (a network
+        over the answers of a questionnaire); the section is left out where not set.
     """
 
-    model: Literal["nonlinear", "linear", "deepnull"] | None = None
+    model: ResidualModel | None = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImagesSection:
+class ImagesSection(ImageOptions):
     """Bone images, read to a cache of arrays.
 
     Parameters
     ----------
     dicom : folders or files; the section is left out where empty.
-    size : side of the cached pictures in pixels; 672 is the paper's, 224 for genotype models.
-    scale : size of the pictures against the scanner's own; crops shrink with it.
-    mirror : side whose hips, knees and forearms are flipped to look like the other's: left, right
-        or none.
     """
 
-    dicom: tuple[str, ...] = ()
-    size: int = 672
-    scale: float = 1.0
-    mirror: Literal["left", "right", "none"] = "none"
-
-    def __post_init__(self) -> None:
-        _refuse_outside(self, size=(16, 4096), scale=(0.01, 1))
+    dicom: tuple[InputPath, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingSection:
-    """Networks that predict cases from images, out of fold: cnn_prob; needs images.
-
-    Parameters
-    ----------
-    regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
-    task : the 0/1 column to predict: case of the records, or of a phenotype table.
-    backend : what computes: keras, or another that is installed.
-    architecture : small, efficientnet_v2_s, efficientnet_b0 or another of keras.applications;
-        by default the paper's efficientnet_v2_s with an accelerator, small without.
-    weights : random, or a file of weights.
-    size : side of the pictures that the network sees; what suits the architecture by default.
-    epochs : at most.
-    batch_size : pictures per step.
-    learning_rate : of Adam.
-    patience : epochs without a lower validation loss before training stops.
-    folds : models; each predicts the people it never saw.
-    saliency : whether maps are made of where the networks look.
-    seed : of folds and networks.
-    """
-
-    regions: tuple[str, ...] = ()
-    task: str = "case"
-    backend: str = "keras"
-    architecture: str | None = None
-    weights: str = "random"
-    size: int | None = None
-    epochs: int = 50
-    batch_size: int = 12
-    learning_rate: float = 5e-4
-    patience: int = 8
-    folds: int = 5
-    saliency: bool = True
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        _refuse_outside(
-            self, epochs=(1, math.inf), batch_size=(1, math.inf), patience=(1, math.inf),
-            folds=(2, math.inf),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class CovariatesSection:
+class CovariatesSection(Options):
     """Covariates of the scans.
 
     Parameters
@@ -187,118 +153,23 @@ class CovariatesSection:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AncestrySection:
-    """The ancestry filter; left out where column is not set.
-
-    Parameters
-    ----------
-    column : the column of a phenotype table with the reported ethnic background.
-    reference : the backgrounds whose mean and SD define the centre.
-    n_components : principal components in the squared deviation.
-    radius : keep people whose squared deviation is below radius squared.
-    scores : columns with principal components that exist already, such as PC1-PC6; computed from
-        the genotypes where empty.
-    """
-
-    column: str | None = None
-    reference: tuple[str, ...] = ("British", "Irish")
-    n_components: int = 6
-    radius: float = 7.0
-    scores: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        _refuse_outside(self, n_components=(1, math.inf), radius=(0, math.inf))
-
-
-@dataclass(frozen=True, kw_only=True)
-class RelatednessSection:
-    """Removal of close relatives.
-
-    Parameters
-    ----------
-    remove : whether to keep only a maximal set of unrelated people.
-    method : king (fast, robust to ancestry) or pc_relate.
-    min_kinship : pairs above this kinship are related; 0.0442 is the third degree and closer,
-        0.0884 the second, 0.177 the first.
-    keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
-    r2 : the variants used are pruned until no pair within pca.window has a higher squared
-        correlation; kinship needs many variants, so this is looser than for components.
-    """
-
-    remove: bool = True
-    method: Literal["king", "pc_relate"] = "king"
-    min_kinship: float = 0.0884
-    keep_cases_of: str | None = None
-    r2: float = 0.5
-
-    def __post_init__(self) -> None:
-        _refuse_outside(self, min_kinship=(0, 0.5))
-
-
-@dataclass(frozen=True, kw_only=True)
-class PcaSection:
-    """Principal components of the kept people.
-
-    Parameters
-    ----------
-    n_components : how many.
-    maf : least minor-allele frequency of the variants used.
-    window : pruning window, in kilobases (500kb) or in variants (500, with step).
-    step : by how many variants the window moves; only where it is counted in variants.
-    r2 : variants of a window are pruned until no pair has a higher squared correlation.
-    """
-
-    n_components: int = 10
-    maf: float = 0.05
-    window: str = "500kb"
-    step: int | None = None
-    r2: float = 0.1
-
-    def __post_init__(self) -> None:
-        _refuse_outside(self, n_components=(1, math.inf), maf=(0, 0.5), r2=(0, 1))
-
-
-@dataclass(frozen=True, kw_only=True)
-class AssociationSection:
+class AssociationSection(AssociationOptions):
     """The scans.
 
     Parameters
     ----------
     traits : columns to scan.
-    method : linear or logistic for every trait (wgr is not built yet); auto takes logistic for
-        traits coded 0/1 or 1/2 and linear for the others.
-    test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, spa (with a
-        saddlepoint p there), wald, lrt.
-    engine : hail (Hail's own methods), blocks (.bed and BGEN files read directly, no JVM) or auto
-        (blocks where it can).
-    binary_coding : what 0, 1, 2 or -9 of a case-control trait mean where that is not plain: 01
-        (1 = case, -9 missing) or 12 (2 = case, 1 = control, 0 and -9 missing).
-    rint : rank-inverse-normal transform of the traits.
-    standardize : scale the traits to mean 0 and SD 1.
     """
 
     traits: tuple[str, ...] = ()
-    method: Literal["auto", "linear", "logistic", "wgr"] = "auto"
-    test: Literal["score", "firth", "spa", "wald", "lrt"] = "score"
-    engine: Literal["auto", "blocks", "hail"] = "auto"
-    binary_coding: Literal["01", "12"] | None = None
-    rint: bool = False
-    standardize: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class SelectionSection:
+class SelectionSection(SelectionRule):
     """Lead variants by blocks of the genome, and the SNPs of bone regions.
 
     Parameters
     ----------
-    p_threshold : a block needs a p-value below this.
-    block_bp : length of a block in bp.
-    max_blocks : how many blocks, the smallest p-values first: of each scan, and of each region.
-    best_of : of what the best blocks are selected for the regions: region (over all its scans),
-        measurement (over the scans of one bone density) or scan.
-    window_bp : peaks at most this far apart can be one SNP.
-    r2 : peaks with at least this squared correlation are one SNP.
     region_map : table of measurements and the regions of the images that show them; the package's
         by default.
     regions : further scans in regions, such as "bmd_hip=left_hip,right_hip".
@@ -306,114 +177,26 @@ class SelectionSection:
         has where empty.
     """
 
-    p_threshold: float = 1e-5
-    block_bp: int = 1_000_000
-    max_blocks: int = 12
-    best_of: Literal["region", "measurement", "scan"] = "region"
-    window_bp: int = 10_000_000
-    r2: float = 0.9
-    region_map: str | None = None
+    region_map: InputPath | None = None
     regions: tuple[str, ...] = ()
     effects: tuple[str, ...] = ()
 
-    def __post_init__(self) -> None:
-        _refuse_outside(
-            self, p_threshold=(0, 1), block_bp=(1, math.inf), max_blocks=(1, math.inf),
-            window_bp=(0, math.inf), r2=(0, 1),
-        )  # fmt: skip
-
 
 @dataclass(frozen=True, kw_only=True)
-class LociSection:
-    """Loci of the scans: clumps by LD in the study's own people, merged, with genes near them.
-
-    Parameters
-    ----------
-    p1 : a clump's index variant has p of at most this.
-    p2 : its members have p below this.
-    r2 : and r2 with the index above this.
-    kb : and are nearer to it than so many kilobases.
-    merge_kb : clumps that are at most so many kilobases apart make one locus.
-    genes : GTF file or table of genes on the study's build; no gene columns where not set.
-    genes_build : GRCh37 or GRCh38, where the file does not tell.
-    all_genes : also genes that are not protein-coding, where the file tells.
-    window_kb : genes within so many kilobases of a lead are listed and drawn.
-    genetic_map : table of recombination rates to draw behind regional plots.
-    regional_plots : how many loci are drawn, the strongest first.
-    """
-
-    p1: float = 5e-8
-    p2: float = 1e-2
-    r2: float = 0.1
-    kb: float = 250.0
-    merge_kb: float = 250.0
-    genes: str | None = None
-    genes_build: Literal["GRCh37", "GRCh38"] | None = None
-    all_genes: bool = False
-    window_kb: float = 500.0
-    genetic_map: str | None = None
-    regional_plots: int = 6
-
-    def __post_init__(self) -> None:
-        _refuse_outside(
-            self, p1=(0, 1), p2=(0, 1), r2=(0, 1), kb=(0, math.inf), merge_kb=(0, math.inf),
-            window_kb=(0, math.inf), regional_plots=(0, math.inf),
-        )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenotypeModelsSection:
+class GenotypeModelsSection(GenotypeTraining):
     """Networks that learn the selected SNPs from images; needs images.
 
     Parameters
     ----------
-    head : categorical (each genotype a class) or ordinal; the section is left out where not set.
-    regions : of the selected SNPs' regions, those to learn; all where empty.
-    pretrain : start from networks that tell sex.
-    permutations : networks per SNP that are trained on shuffled labels, at most.
-    stop_at : a SNP's permutations end when so many reach its AUC.
-    min_per_class : people that a genotype needs; fewer homozygotes join the heterozygotes.
-    strata : labels are shuffled within so many parts of PC1, each in as many of PC2.
-    covariates : of the baseline; sex, age, weight and PC1-PC10 as far as there are where empty.
-    backend : what computes: keras, or another that is installed.
-    architecture : by default the paper's efficientnet_b0 with an accelerator, small without.
-    size : side of the pictures that the network sees; what suits the architecture by default.
-    epochs : at most.
-    batch_size : pictures per step.
-    learning_rate : of Adam.
-    patience : epochs without a lower validation loss before training stops.
-    folds : models per SNP; each predicts the people it never saw.
-    seed : of folds, networks and permutations.
+    head : categorical (each genotype a class) or ordinal (ordered by copies of the allele); the
+        section is left out where not set.
     """
 
-    head: Literal["categorical", "ordinal"] | None = None
-    regions: tuple[str, ...] = ()
-    pretrain: bool = True
-    permutations: int = 199
-    stop_at: int = 10
-    min_per_class: int = 30
-    strata: int = 4
-    covariates: tuple[str, ...] = ()
-    backend: str = "keras"
-    architecture: str | None = None
-    size: int | None = None
-    epochs: int = 50
-    batch_size: int = 12
-    learning_rate: float = 5e-4
-    patience: int = 8
-    folds: int = 5
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        _refuse_outside(
-            self, permutations=(0, math.inf), stop_at=(1, math.inf), min_per_class=(1, math.inf),
-            strata=(1, math.inf), epochs=(1, math.inf), batch_size=(1, math.inf),
-            patience=(1, math.inf), folds=(2, math.inf),
-        )  # fmt: skip
+    head: GenotypeHead | None = None  # type: ignore[assignment]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ComparisonSection:
+class ComparisonSection(ComparisonRule):
     """Scans of one disease compared with one another.
 
     Parameters
@@ -422,31 +205,17 @@ class ComparisonSection:
     loci : table of loci known from other studies (chromosome, position_bp), or "simulated truth":
         truth/causal_variants.tsv beside the simulated genotypes.
     ld_scores : folder of LDSC's LD scores, or "genotypes": made of the study's own people.
-    fdr : false-discovery rate at which loci are counted.
-    lead_p : leads, looked up in the other scans, have p below this.
     """
 
     scans: tuple[str, ...] = ()
-    loci: str | None = None
-    ld_scores: str | None = None
-    fdr: float = 0.05
-    lead_p: float = 5e-8
+    loci: Annotated[str, InputFile(words=("simulated truth",))] | None = None
+    ld_scores: Annotated[str, InputFile(words=("genotypes",))] | None = None
 
-    def __post_init__(self) -> None:
-        _refuse_outside(self, fdr=(0, 1), lead_p=(0, 1))
+    def contradictions(self) -> list[str]:
+        faults = super().contradictions()
         if len(self.scans) == 1:
-            raise UsageError("scans: expected two or more to compare, got one")
-
-
-def _refuse_outside(section: Any, **ranges: tuple[float, float]) -> None:
-    """Raise, with all faults, where a number lies outside its range."""
-    faults = [
-        f"{name} = {value} (expected {least:g} to {most:g})"
-        for name, (least, most) in ranges.items()
-        if not least <= (value := getattr(section, name)) <= most
-    ]
-    if faults:
-        raise UsageError(f"out of range: {', '.join(faults)}")
+            faults.append("scans: expected two or more to compare, got one")
+        return faults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -457,18 +226,20 @@ class StudyConfig:
     genotypes: GenotypesSection = GenotypesSection()
     phenotypes: PhenotypesSection = PhenotypesSection()
     records: RecordsSection = RecordsSection()
-    residuals: ResidualsSection = ResidualsSection()
+    residuals: ResidualsSection = field(default_factory=ResidualsSection)
     images: ImagesSection = ImagesSection()
-    training: TrainingSection = TrainingSection()
+    training: ImageTraining = field(default_factory=ImageTraining)
     covariates: CovariatesSection = CovariatesSection()
-    qc: QcThresholds = dataclasses.field(default_factory=QcThresholds)
-    ancestry: AncestrySection = AncestrySection()
-    relatedness: RelatednessSection = RelatednessSection()
-    pca: PcaSection = PcaSection()
+    qc: QcThresholds = field(default_factory=QcThresholds)
+    ancestry: AncestryOptions = field(default_factory=AncestryOptions)
+    relatedness: RelatednessOptions = field(default_factory=RelatednessOptions)
+    pca: PcaOptions = field(default_factory=PcaOptions)
     association: AssociationSection = AssociationSection()
     selection: SelectionSection = SelectionSection()
-    loci: LociSection = LociSection()
-    genotype_models: GenotypeModelsSection = GenotypeModelsSection()
+    loci: LociOptions = field(default_factory=LociOptions)
+    genotype_models: GenotypeModelsSection = dataclasses.field(
+        default_factory=GenotypeModelsSection
+    )
     comparison: ComparisonSection = ComparisonSection()
     folder: Path = Path()
 
@@ -489,46 +260,32 @@ class StudyConfig:
     def input_paths(self) -> list[Path]:
         """The local files and folders that the study names as its inputs and that are there."""
         named = [self.folder / FILE_NAME]
-        for section, keys in _PATHS.items():
-            values = self.section_values(section)
-            for key in keys:
-                texts = values[key] if isinstance(values[key], tuple) else (values[key],)
-                named += [Path(p) for t in texts if t for p in str(self.path(t)).split(",")]
+        for section in sections():
+            resolved = self.resolved(getattr(self, section))
+            for key, kind in option_kinds(type(resolved)).items():
+                if kind.file is not None:
+                    value = getattr(resolved, key)
+                    texts = value if isinstance(value, tuple) else (value,)
+                    named += [Path(p) for t in texts if t for p in t.split(",")]
         return existing_inputs(named)
+
+    def resolved(self, options: O) -> O:
+        """A section with its paths resolved as in :meth:`path`."""
+        changes: dict[str, Any] = {}
+        for key, kind in option_kinds(type(options)).items():
+            value = getattr(options, key)
+            if kind.file is None or value is None or value in kind.file.words:
+                continue
+            several = isinstance(value, tuple)
+            changes[key] = tuple(map(self.path, value)) if several else self.path(value)
+        return dataclasses.replace(options, **changes)  # type: ignore[type-var]
 
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""
         return dataclasses.asdict(getattr(self, name))
 
-    def resolved(self, name: str) -> dict[str, Any]:
-        """The keys and values of one section, paths resolved against the study's folder."""
-        values = self.section_values(name)
-        for key in _PATHS.get(name, ()):
-            value = values[key]
-            if isinstance(value, tuple):
-                values[key] = tuple(str(self.path(part)) for part in value)
-            elif value not in _NOT_PATHS:
-                values[key] = self.path(value)
-        return values
 
-
-#: Keys whose values are paths of inputs.
-_PATHS = {
-    "genotypes": ("bfile", "bgen", "sample", "vcf", "mt", "reference_fasta"),
-    "phenotypes": ("tables",),
-    "records": ("table", "definition", "measurements"),
-    "images": ("dicom",),
-    "training": ("weights",),
-    "selection": ("region_map",),
-    "loci": ("genes", "genetic_map"),
-    "comparison": ("loci", "ld_scores"),
-}
-
-#: Values of these keys that stand for themselves.
-_NOT_PATHS = ("random", "genotypes", "simulated truth")
-
-
-def sections() -> dict[str, type]:
+def sections() -> dict[str, type[Options]]:
     """Section name -> its class, in the order of the file."""
     hints = typing.get_type_hints(StudyConfig)
     return {name: kind for name, kind in hints.items() if name != "folder"}
@@ -577,52 +334,28 @@ def load_config(path: Path) -> StudyConfig:
     return StudyConfig(**values, folder=path.parent)
 
 
-def _section(kind: type, name: str, content: dict[str, Any], faults: list[str]) -> Any:
-    hints = typing.get_type_hints(kind)
+def _section(kind: type[Options], name: str, content: dict[str, Any], faults: list[str]) -> Any:
+    kinds = option_kinds(kind)
     good = {}
     for key, value in content.items():
-        if key not in hints:
-            faults.append(f"unknown key {name}.{key}{_nearest(key, hints)}")
-            continue
-        try:
-            good[key] = _coerce(value, hints[key])
-        except ValueError as error:
-            faults.append(f"{name}.{key}: expected {error}, got {value!r}")
+        if key not in kinds:
+            faults.append(f"unknown key {name}.{key}{_nearest(key, kinds)}")
+        elif kinds[key].mistyped(taken := kinds[key].coerced(value)):
+            faults.append(f"{name}.{key}: expected {kinds[key].words}, got {value!r}")
+        else:
+            good[key] = taken
     try:
         return kind(**good)
-    except (GwasboneError, ValueError) as error:
+    except OptionError as error:
+        faults.append(f"[{name}] {', '.join(error.faults)}")
+    except GwasboneError as error:
         faults.append(f"[{name}] {error}")
-        return kind()
+    return kind()
 
 
 def _nearest(word: str, known: Any) -> str:
     close = difflib.get_close_matches(word, list(known), 1)
     return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
-
-
-def _coerce(value: Any, kind: Any) -> Any:
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (typing.Union, types.UnionType):
-        for option in arguments:
-            if option is not type(None):
-                return _coerce(value, option)
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise ValueError(" or ".join(map(str, arguments)))
-    if origin is tuple:
-        if isinstance(value, list) and all(isinstance(v, arguments[0]) for v in value):
-            return tuple(value)
-        raise ValueError("a list of text")
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
-        return value
-    raise ValueError(
-        {"str": "text", "int": "a whole number", "float": "a number", "bool": "true or false"}[
-            kind.__name__
-        ]
-    )
 
 
 def show_config(config: StudyConfig) -> str:
@@ -632,7 +365,9 @@ def show_config(config: StudyConfig) -> str:
         summary = (kind.__doc__ or "").strip().splitlines()[0]
         lines += [f"# {summary}", f"[{name}]"]
         docs = parameter_docs(kind)
-        for key, value in config.section_values(name).items():
+        values = config.section_values(name)
+        for key in option_kinds(kind):
+            value = values[key]
             lines += [f"# {line}" for line in docs[key].splitlines()]
             lines.append(f"# {key} =" if value is None else f"{key} = {toml_value(value)}")
         lines.append("")
@@ -647,6 +382,9 @@ def toml_value(value: Any) -> str:
     """
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{toml_value(k)} = {toml_value(v)}" for k, v in value.items())
+        return f"{{{inside}}}"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(toml_value(v) for v in value) + "]"
     if isinstance(value, str):

@@ -133,6 +133,11 @@ def training_models(config: StudyConfig) -> Path:
     return config.output / "cache" / "models"
 
 
+def residual_models(config: StudyConfig) -> Path:
+    """The transformer's models of the stage ``residuals``; they outlive a stage that is killed."""
+    return config.output / "cache" / "residuals"
+
+
 def genotype_models(config: StudyConfig) -> Path:
     """The models of SNPs; they outlive a stage that is killed."""
     return config.output / "cache" / "genotype_models"

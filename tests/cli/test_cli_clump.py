@@ -184,7 +184,7 @@ def test_nothing_is_overwritten_unless_forced(files):
 
 
 def test_wrong_numbers_and_files_leave_no_table(files):
-    with pytest.raises(UsageError, match="p1 <= p2"):
+    with pytest.raises(UsageError, match="expected at most p2"):
         clump(files, "--p1", "0.5", "--p2", "0.1")
     with pytest.raises(InputError, match="no_such"):
         clump(files, "--sumstats", str(files / "no_such.tsv"))

@@ -127,7 +127,7 @@ def test_bad_input_is_one_line_and_leaves_no_file(table, tmp_path, out, capfd, a
         (["--table", "x", "--inputs", "y", "--refit"], "--inputs, --refit: for --model transf"),
         (
             ["--table", "x", "--model", "transformer", "--inputs", "y", "--hidden", "30"],
-            "--hidden 30: expected a multiple of --heads 8",
+            "hidden = 30 (expected a multiple of attention_heads = 8)",
         ),
         (["--table", "x", "--model", "transformer", "--inputs", "y", "--covar", "z"], "deepnull"),
         (["--model", "cubic"], "nonlinear"),

@@ -171,7 +171,11 @@ def test_sex_is_a_task_and_a_study_is_not_needed(study, tmp_path):
         (("--task", "fracture"), 1, "expected a column fracture"),
         (("--region", "elbow"), 1, "got elbow: it has ap_spine, hip"),
         (("--region", "ap_spine,ap_spine"), 2, "got ap_spine twice"),
-        (("--augment", "shear=2"), 2, "--augment shear=2: expected numbers from 0 for shift"),
+        (
+            ("--augment", "shear=2"),
+            2,
+            "zoom, rotate, got shear=2",
+        ),
         (("--size", "4000"), 2, "at most 330 × 302, which the cache has"),
         (("--backend", "theano"), 2, "backend theano: expected one of keras, reference"),
         (("--folds", "40"), 1, "for 40 folds"),

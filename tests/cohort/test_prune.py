@@ -6,7 +6,8 @@ from made_cohorts import bed_cohort
 
 from gwasbone.blocks.bit_planes import PackedArray
 from gwasbone.blocks.prune import prune_pairwise
-from gwasbone.cohort.prune import parse_window, prune
+from gwasbone.cohort.options import parse_window
+from gwasbone.cohort.prune import prune
 from gwasbone.errors import InputError, UsageError
 
 

@@ -8,7 +8,8 @@ from made_comparison import made_scans, ssf
 from gwasbone.comparison.compare import compare_scans
 from gwasbone.comparison.genome import ld_rows
 from gwasbone.comparison.known_loci import known_loci, read_loci
-from gwasbone.comparison.measures import COLUMNS, ComparisonRule
+from gwasbone.comparison.measures import COLUMNS
+from gwasbone.comparison.options import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.sumstats.align import align_scans
 from gwasbone.sumstats.ld_score_files import read_ld_scores

@@ -9,11 +9,10 @@ import pandas as pd
 
 from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.settings import ImageSettings
-from gwasbone.learning.image_training import NetworkChoice
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import GenotypeRequest, NetworkChoice
 from gwasbone.steps import genotype_models as step
 from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs
-from gwasbone.steps.genotype_job import GenotypeRequest
 
 SIDE = 24
 NOISE = 10
@@ -149,7 +148,13 @@ class Made:
         return genotype_inputs(self.genotypes, pd.Index(self.names), {"t.tsv": self.table}, **given)
 
     def train(self, backend=None, *, regions=("ap_spine",), variants=None, inputs=None, **asked):
-        options = {"folds": 2, "permutations": 9, "stop_at": 2, "least": 10, "pretrain": False}
+        options = {
+            "folds": 2,
+            "permutations": 9,
+            "stop_at": 2,
+            "min_per_class": 10,
+            "pretrain": False,
+        }
         how = {name: asked.pop(name) for name in ("force", "progress", "models") if name in asked}
         plan, choice = asked.pop("plan", TrainingPlan(seed=3)), asked.pop("choice", None)
         return step.train_genotypes(

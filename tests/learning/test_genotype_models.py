@@ -362,8 +362,8 @@ def test_a_network_is_built_once_and_restarted(tmp_path):
     assert backend.build(other, seed=1) is not from_sex
 
 
-@pytest.mark.parametrize(("asked", "words"), [({"stop_at": 0}, "got 9 and 0"),
-                                              ({"least": 0}, "at least 1, got 0")])  # fmt: skip
+@pytest.mark.parametrize(("asked", "words"), [({"stop_at": 0}, "stop_at = 0"),
+                                              ({"min_per_class": 0}, "at least 1")])  # fmt: skip
 def test_wrong_requests(tmp_path, asked, words):
     with pytest.raises(UsageError, match=words):
         Made(tmp_path).train(**asked)

@@ -47,7 +47,7 @@ def test_the_planted_place_is_looked_at_and_a_null_one_is_not(tmp_path, head):
 def test_merged_classes(tmp_path):
     """Two rare homozygotes belong to the carriers."""
     made = Made(tmp_path, maf=0.1, effect=3.0, nulls=0)
-    made.train(ReferenceBackend(), permutations=0, least=30)
+    made.train(ReferenceBackend(), permutations=0, min_per_class=30)
     (model,) = finished_models(made.models)
     asked = genotype_request(model)
     assert asked.names == ("no G", "one or two G")

@@ -20,8 +20,9 @@ from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.settings import ImageSettings
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.evaluation import evaluate, paired_differences
-from gwasbone.learning.image_training import NetworkChoice, TrainingPeople, fit_region, split_people
+from gwasbone.learning.image_training import TrainingPeople, fit_region, split_people
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan, as_mapping
+from gwasbone.learning.options import NetworkChoice
 from gwasbone.learning.picture_rows import ReducedPictures, reduced_size
 from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
 from gwasbone.plots.learning_curves import has_curve, learning_curves

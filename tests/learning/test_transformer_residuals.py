@@ -9,10 +9,10 @@ import pytest
 from gwasbone.errors import InputError, UsageError
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import HeritableInputWarning
 from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
 from gwasbone.learning.residuals import transformer_residuals
-from gwasbone.learning.trait_prediction import Encoder
 from gwasbone.learning.visit_answers import join_answers
 from gwasbone.phenotypes.residuals import (
     ResidualWarning,

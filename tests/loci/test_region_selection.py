@@ -9,7 +9,8 @@ from made_scans import made_scan
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.images.region_map import read_region_map
-from gwasbone.loci.region_peaks import SelectionRule, representatives
+from gwasbone.loci.options import SelectionRule
+from gwasbone.loci.region_peaks import representatives
 from gwasbone.loci.region_selection import PAIR_COLUMNS, select_regions
 from gwasbone.sumstats.table import COLUMNS
 

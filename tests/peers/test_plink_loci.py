@@ -12,8 +12,8 @@ from test_plink_ld import clumps_of_plink, ours, plink19  # noqa: F401
 from gwasbone.association.associate import associate
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.loci.clump import clump
-from gwasbone.loci.clump_rules import CLUMP_RULES
 from gwasbone.loci.loci import loci
+from gwasbone.loci.options import CLUMP_RULES
 
 pytestmark = [pytest.mark.real, pytest.mark.peer]
 

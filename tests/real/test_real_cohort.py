@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 import gwasbone as gb
+from gwasbone.cohort.options import PcaOptions
 from gwasbone.cohort.statistics import people_statistics
 from gwasbone.report.pages.cohort import components_page
 from gwasbone.steps.components import pruned_variants
-from gwasbone.study.config import PcaSection
 
 pytestmark = [pytest.mark.real, pytest.mark.hail]
 
@@ -27,7 +27,7 @@ def vcf_cohort(shared_data, hail_session):
 
 @pytest.fixture(scope="module")
 def components(vcf_cohort):
-    pruned = pruned_variants(vcf_cohort, PcaSection())
+    pruned = pruned_variants(vcf_cohort, PcaOptions())
     return gb.principal_components(vcf_cohort, pruned.index, k=6)
 
 
@@ -91,7 +91,7 @@ def test_planted_people_of_other_ancestry(shared_data, hail_session):
     truth = pd.read_csv(folder / "samples.tsv", sep="\t")
     truth.index = truth["fid"] + "_" + truth["iid"]
     group = truth["superpopulation"].reindex(cohort.people.table.index)
-    pruned = pruned_variants(cohort, PcaSection())
+    pruned = pruned_variants(cohort, PcaOptions())
     pcs = gb.principal_components(cohort, pruned.index, k=6)
     after = gb.british_ancestry(cohort, pcs.scores, group, reference=("EUR",))
     kept = pd.Series(after.people.kept, index=group.index)

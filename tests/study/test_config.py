@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from gwasbone.cli import main
+from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.docstrings import parameter_docs
 from gwasbone.errors import ConfigError, UsageError
 from gwasbone.study.config import (
-    AncestrySection,
     AssociationSection,
     StudyConfig,
     find_study,
@@ -51,7 +51,7 @@ def _faults(path: Path) -> str:
 def test_an_almost_empty_file_has_the_defaults(written):
     config = load_config(written(GENOTYPES))
     assert config.qc == QcThresholds()
-    assert config.ancestry == AncestrySection()
+    assert config.ancestry == AncestryOptions()
     assert (config.ancestry.n_components, config.ancestry.radius) == (6, 7.0)
     assert config.study.output == "results"
 
@@ -198,7 +198,7 @@ def test_only_the_folder_itself_is_a_study(tmp_path, monkeypatch):
 
 def test_values_out_of_range_are_refused_in_python_too():
     with pytest.raises(UsageError, match="radius = -1"):
-        AncestrySection(radius=-1)
+        AncestryOptions(radius=-1)
 
 
 def test_the_sections_are_frozen():

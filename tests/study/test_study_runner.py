@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from gwasbone.cohort.options import PcaOptions
 from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.run_log import versions
-from gwasbone.study.config import GenotypesSection, PcaSection, StudyConfig, StudySection
+from gwasbone.study.config import GenotypesSection, StudyConfig, StudySection
 from gwasbone.study.runner import RECORD, Stage, StageRun, read_record, run_study, stage_status
 
 
@@ -78,7 +79,7 @@ def test_what_is_up_to_date_is_skipped(config):
 
 def test_an_option_reruns_its_stage_and_those_after_it(config):
     ran(config)
-    other = dataclasses.replace(config, pca=PcaSection(n_components=3))
+    other = dataclasses.replace(config, pca=PcaOptions(n_components=3))
     assert stage_status(other, STAGES) == {
         "read": None, "count": "options changed", "page": "after count",
     }  # fmt: skip

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gwasbone.cohort.ancestry import ancestry_deviation
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.plots import theme
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
@@ -17,7 +18,6 @@ from gwasbone.plots.funnel import funnel
 from gwasbone.plots.page import save_page
 from gwasbone.plots.qc import qc_histogram, qc_scatter
 from gwasbone.plots.theme import Threshold
-from gwasbone.study.config import AncestrySection
 
 if TYPE_CHECKING:
     from gwasbone.cohort.pca import PrincipalComponents
@@ -158,7 +158,7 @@ def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
     return tuple((i, i + 1) for i in range(1, min(n_components, 6), 2))
 
 
-def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestrySection) -> None:
+def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestryOptions) -> None:
     """Write the page of the filter: pairs of components, who was kept, the deviation.
 
     Parameters
