@@ -18,8 +18,9 @@ import click
     help="Folder, file or glob of DICOM files, or zips of them.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
-@click.option("--out", metavar="FOLDER", default="gwasbone.images", show_default=True,
-              help="Folder of the cache.")  # fmt: skip
+@click.option("--out", metavar="FOLDER",
+              help="Folder of the cache.  [default: gwasbone.images, inside a study]",
+              )  # fmt: skip
 @click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), default="iid",
               help="What names a person in --people.")  # fmt: skip
@@ -51,6 +52,8 @@ def command(**options: Any) -> None:
 
     config = current_study()
     options = _completed(options, config)
+    if options["out"] is None:
+        raise UsageError("no folder for the cache: give --out FOLDER")
     if not (options["dicom"] or options["more"]):
         raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
     settings = _settings(options)
@@ -88,6 +91,8 @@ def _completed(options: dict[str, Any], config: Any) -> dict[str, Any]:
     """The flags, completed by the study; pictures that flags name are not mixed with its own."""
     from gwasbone.cli.context import completed
 
+    if config is not None and options["out"] is None:
+        options = options | {"out": "gwasbone.images"}
     more = completed(options, config, "images")
     if options["more"]:
         more["dicom"] = options["dicom"]
