@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     help="Folder, file or glob of DICOM files, or zips of them.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
-@click.option("--out", metavar="FOLDER", default="gwasbone.images", show_default=True,
-              help="Folder of the cache.")  # fmt: skip
+@click.option("--out", metavar="FOLDER",
+              help="Folder of the cache.  [default: gwasbone.images, inside a study]",
+              )  # fmt: skip
 @click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What names a person in --people.")  # fmt: skip
@@ -55,6 +56,10 @@ def command(**options: Any) -> None:
     from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
 
     config = current_study()
+    if config is not None and options["out"] is None:
+        options["out"] = "gwasbone.images"
+    if options["out"] is None:
+        raise UsageError("no folder for the cache: give --out FOLDER")
     # pictures that flags name are not mixed with the study's
     dicom = [*options["dicom"], *options["more"]]
     if not dicom and config is not None:
