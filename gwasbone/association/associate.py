@@ -24,6 +24,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import NotBuiltError, UsageError
 from gwasbone.genome import locus_key
+from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
@@ -121,7 +122,7 @@ def associate(
         rint=options.rint,
         standardize=options.standardize,
     )
-    _say_about_x(genotypes, design)
+    _warn_if_sex_not_covariate(genotypes, design)
     chosen = choose_engine(engine, genotypes, design, test=test)
     n, m, q = len(design.ids), genotypes.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
@@ -218,9 +219,9 @@ def _models(design: Design, *, method: Method, test: Test) -> dict[str, Any]:
     return {**run, "traits": traits}
 
 
-def _say_about_x(cohort: Cohort, design: Design) -> None:
+def _warn_if_sex_not_covariate(cohort: Cohort, design: Design) -> None:
     on_x = (cohort.variants.kept_table()["chromosome"] == 23).any()
-    if on_x and not any(name.split("=")[0].lower() == "sex" for name in design.covariates):
+    if on_x and not any(names_sex(name.split("=")[0]) for name in design.covariates):
         log.warning(
             "the scan includes chromosome X and sex is not among the covariates: add --covar sex"
         )

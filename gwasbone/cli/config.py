@@ -37,12 +37,21 @@ def show(path: Path | None, debug: bool) -> None:
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @_DEBUG
 def check(path: Path | None, debug: bool) -> None:
-    """Say whether a study.toml is right, and which stages would run."""
+    """Say whether a study.toml is right, and which stages would run.
+
+    Values that a method refuses are faults, and so are traits, covariates and other columns that
+    no table of people has and no stage makes; of tables the header is read.
+    """
+    from gwasbone.errors import ConfigError
     from gwasbone.steps.stages import STAGES
+    from gwasbone.study.columns import column_faults
     from gwasbone.study.config import FILE_NAME, load_config
     from gwasbone.study.runner import stage_status
 
     config = load_config(path or Path(FILE_NAME))
+    faults = column_faults(config)
+    if faults:
+        raise ConfigError(f"{path or FILE_NAME}: {'; '.join(faults)}")
     click.echo(f"{path or FILE_NAME}: no fault found")
     for name, why in stage_status(config, STAGES).items():
         click.echo(f"  {name:<12} {'up to date' if why is None else f'would run: {why}'}")

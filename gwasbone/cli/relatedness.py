@@ -12,13 +12,16 @@ from gwasbone.cli.options import genotype_options, out_option, run_options, subs
 from gwasbone.cohort.options import PcaOptions, RelatednessOptions
 from gwasbone.options import with_given
 
+#: Without the key remove: the flag of that name is a list of people.
+_OPTIONS = ("method", "min_kinship", "r2", "keep_cases_of")
+
 
 @click.command(
     epilog="\b\nExample:\n  gwasbone relatedness --bfile ukb --build GRCh37 --out unrelated"
 )
 @genotype_options
 @subset_options
-@option_flags(RelatednessOptions, only=("method", "min_kinship", "r2", "keep_cases_of"))
+@option_flags(RelatednessOptions, only=_OPTIONS)
 @click.option("--pheno-file", metavar="FILE", help="Table with the cases to keep first.")
 @run_options
 @out_option("gwasbone")
@@ -33,7 +36,7 @@ def command(**options: Any) -> None:
 
     config = current_study()
     rule = config.relatedness if config is not None else RelatednessOptions()
-    rule = with_given(rule, options)
+    rule = with_given(rule, options, _OPTIONS)
     with command_context(options, config, outputs=[".pairs.tsv", ".keep.txt"]) as context:
         cohort = context.cohort(before="relatedness")
         pca = config.pca if config is not None else PcaOptions()

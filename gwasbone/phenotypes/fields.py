@@ -27,6 +27,11 @@ _SPELLINGS = tuple(
 )
 
 
+#: Sex as registered, and as inferred from the genotypes.
+_SEX_FIELDS = (31, 22001)
+_SEX_WORDS = frozenset({"sex", "gender", "male", "female"})
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class FieldColumn:
     """One column of a biobank table.
@@ -61,6 +66,18 @@ def parse_field_column(name: str) -> FieldColumn | None:
                 int(parts["field"]), int(parts["instance"] or 0), int(parts["array"] or 0), name
             )
     return None
+
+
+def names_sex(column: str) -> bool:
+    """Whether a column is called like one of sex: ``sex01``, ``genetic_sex``, fields 31 and 22001.
+
+    >>> [names_sex(name) for name in ("Sex", "sex01", "31-0.0", "p31", "p22001", "essex", "age")]
+    [True, True, True, True, True, False, False]
+    """
+    field = parse_field_column(column)
+    if field is not None:
+        return field.field in _SEX_FIELDS
+    return not _SEX_WORDS.isdisjoint(re.split(r"[^a-z]+", column.lower()))
 
 
 def field_columns(names: Iterable[str]) -> dict[int, tuple[FieldColumn, ...]]:

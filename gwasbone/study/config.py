@@ -26,7 +26,7 @@ from gwasbone.cohort.options import (
 )
 from gwasbone.comparison.options import ComparisonRule
 from gwasbone.docstrings import parameter_docs
-from gwasbone.errors import ConfigError, GwasboneError, OptionError
+from gwasbone.errors import ConfigError, GwasboneError, NotBuiltError, OptionError
 from gwasbone.files import existing_inputs
 from gwasbone.images.options import ImageOptions
 from gwasbone.learning.options import (
@@ -303,8 +303,10 @@ def load_config(path: Path) -> StudyConfig:
     Raises
     ------
     ConfigError
-        The file is missing, is not TOML, or has unknown keys or values of the wrong type; all
-        faults are listed.
+        The file is missing, is not TOML, or has unknown keys, or values that the options refuse;
+        all faults are listed.
+    NotBuiltError
+        All that is wrong is that a method is not built yet.
     """
     try:
         raw = tomllib.loads(path.read_text())
@@ -313,6 +315,7 @@ def load_config(path: Path) -> StudyConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from None
     faults: list[str] = []
+    unbuilt: list[str] = []
     known = sections()
     values: dict[str, Any] = {}
     for name, content in raw.items():
@@ -321,7 +324,7 @@ def load_config(path: Path) -> StudyConfig:
         elif not isinstance(content, dict):
             faults.append(f"{name} must be a section, [{name}]")
         else:
-            values[name] = _section(known[name], name, content, faults)
+            values[name] = _section(known[name], name, content, faults, unbuilt)
     genotypes = values.get("genotypes", GenotypesSection())
     given = [k for k in ("bfile", "bgen", "vcf", "mt") if getattr(genotypes, k) is not None]
     if len(given) != 1 and not any(fault.startswith("genotypes") for fault in faults):
@@ -330,11 +333,14 @@ def load_config(path: Path) -> StudyConfig:
             f"{' and '.join(given) or 'none'}"
         )
     if faults:
-        raise ConfigError(f"{path}: " + "; ".join(faults))
+        error = NotBuiltError if faults == unbuilt else ConfigError
+        raise error(f"{path}: " + "; ".join(faults))
     return StudyConfig(**values, folder=path.parent)
 
 
-def _section(kind: type[Options], name: str, content: dict[str, Any], faults: list[str]) -> Any:
+def _section(
+    kind: type[Options], name: str, content: dict[str, Any], faults: list[str], unbuilt: list[str]
+) -> Any:
     kinds = option_kinds(kind)
     good = {}
     for key, value in content.items():
@@ -350,6 +356,8 @@ def _section(kind: type[Options], name: str, content: dict[str, Any], faults: li
         faults.append(f"[{name}] {', '.join(error.faults)}")
     except GwasboneError as error:
         faults.append(f"[{name}] {error}")
+        if isinstance(error, NotBuiltError):
+            unbuilt.append(faults[-1])
     return kind()
 
 

@@ -111,3 +111,13 @@ def test_scan_and_select(run, folder):
     assert leads["trait"].tolist() == ["bmd_hip"] * len(leads)
     assert 0 < len(leads) <= 5
     assert (leads["neg_log_10_p_value"].diff().dropna() <= 0).all()
+
+
+def test_the_list_of_relatedness_remove_is_no_option_of_the_method(tmp_path, monkeypatch, capfd):
+    """[relatedness] has a key remove too, which is true or false."""
+    monkeypatch.chdir(tmp_path)
+    arguments = ["relatedness", "--bfile", "none", "--build", "GRCh37", "--remove", "list.txt"]
+    assert main(arguments) == 1
+    said = capfd.readouterr().err
+    assert "none" in said
+    assert "true or false" not in said
