@@ -28,7 +28,7 @@ from gwasbone.files import atomic_path
 from gwasbone.progress import counted_progress
 from gwasbone.steps.comparison_inputs import GENOTYPES, compared_scans, loci_file
 from gwasbone.study.config import StudyConfig
-from gwasbone.sumstats.align import AlignedScans, align_scans
+from gwasbone.sumstats.align import NUMBERS, AlignedScans, align_scans
 from gwasbone.sumstats.ld_score_files import LdScores
 from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import open_scans
@@ -219,13 +219,17 @@ def drawn_sections(paths: Mapping[str, Path]) -> Sections:
     )
 
 
+#: Columns of these tables that are numbers, and may be missing.
+_NUMBERS = ("value", "low", "high", *NUMBERS, "standardised", "standardised_se")
+
+
 def _read_table(path: Path) -> pd.DataFrame:
     from gwasbone.genome import chromosome_code
 
     text = {"scan": str, "scan_a": str, "scan_b": str, "note": str, "method": str}
     table = pd.read_csv(
         path, sep="\t", dtype={**text, "chromosome": str}, keep_default_na=False,
-        na_values={"value": ["NA"], "low": ["NA"], "high": ["NA"]},
+        na_values={name: ["NA"] for name in _NUMBERS},
     )  # fmt: skip
     if "chromosome" in table:
         table["chromosome"] = [chromosome_code(str(c)) for c in table["chromosome"]]

@@ -22,6 +22,7 @@ from gwasbone.sumstats.checks import (
     ALLELES,
     NO_POSITION,
     UNKNOWN_CHROMOSOME,
+    BoolArray,
     SetAside,
     impossible_values,
 )
@@ -86,7 +87,10 @@ class Scan(abc.ABC):
     build : ``GRCh37``, ``GRCh38``, or None where the source does not say it.
     n_bytes : size of the file, for progress.
     in_calling_thread : whether it must be read by the thread that asks for it.
+    places_in_names : whether positions are only in the variants' names, if at all.
     """
+
+    places_in_names = False
 
     def __init__(
         self, name: str, where: str, *, format_name: str, build: str | None = None, n_bytes: int = 0
@@ -280,7 +284,12 @@ class Scans(Mapping[str, Scan]):
 
 
 def checked(
-    table: pa.Table, aside: SetAside, name_row: Callable[[int], str], *, one_test: bool = True
+    table: pa.Table,
+    aside: SetAside,
+    name_row: Callable[[int], str],
+    *,
+    one_test: bool = True,
+    faults: Sequence[tuple[str, BoolArray]] = (),
 ) -> pa.Table:
     """A piece of a scan without rows that no scan can have.
 
@@ -291,25 +300,26 @@ def checked(
     aside : counts what is left out.
     name_row : says where a row of ``table`` stands.
     one_test : as in :func:`gwasbone.sumstats.checks.impossible_values`.
+    faults : reason, and (m,) rows that have it, that are known already.
     """
     numbers = {
         name: table[name].to_numpy().astype(np.float64)
         for name in table.column_names
         if not pa.types.is_string(table.schema.field(name).type)
     }
-    faults = []
+    every = list(faults)
     if "chromosome" in numbers:
         code = numbers["chromosome"]
-        faults.append((UNKNOWN_CHROMOSOME, ~((code >= 1) & (code <= 25))))
+        every.append((UNKNOWN_CHROMOSOME, ~((code >= 1) & (code <= 25))))
     if "base_pair_location" in numbers:
-        faults.append((NO_POSITION, np.isnan(numbers["base_pair_location"])))
+        every.append((NO_POSITION, np.isnan(numbers["base_pair_location"])))
     for name in ("effect_allele", "other_allele"):
         if name in table.column_names:
-            faults.append((ALLELES, _missing_text(table[name])))
-    faults += impossible_values(numbers, one_test=one_test)
+            every.append((ALLELES, _missing_text(table[name])))
+    every += impossible_values(numbers, one_test=one_test)
     aside.examined += len(table)
     wrong = np.zeros(len(table), dtype=bool)
-    for reason, mask in faults:
+    for reason, mask in every:
         fresh = mask & ~wrong
         if fresh.any():
             row = int(np.flatnonzero(fresh)[0])
