@@ -224,11 +224,11 @@ def _catalog(table: pd.DataFrame) -> dict[str, object]:
 
 def _odds(table: pd.DataFrame) -> dict[str, object]:
     columns = _catalog(table)
-    beta, se = columns.pop("beta"), columns.pop("standard_error")
+    del columns["beta"], columns["standard_error"]
     half = 1.959963984540054 * table["standard_error"]
     return columns | {
         # an older harmonised file has the column, empty
-        "beta": [np.nan] * len(beta), "odds_ratio": np.exp(table["beta"]),
+        "beta": [np.nan] * len(table), "odds_ratio": np.exp(table["beta"]),
         "ci_lower": np.exp(table["beta"] - half), "ci_upper": np.exp(table["beta"] + half),
         "n": [f"{n}.0" for n in table["n"]],
     }  # fmt: skip
@@ -369,7 +369,8 @@ def _finngen(table: pd.DataFrame) -> dict[str, object]:
 def _gwas_vcf(truth: Truth, folder: Path) -> list[Path]:
     head = ["##fileformat=VCFv4.2", "##reference=hg19"]
     head += [f'##FORMAT=<ID={k},Number=A,Type=Float,Description="">' for k in _VCF_KEYS]
-    head.append("\t".join([*"#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT".split(), *TRAITS]))
+    fixed = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
+    head.append("\t".join([*fixed, *TRAITS]))
     cells = []
     for table in truth.tables.values():
         numbers = [table[name].tolist() for name in _VCF_KEYS.values()]

@@ -16,10 +16,9 @@ import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import LENGTHS_BP, chromosome_label
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.stats.genomic_control import lambda_gc
 from gwasbone.sumstats.align import pair_scans
-from gwasbone.sumstats.leads import lead_blocks, leads_in_scan
+from gwasbone.sumstats.leads import lead_blocks, leads_in_scan, shared_loci
 from gwasbone.sumstats.scan import Scan, Scans
 
 if TYPE_CHECKING:

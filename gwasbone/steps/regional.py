@@ -132,13 +132,13 @@ def regional_plots(
         # a scan is read once, however many of its loci are drawn
         for trait, rows in chosen.groupby("trait", sort=False):
             scan = scans[str(trait)].table()
-            for row in rows.itertuples():
-                regions[int(row.Index)] = (
+            for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
+                regions[int(index)] = (
                     region_around(
-                        scan, row._asdict(), cohort, build=found.build, trait=str(trait),
+                        scan, row, cohort, build=found.build, trait=str(trait),
                         window_kb=window_kb,
                     ),
-                    _title(row._asdict()),
+                    _title(row),
                 )  # fmt: skip
                 if progress is not None:
                     progress("regions", len(regions), len(chosen))

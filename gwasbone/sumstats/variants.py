@@ -205,8 +205,9 @@ def match_variants(first: Variants, second: Variants, *, strand_matters: bool = 
     Parameters
     ----------
     first, second : each variant at most once in each (see :func:`most_significant`).
-    strand_matters : False where signs are not used (r², a region's genes): then palindromes are
-        matched whatever their frequencies.
+    strand_matters : whether effects of both tables are set side by side. False where only the
+        identity of a variant counts (r² of genotypes, leads and known loci that are marked in a
+        scan): then palindromes are matched as they are named, whatever their frequencies.
 
     Returns
     -------
@@ -232,7 +233,7 @@ def match_variants(first: Variants, second: Variants, *, strand_matters: bool = 
     clear = np.ones(len(rows), dtype=bool)
     if strand_matters:
         theirs = np.where(same, second.frequency[rows], 1 - second.frequency[rows])
-        clear = ~is_palindromic(second.key[rows]) | _one_side(first.frequency[row], theirs)
+        clear = ~is_palindromic(second.key[rows]) | on_one_side(first.frequency[row], theirs)
     locus = np.sort(first.key >> _PAIR_BITS)
     elsewhere = ~matched & find(locus, second.key >> _PAIR_BITS)[1]
     reasons = {OTHER_ALLELES: int(elsewhere.sum()), AMBIGUOUS: int((~clear).sum())}
@@ -252,8 +253,11 @@ def match_variants(first: Variants, second: Variants, *, strand_matters: bool = 
     )
 
 
-def _one_side(one: FloatArray, two: FloatArray) -> BoolArray:
-    """Whether two frequencies lie on one side of a half, neither near it; False where unknown."""
+def on_one_side(one: FloatArray, two: FloatArray) -> BoolArray:
+    """(m,) whether two frequencies lie on one side of a half, neither near it.
+
+    ``PALINDROME_MARGIN`` is how near; False where a frequency is unknown.
+    """
     with np.errstate(invalid="ignore"):
         clear = np.minimum(np.abs(one - 0.5), np.abs(two - 0.5)) >= PALINDROME_MARGIN
         return np.asarray(clear & ((one > 0.5) == (two > 0.5)))

@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 from made_scan_tables import made_scan
 
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import (
     KeptRegion,
     Threshold,
@@ -36,6 +35,7 @@ from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
+from gwasbone.sumstats.leads import shared_loci
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
