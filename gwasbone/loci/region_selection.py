@@ -126,7 +126,7 @@ def select_regions(
     Raises
     ------
     UsageError
-        No scan; ``regions`` names a trait that is no scan, or an unknown region.
+        No scan; builds that differ; ``regions`` names a trait that is no scan, or an unknown region.
     InputError
         A file is missing, of another format, or cut short.
 
@@ -143,6 +143,8 @@ def select_regions(
     rule = rule or SelectionRule()
     scans = as_scans(scans)
     scans.common_build()
+    if cohort is not None:
+        scans.refuse_other_build(cohort.build, "the genotypes are")
     traits = tuple(scans)
     region_map = region_map or read_region_map()
     belongs = _regions_of(traits, region_map, regions or {})

@@ -77,6 +77,8 @@ def compare_files(
     """
     if len(scans) < 2:
         raise UsageError(f"compare: expected two scans or more, got {len(scans)}")
+    if cohort is not None:
+        scans.refuse_other_build(cohort.build, "the genotypes are")
     with counted_progress() as progress:
         aligned = align_scans(scans, progress=progress)
     for row in aligned.dropped.itertuples():

@@ -282,6 +282,13 @@ class Scans(Mapping[str, Scan]):
             raise UsageError(f"expected scans on one build, got {words}: lift one over")
         return next(iter(known.values()), None)
 
+    def refuse_other_build(self, build: str, of: str) -> None:
+        """Raise :class:`UsageError` where scans say another build than ``build``, that of ``of``."""
+        ours = self.common_build()
+        if ours not in (None, build):
+            where = next(scan.where for scan in self.values() if scan.build == ours)
+            raise UsageError(f"{where} is on {ours}, {of} on {build}: take both on one build")
+
 
 def checked(
     table: pa.Table,

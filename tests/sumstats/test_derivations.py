@@ -12,7 +12,7 @@ from gwasbone.errors import InputError
 from gwasbone.sumstats.scans import Positions, open_scans, read_scan
 
 # −log10 p of z = 2 and of z = 40: scipy.stats.norm.logsf, plus log 2
-P_OF_2, P_OF_40 = 1.3419860273055537, 349.1359764636819
+P_OF_2, P_OF_40 = 1.3419860844769556, 349.1359764636819
 Z_95 = 1.959963984540054
 
 

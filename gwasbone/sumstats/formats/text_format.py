@@ -32,9 +32,8 @@ from gwasbone.sumstats.text import TextTable, lines_at
 FloatArray = npt.NDArray[np.float64]
 
 _ALLELE = re.compile(
-    r"[ACGTN]+|\*|[ID]|LONG_STRING|<(?:DEL|INS|DUP|INV|CNV|CN\d+|STR\d*|NON_REF|BND|TRA)(?::[\w:]+)?>"
+    r"[ACGTN]+|[1-4]|\*|[ID]|LONG_STRING|<(?:DEL|INS|DUP|INV|CNV|CN\d+|STR\d*|NON_REF|BND|TRA)(?::[\w:]+)?>"
 )
-_NUMBERED = dict(zip("1234", "ACGT", strict=True))
 #: ``7:120979089``, ``chr7_120979089_A_G`` and the like, as names of variants.
 _PLACE_IN_NAME = re.compile(r"^(?:chr)?([0-9]{1,2}|X|Y|XY|MT?)[:_-]([0-9]+)(?:[:_-].*)?$", re.I)
 _TEXT = pa.string()
@@ -331,6 +330,19 @@ def chromosome_number(text: str) -> float:
     return np.nan if code is None else float(code)
 
 
+def allele_column(column: pa.ChunkedArray) -> pa.Array:
+    """Alleles in capital letters, null where they are none.
+
+    Numbers (1 to 4, PLINK's old codings) stay: of 1 and 2 nobody knows which bases they are.
+    """
+    column = column.combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], _DICTIONARY)
+    names = [(text or "").upper() for text in column.dictionary.to_pylist()]
+    usable = pa.array([name if _ALLELE.fullmatch(name) else None for name in names], _TEXT)
+    return usable.take(column.indices)
+
+
 def places_in(names: pa.ChunkedArray) -> dict[str, FloatArray]:
     """Chromosome and position that variants' names hold, as in ``7:120979089``; else NaN."""
     found = [_PLACE_IN_NAME.match(name or "") for name in names.to_pylist()]
@@ -338,14 +350,3 @@ def places_in(names: pa.ChunkedArray) -> dict[str, FloatArray]:
         "chromosome": np.array([chromosome_number(m[1]) if m else np.nan for m in found]),
         "base_pair_location": np.array([float(m[2]) if m else np.nan for m in found]),
     }
-
-
-def allele_column(column: pa.ChunkedArray) -> pa.Array:
-    column = column.combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], _DICTIONARY)
-    names = [
-        _NUMBERED.get(text or "", (text or "").upper()) for text in column.dictionary.to_pylist()
-    ]
-    usable = pa.array([name if _ALLELE.fullmatch(name) else None for name in names], _TEXT)
-    return usable.take(column.indices)
