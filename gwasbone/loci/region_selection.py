@@ -126,7 +126,8 @@ def select_regions(
     Raises
     ------
     UsageError
-        No scan; builds that differ; ``regions`` names a trait that is no scan, or an unknown region.
+        No scan; builds that differ; ``regions`` names a trait that is no scan, or an unknown
+        region.
     InputError
         A file is missing, of another format, or cut short.
 

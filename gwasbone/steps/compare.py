@@ -32,6 +32,7 @@ from gwasbone.sumstats.align import NUMBERS, AlignedScans, align_scans
 from gwasbone.sumstats.ld_score_files import LdScores
 from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import open_scans
+from gwasbone.sumstats.table import NAMES_OF_0_1, with_names_of_today
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
@@ -214,12 +215,12 @@ def drawn_sections(paths: Mapping[str, Path]) -> Sections:
         _read_table(paths[TABLE]),
         loci=_read_table(paths[LOCI]),
         leads=_read_table(paths[LEADS]),
-        points=pd.read_parquet(paths[POINTS]),
+        points=with_names_of_today(pd.read_parquet(paths[POINTS]), paths[POINTS]),
     )
 
 
 #: Columns of these tables that are numbers, and may be missing.
-_NUMBERS = ("value", "low", "high", *NUMBERS, "standardised", "standardised_se")
+_NUMBERS = ("value", "low", "high", *NUMBERS, *NAMES_OF_0_1, "standardised", "standardised_se")
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -230,6 +231,7 @@ def _read_table(path: Path) -> pd.DataFrame:
         path, sep="\t", dtype={**text, "chromosome": str}, keep_default_na=False,
         na_values={name: ["NA"] for name in _NUMBERS},
     )  # fmt: skip
+    table = with_names_of_today(table, path)
     if "chromosome" in table:
         table["chromosome"] = [chromosome_code(str(c)) for c in table["chromosome"]]
     return table

@@ -35,6 +35,7 @@ from gwasbone.genome import chromosome_code
 from gwasbone.loci.genotype_effects import genotype_effects, selected_genotypes
 from gwasbone.loci.region_peaks import SelectionRule
 from gwasbone.loci.region_selection import RegionSelection
+from gwasbone.sumstats.table import with_names_of_today
 from gwasbone.tables import labelled, write_table
 
 if TYPE_CHECKING:
@@ -164,10 +165,11 @@ def read_selected(path: str | Path) -> pd.DataFrame:
     try:
         pairs = pd.read_csv(
             path, sep="\t", dtype=dict.fromkeys(text, str), keep_default_na=False,
-            na_values={name: ["NA"] for name in ("neg_log_10_p_value", "beta", "standard_error")},
+            na_values={name: ["NA"] for name in _OF_PAIRS},
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"{path}: expected a table of selected SNPs: {error.strerror}") from None
+    pairs = with_names_of_today(pairs, path)
     absent = [name for name in (*text, "base_pair_location") if name not in pairs]
     if absent:
         raise InputError(f"{path}: expected a table of selected SNPs, no {', '.join(absent)}")
@@ -289,6 +291,10 @@ def sections(folder: Path) -> Sections:
     return found
 
 
+#: Numbers of selected.tsv that may be missing, by today's names and by those of 0.1.
+_OF_PAIRS = (
+    "neg_log_10_p_value", "beta", "standard_error", "effect_allele_frequency", "neg_log10_p", "se",
+)  # fmt: skip
 _NUMBERS = (
     "mean", "standard_error", "lower", "upper", "mean_sd", "lower_sd", "upper_sd", "beta",
     "beta_se", "beta_sd", "sd",

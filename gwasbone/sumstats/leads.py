@@ -10,6 +10,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import chromosome_code, locus_key
+from gwasbone.sumstats.table import with_names_of_today
 from gwasbone.sumstats.variants import AlleleCodes, Variants, match_variants, most_significant
 
 _PLACE = ("chromosome", "base_pair_location")
@@ -90,10 +91,9 @@ def read_leads(path: Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : columns ``chromosome`` (1-22, X, ...) and ``position_bp`` (or
-        ``base_pair_location``), and where there are such: alleles, ``trait`` (the scan that a
-        lead belongs to), and ``label``, ``gene`` or ``nearest_gene`` to name it. What ``select``,
-        ``clump`` and ``loci`` write will do.
+    path : columns ``chromosome`` (1-22, X, ...) and ``base_pair_location``, and where there are
+        such: alleles, ``trait`` (the scan that a lead belongs to), and ``label``, ``gene`` or
+        ``nearest_gene`` to name it. What ``select`` and ``clump`` write will do.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def read_leads(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
         ) from error
-    table = table.rename(columns={"position_bp": "base_pair_location"})
+    table = with_names_of_today(table, path)
     if absent := [name for name in _PLACE if name not in table]:
         raise InputError(
             f"{path}: expected the columns chromosome and base_pair_location; "

@@ -154,22 +154,23 @@ class TextScan(Scan):
     ) -> Iterator[ScanPiece]:
         line = self._text.n_before + 1
         for lines in self._text.pieces(count):
-            n_lines = lines.count(b"\n")
             if above is None:
-                rows, n = np.arange(n_lines), 0
-                table, n = self._rows(lines, columns, aside, line, rows, threads)
-            else:
-                p, here = self._p_values(lines, line, threads)
-                n = int(here.sum())
-                rows = np.flatnonzero(here & (p > above))
-                if not len(rows):
-                    line += n_lines
-                    yield ScanPiece(joined_pieces([], columns), n)
-                    continue
-                some = lines_at(lines, rows, n_lines, self._text.path)
-                table, _ = self._rows(some, columns, aside, line, rows, threads)
-            line += n_lines
-            yield ScanPiece(table, n)
+                raw = self._read(lines, self._needed_for(columns), line, threads)
+                places = line + np.arange(len(raw))
+                line += len(raw)
+                yield self._piece(lines, raw, columns, aside, places)
+                continue
+            p, own = self._p_values(lines, line, threads)
+            rows = np.flatnonzero(own & (p > above))
+            places = line + rows
+            line += len(p)
+            if not len(rows):
+                yield ScanPiece(joined_pieces([], columns), int(own.sum()))
+                continue
+            some = lines_at(lines, rows, len(p), self._text.path)
+            raw = self._read(some, self._needed_for(columns), line, threads)
+            table = self._piece(some, raw, columns, aside, places).table
+            yield ScanPiece(table, int(own.sum()))
 
     def _p_values(
         self, lines: bytes, line: int, threads: bool
@@ -200,32 +201,38 @@ class TextScan(Scan):
                 own &= pc.equal(raw[name].cast(_TEXT), value).fill_null(True).to_numpy()
         return own
 
-    def _rows(
+    def _piece(
         self,
         lines: bytes,
+        raw: pa.Table,
         columns: Collection[str],
         aside: SetAside,
-        line: int,
-        rows: npt.NDArray[np.intp],
-        threads: bool,
-    ) -> tuple[pa.Table, int]:
-        """Canonical columns of whole lines, and how many of these are the variants' own effects."""
-        fields = self._needed_for(columns)
-        raw = self._read(lines, fields, line, threads)
+        places: npt.NDArray[np.intp],
+    ) -> ScanPiece:
+        """Canonical columns of the rows that are the variants' own effects.
+
+        Parameters
+        ----------
+        lines, raw : whole lines, and the columns of them that are needed.
+        places : number of each line in the file.
+        """
         own = self._own_rows(raw)
-        places = line + rows
         if not own.all():
             raw, places = raw.filter(pa.array(own)), places[own]
-        numbers = {n: self._number(raw, n) for n in fields if n not in _TEXT_FIELDS}
+        numbers = {
+            n: self._number(raw, n)
+            for n in self._fields
+            if n not in _TEXT_FIELDS and self._fields[n][0] in raw.column_names
+        }
         zero = np.zeros(len(raw), dtype=bool)
         if "p_value" in numbers and "neg_log_10_p_value" in columns:
-            zero = self._tiny_p_values(lines, own, line, numbers)
+            zero = self._tiny_p_values(lines, own, int(places[0]) if len(places) else 0, numbers)
         made = self._canonical(raw, numbers, columns)
         fine = checked(
             pa.table(made), aside, lambda row: f"first in line {places[row]}",
             faults=[(P_OF_ZERO, zero)] if zero.any() else (),
         )  # fmt: skip
-        return fine, len(raw)
+        return ScanPiece(fine, len(raw))
 
     def _needed_for(self, columns: Collection[str]) -> list[str]:
         needed = needed_for(columns, self._fields)
