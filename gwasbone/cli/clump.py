@@ -115,7 +115,7 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> LociSection:
     """What flags say, else a named rule, else the study's section."""
     import dataclasses
 
-    from gwasbone.loci.clump_rules import clump_rule
+    from gwasbone.loci.clump import clump_rule
     from gwasbone.study.config import LociSection
 
     base = LociSection(regional_plots=0)

@@ -16,7 +16,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
-from gwasbone.loci.clump_rules import ClumpRule
+from gwasbone.loci.clump import ClumpRule
 from gwasbone.loci.loci import Loci, loci
 from gwasbone.loci.regional import RegionalPlot, regional_plots
 from gwasbone.study.config import LociSection

@@ -11,8 +11,7 @@ from test_plink_ld import clumps_of_plink, ours, plink19  # noqa: F401
 
 from gwasbone.association.associate import associate
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.loci.clump import clump
-from gwasbone.loci.clump_rules import CLUMP_RULES
+from gwasbone.loci.clump import CLUMP_RULES, clump
 from gwasbone.loci.loci import loci
 
 pytestmark = [pytest.mark.real, pytest.mark.peer]
