@@ -12,8 +12,6 @@ import pytest
 
 from gwasbone.cli.train_genotypes import _selected
 from gwasbone.comparison.known_loci import read_loci
-from gwasbone.steps.compare import FILES, POINTS, TABLE, drawn_sections
-from gwasbone.steps.select import read_selected
 from gwasbone.sumstats.leads import read_leads
 from gwasbone.sumstats.scans import open_scans
 
@@ -45,15 +43,12 @@ SELECTED = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("read", [read_selected, _selected])
-def test_selected_snps(tmp_path, caplog, read):
-    table = read(written(tmp_path, **SELECTED))
+def test_selected_snps(tmp_path, caplog):
+    table = _selected(written(tmp_path, **SELECTED))
     assert float(table["base_pair_location"].iloc[0]) == 5
     assert float(table["neg_log_10_p_value"].iloc[0]) == 9.5
     assert "standard_error" in table
     assert WARNING in caplog.text
-    if read is read_selected:
-        assert table["standard_error"].isna().all()
 
 
 def test_known_loci(tmp_path, caplog):
@@ -79,26 +74,3 @@ def test_parquet_of_one_and_of_many_traits(tmp_path, caplog, prefix):
     assert table["standard_error"].tolist() == [0.1, 0.1]
     assert scan.hits(1.0).table["neg_log_10_p_value"].tolist() == [1.3]
     assert caplog.text.count(WARNING) == 1
-
-
-def test_a_comparison_that_0_1_left_is_drawn(tmp_path, caplog):
-    paths = {name: tmp_path / name for name in FILES}
-    measures = {
-        "scan_a": ["a"], "scan_b": ["b"], "quantity": ["lambda_gc"], "value": [1.0], "low": [0.9],
-        "high": [1.1], "method": [""], "n": [9], "note": [""],
-    }  # fmt: skip
-    pd.DataFrame(measures).to_csv(paths[TABLE], sep="\t", index=False)
-    scan = pd.DataFrame(
-        {
-            "chromosome": [1, 2] * 2, "position_bp": [5_000, 7_000] * 2,
-            "other_allele": "A", "effect_allele": "G", "source_id": "rs", "beta": [0.1, 0.6] * 2,
-            "se": 0.1, "neg_log10_p": [0.5, 9.0] * 2, "n": 900,
-            "effect_allele_frequency": np.nan, "scan": ["a", "a", "b", "b"],
-        }
-    )  # fmt: skip
-    scan.to_parquet(paths[POINTS])
-    leads = scan.assign(n=np.nan).iloc[[1]]
-    leads.to_csv(paths["comparison.leads.tsv"], sep="\t", index=False, na_rep="NA")
-    pd.DataFrame({"scan": []}).to_csv(paths["comparison.loci.tsv"], sep="\t", index=False)
-    assert len(drawn_sections(paths)) > 0
-    assert WARNING in caplog.text
