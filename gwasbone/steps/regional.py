@@ -132,8 +132,9 @@ def regional_plots(
         # a scan is read once, however many of its loci are drawn
         for trait, rows in chosen.groupby("trait", sort=False):
             scan = scans[str(trait)].table()
-            for index, row in zip(rows.index, rows.to_dict("records"), strict=True):
-                regions[int(index)] = (
+            for index, lead in rows.iterrows():
+                row = {str(name): value for name, value in lead.items()}
+                regions[int(str(index))] = (
                     region_around(
                         scan, row, cohort, build=found.build, trait=str(trait),
                         window_kb=window_kb,

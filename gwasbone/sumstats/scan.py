@@ -356,8 +356,8 @@ def most_significant_rows(columns: pa.Table, aside: SetAside) -> pa.Table:
         return columns
     codes = AlleleCodes()
     effect, other = (codes.column(columns[n]) for n in ("effect_allele", "other_allele"))
-    place = (columns[n].to_numpy() for n in ("chromosome", "base_pair_location"))
-    variants = Variants.of(*place, effect, other, codes)
+    chromosome, position = (columns[n].to_numpy() for n in ("chromosome", "base_pair_location"))
+    variants = Variants.of(chromosome, position, effect, other, codes)
     p = columns["neg_log_10_p_value"].to_numpy().astype(np.float64)
     rows = most_significant(variants.key, p)
     if len(rows) == len(columns):
