@@ -83,9 +83,7 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
         usable &= n >= np.nanquantile(n, N_QUANTILE) / N_SHARE
     rows = np.flatnonzero(usable)
     status = ""
-    if len(rows) < FEWEST_LD_ROWS:
-        status = f"{len(rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
-    elif (place[found] == position).sum() < LEAST_LD_SHARE * min(len(position), len(scores)):
+    if (place[found] == position).sum() < LEAST_LD_SHARE * min(len(position), len(scores)):
         status = (
             f"of {len(scores):,} LD scores and {len(position):,} variants only {len(rows):,} meet: "
             "are they on one build?"
@@ -110,6 +108,8 @@ def genome_measures(
         name for name, n in zip(scans.names, scans.columns["n"], strict=True) if np.isnan(n).all()
     ]
     why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ld.status
+    if not why and len(ld.rows) < FEWEST_LD_ROWS:
+        why = f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
     if why:
         for name in scans.names:
             for quantity in ("ld_intercept", "h2"):

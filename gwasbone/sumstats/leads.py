@@ -131,9 +131,9 @@ def read_leads(path: Path) -> pd.DataFrame:
 def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """The rows of a scan that are leads, with the words that name them.
 
-    Where both tables have alleles, variants meet by the rule of ``match_variants``; otherwise by
-    chromosome and position, the most significant variant of the position. The numbers are the
-    scan's.
+    A lead with alleles is met by the rule of ``match_variants``, whatever the strand of a
+    palindrome, since a mark has no sign; one without by chromosome and position, as the most
+    significant variant there. The numbers are the scan's.
 
     Parameters
     ----------
@@ -149,22 +149,30 @@ def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     locus = locus_key(scan["chromosome"], scan["base_pair_location"])[tested]
     wanted = locus_key(leads["chromosome"], leads["base_pair_location"])
     near = tested[np.isin(locus, wanted)]
-    some = scan.iloc[near]
+    some, p = scan.iloc[near], p[near]
+    by_alleles = np.zeros(len(leads), dtype=bool)
     if set(_ALLELES) <= set(leads) & set(scan):
-        codes = AlleleCodes()
-        theirs, ours = (Variants.of_table(table[_KEY], codes) for table in (leads, some))
+        by_alleles = leads[[*_ALLELES]].notna().all(axis=1).to_numpy()
+    codes = AlleleCodes()
+    named = np.flatnonzero(by_alleles)
+    lead, row = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    if len(named):
+        theirs, ours = (Variants.of_table(t[_KEY], codes) for t in (leads.iloc[named], some))
         first = np.unique(theirs.key, return_index=True)[1]
-        best = most_significant(ours.key, p[near])
+        best = most_significant(ours.key, p)
         found = match_variants(theirs.take(first), ours.take(best), strand_matters=False)
-        lead, row = first[found.first], best[found.second]
-    else:
+        lead, row = named[first[found.first]], best[found.second]
+    placed = np.flatnonzero(~by_alleles)
+    if len(placed):
         key = locus_key(some["chromosome"], some["base_pair_location"])
-        row = most_significant(key, p[near])
-        places, first = np.unique(wanted, return_index=True)
-        lead = first[np.searchsorted(places, key[row])]
+        best = most_significant(key, p)
+        places, first = np.unique(wanted[placed], return_index=True)
+        best = best[np.isin(key[best], places) & ~np.isin(best, row)]
+        lead = np.append(lead, placed[first[np.searchsorted(places, key[best])]])
+        row = np.append(row, best)
     order = np.argsort(row, kind="stable")
-    named = some.iloc[row[order]].drop(columns=words, errors="ignore").reset_index(drop=True)
-    return named.assign(**{name: leads[name].to_numpy()[lead[order]] for name in words})
+    marked = some.iloc[row[order]].drop(columns=words, errors="ignore").reset_index(drop=True)
+    return marked.assign(**{name: leads[name].to_numpy()[lead[order]] for name in words})
 
 
 def shared_loci(

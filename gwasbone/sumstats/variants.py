@@ -290,7 +290,8 @@ def most_significant(key: IntArray, neg_log10_p: FloatArray) -> Rows:
     if not again.any():
         return order
     starts, several = np.append(True, ~again), np.zeros(len(key), dtype=bool)
-    several[1:], several[:-1] = again, again | several[:-1]
+    several[1:] = again
+    several[:-1] |= again
     # copies are few: only they are ranked
     copies = order[several]
     p = np.where(np.isnan(neg_log10_p[copies]), -np.inf, neg_log10_p[copies])
