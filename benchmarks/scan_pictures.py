@@ -31,9 +31,8 @@ from scipy.stats import norm
 
 from gwasbone.files import atomic_path
 from gwasbone.genome import LENGTHS_BP
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import ScanPoints, save_page, stacked_manhattan
-from gwasbone.sumstats.leads import lead_blocks
+from gwasbone.sumstats.leads import lead_blocks, shared_loci
 
 _CHUNK = 500_000
 _N_PEAKS, _PEAK_BP = 40, 300_000

@@ -162,9 +162,12 @@ def _selection(options: dict[str, Any], config: StudyConfig | None) -> tuple[Pat
 def _selected(path: Path) -> Any:
     import pandas as pd
 
+    from gwasbone.sumstats.table import with_names_of_today
+
     if not path.is_file():
         raise UsageError(f"--snps {path}: no such file; `gwasbone select` writes one")
-    return pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return with_names_of_today(table, path)
 
 
 def _kept(path: str | None, context: Any) -> Any:

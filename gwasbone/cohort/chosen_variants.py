@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,9 +19,13 @@ from gwasbone.sumstats.variants import (
     AlleleCodes,
     Variants,
     find,
+    is_palindromic,
     match_variants,
     most_significant,
+    on_one_side,
 )
+
+log = logging.getLogger(__name__)
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -28,8 +34,9 @@ FloatArray = npt.NDArray[np.float64]
 def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
     """(m,) rows of the cohort's variant table; −1 for variants that it lacks or leaves out.
 
-    Matched by the rule of :func:`gwasbone.sumstats.variants.match_variants`; palindromes are
-    matched as they are named, since r² and dosages of a variant do not depend on the strand.
+    Matched by the rule of :func:`gwasbone.sumstats.variants.match_variants`. Palindromes are
+    matched as they are named, whatever their frequencies: linkage disequilibrium (r²) is the same
+    on both strands. Who uses the sign of a dosage asks :func:`ambiguous_strands` too.
 
     Parameters
     ----------
@@ -47,7 +54,29 @@ def rows_in_cohort(variants: pd.DataFrame, cohort: Cohort) -> IntArray:
     found = match_variants(held.take(first), asked, strand_matters=False)
     rows = np.full(len(variants), -1, dtype=np.int64)
     rows[found.second] = near[first[found.first]]
+    n_palindromic = int(is_palindromic(asked.key[found.second]).sum())
+    if found.n_flipped or n_palindromic:
+        log.info(
+            "of %d variants in the genotypes %d are named on the other strand there, and %d are "
+            "palindromic and taken as they are named",
+            len(found.second), found.n_flipped, n_palindromic,
+        )  # fmt: skip
     return rows
+
+
+def ambiguous_strands(variants: pd.DataFrame, frequency: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """(m,) palindromes of which allele frequencies do not tell whether two sources mean one strand.
+
+    The allele that a source counts may then be the other one in the other source.
+
+    Parameters
+    ----------
+    variants : alleles, and ``effect_allele_frequency`` in one source.
+    frequency : (m,) of the same effect allele, as it is named, in the other source.
+    """
+    palindromic = is_palindromic(Variants.of_table(variants[list(KEY)], AlleleCodes()).key)
+    ours = variants["effect_allele_frequency"].to_numpy(dtype=np.float64)
+    return palindromic & ~on_one_side(ours, np.asarray(frequency, dtype=np.float64))
 
 
 def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:

@@ -38,8 +38,9 @@ Progress = Callable[[str, int, int], None] | None
 
 #: LDSC's own limits on the variants of a regression.
 MIN_MAF, N_QUANTILE, N_SHARE = 0.01, 0.9, 1.5
-#: Below so many variants an LD-score regression says nothing.
-FEWEST_LD_ROWS = 200
+#: Below so many variants an LD-score regression says nothing; nor below this share of the scans'
+#: variants or of the scores, where scans and scores are on two builds.
+FEWEST_LD_ROWS, LEAST_LD_SHARE = 200, 0.1
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
     position = locus_key(scans.chromosome, scans.position_bp)
     place = locus_key(scores.chromosome, scores.position_bp)
     if len(place) == 0:
-        return LdRows(np.zeros(0, np.intp), np.zeros(0), scores.m_ld, scores.source)
+        nothing = np.zeros(0)
+        return LdRows(nothing.astype(np.intp), nothing, scores.m_ld, scores.source, "no LD scores")
     found = np.minimum(np.searchsorted(place, position), len(place) - 1)
     usable = (place[found] == position) & scans.single_bases
     alone = np.ones(len(position), dtype=bool)
@@ -81,7 +83,13 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
             continue  # nothing can be regressed of this scan, which is said where it would be
         usable &= n >= np.nanquantile(n, N_QUANTILE) / N_SHARE
     rows = np.flatnonzero(usable)
-    return LdRows(rows, scores.ld_score[found[rows]], scores.m_ld, scores.source)
+    status = ""
+    if (place[found] == position).sum() < LEAST_LD_SHARE * min(len(position), len(scores)):
+        status = (
+            f"of {len(scores):,} LD scores and {len(position):,} variants only {len(rows):,} meet: "
+            "are they on one build?"
+        )
+    return LdRows(rows, scores.ld_score[found[rows]], scores.m_ld, scores.source, status)
 
 
 def genome_measures(
@@ -100,9 +108,10 @@ def genome_measures(
     lacking = [
         name for name, n in zip(scans.names, scans.columns["n"], strict=True) if np.isnan(n).all()
     ]
-    if lacking or len(ld.rows) < FEWEST_LD_ROWS:
-        why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ""
-        why = why or f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
+    why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ld.status
+    if not why and len(ld.rows) < FEWEST_LD_ROWS:
+        why = f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
+    if why:
         for name in scans.names:
             for quantity in ("ld_intercept", "h2"):
                 measures.undefined((name, ""), quantity, why, n=len(ld.rows))

@@ -17,6 +17,7 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code, locus_key
 from gwasbone.sumstats.align import AlignedScans
+from gwasbone.sumstats.table import with_names_of_today
 from gwasbone.sumstats.variants import Variants, match_variants
 
 log = logging.getLogger(__name__)
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 #: Name of a column -> names that files give it, in small letters.
 _SPELLINGS = {
     "chromosome": ("chromosome", "chrom", "chr", "#chrom"),
-    "base_pair_location": ("base_pair_location", "position_bp", "position", "pos", "bp"),
-    "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log10_p"),
+    "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
+    "neg_log_10_p_value": ("neg_log_10_p_value",),
     "p_value": ("p_value", "p", "pval"),
     "planted": ("planted",),
     "effect_allele": ("effect_allele", "a1", "alt"),
@@ -80,7 +81,9 @@ def read_loci(path: Path) -> pd.DataFrame:
         The file is missing or empty, lacks a column, or holds what is no place.
     """
     try:
-        raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+        raw = with_names_of_today(
+            pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False), path
+        )
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a table of loci, got {error}") from error
     columns = {str(c).strip().lower(): c for c in raw.columns}

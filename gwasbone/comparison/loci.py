@@ -174,7 +174,10 @@ def _slopes(
     loci: KnownLoci,
     rho: float,
 ) -> DemingLine:
-    """Deming's slope of scan b on scan a, in their own units and per standard deviation."""
+    """Deming's slope of scan b on scan a, in their own units and per standard deviation.
+
+    Gives the latter, or without sample sizes the former.
+    """
     names = (scans.names[pair[0]], scans.names[pair[1]])
     method = f"Deming line through 0, errors correlate by {rho:.2f}, jackknife over loci"
     own = deming_line(
@@ -182,22 +185,41 @@ def _slopes(
         *(scans.columns["standard_error"][i][loci.rows] for i in pair),
         error_correlation=rho,
     )
-    standard = [standardised(scans, i, loci.rows) for i in pair]
-    per_sd = deming_line(
-        *(effect for effect, _ in standard), *(se for _, se in standard), error_correlation=rho
-    )
-    for quantity, line in (("deming_slope", own), ("deming_slope_per_sd", per_sd)):
-        note = "" if line.bounded else "the interval holds the vertical: no slope can be told"
-        value = line.slope if line.bounded else np.nan
-        measures.add(
-            names, quantity, value, line.lower, line.upper, method=method, n=line.n, note=note
-        )
+    _write_slope(measures, names, "deming_slope", own, method)
+    per_sd = _slope_per_sd(scans, pair, loci.rows, rho)
+    if per_sd is None:
+        why = "sample sizes (n) are missing at the loci"
+        measures.undefined(names, "deming_slope_per_sd", why, n=len(loci))
+        measures.undefined(names, "deming_heterogeneity", why, n=len(loci))
+        return own
+    _write_slope(measures, names, "deming_slope_per_sd", per_sd, method)
     p = float(neg_log10_p_chi2(per_sd.heterogeneity, per_sd.dof))
     measures.add(
         names, "deming_heterogeneity", p, np.nan, np.nan, n=per_sd.n,
         method="−log₁₀ p that one slope per SD fits all loci",
     )  # fmt: skip
     return per_sd
+
+
+def _write_slope(
+    measures: Measures, names: tuple[str, str], quantity: str, line: DemingLine, method: str
+) -> None:
+    note = "" if line.bounded else "the interval holds the vertical: no slope can be told"
+    value = line.slope if line.bounded else np.nan
+    measures.add(names, quantity, value, line.lower, line.upper, method=method, n=line.n, note=note)
+
+
+def _slope_per_sd(
+    scans: AlignedScans, pair: tuple[int, int], rows: npt.NDArray[np.intp], rho: float
+) -> DemingLine | None:
+    """Deming's slope per standard deviation at the loci whose n both scans say; None without."""
+    known = np.isfinite([scans.columns["n"][i][rows] for i in pair]).all(axis=0)
+    if known.sum() < _FEWEST_LOCI:
+        return None
+    standard = [standardised(scans, i, rows[known]) for i in pair]
+    return deming_line(
+        *(effect for effect, _ in standard), *(se for _, se in standard), error_correlation=rho
+    )
 
 
 def standardised(

@@ -26,12 +26,14 @@ class LdRows:
     Parameters
     ----------
     rows : (r,) ascending. ld_score : (r,). m_ld : M. source : where scores come from.
+    status : '' or why they cannot be used.
     """
 
     rows: npt.NDArray[np.intp]
     ld_score: npt.NDArray[np.float64]
     m_ld: float
     source: str
+    status: str = ""
 
 
 class Measures:

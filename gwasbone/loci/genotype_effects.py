@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.design import build_design
-from gwasbone.cohort.chosen_variants import dosages_of, rows_in_cohort
+from gwasbone.cohort.chosen_variants import ambiguous_strands, dosages_of, rows_in_cohort
 from gwasbone.errors import InputError
 from gwasbone.stats.genotype_means import GenotypeMeans, means_by_genotype
+from gwasbone.sumstats.variants import sign_of, unordered
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
     from gwasbone.loci.region_selection import RegionSelection
+
+log = logging.getLogger(__name__)
 
 EFFECT_COLUMNS = (
     "variant_id", "source_id", "chromosome", "base_pair_location", "effect_allele", "other_allele",
@@ -35,7 +40,10 @@ def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort
     Returns
     -------
     Index = person (name ``IID``), a float32 column per ``variant_id``: copies of the effect
-    allele, 0 to 2, fractions for imputed dosages, NaN where missing.
+    allele, 0 to 2, fractions for imputed dosages, NaN where missing. Of a palindromic SNP (A/T,
+    C/G) whose frequencies do not tell the strand these are of the allele of that name in the
+    genotypes, and a warning names it: unless the scan was made of these genotypes, it may be the
+    other allele.
 
     Raises
     ------
@@ -57,12 +65,34 @@ def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort
         )
     G = dosages_of(cohort, rows)
     alt = cohort.variants.table["alt"].to_numpy()[rows]
-    swapped = alt != variants["effect_allele"].to_numpy()
+    # on the other strand ALT is the effect allele by another name
+    swapped = [
+        sign_of(effect, name, unordered(effect, other)) < 0
+        for effect, other, name in zip(
+            variants["effect_allele"], variants["other_allele"], alt, strict=True
+        )
+    ]
     G[swapped] = 2 - G[swapped]
+    _warn_of_palindromes(variants, G)
     people = cohort.people.kept_table().index.astype(str)
     return pd.DataFrame(
         G.T, index=pd.Index(people, name="IID"), columns=list(variants["variant_id"])
     )
+
+
+def _warn_of_palindromes(variants: pd.DataFrame, G: npt.NDArray[np.float32]) -> None:
+    if "effect_allele_frequency" not in variants:
+        variants = variants.assign(effect_allele_frequency=np.nan)
+    called = (~np.isnan(G)).sum(axis=1)
+    frequency = np.nansum(G, axis=1) / (2 * np.maximum(called, 1))
+    unclear = variants["variant_id"][ambiguous_strands(variants, frequency)]
+    if len(unclear):
+        log.warning(
+            "%d selected SNPs are palindromic and allele frequencies do not tell their strand; "
+            "unless the scans were made of these genotypes, the copies counted may be of the "
+            "other allele: %s%s",
+            len(unclear), ", ".join(unclear[:5]), " and more" if len(unclear) > 5 else "",
+        )  # fmt: skip
 
 
 def genotype_effects(

@@ -18,8 +18,7 @@ from gwasbone.genes.nearest import genes_in_windows, nearest_genes
 from gwasbone.genes.table import Genes
 from gwasbone.genome import BUILDS
 from gwasbone.loci.clump import clump
-from gwasbone.loci.clump_tables import VARIANT, Clumps
-from gwasbone.loci.distance_clumps import clump_by_distance
+from gwasbone.loci.clump_tables import VARIANT, Clumps, clump_by_distance
 from gwasbone.loci.options import ClumpRule, clump_rule
 from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import as_scans
@@ -209,7 +208,7 @@ def _rows(index: pd.DataFrame, traits: list[str], gap_bp: float) -> pd.DataFrame
     )
     first = ordered.drop_duplicates(["_scan", "locus"]).drop(columns=["start_bp", "end_bp"])
     rows = first.merge(spans.reset_index(), on=["_scan", "locus"]).reset_index(drop=True)
-    names = rows[VARIANT].astype(str).agg("_".join, axis=1) if len(rows) else []
+    names = ["_".join(map(str, name)) for name in rows[VARIANT].itertuples(index=False)]
     return rows.assign(lead_variant_id=names, n=rows["n"].astype(float).round().astype("Int64"))
 
 

@@ -44,9 +44,10 @@ if TYPE_CHECKING:
 PAIR_COLUMNS = (
     "region", "variant_id", "chromosome", "base_pair_location", "effect_allele", "other_allele",
     "source_id", "scans", "n_scans", "best_scan", "neg_log_10_p_value", "beta", "standard_error",
+    "effect_allele_frequency",
 )  # fmt: skip
 _KEY = list(KEY)
-_EFFECT = ("neg_log_10_p_value", "beta", "standard_error")
+_EFFECT = ("neg_log_10_p_value", "beta", "standard_error", "effect_allele_frequency")
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,10 @@ class RegionSelection:
         front; all scans, whether they belong to a region or not.
     pairs : a row per region and SNP, regions in the order of the map, SNPs by place:
         :data:`PAIR_COLUMNS`. ``scans`` are the region's scans whose peak the SNP stands for, by
-        comma; ``best_scan`` that in which its p-value is smallest, and ``beta``, ``se`` and
-        ``neg_log10_p`` are the SNP's there; NaN where it is below the threshold in none itself.
+        comma; ``best_scan`` that in which its p-value is smallest, and ``beta``,
+        ``standard_error``, ``neg_log_10_p_value`` and ``effect_allele_frequency`` are the SNP's
+        there; NaN where it is below the threshold in none itself. All are of its effect allele;
+        a palindrome (A/T, C/G) is taken to be named on one strand in all scans.
     regions : scan -> its regions, () for a scan that no region has.
     scans_without_hits : scans with no p-value below the threshold.
     pruned_by : ``ld``, or ``block`` where there were no genotypes: then peaks are one where they
@@ -90,8 +93,8 @@ class RegionSelection:
 
     @property
     def variants(self) -> pd.DataFrame:
-        """The distinct SNPs, by place: ``variant_id`` and ``KEY`` columns, ``source_id``."""
-        names = ["variant_id", *_KEY, "source_id"]
+        """The distinct SNPs, by place: ``variant_id``, ``KEY``, ``source_id`` and frequency."""
+        names = ["variant_id", *_KEY, "source_id", "effect_allele_frequency"]
         return self.pairs[names].drop_duplicates("variant_id").sort_values(_KEY, ignore_index=True)
 
 
@@ -123,7 +126,8 @@ def select_regions(
     Raises
     ------
     UsageError
-        No scan; ``regions`` names a trait that is no scan, or an unknown region.
+        No scan; builds that differ; ``regions`` names a trait that is no scan, or an unknown
+        region.
     InputError
         A file is missing, of another format, or cut short.
 
@@ -140,6 +144,8 @@ def select_regions(
     rule = rule or SelectionRule()
     scans = as_scans(scans)
     scans.common_build()
+    if cohort is not None:
+        scans.refuse_other_build(cohort.build, "the genotypes are")
     traits = tuple(scans)
     region_map = region_map or read_region_map()
     belongs = _regions_of(traits, region_map, regions or {})
@@ -208,7 +214,7 @@ def _reduction(rule: SelectionRule, cohort: Cohort | None) -> Callable[[ScanHits
 
             there = rows_in_cohort(scan.table, cohort) >= 0
             present = lead_blocks(scan.table[there], **options)
-        columns = [*_KEY, "neg_log_10_p_value", "beta", "standard_error"]
+        columns = [*_KEY, *_EFFECT]
         return _Scan(
             blocks=lead_blocks(scan.table, **options),
             present=present,
@@ -275,7 +281,7 @@ def _pairs(
                 "scans": ",".join(scans),
                 "n_scans": len(scans),
                 "best_scan": best,
-                **dict(zip(_EFFECT, effects.get((row, best), (np.nan,) * 3), strict=True)),
+                **dict(zip(_EFFECT, effects.get((row, best), (np.nan,) * 4), strict=True)),
                 "_order": region,
             }
         )
@@ -285,8 +291,8 @@ def _pairs(
 
 def _effects(
     found: pd.DataFrame, chosen: set[int], reduced: Mapping[str, _Scan]
-) -> dict[tuple[int, str], tuple[float, float, float]]:
-    """(SNP, scan) -> −log10 p, beta and se of the SNP where it is a hit, of its effect allele."""
+) -> dict[tuple[int, str], tuple[float, float, float, float]]:
+    """(SNP, scan) -> ``_EFFECT`` of the SNP where it is a hit, of its effect allele."""
     wanted = {found["_name"].iloc[row]: row for row in chosen}
     places = pd.MultiIndex.from_tuples(sorted({name[:2] for name in wanted}))
     effects = {}
@@ -298,5 +304,9 @@ def _effects(
             if name in wanted:
                 row = wanted[name]
                 sign = sign_of(hit.effect_allele, found["effect_allele"].iloc[row], name)
-                effects[row, trait] = (hit.neg_log_10_p_value, sign * hit.beta, hit.standard_error)
+                f = hit.effect_allele_frequency
+                effects[row, trait] = (
+                    hit.neg_log_10_p_value, sign * hit.beta, hit.standard_error,
+                    f if sign > 0 else 1 - f,
+                )  # fmt: skip
     return effects

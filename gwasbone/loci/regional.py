@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,7 +67,7 @@ class RegionalPlot:
 
 def region_around(
     scan: pd.DataFrame,
-    lead: Mapping[str, object] | pd.Series,
+    lead: Mapping[str, Any] | pd.Series,
     cohort: Cohort | None,
     *,
     build: str,
@@ -92,7 +93,7 @@ def region_around(
     """
     if cohort is not None and cohort.build != build:
         raise UsageError(f"regional plot: the scan is on {build}, the genotypes on {cohort.build}")
-    chromosome, position = int(lead["chromosome"]), int(lead["base_pair_location"])  # type: ignore[call-overload]
+    chromosome, position = int(lead["chromosome"]), int(lead["base_pair_location"])
     start = max(1, position - int(window_kb * 1000))
     end = min(LENGTHS_BP[build][chromosome], position + int(window_kb * 1000))
     here = (scan["chromosome"] == chromosome) & scan["base_pair_location"].between(start, end)

@@ -70,7 +70,7 @@ def stacked_manhattan(
         takes them; the first on top. To keep only one large scan in memory at a time, pass
         ``ScanPoints.of(table).thinned()``.
     leads : name -> lead variants to mark in that scan's panel, for some or all of the scans.
-    shared : loci of several scans, such as :func:`gwasbone.loci.shared_loci` finds:
+    shared : loci of several scans, such as :func:`gwasbone.loci.loci` finds:
         ``chromosome``, ``position_bp``, ``start_bp``, ``end_bp``, and what names a variant. A
         line through all panels stands at each, its name on top.
     highlight : whether variants inside a shared locus have a colour of their own.

@@ -77,7 +77,7 @@ def hover_words(rows: pd.DataFrame) -> dict[str, list[str]]:
         words["β (s.e.)"] = [f"{number(beta)} ({number(se)})" for beta, se in pairs]
     words["−log₁₀ p"] = [f"{height:.2f}" for height in rows["neg_log_10_p_value"]]
     if "n" in rows:
-        words["n"] = [theme.format_count(n) for n in rows["n"]]
+        words["n"] = ["" if pd.isna(n) else theme.format_count(n) for n in rows["n"]]
     return words
 
 

@@ -74,6 +74,8 @@ def compare_files(
     """
     if len(scans) < 2:
         raise UsageError(f"compare: expected two scans or more, got {len(scans)}")
+    if cohort is not None:
+        scans.refuse_other_build(cohort.build, "the genotypes are")
     with counted_progress() as progress:
         aligned = align_scans(scans, progress=progress)
     for row in aligned.dropped.itertuples():
@@ -92,11 +94,8 @@ def compare_files(
     ld = ld_rows(aligned, scores) if scores is not None else None
     if ld is not None and scores is not None:
         log.info("LD scores of %s: %d, of which %d are used", ld.source, len(scores), len(ld.rows))
-        if len(ld.rows) < len(scores) // 20:
-            log.warning(
-                "only %d of %d LD scores stand at variants of the scans: are they on one build?",
-                len(ld.rows), len(scores),
-            )  # fmt: skip
+        if ld.status:
+            log.warning("LD scores are not used: %s", ld.status)
     return Compared(aligned, compare_scans(aligned, loci=known, ld=ld, rule=rule))
 
 

@@ -10,7 +10,7 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import of_study, scan_results
 from gwasbone.sumstats.scan import Scan, Scans
-from gwasbone.sumstats.scans import Positions, open_scans
+from gwasbone.sumstats.scans import Positions, chosen_scans, open_scans, placed
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +46,9 @@ def named_scans(
         where = {"flag": "files of summary statistics", "key": "association.traits"}
         paths = [of_study(config, scan_results, "scans", **where)]
     given = [Path(path) for path in paths]
-    placed = _positions(positions, cohort)
     hail_tables = [path for path in given if path.is_dir() and _is_hail_table(path)]
     if not hail_tables:
-        scans = open_scans(given, traits=traits, names=names, positions=placed)
+        scans = open_scans(given, traits=traits, names=names)
     else:
         from gwasbone.association.hail_scan import open_hail_table
 
@@ -57,18 +56,14 @@ def named_scans(
         for path in given:
             one = open_hail_table(path) if path in hail_tables else open_scans([path])
             found += one.values()
-        scans = Scans(found)
-        if names is not None or traits is not None:
-            scans = Scans([scans[t] for t in traits or scans])
+        scans = chosen_scans(found, traits=traits, names=names)
+    if positions is not None:
+        scans = placed(scans, Positions.read(positions))
+    elif cohort is not None and any(scan.places_in_names for scan in scans.values()):
+        scans = placed(scans, Positions.of_table(cohort.variants.table))
     for scan in scans.values():
         log.info("scan %s: %s, %s", scan.name, scan.format_name, scan.where)
     return scans
-
-
-def _positions(path: Path | None, cohort: Cohort | None) -> Positions | None:
-    if path is not None:
-        return Positions.read(path)
-    return Positions.of_table(cohort.variants.table) if cohort is not None else None
 
 
 def _is_hail_table(path: Path) -> bool:

@@ -193,21 +193,22 @@ def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
     for piece in scan.pieces([*KEY, *there], aside, count=count.add):
         n_rows += piece.n_rows
         table = piece.table
-        numbers = {name: table[name].to_numpy().astype(np.float64) for name in there}
+        numbers = {n: table[n].to_numpy().astype(np.float64, copy=False) for n in there}
         complete = np.ones(len(table), dtype=bool)
         for name in _NEEDED:
             complete &= np.isfinite(numbers[name])
-        n_incomplete += int((~complete).sum())
-        table = table.filter(complete)
+        if not complete.all():
+            n_incomplete += int((~complete).sum())
+            table = table.filter(complete)
+            numbers = {name: column[complete] for name, column in numbers.items()}
         effect, other = (codes.column(table[n]) for n in ("effect_allele", "other_allele"))
         variants = Variants.of(
             table["chromosome"], table["base_pair_location"], effect, other, codes,
-            numbers["effect_allele_frequency"][complete] if "effect_allele_frequency" in numbers
-            else None,
+            numbers.get("effect_allele_frequency"),
         )  # fmt: skip
         parts.append(variants)
         for name in NUMBERS:
-            column = numbers[name][complete] if name in numbers else np.full(len(table), np.nan)
+            column = numbers[name] if name in numbers else np.full(len(table), np.nan)
             columns[name].append(column.astype(np.float32))
     report(aside)
     variants = Variants(

@@ -32,6 +32,7 @@ UNKNOWN_CHROMOSOME = "chromosome is none of 1-22, X, Y, MT"
 ALLELES = "alleles are not spelled with A, C, G, T"
 NO_POSITION = "no position"
 NO_EFFECT = "no effect, standard error or p-value"
+P_OUTSIDE = "p-value outside 0 to 1 (-log10 p negative or infinite)"
 P_OF_ZERO = "p-value of 0 and no effect or standard error to compute it from"
 _HARMLESS = frozenset({UNKNOWN_CHROMOSOME, ALLELES, NO_POSITION, NO_EFFECT})
 
@@ -68,7 +69,7 @@ def impossible_values(
         if n is not None:
             add("sample size below 1", n < 1)
         if p is not None:
-            add("-log10 p negative or infinite", (p < 0) | np.isinf(p))
+            add(P_OUTSIDE, (p < 0) | np.isinf(p))
         if beta is not None:
             add("effect infinite", np.isinf(beta))
         if se is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.genome import locus_key
+from gwasbone.genome import chromosome_code, locus_key
 
 SCORES, COUNTS = ".l2.ldscore.gz", ".l2.M_5_50"
 
@@ -62,13 +63,14 @@ def read_ld_scores(folder: Path) -> LdScores:
 
     Parameters
     ----------
-    folder : holds ``*.l2.ldscore.gz`` (columns CHR, SNP, BP, L2) and an ``.l2.M_5_50`` beside
-        each.
+    folder : holds ``*.l2.ldscore.gz`` (columns CHR, SNP, BP, L2; chromosomes as 1 or chr1, those
+        that are no autosomes are left out) and an ``.l2.M_5_50`` beside each.
 
     Raises
     ------
     InputError
-        The folder has none, a file lacks a column, or a count is missing.
+        The folder has none, a file lacks a column or holds what is no number, or a count is
+        missing or not above 0.
     """
     paths = sorted(folder.glob(f"*{SCORES}"))
     if not paths:
@@ -77,14 +79,21 @@ def read_ld_scores(folder: Path) -> LdScores:
     for path in paths:
         count = path.with_name(path.name.removesuffix(SCORES) + COUNTS)
         try:
-            part = pd.read_csv(path, sep=r"\s+", usecols=["CHR", "BP", "L2"])
-            m_ld += float(count.read_text().split()[0])
-        except (OSError, EOFError, ValueError, IndexError) as error:
+            table = pd.read_csv(path, sep=r"\s+", usecols=["CHR", "BP", "L2"], dtype={"CHR": str})
+            numbers = {name: pd.to_numeric(table[name]) for name in ("BP", "L2")}
+            here = float(count.read_text().split()[0])
+        except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             reason = str(error).splitlines()[0] if str(error) else "an empty file"
             raise InputError(
                 f"{path}: expected columns CHR, BP and L2, and one number in {count.name}; got "
                 f"{reason}"
             ) from error
-        parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
-    return LdScores.of(table["CHR"], table["BP"], table["L2"], m_ld=m_ld, source=str(folder))
+        if not 0 < here < np.inf:
+            raise InputError(f"{count}: expected a number of variants above 0, got {here:g}")
+        m_ld += here
+        codes = {name: chromosome_code(str(name)) or 0 for name in table["CHR"].unique()}
+        parts.append(pd.DataFrame({"CHR": table["CHR"].map(codes), **numbers}).dropna())
+    every = pd.concat(parts, ignore_index=True)
+    return LdScores.of(
+        every["CHR"], every["BP"].astype(np.int64), every["L2"], m_ld=m_ld, source=str(folder)
+    )

@@ -1,7 +1,8 @@
-"""Lead variants: the best of each block of a scan, and tables of leads that a user gives."""
+"""Lead variants: the best of each block, tables of leads, places that scans share."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import chromosome_code, locus_key
+from gwasbone.sumstats.table import with_names_of_today
 from gwasbone.sumstats.variants import AlleleCodes, Variants, match_variants, most_significant
 
 _PLACE = ("chromosome", "base_pair_location")
@@ -16,6 +18,7 @@ _ALLELES = ("other_allele", "effect_allele")
 #: What a lead may bring of its own; the rest is the scan's.
 _WORDS = ("label", "gene", "nearest_gene")
 _KEY = [*_PLACE, *_ALLELES]
+_RANKED = (*_PLACE, "neg_log_10_p_value")
 
 
 def lead_blocks(
@@ -88,10 +91,9 @@ def read_leads(path: Path) -> pd.DataFrame:
 
     Parameters
     ----------
-    path : columns ``chromosome`` (1-22, X, ...) and ``position_bp`` (or
-        ``base_pair_location``), and where there are such: alleles, ``trait`` (the scan that a
-        lead belongs to), and ``label``, ``gene`` or ``nearest_gene`` to name it. What ``select``,
-        ``clump`` and ``loci`` write will do.
+    path : columns ``chromosome`` (1-22, X, ...) and ``base_pair_location``, and where there are
+        such: alleles, ``trait`` (the scan that a lead belongs to), and ``label``, ``gene`` or
+        ``nearest_gene`` to name it. What ``select`` and ``clump`` write will do.
 
     Raises
     ------
@@ -104,7 +106,7 @@ def read_leads(path: Path) -> pd.DataFrame:
         raise InputError(
             f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
         ) from error
-    table = table.rename(columns={"position_bp": "base_pair_location"})
+    table = with_names_of_today(table, path)
     if absent := [name for name in _PLACE if name not in table]:
         raise InputError(
             f"{path}: expected the columns chromosome and base_pair_location; "
@@ -129,9 +131,9 @@ def read_leads(path: Path) -> pd.DataFrame:
 def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     """The rows of a scan that are leads, with the words that name them.
 
-    Where both tables have alleles, variants meet by the rule of ``match_variants``; otherwise by
-    chromosome and position, the most significant variant of the position. The numbers are the
-    scan's.
+    A lead with alleles is met by the rule of ``match_variants``, whatever the strand of a
+    palindrome, since a mark has no sign; one without by chromosome and position, as the most
+    significant variant there. The numbers are the scan's.
 
     Parameters
     ----------
@@ -147,19 +149,101 @@ def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
     locus = locus_key(scan["chromosome"], scan["base_pair_location"])[tested]
     wanted = locus_key(leads["chromosome"], leads["base_pair_location"])
     near = tested[np.isin(locus, wanted)]
-    some = scan.iloc[near]
+    some, p = scan.iloc[near], p[near]
+    by_alleles = np.zeros(len(leads), dtype=bool)
     if set(_ALLELES) <= set(leads) & set(scan):
-        codes = AlleleCodes()
-        theirs, ours = (Variants.of_table(table[_KEY], codes) for table in (leads, some))
+        by_alleles = leads[[*_ALLELES]].notna().all(axis=1).to_numpy()
+    codes = AlleleCodes()
+    named = np.flatnonzero(by_alleles)
+    lead, row = np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.intp)
+    if len(named):
+        theirs, ours = (Variants.of_table(t[_KEY], codes) for t in (leads.iloc[named], some))
         first = np.unique(theirs.key, return_index=True)[1]
-        best = most_significant(ours.key, p[near])
+        best = most_significant(ours.key, p)
         found = match_variants(theirs.take(first), ours.take(best), strand_matters=False)
-        lead, row = first[found.first], best[found.second]
-    else:
+        lead, row = named[first[found.first]], best[found.second]
+    placed = np.flatnonzero(~by_alleles)
+    if len(placed):
         key = locus_key(some["chromosome"], some["base_pair_location"])
-        row = most_significant(key, p[near])
-        places, first = np.unique(wanted, return_index=True)
-        lead = first[np.searchsorted(places, key[row])]
+        best = most_significant(key, p)
+        places, first = np.unique(wanted[placed], return_index=True)
+        best = best[np.isin(key[best], places) & ~np.isin(best, row)]
+        lead = np.append(lead, placed[first[np.searchsorted(places, key[best])]])
+        row = np.append(row, best)
     order = np.argsort(row, kind="stable")
-    named = some.iloc[row[order]].drop(columns=words, errors="ignore").reset_index(drop=True)
-    return named.assign(**{name: leads[name].to_numpy()[lead[order]] for name in words})
+    marked = some.iloc[row[order]].drop(columns=words, errors="ignore").reset_index(drop=True)
+    return marked.assign(**{name: leads[name].to_numpy()[lead[order]] for name in words})
+
+
+def shared_loci(
+    leads: Mapping[str, pd.DataFrame], *, within_bp: int = 500_000, min_scans: int = 2
+) -> pd.DataFrame:
+    """Join the leads of several scans into loci, by distance alone.
+
+    Leads of all scans are taken in order along each chromosome; one that lies at most
+    ``within_bp`` from the one before belongs to the same locus, whichever scan it comes from.
+    Linkage disequilibrium is not looked at: scans that share a locus need not share a signal.
+
+    Parameters
+    ----------
+    leads : scan -> table with ``chromosome``, ``position_bp`` and ``neg_log10_p``; other
+        columns, such as ``gene`` or ``source_id``, are kept. Leads without a p-value are left
+        out.
+    within_bp : the longest gap inside a locus, in bp.
+    min_scans : loci of fewer scans are left out.
+
+    Returns
+    -------
+    DataFrame, one row per locus along the genome: ``start_bp`` and ``end_bp`` (half of
+    ``within_bp`` before its first lead and after its last, so that loci never overlap),
+    ``n_scans``, ``scans`` (names joined by commas, in the order of ``leads``), then the
+    columns of its best lead (the highest −log₁₀ p; the earliest scan among equals), with
+    ``best_scan``.
+
+    Raises
+    ------
+    InputError
+        A table lacks a column.
+    UsageError
+        ``within_bp`` is negative.
+    """
+    if within_bp < 0:
+        raise UsageError(f"within_bp: expected 0 or more, got {within_bp}")
+    for name, table in leads.items():
+        if absent := [column for column in _RANKED if column not in table]:
+            raise InputError(
+                f"leads of {name}: expected the columns {', '.join(_RANKED)}; no "
+                f"{', '.join(absent)}"
+            )
+    order = {name: i for i, name in enumerate(leads)}
+    parts = [table.assign(best_scan=name) for name, table in leads.items() if len(table)]
+    if not parts:
+        columns = ["start_bp", "end_bp", "n_scans", "scans", *_RANKED, "best_scan"]
+        return pd.DataFrame({name: [] for name in columns})
+    every = pd.concat(parts, ignore_index=True).dropna(subset=["neg_log_10_p_value"])
+    every = every.sort_values(
+        ["chromosome", "base_pair_location"], kind="stable", ignore_index=True
+    )
+    starts = (every["chromosome"].diff() != 0) | (every["base_pair_location"].diff() > within_bp)
+    locus = np.cumsum(starts.to_numpy())
+    rows = []
+    for _, members in every.groupby(locus):
+        scans = sorted(set(members["best_scan"]), key=order.__getitem__)
+        if len(scans) < min_scans:
+            continue
+        rank = members["best_scan"].map(order)
+        best = members.assign(_rank=rank).sort_values(
+            ["neg_log_10_p_value", "_rank"], ascending=[False, True], kind="stable"
+        )
+        first, last = (
+            int(members["base_pair_location"].min()),
+            int(members["base_pair_location"].max()),
+        )
+        rows.append(
+            {"start_bp": max(1, first - within_bp // 2), "end_bp": last + within_bp // 2}
+            | {"n_scans": len(scans), "scans": ",".join(scans)}
+            | best.drop(columns="_rank").iloc[0].to_dict()
+        )
+    if not rows:
+        return shared_loci({}, within_bp=within_bp)
+    return pd.DataFrame(rows)

@@ -16,12 +16,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.sumstats.checks import (
     ALLELES,
     NO_POSITION,
     UNKNOWN_CHROMOSOME,
+    BoolArray,
     SetAside,
     impossible_values,
 )
@@ -86,7 +88,10 @@ class Scan(abc.ABC):
     build : ``GRCh37``, ``GRCh38``, or None where the source does not say it.
     n_bytes : size of the file, for progress.
     in_calling_thread : whether it must be read by the thread that asks for it.
+    places_in_names : whether positions are only in the variants' names, if at all.
     """
+
+    places_in_names = False
 
     def __init__(
         self, name: str, where: str, *, format_name: str, build: str | None = None, n_bytes: int = 0
@@ -147,12 +152,10 @@ class Scan(abc.ABC):
         report(aside)
         return arrow_backed(joined_pieces(parts, chosen))
 
-    def table(self, *, once: bool = True) -> pd.DataFrame:
+    def table(self) -> pd.DataFrame:
         """The whole scan with the columns of ``table.SCAN_COLUMNS``, sorted by variant.
 
-        Parameters
-        ----------
-        once : of a variant that stands in several rows only the most significant is kept.
+        Of a variant that stands in several rows the most significant is kept.
 
         Raises
         ------
@@ -163,11 +166,9 @@ class Scan(abc.ABC):
         chosen = [name for name in SCAN_COLUMNS if name in self.has]
         aside = SetAside(self.where)
         parts = [piece.table for piece in self.pieces(chosen, aside)]
-        table = scan_table(joined_pieces(parts, chosen))
-        if once:
-            table = most_significant_rows(table, aside)
+        columns = most_significant_rows(joined_pieces(parts, chosen), aside)
         report(aside)
-        return table
+        return scan_table(columns)
 
     def hits(
         self, above: float, *, count: Counter | None = None, threads: bool = False
@@ -180,9 +181,9 @@ class Scan(abc.ABC):
             n += piece.n_rows
             if len(piece.table):
                 parts.append(piece.table)
-        table = most_significant_rows(scan_table(joined_pieces(parts, chosen)), aside)
+        columns = most_significant_rows(joined_pieces(parts, chosen), aside)
         report(aside)
-        return ScanHits(self.name, table, n)
+        return ScanHits(self.name, scan_table(columns), n)
 
     def _refuse_absent(self, needed: Sequence[str]) -> None:
         if absent := [name for name in needed if name not in self.has]:
@@ -278,9 +279,21 @@ class Scans(Mapping[str, Scan]):
             raise UsageError(f"expected scans on one build, got {words}: lift one over")
         return next(iter(known.values()), None)
 
+    def refuse_other_build(self, build: str, of: str) -> None:
+        """Raise :class:`UsageError` where scans say another build than something else has."""
+        ours = self.common_build()
+        if ours not in (None, build):
+            where = next(scan.where for scan in self.values() if scan.build == ours)
+            raise UsageError(f"{where} is on {ours}, {of} on {build}: take both on one build")
+
 
 def checked(
-    table: pa.Table, aside: SetAside, name_row: Callable[[int], str], *, one_test: bool = True
+    table: pa.Table,
+    aside: SetAside,
+    name_row: Callable[[int], str],
+    *,
+    one_test: bool = True,
+    faults: Sequence[tuple[str, BoolArray]] = (),
 ) -> pa.Table:
     """A piece of a scan without rows that no scan can have.
 
@@ -291,25 +304,26 @@ def checked(
     aside : counts what is left out.
     name_row : says where a row of ``table`` stands.
     one_test : as in :func:`gwasbone.sumstats.checks.impossible_values`.
+    faults : reason, and (m,) rows that have it, that are known already.
     """
     numbers = {
-        name: table[name].to_numpy().astype(np.float64)
+        name: table[name].to_numpy().astype(np.float64, copy=False)
         for name in table.column_names
         if not pa.types.is_string(table.schema.field(name).type)
     }
-    faults = []
+    every = list(faults)
     if "chromosome" in numbers:
         code = numbers["chromosome"]
-        faults.append((UNKNOWN_CHROMOSOME, ~((code >= 1) & (code <= 25))))
+        every.append((UNKNOWN_CHROMOSOME, ~((code >= 1) & (code <= 25))))
     if "base_pair_location" in numbers:
-        faults.append((NO_POSITION, np.isnan(numbers["base_pair_location"])))
+        every.append((NO_POSITION, np.isnan(numbers["base_pair_location"])))
     for name in ("effect_allele", "other_allele"):
         if name in table.column_names:
-            faults.append((ALLELES, _missing_text(table[name])))
-    faults += impossible_values(numbers, one_test=one_test)
+            every.append((ALLELES, _missing_text(table[name])))
+    every += impossible_values(numbers, one_test=one_test)
     aside.examined += len(table)
     wrong = np.zeros(len(table), dtype=bool)
-    for reason, mask in faults:
+    for reason, mask in every:
         fresh = mask & ~wrong
         if fresh.any():
             row = int(np.flatnonzero(fresh)[0])
@@ -336,30 +350,40 @@ def report(aside: SetAside) -> None:
         log.warning("%s", line)
 
 
-def most_significant_rows(table: pd.DataFrame, aside: SetAside) -> pd.DataFrame:
-    """A sorted scan table in which each variant stands once, by its most significant row."""
-    if len(table) < 2:
-        return table
+def most_significant_rows(columns: pa.Table, aside: SetAside) -> pa.Table:
+    """Columns of a scan in which each variant stands once, by its most significant row."""
+    if len(columns) < 2:
+        return columns
     codes = AlleleCodes()
-    variants = Variants.of_table(table[list(KEY)], codes)
-    rows = most_significant(variants.key, table["neg_log_10_p_value"].to_numpy(dtype=np.float64))
-    if len(rows) == len(table):
-        return table
-    lost = np.setdiff1d(np.arange(len(table)), rows)
-    row = table.iloc[lost[0]]
-    aside.add(DUPLICATE, len(lost), lambda: f"{row['chromosome']}:{row['base_pair_location']}")
-    return table.iloc[np.sort(rows)].reset_index(drop=True)
+    effect, other = (codes.column(columns[n]) for n in ("effect_allele", "other_allele"))
+    chromosome, position = (columns[n].to_numpy() for n in ("chromosome", "base_pair_location"))
+    variants = Variants.of(chromosome, position, effect, other, codes)
+    p = columns["neg_log_10_p_value"].to_numpy().astype(np.float64)
+    rows = most_significant(variants.key, p)
+    if len(rows) == len(columns):
+        return columns
+    lost = np.ones(len(columns), dtype=bool)
+    lost[rows] = False
+    first = int(np.flatnonzero(lost)[0])
+    at = [columns[name][first].as_py() for name in ("chromosome", "base_pair_location")]
+    aside.add(DUPLICATE, int(lost.sum()), lambda: f"{at[0]}:{at[1]}")
+    return columns.filter(pa.array(~lost))
 
 
 def scan_table(columns: pa.Table) -> pd.DataFrame:
     """Columns of a scan as a table with all of ``table.SCAN_COLUMNS``."""
+    texts = [name for name in columns.column_names if isinstance(DEFAULTS.get(name), str)]
+    for name in texts:
+        if columns[name].null_count:
+            filled = pc.fill_null(columns[name], DEFAULTS[name])
+            columns = columns.set_column(columns.column_names.index(name), name, filled)
     frame = columns.to_pandas()
     for name, otherwise in DEFAULTS.items():
         if name not in frame:
             frame[name] = otherwise
-        elif isinstance(otherwise, str):
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), otherwise)
-    if "statistic" not in columns.column_names and {"beta", "standard_error"} <= set(frame):
+    if "statistic" not in columns.column_names and {"beta", "standard_error"} <= set(
+        columns.column_names
+    ):
         with np.errstate(divide="ignore", invalid="ignore"):
             frame["statistic"] = frame["beta"] / frame["standard_error"]
     return canonical_table(frame, SCAN_COLUMNS)

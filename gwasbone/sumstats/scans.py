@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.sumstats.checks import SetAside
@@ -23,9 +24,9 @@ from gwasbone.sumstats.formats.parquet import (
     open_parquet,
     open_results_folder,
 )
+from gwasbone.sumstats.formats.text_format import places_in
 from gwasbone.sumstats.scan import Counter, FrameScan, Scan, ScanPiece, Scans, checked
 from gwasbone.sumstats.text import TextTable
-from gwasbone.sumstats.variants import find
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +80,23 @@ def open_scans(
             "no scans: give files of summary statistics"
             + (", those named are sidecars or untested variants" if given else "")
         )
+    scans = chosen_scans(found, traits=traits, names=names)
+    return scans if positions is None else placed(scans, positions)
+
+
+def chosen_scans(
+    found: Sequence[Scan],
+    *,
+    traits: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> Scans:
+    """Some of the scans that were found, under other names where such are given.
+
+    Parameters
+    ----------
+    traits, names : as in :func:`open_scans`.
+    """
+    found = list(found)
     if traits is not None:
         by_name = {scan.name: scan for scan in found}
         if absent := [trait for trait in traits if trait not in by_name]:
@@ -90,7 +108,7 @@ def open_scans(
         if len(names) != len(found):
             raise UsageError(f"expected {len(found)} names for as many scans, got {len(names)}")
         found = [scan.renamed(name) for scan, name in zip(found, names, strict=True)]
-    return Scans([_placed(scan, positions) for scan in found])
+    return Scans(found)
 
 
 def _scans_of(path: Path) -> list[Scan]:
@@ -141,25 +159,26 @@ class Positions:
 
     Parameters
     ----------
-    names : (m,) rs numbers and the like, sorted.
+    names : (m,) rs numbers and the like, each once.
     chromosome, position_bp : (m,) codes and positions.
     """
 
-    names: npt.NDArray[np.str_]
+    names: pa.Array
     chromosome: npt.NDArray[np.int64]
     position_bp: npt.NDArray[np.int64]
 
     @classmethod
     def of_table(cls, table: pd.DataFrame) -> Positions:
-        """Of ``source_id``, ``chromosome`` (codes) and ``base_pair_location``; each name once."""
-        some = table[["source_id", "chromosome", "base_pair_location"]].dropna()
+        """Of ``source_id``, ``chromosome`` (codes) and ``base_pair_location``.
+
+        Names that stand at several positions are left out.
+        """
+        some = table[["source_id", "chromosome", "base_pair_location"]].dropna().drop_duplicates()
         some = some.drop_duplicates("source_id", keep=False)
-        names = some["source_id"].astype(str).to_numpy(dtype=np.str_)
-        order = np.argsort(names)
         return cls(
-            names[order],
-            some["chromosome"].to_numpy(dtype=np.int64)[order],
-            some["base_pair_location"].to_numpy(dtype=np.int64)[order],
+            pa.array(some["source_id"], pa.string()),
+            some["chromosome"].to_numpy(dtype=np.int64),
+            some["base_pair_location"].to_numpy(dtype=np.int64),
         )
 
     @classmethod
@@ -206,15 +225,11 @@ class Positions:
 
     def of(self, names: pa.Array | pa.ChunkedArray) -> dict[str, npt.NDArray[np.float64]]:
         """Chromosome and position of names; NaN where they are not known."""
-        wanted = np.asarray(names.to_pylist(), dtype=np.str_)
-        row, known = find(self.names, wanted)  # type: ignore[arg-type]
-        row = np.where(known, row, 0)
-        blank = np.full(len(wanted), np.nan)
-        if not len(self.names):
-            return {"chromosome": blank, "base_pair_location": blank}
+        row = pc.index_in(names, value_set=self.names).fill_null(-1).to_numpy()
+        # the row −1 is that of names without a position
         return {
-            "chromosome": np.where(known, self.chromosome[row], np.nan),
-            "base_pair_location": np.where(known, self.position_bp[row], np.nan),
+            "chromosome": np.append(self.chromosome.astype(np.float64), np.nan)[row],
+            "base_pair_location": np.append(self.position_bp.astype(np.float64), np.nan)[row],
         }
 
 
@@ -252,12 +267,11 @@ class _PlacedScan(Scan):
         theirs = [n for n in dict.fromkeys([*columns, "source_id"]) if n not in place_of]
         within = SetAside(self.where)
         for piece in self._scan.pieces(theirs, within, above=above, count=count, threads=threads):
-            place = {
-                n: pa.array(v) for n, v in self._positions.of(piece.table["source_id"]).items()
-            }
+            names = piece.table["source_id"]
+            known, otherwise = self._positions.of(names), places_in(names)
+            place = {n: pa.array(np.where(np.isnan(v), otherwise[n], v)) for n, v in known.items()}
             made = {n: place[n] if n in place else piece.table[n] for n in columns}
-            names = partial(_named, piece.table["source_id"])
-            fine = checked(pa.table(made), aside, names)
+            fine = checked(pa.table(made), aside, partial(_named, names))
             yield ScanPiece(fine, piece.n_rows)
         for reason, n in within.counts.items():
             aside.add(reason, n, partial(within.examples.__getitem__, reason))
@@ -267,12 +281,9 @@ def _named(names: pa.ChunkedArray, row: int) -> str:
     return f"first {names[row].as_py()}"
 
 
-def _placed(scan: Scan, positions: Positions | None) -> Scan:
-    if {"chromosome", "base_pair_location"} <= scan.has and scan.format_name != "METAL":
-        return scan
-    if positions is not None and "source_id" in scan.has:
-        return _PlacedScan(scan, positions)
-    return scan
+def placed(scans: Scans, positions: Positions) -> Scans:
+    """Scans with the positions of those that have none, by the names of their variants."""
+    return Scans([_PlacedScan(s, positions) if s.places_in_names else s for s in scans.values()])
 
 
 def read_scan(path: Path | str) -> pd.DataFrame:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,8 @@ import pyarrow as pa
 
 from gwasbone.errors import InputError
 from gwasbone.genome import locus_key
+
+log = logging.getLogger(__name__)
 
 #: What names a variant, in sorting order.
 KEY = ("chromosome", "base_pair_location", "other_allele", "effect_allele")
@@ -43,6 +46,12 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     name: pa.string() if kind == "object" else pa.type_for_alias(kind)
     for name, kind in SCAN_COLUMNS.items()
 }
+
+#: What gwasbone 0.1 called columns of scans, leads, loci and selected SNPs -> their names now.
+NAMES_OF_0_1 = {
+    "position_bp": "base_pair_location", "se": "standard_error",
+    "neg_log10_p": "neg_log_10_p_value",
+}  # fmt: skip
 
 #: Columns that belong to the variant; the others belong to the trait.
 VARIANT_COLUMNS = (*KEY, "source_id")
@@ -87,6 +96,29 @@ def canonical_table(table: pd.DataFrame, schema: Mapping[str, str] = COLUMNS) ->
             f"association results table: expected canonical columns; {'; '.join(faults)}"
         )
     return in_order(pd.DataFrame(columns).reset_index(drop=True))
+
+
+def with_names_of_today(table: pd.DataFrame, where: object) -> pd.DataFrame:
+    """A table of which columns that have their names of 0.1 are renamed, with a warning.
+
+    Parameters
+    ----------
+    where : the file, for the warning.
+    """
+    old = {a: b for a, b in NAMES_OF_0_1.items() if a in table and b not in table}
+    if not old:
+        return table
+    warn_of_names_of_0_1(where, old)
+    return table.rename(columns=old)
+
+
+def warn_of_names_of_0_1(where: object, names: Iterable[str]) -> None:
+    """Say that a file has columns by their names of 0.1."""
+    log.warning(
+        "%s: columns are named as gwasbone 0.1 did (%s); they are read as %s, as later versions "
+        "write them",
+        where, ", ".join(names), ", ".join(NAMES_OF_0_1[name] for name in names),
+    )  # fmt: skip
 
 
 def is_canonical(table: pd.DataFrame) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -80,12 +81,20 @@ class TextTable:
         return self.path.stat().st_size
 
     def pieces(self, count: Callable[[int], None] | None = None) -> Iterator[bytes]:
-        """Whole lines after the header, about 16 MB at a time.
+        """Whole lines after the header, about 16 MB at a time; the next is read meanwhile.
 
         Parameters
         ----------
         count : called with the number of bytes of the file that were read since.
         """
+        pieces = self._pieces(count)
+        with ThreadPoolExecutor(1) as reader:
+            ahead = reader.submit(next, pieces, None)
+            while (piece := ahead.result()) is not None:
+                ahead = reader.submit(next, pieces, None)
+                yield piece
+
+    def _pieces(self, count: Callable[[int], None] | None) -> Iterator[bytes]:
         with failures_named(self.path):
             text, raw = _opened(self.path)
             with text:
@@ -95,7 +104,7 @@ class TextTable:
                 while piece := text.read(_PIECE_BYTES):
                     end = piece.rfind(b"\n") + 1
                     if end:
-                        yield self._tidy(rest + piece[:end])
+                        yield self._tidy(b"".join((rest, memoryview(piece)[:end])))
                         rest = piece[end:]
                     else:
                         rest += piece

@@ -154,7 +154,8 @@ def pair_of(key: IntArray) -> IntArray:
 
 def is_palindromic(key: IntArray) -> BoolArray:
     """(m,) whether the alleles are A/T or C/G, which read alike on both strands."""
-    return np.asarray(np.isin(pair_of(key), (_AT, _CG)))
+    pair = pair_of(key)
+    return np.asarray((pair == _AT) | (pair == _CG))
 
 
 def on_other_strand(key: IntArray) -> IntArray:
@@ -205,42 +206,47 @@ def match_variants(first: Variants, second: Variants, *, strand_matters: bool = 
     Parameters
     ----------
     first, second : each variant at most once in each (see :func:`most_significant`).
-    strand_matters : False where signs are not used (r², a region's genes): then palindromes are
-        matched whatever their frequencies.
+    strand_matters : whether effects of both tables are set side by side. False where only the
+        identity of a variant counts (r² of genotypes, leads and known loci that are marked in a
+        scan): then palindromes are matched as they are named, whatever their frequencies.
 
     Returns
     -------
     Matches.
     """
-    order = np.argsort(first.key, kind="stable")
+    rising = bool((np.diff(first.key) > 0).all())
+    order = np.arange(len(first)) if rising else np.argsort(first.key, kind="stable")
     ours = first.key[order]
     place, found = find(ours, second.key)
-    flipped_place, on_other = find(ours, on_other_strand(second.key))
-    on_other &= ~found
     # a variant that the second table names on both strands: the one as written stays
     taken = np.zeros(len(ours), dtype=bool)
     taken[place[found]] = True
+    rest = np.flatnonzero(~found)
+    flipped_place, on_other = find(ours, on_other_strand(second.key[rest]))
     on_other[on_other] = ~taken[flipped_place[on_other]]
-    matched = found | on_other
-    rows = np.flatnonzero(matched)
-    row = order[np.where(found, place, flipped_place)[rows]]
-    flipped = on_other[rows]
+    place[rest[on_other]] = flipped_place[on_other]
+    flipped = np.zeros(len(second), dtype=bool)
+    flipped[rest[on_other]] = True
+    rows = np.flatnonzero(found | flipped)
+    row, flipped = order[place[rows]], flipped[rows]
     same = first.effect_is_higher[row] == second.effect_is_higher[rows]
     # on the other strand the lower base becomes the higher one (A < C < G < T; T > G > C > A)
     same ^= flipped
     sign = np.where(same, 1, -1).astype(np.int8)
     clear = np.ones(len(rows), dtype=bool)
     if strand_matters:
-        theirs = np.where(same, second.frequency[rows], 1 - second.frequency[rows])
-        clear = ~is_palindromic(second.key[rows]) | _one_side(first.frequency[row], theirs)
-    locus = np.sort(first.key >> _PAIR_BITS)
-    elsewhere = ~matched & find(locus, second.key >> _PAIR_BITS)[1]
+        doubtful = np.flatnonzero(is_palindromic(second.key[rows]))
+        theirs = second.frequency[rows[doubtful]]
+        theirs = np.where(same[doubtful], theirs, 1 - theirs)
+        clear[doubtful] = on_one_side(first.frequency[row[doubtful]], theirs)
+    unmatched = rest[~on_other]
+    elsewhere = find(ours >> _PAIR_BITS, second.key[unmatched] >> _PAIR_BITS)[1]
     reasons = {OTHER_ALLELES: int(elsewhere.sum()), AMBIGUOUS: int((~clear).sum())}
     kept = np.flatnonzero(clear)
-    kept = kept[np.argsort(row[kept], kind="stable")]
+    if (np.diff(row[kept]) <= 0).any():
+        kept = kept[np.argsort(row[kept], kind="stable")]
     first_rows = row[kept]
-    once = np.ones(len(kept), dtype=bool)
-    once[1:] = first_rows[1:] != first_rows[:-1]
+    once = np.append(True, np.diff(first_rows) != 0)[: len(kept)]
     kept, first_rows = kept[once], first_rows[once]
     return Matches(
         first=first_rows,
@@ -252,8 +258,11 @@ def match_variants(first: Variants, second: Variants, *, strand_matters: bool = 
     )
 
 
-def _one_side(one: FloatArray, two: FloatArray) -> BoolArray:
-    """Whether two frequencies lie on one side of a half, neither near it; False where unknown."""
+def on_one_side(one: FloatArray, two: FloatArray) -> BoolArray:
+    """(m,) whether two frequencies lie on one side of a half, neither near it.
+
+    ``PALINDROME_MARGIN`` is how near; False where a frequency is unknown.
+    """
     with np.errstate(invalid="ignore"):
         clear = np.minimum(np.abs(one - 0.5), np.abs(two - 0.5)) >= PALINDROME_MARGIN
         return np.asarray(clear & ((one > 0.5) == (two > 0.5)))
@@ -273,13 +282,24 @@ def most_significant(key: IntArray, neg_log10_p: FloatArray) -> Rows:
     Copies of equal p, and copies without a p-value, go by their order; a p-value comes before
     none.
     """
-    p = np.where(np.isnan(neg_log10_p), -np.inf, neg_log10_p)
-    if len(key) < 2 or bool((np.diff(key) > 0).all()):
+    rising = np.diff(key)
+    if bool((rising > 0).all()):
         return np.arange(len(key), dtype=np.intp)
-    order = np.lexsort((np.arange(len(key)), -p, key))
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = key[order[1:]] != key[order[:-1]]
-    return order[first]
+    order = np.arange(len(key)) if (rising >= 0).all() else np.argsort(key, kind="stable")
+    again = np.diff(key[order]) == 0
+    if not again.any():
+        return order
+    starts, several = np.append(True, ~again), np.zeros(len(key), dtype=bool)
+    several[1:] = again
+    several[:-1] |= again
+    # copies are few: only they are ranked
+    copies = order[several]
+    p = np.where(np.isnan(neg_log10_p[copies]), -np.inf, neg_log10_p[copies])
+    copies = copies[np.lexsort((copies, -p, key[copies]))]
+    best = copies[np.append(True, np.diff(key[copies]) != 0)]
+    rows = order[starts]
+    rows[several[starts]] = best
+    return rows
 
 
 def unordered(one: str, other: str) -> tuple[str, str]:

@@ -146,6 +146,17 @@ def test_few_loci_and_few_ld_scores_are_said(made):
     assert "50 variants have LD scores" in notes["h2"].iloc[0]
 
 
+def test_ld_scores_on_another_build_leave_heritability_undefined(made):
+    folder, paths, _ = made
+    scans, scores = align_scans(paths), read_ld_scores(folder / "ld")
+    # 230 of 2,400 places coincide
+    moved = scores.position_bp + (np.arange(len(scores)) >= 230)
+    other = type(scores).of(scores.chromosome, moved, scores.ld_score, m_ld=1e4, source="hg38")
+    found = compare_scans(scans, ld=ld_rows(scans, other)).measures.set_index("quantity")
+    assert found.loc["h2", "value"].isna().all()
+    assert found.loc["h2", "note"].str.contains("are they on one build").all()
+
+
 def test_leads_of_a_scan_are_refused_as_known_loci(made, tmp_path):
     _, paths, scans = made
     aligned = align_scans(paths)

@@ -10,7 +10,7 @@ from gwasbone.cohort.read import read_genotypes
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.table import Genes
-from gwasbone.loci.distance_clumps import clump_by_distance
+from gwasbone.loci.clump_tables import clump_by_distance
 from gwasbone.loci.loci import LOCUS_COLUMNS, loci, merge_spans
 from gwasbone.loci.options import CLUMP_RULES, ClumpRule, clump_rule
 from gwasbone.sumstats.table import COLUMNS

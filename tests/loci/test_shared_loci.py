@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gwasbone.errors import InputError, UsageError
-from gwasbone.loci.shared_loci import shared_loci
+from gwasbone.sumstats.leads import shared_loci
 
 
 def leads(*rows: tuple[int, int, float]) -> pd.DataFrame:

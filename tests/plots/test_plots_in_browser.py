@@ -11,7 +11,6 @@ from made_scan_tables import made_scan
 from printed_pages import CHROMIUM, figures_painted, print_page
 
 from gwasbone.genome import LENGTHS_BP
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots import (
     KeptRegion,
     Threshold,
@@ -38,6 +37,7 @@ from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.stats.roc import area_under_curve, roc_curve
+from gwasbone.sumstats.leads import shared_loci
 
 pytestmark = [
     pytest.mark.browser,

@@ -7,10 +7,10 @@ from bokeh.models import Span
 from made_scan_tables import made_scan, marks, panels, texts
 
 from gwasbone.errors import InputError
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots.page import description_of, notes_of, save_page
 from gwasbone.plots.scan_points import ScanPoints
 from gwasbone.plots.stacked_manhattan import stacked_manhattan
+from gwasbone.sumstats.leads import shared_loci
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from gwasbone.loci.shared_loci import shared_loci
 from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.miami import miami
 from gwasbone.plots.p_scatter import p_scatter, z_scatter
@@ -23,7 +22,7 @@ from gwasbone.plots.volcano import volcano
 from gwasbone.stats.genomic_control import lambda_gc
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.sumstats.align import pair_scans
-from gwasbone.sumstats.leads import leads_in_scan
+from gwasbone.sumstats.leads import leads_in_scan, shared_loci
 
 log = logging.getLogger(__name__)
 

@@ -28,13 +28,18 @@ from gwasbone.sumstats.scan import (
     report,
     scan_table,
 )
-from gwasbone.sumstats.table import ARROW_TYPES, SCAN_COLUMNS, VARIANT_COLUMNS
+from gwasbone.sumstats.table import (
+    ARROW_TYPES,
+    NAMES_OF_0_1,
+    SCAN_COLUMNS,
+    VARIANT_COLUMNS,
+    warn_of_names_of_0_1,
+)
 
 log = logging.getLogger(__name__)
 
 _P = "neg_log_10_p_value"
-#: Names of columns that 0.1 wrote.
-_OF_0_1 = {"base_pair_location": "position_bp", "standard_error": "se", _P: "neg_log10_p"}
+_OF_0_1 = {now: old for old, now in NAMES_OF_0_1.items()}
 
 
 class ParquetSource:
@@ -60,6 +65,10 @@ class ParquetSource:
         self.names = frozenset(self._file.schema_arrow.names)
         self.n_groups = self._file.num_row_groups
         self._lock = threading.Lock()
+        if old := [
+            name for name in NAMES_OF_0_1 if name in {n.rpartition(".")[2] for n in self.names}
+        ]:
+            warn_of_names_of_0_1(path, old)
         said = (self._file.schema_arrow.metadata or {}).get(BUILD_KEY, b"").decode()
         self.build = said if said in BUILDS else _build_of_folder(path.parent)
 
@@ -135,11 +144,6 @@ class ParquetScan(Scan):
             there = next((s for s in spelled if f"{start}{s}" in source.names), None)
             if there is not None:
                 self._columns[column] = f"{start}{there}"
-        if self._columns.get("base_pair_location") == "position_bp":
-            log.warning(
-                "%s: column names of gwasbone 0.1 (position_bp, se, neg_log10_p) are read; later "
-                "versions write GWAS-SSF's", source.path,
-            )  # fmt: skip
 
     @property
     def has(self) -> frozenset[str]:
@@ -208,10 +212,9 @@ class ParquetScan(Scan):
             if count is not None:
                 count(self.n_bytes // self.source.n_groups)
         for i, scan in enumerate(mine):
-            table = scan_table(joined_pieces(parts[i], wanted[i]))
-            table = most_significant_rows(table, asides[i])
+            columns = most_significant_rows(joined_pieces(parts[i], wanted[i]), asides[i])
             report(asides[i])
-            yield ScanHits(scan.name, table, n)
+            yield ScanHits(scan.name, scan_table(columns), n)
 
 
 def _typed(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

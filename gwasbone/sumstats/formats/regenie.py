@@ -23,4 +23,5 @@ FORMAT = TextFormat(
     rows={"TEST": "ADD"},
     suffixes=(".regenie",),
     by_trait=("beta", "standard_error", "neg_log_10_p_value"),
+    trait_list=".Ydict",
 )
