@@ -10,6 +10,7 @@ from gwasbone.errors import UsageError
 from gwasbone.phenotypes.measurements import bmd_measurements
 from gwasbone.phenotypes.table import column_names, expand_names
 from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import named_tables
 
 
 def column_faults(config: StudyConfig) -> list[str]:
@@ -18,7 +19,7 @@ def column_faults(config: StudyConfig) -> list[str]:
     Of tables the header is read only; columns that stages will make count as there. Where a table
     lies elsewhere (``gs://``) nothing is known of columns, and none is missed.
     """
-    tables = [str(config.path(name)) for name in config.phenotypes.tables]
+    tables = named_tables(config)
     if any("://" in table for table in tables):
         return []
     faults = [
@@ -77,7 +78,7 @@ def _named(config: StudyConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
             yield key, (name,)
     if config.genotype_models.head is not None:
         yield "genotype_models.covariates", config.genotype_models.covariates
-    # with records, training reads their tables instead, whose columns are not all known before
+    # records give training sex, age and more, which are not all known before
     if config.training.regions and config.records.table is None:
         yield "training.task", (config.training.task,)
         yield "training.side_inputs", config.training.side_inputs
