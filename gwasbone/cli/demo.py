@@ -29,6 +29,7 @@ def command(folder: Path, **options: Any) -> None:
     from gwasbone.steps.demo import write_demo_study
     from gwasbone.steps.stages import STAGES
     from gwasbone.study.config import load_config
+    from gwasbone.study.files import run_logs
     from gwasbone.study.runner import run_study
 
     started = time.monotonic()
@@ -42,8 +43,7 @@ def command(folder: Path, **options: Any) -> None:
             made = write_demo_study(folder, progress=progress)
         tell(made)
         config = load_config(folder / "study.toml")
-        hail_log = config.output / "study.run.hail.log"
-        start_session_options(options, config.output, hail_log)
+        start_session_options(options, config.output, run_logs(config)[1])
         run_study(config, STAGES, threads=options["threads"], say=tell)
     tell(f"\ndone in {time.monotonic() - started:.0f} s; {config.output} has each stage's own page")
     tell(f"next: cd {folder} && gwasbone assoc --pheno cnn_prob")

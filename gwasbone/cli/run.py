@@ -25,11 +25,12 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     from gwasbone.run_log import run_log
     from gwasbone.steps.stages import STAGES
     from gwasbone.study.config import load_config
+    from gwasbone.study.files import run_logs
     from gwasbone.study.runner import run_study
 
     config = load_config(path)
-    out = config.output / "study"
-    start_session_options(options, config.output, Path(f"{out}.run.hail.log"))
+    log, hail_log = run_logs(config)
+    start_session_options(options, config.output, hail_log)
     shown = {k: v for k, v in options.items() if v}
     with full_disk_named(config.output):
         run_study(
@@ -39,5 +40,5 @@ def command(path: Path, until: str | None, **options: Any) -> None:
             force=options["force"],
             threads=options["threads"],
             say=tell,
-            around=lambda: run_log(Path(f"{out}.run.log"), command=command_line(), options=shown),
+            around=lambda: run_log(log, command=command_line(), options=shown),
         )

@@ -123,6 +123,11 @@ def of_study(
     return path
 
 
+def run_logs(config: StudyConfig) -> tuple[Path, Path]:
+    """The log of `gwasbone run`, and that of its Hail session."""
+    return config.output / f"{PREFIX}.run.log", config.output / f"{PREFIX}.run.hail.log"
+
+
 def image_cache(config: StudyConfig) -> Path:
     """The cache of arrays that the stage ``images`` extends; it outlives a stage that is killed."""
     return config.output / "cache" / "images"

@@ -45,7 +45,7 @@ quantitative = ["sex", "age", "PC1-PC2"]
 column = "ethnic_background"
 n_components = 2
 [relatedness]
-min_kinship = 0.3
+min_kinship = 0.2
 keep_cases_of = "case"
 [pca]
 n_components = 2

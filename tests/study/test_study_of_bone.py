@@ -16,8 +16,8 @@ from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings
 from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.genotype_stage import STAGE
-from gwasbone.study.config import GenotypeModelsSection, load_config
-from gwasbone.study.files import study_tables
+from gwasbone.study.config import GenotypeModelsSection, PhenotypesSection, load_config
+from gwasbone.study.files import people_tables, study_tables
 from gwasbone.study.runner import StageRun, run_study
 
 STUDY = """
@@ -150,3 +150,20 @@ def test_sections_that_need_another_say_so(study, tmp_path):
     )
     with pytest.raises(Exception, match=r"training.regions needs images.dicom"):
         run_study(load_config(tmp_path / "study.toml"), BONE_STAGES)
+
+
+def test_a_column_is_found_in_the_same_tables_by_all(study):
+    """Named tables, made tables; sex and age of the records only where no table has them."""
+    config = load_config(study / "study.toml")
+    tables = people_tables(config)
+    assert list(tables)[:-1] == study_tables(config)
+    last = list(tables)[-1]
+    assert last.endswith("records/study.bmd.tsv")
+    names = [name for table in tables.values() for name in table]
+    assert len(names) == len(set(names))
+    assert "sex" not in tables[last]
+    alone = replace(config, phenotypes=PhenotypesSection())
+    assert {"sex", "age", "weight"} <= set(people_tables(alone)[last])
+    # a stage does not read what it or a later one made
+    assert not any("training" in path for path in people_tables(config, before="training"))
+    assert any("residuals" in path for path in people_tables(config, before="training"))
