@@ -18,7 +18,13 @@ from gwasbone.association.blocks import (
     scan_blocks,
 )
 from gwasbone.association.design import Design, build_design
-from gwasbone.association.options import AssociationOptions, Engine, Method, Test
+from gwasbone.association.options import (
+    AssociationOptions,
+    AssociationRequest,
+    Engine,
+    Method,
+    Test,
+)
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
@@ -100,58 +106,82 @@ def associate(
     >>> associate(cohort, ["bmd_spine"], ["age", "sex", "PC1"])       # doctest: +SKIP
     >>> associate(mt, y=mt.bmd, covariates=[mt.age])                  # doctest: +SKIP
     """
-    options = AssociationOptions(
-        method=method, test=test, engine=engine, binary_coding=binary_coding, rint=rint,
-        standardize=standardize,
-    )  # fmt: skip
     if not isinstance(genotypes, Cohort):
         genotypes, traits, covariates = _from_matrix_table(genotypes, traits, covariates, y)
     elif y is not None:
         raise UsageError("y is for a MatrixTable; give a Cohort's traits by name, in traits")
-    if not traits:
+    request = AssociationRequest(
+        traits=tuple(traits), covariates=tuple(str(c) for c in covariates),
+        categorical=tuple(categorical), method=method, test=test, engine=engine,
+        binary_coding=binary_coding, rint=rint, standardize=standardize,
+    )  # fmt: skip
+    return scan_cohort(
+        genotypes, request, phenotypes, threads=threads, executor=executor, folder=folder
+    )
+
+
+def scan_cohort(
+    cohort: Cohort,
+    request: AssociationRequest,
+    phenotypes: pd.DataFrame | None = None,
+    *,
+    threads: int | None = None,
+    executor: ExecutorName = "auto",
+    folder: Path | None = None,
+) -> AssociationResults:
+    """Test every kept variant of a cohort as a request says; see :func:`associate`.
+
+    Raises
+    ------
+    InputError
+        See :func:`build_design`.
+    NotBuiltError
+        A test that the engine does not have for these genotypes.
+    """
+    if not request.traits:
         raise UsageError("expected at least one trait, got none")
-    people = genotypes.people.kept_table()
+    people = cohort.people.kept_table()
     design = build_design(
         people.index.tolist(),
         people if phenotypes is None else phenotypes,
-        traits=traits,
-        covariates=[str(c) for c in covariates],
-        categorical=categorical,
-        method=options.method,
-        binary_coding=options.binary_coding,
-        rint=options.rint,
-        standardize=options.standardize,
+        traits=request.traits,
+        covariates=request.covariates,
+        categorical=request.categorical,
+        method=request.method,
+        binary_coding=request.binary_coding,
+        rint=request.rint,
+        standardize=request.standardize,
     )
-    _warn_if_sex_not_covariate(genotypes, design)
-    chosen = choose_engine(engine, genotypes, design, test=test)
-    n, m, q = len(design.ids), genotypes.variants.n_kept, len(design.traits)
+    _warn_if_sex_not_covariate(cohort, design)
+    chosen = choose_engine(cohort, design, request)
+    n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
     provenance = {
-        **_models(design, method=method, test=test),
+        **_models(design, request),
         "engine": chosen,
         "covariates": list(design.covariates),
-        "rint": rint,
-        "genotypes": genotypes.source.describe(),
+        "rint": request.rint,
+        "genotypes": cohort.source.describe(),
         "versions": versions(),
     }
-    untestable = _untestable(genotypes)
+    untestable = _untestable(cohort)
     with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
         if chosen == "blocks":
-            where = choose_executor(executor, genotypes, threads=threads)
-            chunks = scan_blocks(genotypes, design, test=test, executor=where)
+            where = choose_executor(executor, cohort, threads=threads)
+            chunks = scan_blocks(cohort, design, request, executor=where)
         else:
             from gwasbone.association.hail import scan_hail
 
-            chunks = iter([scan_hail(genotypes.mt, design, test=test)])
+            chunks = iter([scan_hail(cohort.mt, design, request)])
         return AssociationResults.from_chunks(
             with_untestable(chunks, untestable),
-            build=genotypes.build,
+            build=cohort.build,
             provenance=provenance,
             folder=folder,
         )
 
 
-def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str = "score") -> str:
+def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -> str:
     """``blocks`` or ``hail``: what was asked for, or the faster that can do it.
 
     Raises
@@ -159,7 +189,8 @@ def choose_engine(engine: Engine, cohort: Cohort, design: Design, *, test: str =
     NotBuiltError
         Blocks were asked for, or the test is only built on them, and they cannot do this scan.
     """
-    possible = can_scan_blocks(cohort, design, test=test)
+    engine, test = options.engine, options.test
+    possible = can_scan_blocks(cohort, design, options)
     if test == "spa" and "logistic" in design.methods and (engine == "hail" or not possible):
         raise NotBuiltError(
             "test spa: built for engine blocks, which reads .bed and BGEN files only; use score, "
@@ -198,11 +229,11 @@ def _locus(table: pd.DataFrame) -> npt.NDArray[np.int64]:
     return locus_key(table["chromosome"], table["base_pair_location"])
 
 
-def _models(design: Design, *, method: Method, test: Test) -> dict[str, Any]:
+def _models(design: Design, options: AssociationOptions) -> dict[str, Any]:
     """``method`` and ``test`` of the run and of each trait, for the results; told to the log."""
     traits: dict[str, dict[str, Any]] = {}
     for group in design.groups:
-        of_group = "t" if group.method == "linear" else test
+        of_group = "t" if group.method == "linear" else options.test
         for trait in group.traits:
             traits[trait.name] = {"method": group.method, "test": of_group}
             said = f"{trait.n} people"
@@ -212,7 +243,7 @@ def _models(design: Design, *, method: Method, test: Test) -> dict[str, Any]:
                 said = "{n_cases} cases, {n_controls} controls".format(**counts)
             log.info(
                 "%s: %s regression, %s test (%s%s)", trait.name, group.method, of_group, said,
-                "" if method == "auto" else f"; --method {method}",
+                "" if options.method == "auto" else f"; --method {options.method}",
             )  # fmt: skip
     each = {name: tuple(dict.fromkeys(t[name] for t in traits.values())) for name in _SETTINGS}
     run = {name: values[0] if len(values) == 1 else "by trait" for name, values in each.items()}

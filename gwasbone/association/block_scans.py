@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.design import Design, fit_null_model
+from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import RowStatistics, results_table, status_of, variant_columns
 from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
@@ -127,7 +128,8 @@ class LogisticScan:
 
     Parameters
     ----------
-    test : ``score`` (Firth's test where its p is below 0.05), ``firth`` or ``spa``.
+    options : whose ``test`` is ``score`` (Firth's test where its p is below 0.05), ``firth`` or
+        ``spa``.
 
     Raises
     ------
@@ -135,8 +137,8 @@ class LogisticScan:
         A trait whose model of covariates alone has no maximum.
     """
 
-    def __init__(self, design: Design, layout: PeopleLayout, *, test: str) -> None:
-        self._design, self._test = design, test
+    def __init__(self, design: Design, layout: PeopleLayout, options: AssociationOptions) -> None:
+        self._design, self._test = design, options.test
         groups = [
             (
                 group.people,

@@ -23,6 +23,7 @@ from gwasbone.association.block_scans import (
     Scan,
 )
 from gwasbone.association.design import Design, Offset
+from gwasbone.association.options import AssociationOptions
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.blocks.spark import SparkExecutors
 from gwasbone.cohort.model import Cohort
@@ -54,8 +55,8 @@ class ScanTask:
 def scan_blocks(
     cohort: Cohort,
     design: Design,
+    options: AssociationOptions | None = None,
     *,
-    test: str = "score",
     executor: Executor | None = None,
     offset: Offset | None = None,
 ) -> Iterator[dict[str, pd.DataFrame]]:
@@ -64,8 +65,8 @@ def scan_blocks(
     Parameters
     ----------
     cohort : its source is read in blocks. ``design.ids`` are its kept people.
-    test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``
-        or ``spa`` (saddlepoint p where the score p is below 0.05).
+    options : of which ``test`` is that of the logistic traits: ``score`` (Firth's test where its p
+        is below 0.05), ``firth`` or ``spa`` (saddlepoint p where the score p is below 0.05).
     executor : see :func:`choose_executor`; all cores of this machine by default.
     offset : what is known of the traits beforehand, for all chromosomes or for each one (such as
         predictions that leave it out); see :meth:`Design.with_offset`. Null models are fitted
@@ -83,7 +84,7 @@ def scan_blocks(
     variants = cohort.variants.kept_table()
     size = max(1, min(VARIANTS_PER_CHUNK, RESULTS_PER_CHUNK // len(design.traits)))
     for part, its_design in _with_offsets(variants, design, offset):
-        genotypes, scan = prepare_scan(cohort, its_design, test=test)
+        genotypes, scan = prepare_scan(cohort, its_design, options)
         chunks = [part.iloc[top : top + size] for top in range(0, len(part), size)]
         results = (executor or LocalThreads()).map(
             ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
@@ -112,13 +113,15 @@ def _with_offsets(
         yield variants, design.with_offset(offset)
 
 
-def can_scan_blocks(cohort: Cohort, design: Design, *, test: str = "score") -> bool:
+def can_scan_blocks(cohort: Cohort, design: Design, options: AssociationOptions) -> bool:
     """Whether this engine has what a scan needs: genotypes read in blocks, and the test."""
-    has_test = "logistic" not in design.methods or test in LOGISTIC_TESTS
+    has_test = "logistic" not in design.methods or options.test in LOGISTIC_TESTS
     return cohort.source.capabilities.blocks and has_test
 
 
-def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[GenotypeReader, Scan]:
+def prepare_scan(
+    cohort: Cohort, design: Design, options: AssociationOptions | None = None
+) -> tuple[GenotypeReader, Scan]:
     """What reads a cohort's genotypes and what tests them; both can be sent to other processes.
 
     Raises
@@ -126,6 +129,7 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[Genotype
     InputError
         A logistic model of the covariates alone that has no maximum.
     """
+    options = options or AssociationOptions()
     reader = cohort.source.genotypes(cohort.participants)
     scans: list[Scan] = []
     for method in design.methods:
@@ -133,7 +137,7 @@ def prepare_scan(cohort: Cohort, design: Design, *, test: str) -> tuple[Genotype
         if method == "linear":
             scans.append(LinearScan(part, reader.layout))
         else:
-            scans.append(LogisticScan(part, reader.layout, test=test))
+            scans.append(LogisticScan(part, reader.layout, options))
     if len(scans) == 1:
         return reader, scans[0]
     return reader, MixedScan(scans, [trait.name for trait in design.traits])

@@ -34,8 +34,9 @@ from gwasbone.association.hail_rows import (
     row_statistics,
     spread,
 )
+from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import RowStatistics, results_table, status_of
-from gwasbone.errors import NotBuiltError, UsageError
+from gwasbone.errors import NotBuiltError
 from gwasbone.stats.pvalues import neg_log10_p_t
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,11 @@ OWN_PASS_FROM_TRAITS = 5
 
 
 def scan_hail(
-    mt: Any, design: Design, *, test: str = "score", progress: Progress | None = None
+    mt: Any,
+    design: Design,
+    options: AssociationOptions | None = None,
+    *,
+    progress: Progress | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Test every variant of a MatrixTable against every trait of a design.
 
@@ -60,8 +65,9 @@ def scan_hail(
         a row field ``source_id``. It is read two to four times: give one that is read from
         files, or a checkpoint, not a long computation.
     design : who is analysed for what, and by which method.
-    test : of the logistic traits: ``wald``, ``lrt``, ``firth``, or ``score``, in which variants
-        with score p < 0.05 are tested again by Firth's method. Linear regression has only t.
+    options : of which ``test`` is that of the logistic traits: ``wald``, ``lrt``, ``firth``, or
+        ``score``, in which variants with score p < 0.05 are tested again by Firth's method.
+        Linear regression has only t.
     progress : told what is being done, in words.
 
     Returns
@@ -76,16 +82,15 @@ def scan_hail(
     InputError
         Multi-allelic variants, no variants, or a null model without a maximum.
     NotBuiltError
-        ``spa`` or ``wgr``, or a design with offsets.
+        ``spa``, or a design with offsets.
 
     Examples
     --------
     >>> scan_hail(mt, design)["bmd"]        # doctest: +SKIP
     """
-    if test in ("spa", "wgr"):
-        raise NotBuiltError(f"the Hail engine has no {test}: use score, firth, wald or lrt")
-    if test not in ("score", "firth", "wald", "lrt"):
-        raise UsageError(f"expected the test score, firth, wald or lrt, got {test}")
+    options = options or AssociationOptions()
+    if options.test == "spa":
+        raise NotBuiltError("the Hail engine has no spa: use score, firth, wald or lrt")
     if any(group.offset is not None for group in design.groups):
         raise NotBuiltError("the Hail engine takes no offsets: use engine blocks")
     say = progress or log.info
@@ -94,7 +99,7 @@ def scan_hail(
         if method == "logistic":
             from gwasbone.association.hail_logistic import scan_logistic
 
-            tables |= scan_logistic(mt, design.of(method), test=test, say=say)
+            tables |= scan_logistic(mt, design.of(method), options, say=say)
         else:
             tables |= _scan_linear(mt, design.of(method), say=say)
     return {trait.name: tables[trait.name] for trait in design.traits}

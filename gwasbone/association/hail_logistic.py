@@ -42,6 +42,7 @@ from gwasbone.association.hail_rows import (
     row_statistics,
     spread,
 )
+from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import RowStatistics, results_table, status_of
 from gwasbone.stats.logistic import FirthTest, firth_lrt
 from gwasbone.stats.pvalues import neg_log10_p_normal
@@ -86,9 +87,10 @@ class _Null:
 
 
 def scan_logistic(
-    mt: Any, design: Design, *, test: str, say: Callable[[str], None]
+    mt: Any, design: Design, options: AssociationOptions, *, say: Callable[[str], None]
 ) -> dict[str, pd.DataFrame]:
     """See `gwasbone.association.hail.scan_hail`."""
+    test = options.test
     nulls = [[_null_model(group, j) for j in range(len(group.traits))] for group in design.groups]
     tables: dict[str, pd.DataFrame] = {}
     variants: pd.DataFrame | None = None

@@ -65,21 +65,31 @@ class AssociationOptions(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScanRequest(AssociationOptions):
-    """What to scan, with which model, and what to write.
+class AssociationRequest(AssociationOptions):
+    """What to scan, and with which model: this is what travels from a command to the engines.
 
     Parameters
     ----------
     traits : columns to scan.
     covariates : columns used as numbers; PC1-PC10 expands.
     categorical : columns used as categories.
-    formats : files of results: ssf (GWAS-SSF), parquet (one wide file) or both.
-    plots : whether to draw Manhattan and QQ pages.
     """
 
     traits: tuple[str, ...]
     covariates: tuple[str, ...] = ()
     categorical: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScanRequest(AssociationRequest):
+    """A scan, and what is written of it.
+
+    Parameters
+    ----------
+    formats : files of results: ssf (GWAS-SSF), parquet (one wide file) or both.
+    plots : whether to draw Manhattan and QQ pages.
+    """
+
     formats: tuple[str, ...] = ("ssf",)
     plots: bool = True
 

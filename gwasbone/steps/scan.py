@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gwasbone.association.associate import associate
+from gwasbone.association.associate import scan_cohort
 from gwasbone.association.options import ScanRequest
 from gwasbone.association.result_files import output_paths as result_paths
 from gwasbone.association.results import AssociationResults
@@ -115,21 +115,7 @@ def run_scan(
     folder: Path | None = None,
 ) -> AssociationResults:
     """Scan a cohort with :func:`phenotype_columns`, and write the files of ``output_paths``."""
-    results = associate(
-        cohort,
-        list(request.traits),
-        list(request.covariates),
-        phenotypes=phenotypes,
-        categorical=request.categorical,
-        method=request.method,
-        test=request.test,
-        engine=request.engine,
-        binary_coding=request.binary_coding,
-        rint=request.rint,
-        standardize=request.standardize,
-        threads=threads,
-        folder=folder,
-    )
+    results = scan_cohort(cohort, request, phenotypes, threads=threads, folder=folder)
     results.write(prefix, formats=request.formats, threads=threads)
     for trait, summary in results.summaries.items():
         if summary.n_tested:

@@ -129,7 +129,7 @@ def test_a_scan_goes_to_other_processes(made):
     )
     ids = cohort.people.kept_table().index.tolist()
     design = build_design(ids, people, traits=["a"], covariates=["age"], method="linear")
-    task = ScanTask(*prepare_scan(cohort, design, test="score"))
+    task = ScanTask(*prepare_scan(cohort, design))
     block = next(task.genotypes.blocks(cohort.variants.kept_table().iloc[:6]))
     here, there = task(block), pickle.loads(pickle.dumps(task))(block)
     np.testing.assert_array_equal(here[0].t, there[0].t)

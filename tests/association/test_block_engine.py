@@ -15,6 +15,7 @@ import gwasbone as gb
 from gwasbone.association import blocks
 from gwasbone.association.associate import associate, choose_engine
 from gwasbone.association.design import BinaryTraitWarning, build_design
+from gwasbone.association.options import AssociationOptions
 from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.cohort.sources.matrix_table import MatrixTableSource
 from gwasbone.errors import InputError, NotBuiltError
@@ -290,15 +291,15 @@ def test_saddlepoint_needs_bed_files_and_wald_goes_to_hail(fileset):
     cohort = gb.read_genotypes(bfile=str(folder / "c1"), build="GRCh37")
     told = {"traits": ["ill"], "covariates": ["age"], "method": "logistic"}
     design = build_design(cohort.people.kept_table().index.tolist(), people, **told)
-    assert choose_engine("auto", cohort, design, test="spa") == "blocks"
-    assert choose_engine("auto", cohort, design, test="wald") == "hail"
-    assert choose_engine("hail", cohort, design, test="score") == "hail"
+    assert choose_engine(cohort, design, AssociationOptions(engine="auto", test="spa")) == "blocks"
+    assert choose_engine(cohort, design, AssociationOptions(engine="auto", test="wald")) == "hail"
+    assert choose_engine(cohort, design, AssociationOptions(engine="hail", test="score")) == "hail"
     elsewhere = replace(cohort, source=MatrixTableSource(SimpleNamespace(entry=["GT"]), (), "x"))
     for engine in ("auto", "blocks"):
         with pytest.raises(NotBuiltError, match=r"spa.*\.bed"):
-            choose_engine(engine, elsewhere, design, test="spa")
+            choose_engine(elsewhere, design, AssociationOptions(engine=engine, test="spa"))
     with pytest.raises(NotBuiltError, match=r"score.*\.bed"):
-        choose_engine("blocks", elsewhere, design, test="score")
+        choose_engine(elsewhere, design, AssociationOptions(engine="blocks", test="score"))
 
 
 @pytest.mark.parametrize("engine", ["blocks", pytest.param("hail", marks=pytest.mark.hail)])

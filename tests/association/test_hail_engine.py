@@ -9,6 +9,7 @@ import statsmodels.api as sm
 
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
+from gwasbone.association.options import AssociationOptions
 from gwasbone.errors import InputError, NotBuiltError
 from gwasbone.stats.logistic import firth_lrt, fit_logistic
 from gwasbone.sumstats.table import COLUMNS
@@ -157,7 +158,7 @@ def test_variants_that_cannot_be_tested_say_why(hail_session, table, tmp_path):
     expected = ["all_missing", *["monomorphic"] * 3, "collinear_genotype", ""]
     for method, trait, test in (("linear", "y0", "score"), ("logistic", "case0", "firth")):
         design = build_design(IDS, table, traits=[trait], covariates=["age", "sex"], method=method)
-        frame = scan_hail(mt, design, test=test)[trait]
+        frame = scan_hail(mt, design, AssociationOptions(test=test))[trait]
         assert frame["status"].tolist() == expected
         untested = (
             frame[["beta", "standard_error", "statistic", "neg_log_10_p_value"]].isna().all(axis=1)
@@ -180,7 +181,7 @@ def logistic(mt, table, test, traits=("case0", "case1")):
     design = build_design(
         IDS, table, traits=list(traits), covariates=["age", "sex"], method="logistic"
     )
-    return scan_hail(mt, design, test=test)
+    return scan_hail(mt, design, AssociationOptions(test=test))
 
 
 @pytest.mark.slow
@@ -282,7 +283,9 @@ def test_hails_documented_example_of_firth(hail_session, tmp_path):
     for test in ("wald", "firth", "linear"):
         method = "linear" if test == "linear" else "logistic"
         design = build_design(ids, table, traits=["case", "moved"], method=method)
-        frames = scan_hail(mt, design, test="score" if test == "linear" else test)
+        frames = scan_hail(
+            mt, design, AssociationOptions(test="score" if test == "linear" else test)
+        )
         rows |= {(test, name): frame.iloc[0] for name, frame in frames.items()}
     p = {key: 10 ** -row["neg_log_10_p_value"] for key, row in rows.items()}
     assert p["firth", "case"] == pytest.approx(0.00085, abs=5e-6)
@@ -312,7 +315,7 @@ def test_rare_alleles_in_few_cases_get_their_firth_test(hail_session, tmp_path):
     mt = matrix_table(hail_session, G, ids).checkpoint(str(tmp_path / "rare.mt"))
     design = build_design(ids[::-1], table, traits=["case"], covariates=["age"], method="logistic")
     said = []
-    frame = scan_hail(mt, design, test="firth", progress=said.append)["case"]
+    frame = scan_hail(mt, design, AssociationOptions(test="firth"), progress=said.append)["case"]
     assert any("did not converge" in words for words in said)
     X = np.column_stack([np.ones(n), table["age"]])
     own = [firth_lrt(X, g, case) for g in imputed(G)]
@@ -332,9 +335,8 @@ def test_a_covariate_that_predicts_cases_is_named(mt, table):
 
 def test_what_is_not_built_says_so(mt, table):
     design = build_design(IDS, table, traits=["y0"])
-    for test in ("spa", "wgr"):
-        with pytest.raises(NotBuiltError):
-            scan_hail(mt, design, test=test)
+    with pytest.raises(NotBuiltError):
+        scan_hail(mt, design, AssociationOptions(test="spa"))
 
 
 def test_multiallelic_variants_are_refused(mt, table, hail_session):

@@ -15,6 +15,7 @@ import gwasbone as gb
 from gwasbone.association.blocks import scan_blocks
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
+from gwasbone.association.options import AssociationOptions
 from gwasbone.errors import InputError, NotBuiltError
 from gwasbone.stats.saddlepoint import saddlepoint_tests
 
@@ -74,8 +75,9 @@ def design_of(made, method):
     )
 
 
-def scan(made, method, offset, **options):
-    chunks = list(scan_blocks(made[0], design_of(made, method), offset=offset, **options))
+def scan(made, method, offset, *, test="score", **how):
+    options = AssociationOptions(test=test)
+    chunks = list(scan_blocks(made[0], design_of(made, method), options, offset=offset, **how))
     return {trait: pd.concat([chunk[trait] for chunk in chunks], ignore_index=True)
             for trait in TRAITS[method]}  # fmt: skip
 

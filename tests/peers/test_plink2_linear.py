@@ -10,6 +10,7 @@ import pytest
 
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
+from gwasbone.association.options import AssociationOptions
 from gwasbone.phenotypes.table import pick_columns, read_people_table
 from gwasbone.stats.logistic import firth_lrt
 
@@ -137,7 +138,7 @@ def test_firth_scan_agrees_with_plink_and_the_penalised_likelihood_ratio(
         covariates=["age", "sex"],
         method="logistic",
     )
-    ours = scan_hail(mt, design, test="firth")["case"]
+    ours = scan_hail(mt, design, AssociationOptions(test="firth"))["case"]
     theirs = run_plink(
         plink2, prefix, phenotypes, tmp_path, trait="case", glm=("firth",),
         extra=("--to-bp", "20249999", "--chr", "22"),

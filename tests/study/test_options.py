@@ -388,3 +388,36 @@ def test_a_table_that_is_not_there_is_named(study, capsys, tmp_path):
     assert code == 1
     assert "people.tsv: no such file" in said
     assert "no table has" not in said
+
+
+def test_the_request_of_a_command_is_the_object_that_the_engine_gets(monkeypatch, tmp_path):
+    """From `gwasbone assoc` to the kernels the options travel as one object, not name by name."""
+    from gwasbone.association import associate
+    from gwasbone.association.options import ScanRequest
+    from gwasbone.steps.scan import run_scan
+
+    class _Reached(Exception):  # noqa: N818
+        pass
+
+    seen = []
+
+    def engine(cohort, design, options, **_):
+        seen.append(options)
+        raise _Reached
+
+    monkeypatch.setattr(associate, "choose_engine", engine)
+    monkeypatch.setattr(associate, "build_design", lambda *_, **__: None)
+    monkeypatch.setattr(associate, "_warn_if_sex_not_covariate", lambda *_: None)
+
+    class _People:
+        @staticmethod
+        def kept_table():
+            import pandas as pd
+
+            return pd.DataFrame({"bmd": [1.0]}, index=["a"])
+
+    cohort = type("C", (), {"people": _People})()
+    request = ScanRequest(traits=("bmd",), test="firth")
+    with pytest.raises(_Reached):
+        run_scan(cohort, request, _People.kept_table(), tmp_path / "x")
+    assert seen[0] is request
