@@ -71,8 +71,9 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
             ld_scores = ld_score_folder(config)
         cohort = context.cohort() if genotypes else None
         if not scans and config is not None and config.comparison.scans:
-            scans = tuple(scans_of_section(config))
-        named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
+            named = scans_of_section(config, positions=options["positions"], cohort=cohort)
+        else:
+            named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
         compared = compare_files(
             named,
             loci=loci,

@@ -22,6 +22,7 @@ from gwasbone.comparison.known_loci import known_loci, read_loci
 from gwasbone.comparison.options import ComparisonRule
 from gwasbone.errors import InputError, UsageError
 from gwasbone.progress import counted_progress
+from gwasbone.steps.scans import named_scans
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import (
     GENOTYPES,
@@ -32,8 +33,7 @@ from gwasbone.study.files import (
 )
 from gwasbone.sumstats.align import AlignedScans, align_scans
 from gwasbone.sumstats.ld_score_files import LdScores
-from gwasbone.sumstats.scan import Scans
-from gwasbone.sumstats.scans import open_scans
+from gwasbone.sumstats.scan import Scan, Scans
 from gwasbone.tables import labelled, write_table
 
 log = logging.getLogger(__name__)
@@ -135,21 +135,30 @@ def _write_table(table: pd.DataFrame, path: Path) -> None:
     write_table(labelled(table) if "chromosome" in table else table, path, index=False)
 
 
-def scans_of_section(config: StudyConfig) -> list[Path]:
-    """The files of the scans that ``comparison.scans`` names.
+def scans_of_section(
+    config: StudyConfig, *, positions: Path | None = None, cohort: Cohort | None = None
+) -> Scans:
+    """The scans that ``comparison.scans`` names; the study's own are called like their traits.
+
+    Parameters
+    ----------
+    positions, cohort : as in :func:`gwasbone.steps.scans.named_scans`.
 
     Raises
     ------
     InputError
         A trait of it was not scanned.
     """
+    found: list[Scan] = []
     for name, path in compared_scans(config).items():
         if not path.exists():
             raise InputError(
                 f"comparison.scans: {name} has no scan: expected {path}; is it among "
                 "association.traits, or the name of a file?"
             )
-    return list(compared_scans(config).values())
+        names = [name] if name in config.association.traits else None
+        found += named_scans([path], names=names, positions=positions, cohort=cohort).values()
+    return Scans(found)
 
 
 def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) -> str:
@@ -157,7 +166,7 @@ def run_stage(config: StudyConfig, folder: Path, *, threads: int | None = None) 
     chosen = config.comparison
     own = chosen.ld_scores == GENOTYPES
     compared = compare_files(
-        open_scans(scans_of_section(config)),
+        scans_of_section(config),
         loci=loci_file(config),
         ld_scores=ld_score_folder(config),
         cohort=study_cohort(config) if own else None,
