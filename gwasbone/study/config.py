@@ -339,8 +339,8 @@ def load_config(path: Path) -> StudyConfig:
             f"{' and '.join(given) or 'none'}"
         )
     if faults:
-        error = NotBuiltError if faults == unbuilt else ConfigError
-        raise error(f"{path}: " + "; ".join(faults))
+        kind = NotBuiltError if faults == unbuilt else ConfigError
+        raise kind(f"{path}: " + "; ".join(faults))
     return StudyConfig(**values, folder=path.parent)
 
 
