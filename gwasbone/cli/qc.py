@@ -69,17 +69,17 @@ def command(**options: Any) -> None:
         people.write_decisions(cohort.variants, Path(f"{out}.variants.tsv.gz"))
         people.write_lists(cohort, out)
         people.write_funnels(cohort, Path(f"{out}.funnel.tsv"))
-        page = ""
+        written = [f"{out}.keep.txt", f"{out}.extract.txt and tables"]
         if options["plots"]:
-            page = f"{out}{_PAGE}, "
             from gwasbone.report.pages.cohort import qc_page
 
             said = ". ".join(people.funnel_summary(t) for t in (cohort.people, cohort.variants))
             page = Path(f"{out}{_PAGE}")
             qc_page(cohort, thresholds, page, title="Quality control", subtitle=f"{said}.")
+            written.insert(0, str(page))
         context.say(people.funnel_summary(cohort.people))
         context.say(people.funnel_summary(cohort.variants))
-        context.say(f"written: {page}{out}.keep.txt, {out}.extract.txt and tables")
+        context.say(f"written: {', '.join(written)}")
 
 
 def _biobank(path: str | None, context: Any) -> Any:

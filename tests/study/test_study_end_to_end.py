@@ -180,20 +180,23 @@ def test_killed_and_resumed_gives_the_same_files(finished):
     study = str(folder / "study.toml")
     command = [sys.executable, "-m", "gwasbone.cli", "run", study, "--memory", "2"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    partial = folder / "results" / ".scans.partial"
+
+    def staged():
+        return list((folder / "results").glob(".gwasbone-run-*/files/scans"))
+
     waited = time.monotonic()
-    while not partial.exists():
+    while not staged():
         assert process.poll() is None, process.communicate()[1].decode()
         assert time.monotonic() - waited < 300
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert list(_records(folder)) == STAGES[: STAGES.index("scans")]
-    assert partial.exists()
+    assert staged()
 
     assert main(["run", study]) == 0
     assert list(_records(folder)) == STAGES
-    assert not partial.exists()
+    assert not staged()
     compared = sorted(p.name for p in (folder / "results" / "scans").glob("*.tsv.gz"))
     assert len(compared) == 4
     for name in compared:
