@@ -57,10 +57,6 @@ class StageRun:
     folder: Path
     threads: int | None = None
 
-    def finished(self, stage: str) -> Path:
-        """The folder of an earlier stage."""
-        return self.config.output / stage
-
 
 @dataclass(frozen=True)
 class Stage:

@@ -50,9 +50,11 @@ def _count(run: StageRun) -> str:
 
 
 def _page(run: StageRun) -> str:
-    text = (run.finished("read") / "text").read_text()
+    text = (run.config.output / "read" / "text").read_text()
     n = run.config.pca.n_components
-    (run.folder / "page").write_text(f"{text} {n} {(run.finished('count') / 'count').read_text()}")
+    (run.folder / "page").write_text(
+        f"{text} {n} {(run.config.output / 'count' / 'count').read_text()}"
+    )
     return "drawn"
 
 
