@@ -57,8 +57,9 @@ def qc(
     thresholds : the rules; the defaults where None.
     biobank : the biobank's own columns; what they hold is not computed.
     pairs : related pairs as :func:`gwasbone.cohort.relatedness.relatedness` gives them, to count
-        third-degree relatives; without them, and without the biobank's column, that rule is
-        skipped and the log says so (all pairs of people are costly: ask for it).
+        third-degree relatives (with ``min_kinship=0.0442``); without them, and without the
+        biobank's column, that rule is skipped and the log says so (all pairs of people are
+        costly: ask for it).
     withdrawn : IDs of people who withdrew.
 
     Returns

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -268,3 +269,34 @@ def test_faults_of_the_transformers_inputs_are_one_line(table, answers, out, cap
     code = 2 if "theano" in more else 1
     assert says in one_line_error(transformer(table, answers, out, *more), capfd, code=code)
     assert [name for name in left_by(out) if name != "r.models"] == []
+
+
+def test_a_study_asks_for_the_transformer_and_the_command_takes_it_from_there(
+    table, answers, tmp_path, monkeypatch, capsys
+):
+    from gwasbone.steps.stages import STAGES
+    from gwasbone.study.config import load_config
+    from gwasbone.study.runner import StageRun
+
+    records = tmp_path / "results" / "records"
+    records.mkdir(parents=True)
+    (records / "study.assessments.parquet").write_bytes(Path(table).read_bytes())
+    (tmp_path / "answers.csv").write_bytes(Path(answers).read_bytes())
+    (tmp_path / "study.toml").write_text(
+        '[genotypes]\nbfile = "x"\n[residuals]\nmodel = "transformer"\ninputs = "answers.csv"\n'
+        "epochs = 1\nhidden = 8\nlayers = 1\nattention_heads = 2\nfolds = 2\n"
+        'traits = ["bmd_total"]\nleave_out = ["23200-23320"]\nbackend = "reference"\n'
+    )
+    config = load_config(tmp_path / "study.toml")
+    [stage] = [stage for stage in STAGES if stage.name == "residuals"]
+    assert stage.inputs(config) == [str(tmp_path / "answers.csv")]
+    made = tmp_path / "made"
+    made.mkdir()
+    assert "1 traits" in stage.run(StageRun(config, "residuals", made))
+    of_stage = pd.read_csv(made / "study.residuals.tsv", sep="\t")
+    assert {"resid_bmd_total", "fold"} <= set(of_stage)
+    monkeypatch.chdir(tmp_path)
+    assert main(["residuals", "--out", "own"]) == 0
+    pd.testing.assert_frame_equal(pd.read_csv("own.residuals.tsv", sep="\t"), of_stage)
+    assert re.search(r"hidden\W+8\b", Path("own.residuals.log").read_text())
+    capsys.readouterr()

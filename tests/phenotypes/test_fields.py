@@ -3,7 +3,7 @@
 import pytest
 
 from gwasbone.errors import InputError
-from gwasbone.phenotypes.fields import field_columns, parse_field_column
+from gwasbone.phenotypes.fields import field_columns, names_sex, parse_field_column
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,15 @@ def test_two_names_of_one_cell_are_refused_all_at_once():
     names = ["31-0.0", "p31", "f.50.1.0", "p50_i1", "p50_i2"]
     with pytest.raises(InputError, match=r"31-0.0 and p31, f.50.1.0 and p50_i1: leave one"):
         field_columns(names)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_sex"),
+    [
+        ("sex", True), ("Sex", True), ("sex01", True), ("genetic_sex", True), ("31-0.0", True),
+        ("p31", True), ("f.22001.0.0", True), ("male", True), ("essex", False), ("age", False),
+        ("131-0.0", False), ("sexton_score", False),
+    ],
+)  # fmt: skip
+def test_sex_is_known_by_its_names(name, is_sex):
+    assert names_sex(name) is is_sex

@@ -88,6 +88,18 @@ def test_every_number_but_seeds_has_bounds():
 @pytest.mark.parametrize(
     ("section", "lines", "said"),
     [
+        # what the kernels refuse, by hand
+        ("selection", "r2 = 0", "r2 = 0.0 (expected above 0, at most 1)"),
+        ("selection", "p_threshold = 0", "p_threshold = 0.0 (expected above 0"),
+        ("loci", "kb = 0", "kb = 0.0 (expected above 0)"),
+        ("loci", "r2 = 1", "r2 = 1.0 (expected at least 0, below 1)"),
+        ("pca", "r2 = 1", "r2 = 1.0 (expected at least 0, below 1)"),
+        ("relatedness", "r2 = 1", "r2 = 1.0 (expected at least 0, below 1)"),
+        ("ancestry", "radius = 0", "radius = 0.0 (expected above 0)"),
+        ("comparison", "fdr = 1", "fdr = 1.0 (expected above 0, below 1)"),
+        ("training", "validation_share = 0.6", "validation_share = 0.6"),
+        ("training", "learning_rate = nan", "training.learning_rate: expected a number"),
+        ("training", "size = 11", "size = 11 (expected at least 12)"),
         ("loci", "p1 = 0.1\np2 = 0.01", "p1 = 0.1 (expected at most p2 = 0.01)"),
         ("pca", 'window = "wide"', "window 'wide': expected kilobases"),
         ("pca", 'window = "0kb"', "more than 0 kb"),
