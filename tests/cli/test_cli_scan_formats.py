@@ -205,6 +205,7 @@ def test_compare(given, expected, truth, tmp_path, monkeypatch):
     made, arguments = given
     if not made.lacks:  # the page is drawn of what lacks something
         monkeypatch.setattr("gwasbone.steps.compare.drawn_sections", lambda _: [])
+        monkeypatch.setattr("gwasbone.plots.page.save_page", lambda *_, **__: None)
     options = ["--loci", str(truth.folder / "known.tsv"), "--ld-scores", str(truth.folder / "ld")]
     found = tables_of(["compare", *arguments, *options], tmp_path)
     wanted = dict(expected("compare", *options))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import scipy.optimize
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from gwasbone.errors import UsageError
 from gwasbone.learning.backend import Backend, Model, backend_names, load_backend
@@ -170,6 +172,21 @@ def test_a_checkpoint_of_another_training_is_refused(pictures, tmp_path):
     backend.build(as_mapping(CASE), seed=1).fit(inputs, {"case": case}, plan=plan, **how)
     with pytest.raises(ValueError, match="one of another training"):
         backend.build(as_mapping(CASE), seed=1).fit(inputs, {"case": 1 - case}, plan=plan, **how)
+
+
+def test_the_linear_model_of_narrow_matrices_takes_one_thread_of_blas(pictures, monkeypatch):
+    inputs, case = pictures
+    seen = []
+
+    def minimize(*args, **options):
+        seen.append({p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"})
+        return scipy.optimize.minimize(*args, **options)
+
+    monkeypatch.setattr("gwasbone.learning.reference.minimize", minimize)
+    model = load_backend("reference").build(as_mapping(CASE), seed=4)
+    with threadpool_limits(2, user_api="blas"):
+        model.fit(inputs, {"case": case}, rows=TRAIN, validation_rows=STOP, plan=PLAN)
+    assert seen == [{1}]
 
 
 def test_unknown_targets_count_for_nothing(backend, pictures):
