@@ -318,7 +318,7 @@ def test_an_error_nobody_planned_for_is_one_line(cohort, out, capfd, monkeypatch
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("Java stack\n  at is.hail.Something(Something.scala:1)\n  at more")
 
-    monkeypatch.setattr("gwasbone.steps.scan.associate", fail)
+    monkeypatch.setattr("gwasbone.steps.scan.scan_cohort", fail)
     line = _refused(cohort.assoc(out), out, capfd)
     assert line == "error: unexpected RuntimeError: Java stack (give --debug for the traceback)"
 
@@ -327,7 +327,7 @@ def test_a_message_of_several_lines_becomes_one(cohort, out, capfd, monkeypatch)
     def fail(*_: object, **__: object) -> None:
         raise InputError("line 3:\n  expected a number")
 
-    monkeypatch.setattr("gwasbone.steps.scan.associate", fail)
+    monkeypatch.setattr("gwasbone.steps.scan.scan_cohort", fail)
     assert _refused(cohort.assoc(out), out, capfd) == "error: line 3: expected a number"
 
 
