@@ -22,12 +22,12 @@ KEY = ["chromosome", "base_pair_location", "effect_allele", "other_allele"]
 NUMBERS = ["beta", "standard_error", "effect_allele_frequency", "neg_log_10_p_value", "n"]
 #: Figures of ``gwasbone plot``, and what draws each.
 FIGURES = {
-    "manhattan": ["manhattan.manhattan"],
-    "qq": ["qq.qq"],
-    "volcano": ["volcano.volcano"],
-    "stacked": ["stacked_manhattan.stacked_manhattan"],
-    "miami": ["miami.miami"],
-    "scatter": ["p_scatter.p_scatter", "p_scatter.z_scatter"],
+    "manhattan": ["manhattan"],
+    "qq": ["qq"],
+    "volcano": ["volcano"],
+    "stacked": ["stacked_manhattan"],
+    "miami": ["miami"],
+    "scatter": ["p_scatter", "z_scatter"],
 }
 #: What a comparison says in units of the effects or of the sample size, which not all formats have.
 OF_EFFECTS = {"deming_slope"}
@@ -126,12 +126,10 @@ def test_every_format_holds_the_truth(given, truth):
 def test_plot(given, ours, kind, tmp_path, monkeypatch, capsys):
     made, arguments = given
     drawn: list[list[object]] = []
-    monkeypatch.setattr("gwasbone.plots.page.save_page", lambda *_, **__: None)
+    page = import_module("gwasbone.report.pages.plot")
+    monkeypatch.setattr(page, "save_page", lambda *_, **__: None)
     for name in FIGURES[kind]:
-        module, _, function = f"gwasbone.plots.{name}".rpartition(".")
-        monkeypatch.setattr(
-            import_module(module), function, lambda *a, **k: drawn.append([*a, k]) or Div()
-        )
+        monkeypatch.setattr(page, name, lambda *a, **k: drawn.append([*a, k]) or Div())
     printed = []
     for scans in (ours, arguments):
         names = ["--names", ",".join(TRAITS)] if made.names else []
@@ -204,8 +202,9 @@ def test_select(given, expected, truth, genotypes, tmp_path):
 def test_compare(given, expected, truth, tmp_path, monkeypatch):
     made, arguments = given
     if not made.lacks:  # the page is drawn of what lacks something
-        monkeypatch.setattr("gwasbone.steps.compare.drawn_sections", lambda _: [])
-        monkeypatch.setattr("gwasbone.plots.page.save_page", lambda *_, **__: None)
+        monkeypatch.setattr(
+            "gwasbone.report.pages.comparison.comparison_page", lambda *_, **__: None
+        )
     options = ["--loci", str(truth.folder / "known.tsv"), "--ld-scores", str(truth.folder / "ld")]
     found = tables_of(["compare", *arguments, *options], tmp_path)
     wanted = dict(expected("compare", *options))

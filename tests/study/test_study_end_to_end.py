@@ -167,6 +167,10 @@ def test_a_command_in_the_folder_uses_what_the_study_decided(finished, monkeypat
     pd.testing.assert_frame_equal(ours, theirs, check_exact=False, rtol=1e-4, atol=1e-6)
 
 
+#: Folders in which stages are on their way.
+STAGED = ".gwasbone-run-*"
+
+
 def test_killed_and_resumed_gives_the_same_files(finished):
     """Killed while it scans.
 
@@ -180,23 +184,20 @@ def test_killed_and_resumed_gives_the_same_files(finished):
     study = str(folder / "study.toml")
     command = [sys.executable, "-m", "gwasbone.cli", "run", study, "--memory", "2"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-
-    def staged():
-        return list((folder / "results").glob(".gwasbone-run-*/files/scans"))
-
+    results = folder / "results"
     waited = time.monotonic()
-    while not staged():
+    while not list(results.glob(f"{STAGED}/files/scans")):
         assert process.poll() is None, process.communicate()[1].decode()
         assert time.monotonic() - waited < 300
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert list(_records(folder)) == STAGES[: STAGES.index("scans")]
-    assert staged()
+    assert list(results.glob(STAGED))
 
     assert main(["run", study]) == 0
     assert list(_records(folder)) == STAGES
-    assert not staged()
+    assert not list(results.glob(STAGED))
     compared = sorted(p.name for p in (folder / "results" / "scans").glob("*.tsv.gz"))
     assert len(compared) == 4
     for name in compared:
