@@ -19,6 +19,8 @@ from bed_reader import to_bed
 
 from gwasbone.cli import main
 from gwasbone.stats.pvalues import neg_log10_p_normal
+from gwasbone.sumstats.align import align_scans
+from gwasbone.sumstats.scans import open_scans
 
 M, N_FLIPPED, N_PALINDROMIC, N_PEOPLE = 300, 100, 50, 400
 COMPLEMENT = str.maketrans("ACGT", "TGCA")
@@ -88,10 +90,10 @@ def is_kept(places: pd.Series) -> np.ndarray:
 
 def test_scatter(files, tmp_path, capsys, monkeypatch):
     drawn = []
-    module = import_module("gwasbone.plots.p_scatter")
+    page = import_module("gwasbone.report.pages.plot")
     for name in ("p_scatter", "z_scatter"):
-        monkeypatch.setattr(module, name, lambda t, **_: drawn.append(t))
-    monkeypatch.setattr("gwasbone.plots.page.save_page", lambda *_, **__: None)
+        monkeypatch.setattr(page, name, lambda t, **_: drawn.append(t))
+    monkeypatch.setattr(page, "save_page", lambda *_, **__: None)
     arguments = ["plot", "scatter", str(files.one), str(files.two), "--out", str(tmp_path / "o")]
     assert main(arguments) == 0
     said = capsys.readouterr().out
@@ -115,15 +117,12 @@ def test_compare(files, tmp_path):
             "reason": "palindromic, and the allele frequencies do not tell the strand",
         },
     ]  # fmt: skip
-    points = pd.read_parquet(tmp_path / "o.comparison.points.parquet")
-    of = {name: part.reset_index(drop=True) for name, part in points.groupby("scan")}
-    assert [len(part) for part in of.values()] == [250, 250]
-    assert is_kept(points["base_pair_location"]).all()
-    one, two = of.values()
-    np.testing.assert_allclose(one["beta"], two["beta"], rtol=1e-6)
-    np.testing.assert_allclose(
-        one["effect_allele_frequency"], two["effect_allele_frequency"], rtol=1e-6
-    )
+    aligned = align_scans(open_scans([files.one, files.two]))
+    assert len(aligned) == 250
+    assert is_kept(pd.Series(aligned.position_bp)).all()
+    for name in ("beta", "effect_allele_frequency"):
+        one, two = aligned.columns[name]
+        np.testing.assert_allclose(one, two, rtol=1e-6)
 
 
 @pytest.mark.parametrize("with_alleles", [True, False])
@@ -162,7 +161,7 @@ def test_clump_takes_r2_whatever_the_strand(files, tmp_path, capsys):
         assert main([*arguments, "--out", str(out)]) == 0
         assert "of 300 variants (0 more are not in the genotypes)" in capsys.readouterr().out
         tables.append(pd.read_csv(f"{out}.clumps.tsv", sep="\t"))
-    log = (tmp_path / "1.log").read_text()
+    log = (tmp_path / "1.clump.log").read_text()
     assert "100 are named on the other strand there, and 50 are palindromic and taken as" in log
     same = ["base_pair_location", "n_members", "n_linked", "neg_log_10_p_value"]
     pd.testing.assert_frame_equal(tables[0][same], tables[1][same])
