@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-
 import numpy as np
-import pandas as pd
 import pytest
 
 import gwasbone as gb
 from gwasbone.stats.pvalues import neg_log10_p_normal
-from gwasbone.sumstats.table import COLUMNS, canonical_table
+from gwasbone.sumstats.scans import read_scan
 
 pytestmark = pytest.mark.real
 
@@ -23,17 +20,10 @@ def real(shared_data):
     folder = shared_data / "genotypes" / "1kg_eur_82k"
     beds = ",".join(str(folder / f"1000G.subset.{c}") for c in CHROMOSOMES)
     cohort = gb.read_genotypes(bfile=beds, build="GRCh37")
-    with gzip.open(folder / "bolt.sumstats.txt.gz") as file:
-        bolt = pd.read_csv(file, sep=r"\s+")
-    bolt = bolt[bolt["CHR"].isin(CHROMOSOMES)]
-    z = bolt["BETA"] / bolt["SE"]
-    values = dict.fromkeys(COLUMNS, np.nan) | {"test": "bolt", "status": "", "n": 0}
-    table = pd.DataFrame(values, index=bolt.index).assign(
-        chromosome=bolt["CHR"], position_bp=bolt["BP"], effect_allele=bolt["ALLELE1"],
-        other_allele=bolt["ALLELE0"], source_id=bolt["SNP"], beta=bolt["BETA"], se=bolt["SE"],
-        effect_allele_frequency=bolt["A1FREQ"], neg_log10_p=neg_log10_p_normal(z),
-    )  # fmt: skip
-    return cohort, canonical_table(table)
+    table = read_scan(folder / "bolt.sumstats.txt.gz")
+    table = table[table["chromosome"].isin(CHROMOSOMES)].reset_index(drop=True)
+    # the file has two digits of p
+    return cohort, table.assign(neg_log_10_p_value=neg_log10_p_normal(table["statistic"]))
 
 
 def test_the_pruned_snps_of_a_large_cohorts_scan(real):
