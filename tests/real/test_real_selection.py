@@ -38,7 +38,8 @@ def test_the_pruned_snps_of_a_large_cohorts_scan(real):
     genotypes = gb.selected_genotypes(found, cohort)
     assert genotypes.shape == (489, found.pairs["variant_id"].nunique())
     # BOLT counts the other allele than the .bim for most; the frequencies agree nevertheless
-    chosen = found.variants.merge(table, on=["chromosome", "base_pair_location", "effect_allele"])
+    named = ["chromosome", "base_pair_location", "effect_allele"]
+    chosen = found.variants.merge(table, on=named, suffixes=("_selected", ""))
     frequency = genotypes[chosen["variant_id"]].mean() / 2
     gap = np.abs(frequency.to_numpy() - chosen["effect_allele_frequency"].to_numpy())
     assert np.corrcoef(frequency, chosen["effect_allele_frequency"])[0, 1] > 0.9
