@@ -302,7 +302,9 @@ def test_saddlepoint_needs_bed_files_and_wald_goes_to_hail(fileset):
         choose_engine(elsewhere, design, AssociationOptions(engine="blocks", test="score"))
 
 
-@pytest.mark.parametrize("engine", ["blocks", pytest.param("hail", marks=pytest.mark.hail)])
+@pytest.mark.parametrize(
+    "engine", ["blocks", pytest.param("hail", marks=[pytest.mark.hail, pytest.mark.slow])]
+)
 def test_binary_and_quantitative_traits_in_one_run(fileset, engine, caplog):
     traits, told = ("a", "ill", "b", "rare"), {"categorical": ()}
     with caplog.at_level(logging.INFO, logger="gwasbone"):
