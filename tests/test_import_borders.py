@@ -259,24 +259,3 @@ def test_classes_of_options_import_nothing_heavy():
 def test_the_reader_of_imports(source, name, lazy, types):
     found = list(imports_of("gwasbone.cohort.x", source, "gwasbone.cohort"))
     assert Import("gwasbone.cohort.x", name, lazy, types) in found
-
-
-@pytest.mark.parametrize("room", ["sumstats", "loci", "comparison"])
-def test_no_module_of_a_room_imports_itself_by_way_of_others(room):
-    """Imports within functions count; those for types only do not."""
-    modules = {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for path in (ROOT / "gwasbone" / room).rglob("*.py")
-    }
-    imports: dict[str, set[str]] = {}
-    for one in _all_imports():
-        within = one.name if one.name in modules else one.name.rpartition(".")[0]
-        if one.module in modules and within in modules and not one.for_types_only:
-            imports.setdefault(one.module, set()).add(within)
-    for start in imports:
-        reached, ahead = set(), set(imports[start])
-        while ahead:
-            module = ahead.pop()
-            reached.add(module)
-            ahead |= imports.get(module, set()) - reached
-        assert start not in reached
