@@ -1,60 +1,19 @@
 """gwasbone: genome-wide association of bone phenotypes on Hail.
 
-The public names are loaded on first use: importing the package imports neither Hail nor any
-deep-learning framework.
+The public names are imported on first use: importing the package imports neither Hail nor any
+deep-learning framework. What is used most has a name of its own here; everything else is under
+its topic: ``gb.assoc``, ``gb.cohort``, ``gb.comparison``, ``gb.genes``, ``gb.images``,
+``gb.learning``, ``gb.loci``, ``gb.phenotypes``, ``gb.plots``, ``gb.simulate``, ``gb.stats``,
+``gb.sumstats``.
 
 >>> import gwasbone as gb
->>> cohort = gb.read_genotypes(bfile="chr*", build="GRCh38")                    # doctest: +SKIP
->>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex", "PC1"])        # doctest: +SKIP
+>>> cohort = gb.example_cohort()
+>>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex"])
+>>> results
+AssociationResults: 1 trait, 400 variants, GRCh37, engine blocks
 """
 
-from __future__ import annotations
+from gwasbone.public import publish
 
-import importlib
-from typing import Any
-
-#: Public name -> module it lives in.
-_HOME = {
-    "AssociationResults": "gwasbone.association.results",
-    "associate": "gwasbone.association.associate",
-    "clump": "gwasbone.loci.clump",
-    "lead_blocks": "gwasbone.sumstats.leads",
-    "loci": "gwasbone.loci.loci",
-    "read_genes": "gwasbone.genes.files",
-    "RegionSelection": "gwasbone.loci.region_selection",
-    "SelectionRule": "gwasbone.loci.options",
-    "select_regions": "gwasbone.loci.region_selection",
-    "selected_genotypes": "gwasbone.loci.genotype_effects",
-    "genotype_effects": "gwasbone.loci.genotype_effects",
-    "Cohort": "gwasbone.cohort.model",
-    "QcThresholds": "gwasbone.cohort.options",
-    "annotate_phenotypes": "gwasbone.cohort.read",
-    "british_ancestry": "gwasbone.cohort.ancestry",
-    "cohort_from_mt": "gwasbone.cohort.read",
-    "exclude_related": "gwasbone.cohort.relatedness",
-    "ld_matrix": "gwasbone.cohort.ld",
-    "ld_scores": "gwasbone.cohort.ld",
-    "ld_table": "gwasbone.cohort.ld",
-    "principal_components": "gwasbone.cohort.pca",
-    "project": "gwasbone.cohort.pca",
-    "prune": "gwasbone.cohort.prune",
-    "qc": "gwasbone.cohort.qc",
-    "read_genotypes": "gwasbone.cohort.read",
-    "relationship_matrix": "gwasbone.cohort.ld",
-    "relatedness": "gwasbone.cohort.relatedness",
-}
-_MODULES = ("blocks", "plots", "simulate")
-
-__all__ = sorted([*_HOME, *_MODULES])
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"gwasbone.{name}")
-    raise AttributeError(f"module 'gwasbone' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return __all__
+__version__ = "0.1.0"
+__all__ = [*publish(__name__), "__version__"]

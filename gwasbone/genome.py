@@ -107,7 +107,7 @@ def locus_key(chromosome: npt.ArrayLike, position_bp: npt.ArrayLike) -> npt.NDAr
     ----------
     chromosome, position_bp : (m,) integers; codes as in this module, 1-based positions.
 
-    >>> (locus_key([1, 2], [5, 5]) == [(1 << 32) + 5, (2 << 32) + 5]).all()
+    >>> locus_key([1, 2], [5, 5]).tolist() == [(1 << 32) + 5, (2 << 32) + 5]
     True
     """
     return (np.asarray(chromosome, dtype=np.int64) << 32) + np.asarray(position_bp, dtype=np.int64)

@@ -43,13 +43,3 @@ def bcftools() -> str:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     return _program("chromium")
-
-
-@pytest.fixture(scope="session")
-def hail_session(tmp_path_factory: pytest.TempPathFactory):
-    """The hail module, started once for the whole run."""
-    from gwasbone import session
-
-    folder = tmp_path_factory.mktemp("hail")
-    session.configure(session.SessionOptions(folder=folder, memory_gb=3))
-    return session.hail()

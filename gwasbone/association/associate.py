@@ -72,8 +72,9 @@ def associate(
     genotypes : a :class:`Cohort` whose people table has the columns named below, or any Hail
         MatrixTable (then ``traits`` and ``covariates`` are column fields or expressions).
     traits, covariates, categorical : columns of the people table; see
-        :func:`gwasbone.association.design.build_design`.
-    y : one trait as a Hail expression, for a MatrixTable.
+        :func:`gwasbone.association.design.build_design`. An intercept is always in the model, so
+        a covariate of 1, as Hail's own methods need it, may be given and changes nothing.
+    y : of a MatrixTable, one trait or a list of traits as Hail expressions, instead of ``traits``.
     phenotypes : table indexed by person with the columns, instead of the cohort's people table.
     method : ``linear`` or ``logistic`` for every trait; by default (``auto``) each trait's own,
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
@@ -103,8 +104,18 @@ def associate(
 
     Examples
     --------
-    >>> associate(cohort, ["bmd_spine"], ["age", "sex", "PC1"])       # doctest: +SKIP
-    >>> associate(mt, y=mt.bmd, covariates=[mt.age])                  # doctest: +SKIP
+    >>> results = gb.associate(gb.example_cohort(), ["bmd_spine", "osteoporosis"], ["age", "sex"])
+    >>> results
+    AssociationResults: 2 traits, 400 variants, GRCh37, engine blocks
+    >>> results.table("bmd_spine").nlargest(1, "neg_log_10_p_value")[["source_id", "n"]]
+          source_id    n
+    71  rs327365528  277
+
+    In a Hail session, with the columns of a MatrixTable as expressions:
+
+    >>> mt = gb.example_cohort().mt
+    >>> gb.associate(mt, y=[mt.bmd_spine, mt.bmd_hip], covariates=[1, mt.age])
+    AssociationResults: 2 traits, 400 variants, GRCh37, engine hail
     """
     if not isinstance(genotypes, Cohort):
         genotypes, traits, covariates = _from_matrix_table(genotypes, traits, covariates, y)
@@ -286,19 +297,37 @@ def _from_matrix_table(
     """A cohort of a user's MatrixTable with the named or given expressions as people columns."""
     from gwasbone.cohort.sources.matrix_table import column_values
 
-    expressions: dict[str, Any] = {name: mt[name] for name in traits}
-    if y is not None:
-        expressions[_name_of(mt, y, "y")] = y
+    of_traits = [*traits, *([] if y is None else y if isinstance(y, (list, tuple)) else [y])]
+    expressions = _by_name(mt, of_traits, "y")
     names = list(expressions)
-    used: list[str] = []
-    for i, covariate in enumerate(covariates):
-        name = covariate if isinstance(covariate, str) else _name_of(mt, covariate, f"covariate{i}")
-        expressions[name] = mt[name] if isinstance(covariate, str) else covariate
-        used.append(name)
+    of_covariates = _by_name(mt, [c for c in covariates if not _is_intercept(c)], "covariate")
+    used = list(of_covariates)
+    expressions |= of_covariates
     cohort = Cohort.from_mt(mt)
     columns = column_values(mt, expressions).set_axis(cohort.people.table.index, axis=0)
     return cohort.annotate_people(columns), names, used
 
 
-def _name_of(mt: Any, expression: Any, otherwise: str) -> str:
-    return next((name for name in mt.col if mt[name] is expression), otherwise)
+def _is_intercept(covariate: Any) -> bool:
+    """Whether a covariate is the 1 that Hail's own methods need for an intercept."""
+    if isinstance(covariate, (int, float)) and covariate != 1:
+        raise UsageError(
+            f"covariates: expected names, expressions or 1 for the intercept, got {covariate}"
+        )
+    return isinstance(covariate, (int, float))
+
+
+def _by_name(mt: Any, fields: Sequence[Any], role: str) -> dict[str, Any]:
+    """Column expressions by name: the field's own, or the role and its number."""
+    named: dict[str, Any] = {}
+    for i, field in enumerate(fields):
+        if isinstance(field, str):
+            name, expression = field, mt[field]
+        else:
+            own = (name for name in mt.col if mt[name] is field)
+            name = next(own, f"{role}{i + 1}" if len(fields) > 1 or role != "y" else "y")
+            expression = field
+        if name in named:
+            raise UsageError(f"expected each {role} once, {name} is there twice")
+        named[name] = expression
+    return named

@@ -83,10 +83,6 @@ def scan_hail(
         Multi-allelic variants, no variants, or a null model without a maximum.
     NotBuiltError
         ``spa``, or a design with offsets.
-
-    Examples
-    --------
-    >>> scan_hail(mt, design)["bmd"]        # doctest: +SKIP
     """
     options = options or AssociationOptions()
     if options.test == "spa":

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from gwasbone.association.result_files import output_paths, trait_stems, write_wide_parquet
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
+from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import BUILDS
@@ -41,8 +42,8 @@ _WIDE = "all_traits.parquet"
 _ROWS_PER_GROUP = 250_000
 
 
-@dataclass(frozen=True)
-class AssociationResults:
+@dataclass(frozen=True, repr=False)
+class AssociationResults(Shown):
     """The results of one association run, one canonical table per trait.
 
     Tables stay in a folder as Parquet and are read when asked for, so that a run over many
@@ -347,6 +348,31 @@ class AssociationResults:
                         study=study, threads=threads,
                     )  # fmt: skip
         return paths
+
+    def headline(self) -> str:
+        n = len(self.traits)
+        traits = f"{n} trait{'s' if n > 1 else ''}"
+        engine = self.provenance.get("engine", "unknown")
+        n_variants = next(iter(self._opened.values())).n_rows
+        return (
+            f"AssociationResults: {traits}, {n_variants:,} variants, {self.build}, engine {engine}"
+        )
+
+    def preview(self) -> pd.DataFrame:
+        """A row per trait: samples, variants tested, λ_GC and the variant with the smallest p."""
+        rows = [
+            {
+                "trait": trait,
+                "method": self.provenance.get("traits", {}).get(trait, {}).get("method", ""),
+                "n": one.n,
+                "variants tested": one.n_tested,
+                "lambda GC": round(one.lambda_gc, 3),
+                "top variant": one.top_source_id,
+                "−log10 p": round(one.top_neg_log10_p, 2),
+            }
+            for trait, one in self.summaries.items()
+        ]
+        return pd.DataFrame(rows)
 
 
 def _side_by_side(variants: pa.Table, trait: pa.Table) -> pd.DataFrame:

@@ -2,3 +2,7 @@
 
 On blocks where the source can be read in blocks, on Hail for any other source.
 """
+
+from gwasbone.public import publish
+
+__all__ = publish(__name__)

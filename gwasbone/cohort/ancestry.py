@@ -130,7 +130,11 @@ def british_ancestry(
 
     Examples
     --------
-    >>> cohort = british_ancestry(cohort, scores, table["p21000"])    # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> scores = gb.principal_components(cohort, k=6).scores
+    >>> reported = pd.Series("British", index=scores.index)
+    >>> gb.british_ancestry(cohort, scores, reported)
+    Cohort: 300 samples, 400 variants, GRCh37, PLINK .bed
     """
     if radius <= 0:
         raise UsageError(f"ancestry filter: expected a radius above 0, got {radius}")

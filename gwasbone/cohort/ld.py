@@ -17,6 +17,7 @@ import pandas as pd
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.calls import CohortRows, packed_rows
 from gwasbone.cohort.sources.tables import VARIANT_COLUMNS
+from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES, X, chromosome_code
 from gwasbone.progress import counted_progress
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 _VARIANT = list(VARIANT_COLUMNS)
 
 
-@dataclass(frozen=True)
-class LdMatrix:
+@dataclass(frozen=True, repr=False)
+class LdMatrix(Shown):
     """Linkage disequilibrium between all variants of a region.
 
     Parameters
@@ -42,6 +43,12 @@ class LdMatrix:
     variants: pd.DataFrame
     values: npt.NDArray[np.float64]
     signed: bool
+
+    def headline(self) -> str:
+        return f"LdMatrix: {'r' if self.signed else 'r²'} of {len(self.variants):,} variants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.variants
 
 
 def ld_matrix(
@@ -73,7 +80,8 @@ def ld_matrix(
 
     Examples
     --------
-    >>> wnt16 = ld_matrix(cohort, region="7:120400000-121500000", signed=True)  # doctest: +SKIP
+    >>> gb.ld_matrix(gb.example_cohort(), region="22:1-51000000", signed=True)
+    LdMatrix: r of 133 variants
     """
     from gwasbone.blocks.ld import ld_matrix as of_blocks
 
@@ -229,8 +237,8 @@ def ld_scores(
     return pd.concat(parts)
 
 
-@dataclass(frozen=True)
-class RelationshipMatrix:
+@dataclass(frozen=True, repr=False)
+class RelationshipMatrix(Shown):
     """Genetic relationships of the kept people.
 
     Parameters
@@ -241,6 +249,9 @@ class RelationshipMatrix:
 
     matrix: pd.DataFrame
     n_variants: npt.NDArray[np.int64]
+
+    def headline(self) -> str:
+        return f"RelationshipMatrix: {len(self.matrix):,} samples"
 
 
 def relationship_matrix(

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from gwasbone.display import Shown, counted
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 
@@ -44,8 +45,8 @@ class Decision:
     excluded: BoolArray
 
 
-@dataclass(frozen=True)
-class MaskedTable:
+@dataclass(frozen=True, repr=False)
+class MaskedTable(Shown):
     """All rows, their columns, and the decisions about them, in the order they were taken.
 
     Parameters
@@ -180,3 +181,9 @@ class MaskedTable:
             for i, (stage, reason, description) in enumerate(about["decisions"])
         )
         return cls(about["noun"], frame, decisions)
+
+    def headline(self) -> str:
+        return f"MaskedTable: {counted(self.n_kept, len(self), self.noun)}"
+
+    def preview(self) -> pd.DataFrame:
+        return self.kept_table().reset_index()

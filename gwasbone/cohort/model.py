@@ -16,11 +16,12 @@ import pandas as pd
 
 from gwasbone.cohort.sources.source import Genotypes
 from gwasbone.cohort.sources.tables import FEMALE
+from gwasbone.display import Shown, counted
 from gwasbone.phenotypes.table import IdRule
 
 
-@dataclass(frozen=True)
-class Cohort(Genotypes):
+@dataclass(frozen=True, repr=False)
+class Cohort(Shown, Genotypes):
     """Genotypes, people, variants and the decisions about them.
 
     Parameters
@@ -98,7 +99,9 @@ class Cohort(Genotypes):
 
         Examples
         --------
-        >>> cohort = Cohort.from_mt(mt).export("chr20")                   # doctest: +SKIP
+        >>> mt = gb.example_cohort().mt.select_entries("GT")
+        >>> gb.Cohort.from_mt(mt).export(folder / "exported")
+        Cohort: 300 samples, 400 variants, GRCh37, PLINK .bed
         """
         from gwasbone.cohort.sources.block_files import write_block_files
 
@@ -145,3 +148,14 @@ class Cohort(Genotypes):
     def women(self) -> npt.NDArray[np.bool_]:
         """(people,) True for women."""
         return self.people.table["sex"].to_numpy() == FEMALE
+
+    def headline(self) -> str:
+        people, variants = self.people, self.variants
+        return (
+            f"Cohort: {counted(people.n_kept, len(people), 'samples')}, "
+            f"{counted(variants.n_kept, len(variants), 'variants')}, {self.build}, "
+            f"{self.source.format_name}"
+        )
+
+    def preview(self) -> pd.DataFrame:
+        return pd.concat([table.funnel() for table in (self.people, self.variants)])

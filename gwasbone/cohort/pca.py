@@ -28,6 +28,7 @@ from gwasbone.cohort.options import PcaOptions
 from gwasbone.cohort.sources.bed_reader import CALLS_PER_BLOCK
 from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows
 from gwasbone.cohort.sources.tables import VARIANT_COLUMNS, VARIANT_KEY, chromosome_codes
+from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES
 
@@ -39,8 +40,8 @@ _LEAST_ROWS = 512
 _CALLS_PER_PARTITION = 5_000_000
 
 
-@dataclass(frozen=True)
-class PrincipalComponents:
+@dataclass(frozen=True, repr=False)
+class PrincipalComponents(Shown):
     """Principal components.
 
     Parameters
@@ -61,6 +62,13 @@ class PrincipalComponents:
     def names(self) -> list[str]:
         """``PC1`` and so on."""
         return list(self.scores.columns)
+
+    def headline(self) -> str:
+        n, k = self.scores.shape
+        return f"PrincipalComponents: {k} of {n:,} samples, from {len(self.loadings):,} variants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.scores.reset_index()
 
 
 def principal_components(
@@ -103,7 +111,9 @@ def principal_components(
 
     Examples
     --------
-    >>> pcs = principal_components(cohort, prune(cohort, maf=0.05).index)   # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> gb.principal_components(cohort, gb.prune(cohort, maf=0.05).index, k=2)
+    PrincipalComponents: 2 of 300 samples, from 40 variants
     """
     if engine not in ("auto", "blocks", "hail"):
         raise UsageError(

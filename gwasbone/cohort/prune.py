@@ -71,8 +71,10 @@ def prune(
 
     Examples
     --------
-    >>> pruned = prune(cohort, window="500kb", r2=0.1, maf=0.05)     # doctest: +SKIP
-    >>> pruned["source_id"].to_csv("model.snps", index=False)        # doctest: +SKIP
+    >>> pruned = gb.prune(gb.example_cohort(), window="500kb", r2=0.1, maf=0.05)
+    >>> pruned["source_id"].to_csv(folder / "model.snps", index=False)
+    >>> len(pruned)
+    40
     """
     if engine not in ("auto", "blocks", "hail"):
         raise UsageError(f"prune: expected engine auto, blocks or hail, got {engine!r}")

@@ -17,13 +17,14 @@ from gwasbone.comparison.leads import independent_leads, lead_measures
 from gwasbone.comparison.loci import locus_effects, locus_measures
 from gwasbone.comparison.measures import LdRows, Measures
 from gwasbone.comparison.options import ComparisonRule
+from gwasbone.display import Shown
 from gwasbone.errors import UsageError
 from gwasbone.progress import counted_progress
 from gwasbone.sumstats.align import AlignedScans
 
 
-@dataclass(frozen=True)
-class Comparison:
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
     """What the comparison of scans gives.
 
     Parameters
@@ -38,6 +39,12 @@ class Comparison:
     measures: pd.DataFrame
     locus_effects: pd.DataFrame
     leads: dict[str, pd.DataFrame]
+
+    def headline(self) -> str:
+        return f"Comparison: {len(self.measures):,} measures of {len(self.leads)} scans"
+
+    def preview(self) -> pd.DataFrame:
+        return self.measures
 
 
 def compare_scans(
@@ -73,8 +80,9 @@ def compare_scans(
 
     Examples
     --------
-    >>> scans = align_scans({"case": a, "cnn": b})            # doctest: +SKIP
-    >>> compare_scans(scans, loci=loci).measures               # doctest: +SKIP
+    >>> results = gb.associate(gb.example_cohort(), ["bmd_spine", "bmd_hip"], ["age", "sex"])
+    >>> gb.compare_scans(gb.sumstats.align_scans(results))
+    Comparison: 22 measures of 2 scans
     """
     if len(scans.names) < 2:
         raise UsageError(f"comparison: expected two scans or more, got {len(scans.names)}")

@@ -75,9 +75,10 @@ def read_genes(path: str | Path, *, build: str | None = None, coding_only: bool 
 
     Examples
     --------
-    >>> genes = read_genes("gencode.v19.annotation.gtf.gz")               # doctest: +SKIP
-    >>> genes.build, len(genes)                                            # doctest: +SKIP
-    ('GRCh37', 20345)
+    >>> table = pd.DataFrame({"chromosome": ["7"], "start": [120969], "end": [120981], "gene": "A"})
+    >>> table.to_csv(folder / "genes.tsv", sep="\\t", index=False)
+    >>> gb.read_genes(folder / "genes.tsv", build="GRCh37")
+    Genes: 1 genes, GRCh37, ...genes.tsv
     """
     named = named_build(build) if build is not None else None
     raw = _read(Path(path))

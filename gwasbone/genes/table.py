@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
+from gwasbone.display import Shown
 from gwasbone.genome import chromosome_label
 
 #: Columns of a table of genes. ``strand`` is ``+``, ``-``, or empty where the file does not say.
@@ -25,8 +26,8 @@ def _no_exons() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in EXON_COLUMNS.items()})
 
 
-@dataclass(frozen=True)
-class Genes:
+@dataclass(frozen=True, repr=False)
+class Genes(Shown):
     """Genes with their places.
 
     Parameters
@@ -83,3 +84,9 @@ class Genes:
         codes = self.table["chromosome"].unique()
         where = ", ".join(chromosome_label(int(c)) for c in codes) if len(codes) < 4 else ""
         return f"{len(self):,} genes on {self.build}{f' ({where})' if where else ''}: {self.source}"
+
+    def headline(self) -> str:
+        return f"Genes: {len(self.table):,} genes, {self.build}, {self.source}"
+
+    def preview(self) -> pd.DataFrame:
+        return self.table

@@ -78,7 +78,9 @@ def build_cache(
 
     Examples
     --------
-    >>> report = build_cache(find_sources(["scans"]), "images")        # doctest: +SKIP
+    >>> sources = gb.images.find_sources([example / "example_images"])
+    >>> gb.images.build_cache(sources, folder / "cache").n_read
+    1
     """
     settings = settings or ImageSettings()
     folder = Path(folder)

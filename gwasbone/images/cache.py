@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.display import Shown
 from gwasbone.errors import InputError
 from gwasbone.images import journal
 from gwasbone.images.array_file import mapped
@@ -43,9 +44,11 @@ class Pictures:
 
     Examples
     --------
-    >>> hips = open_cache("images").pictures("hip", side="left")       # doctest: +SKIP
-    >>> hips.shape, hips[:16].dtype                                    # doctest: +SKIP
-    ((5104, 672, 672, 1), dtype('uint8'))
+    >>> sources = gb.images.find_sources([example / "example_images"])
+    >>> cache = gb.images.open_cache(gb.images.build_cache(sources, folder / "cache").folder)
+    >>> hips = cache.pictures("hip", side="left")
+    >>> hips.shape, hips[:16].dtype
+    ((1, 672, 672, 1), dtype('uint8'))
     """
 
     table: pd.DataFrame
@@ -78,8 +81,8 @@ class Pictures:
         return np.stack(channels, axis=-1)
 
 
-@dataclass(frozen=True)
-class ImageCache:
+@dataclass(frozen=True, repr=False)
+class ImageCache(Shown):
     """A folder of standard arrays.
 
     Parameters
@@ -155,6 +158,12 @@ class ImageCache:
         if people is not None:
             chosen &= self.index["person"].isin({str(person) for person in people})
         return self.index[chosen].reset_index(drop=True)
+
+    def headline(self) -> str:
+        return f"ImageCache: {len(self.index):,} images, {self.folder}"
+
+    def preview(self) -> pd.DataFrame:
+        return self.index
 
 
 def open_cache(folder: str | Path) -> ImageCache:

@@ -71,7 +71,7 @@ def read_picture(path: str | Path, *, voi: bool = False) -> Picture:
 
     Examples
     --------
-    >>> read_picture("1.2.840.dcm").place                              # doctest: +SKIP
+    >>> read_picture(example / "example_images/1080728_2/left_hip.dcm").place
     Place(region='hip', side='left', view=None)
     """
     try:

@@ -18,10 +18,11 @@ from gwasbone.loci.clump_tables import (
     Clumps,
     TestedScan,
     clump_tables,
-    one_scan,
     tested_scan,
 )
+from gwasbone.loci.options import ClumpRule
 from gwasbone.progress import counted_progress
+from gwasbone.sumstats.scans import as_scans
 
 log = logging.getLogger(__name__)
 
@@ -31,18 +32,18 @@ def clump(
     cohort: Cohort,
     *,
     trait: str | None = None,
-    p1: float = 1e-4,
-    p2: float = 1e-2,
-    r2: float = 0.5,
-    kb: float = 250,
+    p1: float = ClumpRule.p1,
+    p2: float = ClumpRule.p2,
+    r2: float = ClumpRule.r2,
+    kb: float = ClumpRule.kb,
     threads: int | None = None,
 ) -> Clumps:
     """Clump the variants of a scan by linkage disequilibrium in a cohort's kept people.
 
-    The rule is that of PLINK 1.9's ``--clump`` (see :mod:`gwasbone.blocks.clump`), with the same
-    options and defaults: index variants have p ≤ ``p1``, members p < ``p2``, an r² above ``r2``
-    with the index (of maximum-likelihood haplotypes) and less than ``kb`` kilobases to it. Ties
-    of p go by place.
+    The rule is that of PLINK 1.9's ``--clump`` (see :mod:`gwasbone.blocks.clump`), with the
+    defaults of ``gwasbone clump`` (PLINK's own are p1 1e-4 and r2 0.5): index variants have p ≤
+    ``p1``, members p < ``p2``, an r² above ``r2`` with the index (of maximum-likelihood haplotypes)
+    and less than ``kb`` kilobases to it. Ties of p go by place.
 
     Parameters
     ----------
@@ -63,12 +64,14 @@ def clump(
 
     Examples
     --------
-    >>> clumps = clump(results, cohort, p1=5e-8, r2=0.1)                 # doctest: +SKIP
-    >>> clumps.table[["variant", "neg_log10_p", "n_members"]]            # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex"])
+    >>> gb.clump(results, cohort, p1=5e-8, r2=0.1)
+    Clumps: 1 clumps of 400 variants
     """
     from gwasbone.blocks.clump import clump_variants
 
-    source = one_scan(results, trait)
+    source = as_scans(results).one(trait)
     if source.build is not None and source.build != cohort.build:
         raise UsageError(
             f"clump: {source.where} is on {source.build}, the genotypes on {cohort.build}: take "

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.display import Shown
 from gwasbone.errors import UsageError
 from gwasbone.genome import chromosome_label
-from gwasbone.sumstats.scan import Scan
+from gwasbone.loci.options import ClumpRule
 from gwasbone.sumstats.scans import as_scans
 
 log = logging.getLogger(__name__)
@@ -25,8 +26,8 @@ VARIANT = ["chromosome", "base_pair_location", "other_allele", "effect_allele"]
 _NEEDED = [*VARIANT, "neg_log_10_p_value"]
 
 
-@dataclass(frozen=True)
-class Clumps:
+@dataclass(frozen=True, repr=False)
+class Clumps(Shown):
     """Clumps of a scan, and which of its variants could be used.
 
     Parameters
@@ -51,6 +52,12 @@ class Clumps:
     n_absent: int
     n_absent_below_p1: int
 
+    def headline(self) -> str:
+        return f"Clumps: {len(self.table):,} clumps of {self.n_used:,} variants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.table
+
 
 @dataclass(frozen=True)
 class TestedScan:
@@ -58,22 +65,6 @@ class TestedScan:
 
     table: pd.DataFrame
     n_untested: int
-
-
-def one_scan(results: Any, trait: str | None = None) -> Scan:
-    """The scan of a trait among what :func:`gwasbone.sumstats.scans.as_scans` takes.
-
-    Raises
-    ------
-    UsageError
-        Several scans without a choice, or no such trait.
-    """
-    scans = as_scans(results)
-    if trait is None and len(scans) != 1:
-        raise UsageError(f"clump: give trait, one of {', '.join(scans)}")
-    if trait is not None and trait not in scans:
-        raise UsageError(f"clump: no trait {trait}; there is {', '.join(scans)}")
-    return scans[trait if trait is not None else next(iter(scans))]
 
 
 def tested_scan(table: pd.DataFrame) -> TestedScan:
@@ -116,9 +107,9 @@ def clump_by_distance(
     results: Any,
     *,
     trait: str | None = None,
-    p1: float = 5e-8,
-    p2: float = 1e-2,
-    kb: float = 250,
+    p1: float = ClumpRule.p1,
+    p2: float = ClumpRule.p2,
+    kb: float = ClumpRule.kb,
 ) -> Clumps:
     """Clump the variants of a scan by distance alone: PLINK's rule as if r² were 1 everywhere.
 
@@ -147,7 +138,7 @@ def clump_by_distance(
         raise UsageError(f"clump: expected 0 < p1 <= p2 <= 1, got p1 {p1:g} and p2 {p2:g}")
     if not kb > 0:
         raise UsageError(f"clump: expected a radius above 0 kb, got {kb:g}")
-    whole = one_scan(results, trait).table()
+    whole = as_scans(results).one(trait).table()
     scan = tested_scan(whole)
     table = scan.table
     log_p = table["neg_log_10_p_value"].to_numpy()

@@ -52,8 +52,14 @@ def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort
 
     Examples
     --------
-    >>> genotypes = gb.selected_genotypes(selection, cohort)                # doctest: +SKIP
-    >>> genotypes["7_120979089_C_T"].mean() / 2  # allele frequency        # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex"])
+    >>> scans = {"bmd_spine_l1_l4": results.table("bmd_spine")}  # named as in the region map
+    >>> selection = gb.select_regions(scans, cohort=cohort)
+    >>> (gb.selected_genotypes(selection, cohort).mean() / 2).round(2)  # allele frequencies
+    1_221606154_G_A    0.77
+    22_46611852_A_T    0.25
+    dtype: float32
     """
     variants = _variants_of(selection)
     rows = rows_in_cohort(variants, cohort)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.display import Shown
 from gwasbone.errors import UsageError
 from gwasbone.genes.bone import known_bone_genes
 from gwasbone.genes.nearest import genes_in_windows, nearest_genes
@@ -35,8 +36,8 @@ LOCUS_COLUMNS = (
 _OF_SCAN = ["source_id", "beta", "standard_error", "n"]
 
 
-@dataclass(frozen=True)
-class Loci:
+@dataclass(frozen=True, repr=False)
+class Loci(Shown):
     """Loci of one or several scans.
 
     Parameters
@@ -60,8 +61,16 @@ class Loci:
     build: str
     by_distance: bool
 
+    def headline(self) -> str:
+        n = self.table["locus"].nunique()
+        how = "by distance" if self.by_distance else "by LD"
+        return f"Loci: {n:,} loci of {len(self.clumps)} scans, {self.build}, {how}"
 
-def loci(
+    def preview(self) -> pd.DataFrame:
+        return self.table
+
+
+def find_loci(
     results: Any,
     cohort: Cohort | None = None,
     *,
@@ -104,9 +113,11 @@ def loci(
 
     Examples
     --------
-    >>> genes = gb.read_genes("gencode.v19.annotation.gtf.gz")           # doctest: +SKIP
-    >>> found = gb.loci(results, cohort, genes=genes)                     # doctest: +SKIP
-    >>> found.table[["trait", "lead_variant_id", "nearest_gene"]]         # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex"])
+    >>> gb.find_loci(results, cohort).table[["trait", "lead_variant_id", "n_clumps"]]
+           trait  lead_variant_id  n_clumps
+    0  bmd_spine  1_221606154_G_A         1
     """
     scans = as_scans(results)
     if cohort is None and not distance_only:

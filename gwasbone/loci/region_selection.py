@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gwasbone.blocks.kernel_progress import Progress
+from gwasbone.display import Shown
 from gwasbone.errors import UsageError
 from gwasbone.images.region_map import REGION_NAMES, RegionMap, read_region_map
 from gwasbone.loci.options import SelectionRule
@@ -50,8 +51,8 @@ _KEY = list(KEY)
 _EFFECT = ("neg_log_10_p_value", "beta", "standard_error", "effect_allele_frequency")
 
 
-@dataclass(frozen=True)
-class RegionSelection:
+@dataclass(frozen=True, repr=False)
+class RegionSelection(Shown):
     """The SNPs of each region, and how they came about.
 
     Parameters
@@ -97,6 +98,13 @@ class RegionSelection:
         names = ["variant_id", *_KEY, "source_id", "effect_allele_frequency"]
         return self.pairs[names].drop_duplicates("variant_id").sort_values(_KEY, ignore_index=True)
 
+    def headline(self) -> str:
+        n, k = len(self.variants), self.pairs["region"].nunique()
+        return f"RegionSelection: {n:,} variants for {k} regions, pruned by {self.pruned_by}"
+
+    def preview(self) -> pd.DataFrame:
+        return self.pairs
+
 
 def select_regions(
     scans: Any,
@@ -133,8 +141,15 @@ def select_regions(
 
     Examples
     --------
-    >>> selection = gb.select_regions(results, cohort=cohort)               # doctest: +SKIP
-    >>> selection.pairs[["region", "source_id", "scans"]]                   # doctest: +SKIP
+    >>> cohort = gb.example_cohort()
+    >>> results = gb.associate(cohort, ["bmd_spine"], ["age", "sex"])
+    >>> scans = {"bmd_spine_l1_l4": results.table("bmd_spine")}  # named as in the region map
+    >>> gb.select_regions(scans, cohort=cohort).pairs[["region", "source_id"]]
+              region    source_id
+    0       ap_spine  rs327365528
+    1       ap_spine  rs842045715
+    2  lateral_spine  rs327365528
+    3  lateral_spine  rs842045715
 
     References
     ----------

@@ -1,1 +1,5 @@
 """Tables of people: reading, traits and their transforms, residuals."""
+
+from gwasbone.public import publish
+
+__all__ = publish(__name__)

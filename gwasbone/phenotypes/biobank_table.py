@@ -106,7 +106,10 @@ def read_biobank_table(
 
     Examples
     --------
-    >>> ukb = read_biobank_table("ukb.csv", {31: "text", 23204: "number"})  # doctest: +SKIP
+    >>> table = pd.DataFrame({"eid": [1000001, 1000002], "31-0.0": ["Female", "Male"]})
+    >>> table.to_csv(folder / "ukb.csv", index=False)
+    >>> read_biobank_table(folder / "ukb.csv", {31: "text"}).table["31-0.0"].tolist()
+    ['Female', 'Male']
     """
     path = Path(path)
     if not path.is_file():

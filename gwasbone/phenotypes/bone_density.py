@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from gwasbone.display import Shown
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed, impute
 from gwasbone.phenotypes.measurements import (
@@ -29,8 +30,8 @@ log = logging.getLogger(__name__)
 SEX_NAMES = {FEMALE: "women", MALE: "men"}
 
 
-@dataclass(frozen=True)
-class Bmd:
+@dataclass(frozen=True, repr=False)
+class Bmd(Shown):
     """The measurements of a table, ready to write.
 
     Parameters
@@ -49,6 +50,12 @@ class Bmd:
     people: pd.DataFrame
     shape: pd.DataFrame
     sides: pd.DataFrame
+
+    def headline(self) -> str:
+        return f"Bmd: {len(self.people):,} participants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.people.reset_index()
 
 
 def make_bmd(

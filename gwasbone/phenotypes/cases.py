@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.case_definition import CaseDefinition, Rule
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 BoolArray = npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Cases:
+@dataclass(frozen=True, repr=False)
+class Cases(Shown):
     """Who is a case, and why.
 
     Parameters
@@ -39,6 +40,12 @@ class Cases:
     definition: CaseDefinition
     rules: pd.DataFrame
     codes: pd.DataFrame
+
+    def headline(self) -> str:
+        return f"Cases: {self.n_cases:,} of {len(self.rules):,} participants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.codes
 
     @property
     def is_case(self) -> pd.Series:

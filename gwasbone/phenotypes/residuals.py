@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from gwasbone.display import Shown
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.confounders import (
     AGE,
@@ -44,8 +45,8 @@ class ResidualWarning(GwasboneWarning):
     """A trait without a residual, or a model with fewer terms than asked for."""
 
 
-@dataclass(frozen=True)
-class ResidualPhenotypes:
+@dataclass(frozen=True, repr=False)
+class ResidualPhenotypes(Shown):
     """Residual phenotypes and how they were made.
 
     Parameters
@@ -80,6 +81,13 @@ class ResidualPhenotypes:
     def fitted(self) -> tuple[str, ...]:
         """Traits that have a residual."""
         return tuple(model.trait for model in self.models if not model.status)
+
+    def headline(self) -> str:
+        n, k = self.residuals.shape
+        return f"ResidualPhenotypes: {k} traits of {n:,} participants"
+
+    def preview(self) -> pd.DataFrame:
+        return self.residuals.reset_index()
 
 
 def residual_phenotypes(
@@ -127,8 +135,12 @@ def residual_phenotypes(
 
     Examples
     --------
-    >>> made = residual_phenotypes(table, ["bmd_total"])  # doctest: +SKIP
-    >>> made.residuals["bmd_total"], made.models[0].formula  # doctest: +SKIP
+    >>> table = gb.example_cohort().people.table
+    >>> made = residual_phenotypes(table, ["bmd_spine"], model="linear")
+    >>> made
+    ResidualPhenotypes: 1 traits of 300 participants
+    >>> made.models[0].formula
+    'bmd_spine ~ C(sex) + Age40 + Weight75'
     """
     if model == "transformer":
         raise UsageError(

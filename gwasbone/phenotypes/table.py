@@ -62,7 +62,11 @@ def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFr
 
     Examples
     --------
-    >>> table = read_people_table("cohort.tsv", id_rule="fid_iid")  # doctest: +SKIP
+    >>> read_people_table(example / "example.tsv")[["bmd_spine", "age"]].head(2)
+             bmd_spine   age
+    person
+    1014982     1.0540  68.8
+    1026908     0.8542  68.0
     """
     path = Path(path)
     if not path.is_file():

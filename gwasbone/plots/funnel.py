@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,13 +21,14 @@ _BAR_PX, _REMAINING_PX, _REMOVED_PX, _REASON_PX = 430, 90, 100, 380
 _ROW_PX, _STEP_CHARACTERS = 46, 30
 
 
-def funnel(table: pd.DataFrame, *, noun: str = "people", title: str) -> figure:
+def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
     """Draw what is left after each step as bars, with the counts and reasons beside them.
 
     Parameters
     ----------
-    table : in order of the steps, columns ``step``, ``reason`` (why it removes), ``removed`` and
-        ``remaining`` (after it). The first row is the start: its ``removed`` is 0 or missing.
+    table : a cohort, whose samples are counted; or, in order of the steps, columns ``step``,
+        ``reason`` (why it removes), ``removed`` and ``remaining`` (after it). The first row is the
+        start: its ``removed`` is 0 or missing.
     noun : what is counted, in the plural.
 
     Raises
@@ -35,6 +37,8 @@ def funnel(table: pd.DataFrame, *, noun: str = "people", title: str) -> figure:
         A column is missing, there is no row, or ``remaining`` is not the row before less
         ``removed``; all such rows are named.
     """
+    if callable(getattr(table, "funnel", None)):
+        table = table.funnel()
     require_columns(table, _NEEDED, figure="a funnel")
     removed = table["removed"].fillna(0).to_numpy(dtype=np.int64)
     remaining = table["remaining"].to_numpy(dtype=np.int64)

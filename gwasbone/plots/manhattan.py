@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 from bokeh.plotting import figure
 
@@ -24,16 +26,17 @@ from gwasbone.plots.manhattan_panel import (
     top_of,
 )
 from gwasbone.plots.page import describe
-from gwasbone.plots.scan_points import ScanPoints, scan_points
+from gwasbone.plots.scan_points import ScanPoints, scan_name, scan_points
 from gwasbone.plots.variant_words import places
 
 _FIGURE = "a Manhattan plot"
 
 
 def manhattan(
-    results: pd.DataFrame | ScanPoints,
+    results: Any,
     *,
-    title: str,
+    trait: str | None = None,
+    title: str | None = None,
     leads: pd.DataFrame | None = None,
     genome_wide: float = 5e-8,
     suggestive: float | None = 1e-5,
@@ -51,9 +54,13 @@ def manhattan(
 
     Parameters
     ----------
-    results : one row per variant with ``chromosome`` (codes 1-25), ``position_bp`` and
-        ``neg_log10_p``; where present ``source_id``, alleles, ``beta``, ``se``, ``n`` and
-        ``effect_allele_frequency`` appear on hovering. NaN −log₁₀ p is left out and counted.
+    results : results of a run, a scan (:func:`gwasbone.sumstats.open_scans`), or a table with
+        one row per variant: ``chromosome`` (codes 1-25), ``base_pair_location`` and
+        ``neg_log_10_p_value``; where present ``source_id``, alleles, ``beta``, ``standard_error``,
+        ``n`` and ``effect_allele_frequency`` appear on hovering. NaN −log₁₀ p is left out and
+        counted.
+    trait : which trait of ``results``; may be left out where it has one.
+    title : headline of the figure; the trait by default.
     leads : rows of the same columns to mark. The text beside a lead is its ``label``, else
         ``gene``, ``source_id`` or place, whichever column comes first.
     genome_wide, suggestive : significance levels to draw, as p; ``suggestive`` may be None.
@@ -63,15 +70,25 @@ def manhattan(
 
     Returns
     -------
-    Bokeh figure; :func:`gwasbone.plots.page.save_page` writes it with its notes.
+    Bokeh figure; :func:`gwasbone.plots.save` writes it with its notes.
 
     Raises
     ------
+    UsageError
+        Several traits and none chosen.
     InputError
         A column is missing, no −log₁₀ p is finite, one is infinite or negative, or a lead lies
         on a chromosome that the results do not have.
+
+    Examples
+    --------
+    >>> results = gb.associate(gb.example_cohort(), ["bmd_spine"], ["age", "sex"])
+    >>> figure = gb.plots.manhattan(results, leads=results.leads("bmd_spine"))
+    >>> figure.title.text
+    'bmd_spine'
     """
-    points = scan_points(results, figure=_FIGURE)
+    points = scan_points(results, trait=trait, figure=_FIGURE)
+    title = scan_name(results, trait) if title is None else title
     axis = genome_axis(points.chromosome, points.position_bp)
     marked = sorted_leads(leads, axis, figure=_FIGURE)
     levels = Levels(genome_wide, suggestive)

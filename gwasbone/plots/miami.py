@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from bokeh.layouts import gridplot
 from bokeh.models import LayoutDOM
 from bokeh.plotting import figure
 
-from gwasbone.errors import InputError
 from gwasbone.plots import theme
 from gwasbone.plots.frame import Frame
 from gwasbone.plots.manhattan import reached_words
@@ -28,7 +28,7 @@ from gwasbone.plots.manhattan_panel import (
     top_of,
 )
 from gwasbone.plots.page import describe
-from gwasbone.plots.scan_points import ScanPoints, scan_points_by_name
+from gwasbone.plots.scan_points import scan_points_by_name
 from gwasbone.plots.stacked_manhattan import absent_chromosomes, common_axis, leads_by_scan
 
 _FIGURE = "a Miami plot"
@@ -36,7 +36,7 @@ _LEFT_PX, _RIGHT_PX = 64, 148
 
 
 def miami(
-    scans: Mapping[str, pd.DataFrame | ScanPoints],
+    scans: Any,
     *,
     title: str = "",
     leads: Mapping[str, pd.DataFrame] | None = None,
@@ -55,8 +55,8 @@ def miami(
 
     Parameters
     ----------
-    scans : name -> results, two of them, the upper first; as
-        :func:`gwasbone.plots.manhattan.manhattan` takes them, or thinned
+    scans : two of them, the upper first: results of a run with two traits, scans, or name ->
+        what :func:`gwasbone.plots.manhattan` takes or thinned
         :class:`gwasbone.plots.scan_points.ScanPoints`.
     leads : name -> lead variants to mark in that scan's half.
     common_y : one scale for both halves; each reaches its own highest point by default.
@@ -74,9 +74,7 @@ def miami(
     InputError
         Not two scans, ``leads`` of another, or what ``manhattan`` raises.
     """
-    if len(scans) != 2:
-        raise InputError(f"{_FIGURE} takes 2 scans, one for each half; {len(scans)} came")
-    points = scan_points_by_name(scans, figure=_FIGURE)
+    points = scan_points_by_name(scans, figure=_FIGURE, at_least=2, at_most=2)
     axis = common_axis(points)
     marked = leads_by_scan(points, leads, axis, figure=_FIGURE)
     levels = Levels(genome_wide, suggestive)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,10 +56,10 @@ class _Pairs:
 
 
 def p_scatter(
-    pairs: pd.DataFrame,
+    pairs: Any,
     *,
     names: tuple[str, str],
-    title: str,
+    title: str = "",
     genome_wide: float = 5e-8,
     max_labels: int = 12,
     size_px: int = 560,
@@ -70,11 +71,11 @@ def p_scatter(
 
     Parameters
     ----------
-    pairs : one row per variant that both scans have, as ``pair_scans(a, b).table``
-        (:mod:`gwasbone.sumstats.align`) gives it: ``chromosome``, ``position_bp``,
-        ``neg_log_10_p_value_a``, ``neg_log_10_p_value_b``; where present ``source_id``,
-        ``gene``, alleles, ``beta_a``, ``standard_error_a`` and those of B appear on hovering.
-        Rows with NaN are left out and counted.
+    pairs : :class:`gwasbone.sumstats.PairedScans`, or its table of variants that both scans
+        have: ``chromosome``, ``base_pair_location``, ``neg_log_10_p_value_a``,
+        ``neg_log_10_p_value_b``; where present ``source_id``, ``gene``, alleles, ``beta_a``,
+        ``standard_error_a`` and those of B appear on hovering. Rows with NaN are left out and
+        counted.
     names : of the scans A (x) and B (y).
     genome_wide : significance level of both lines, as p.
     max_labels : variants, the highest of each 1 Mb first, that get a text where it finds room.
@@ -114,10 +115,10 @@ def p_scatter(
 
 
 def z_scatter(
-    pairs: pd.DataFrame,
+    pairs: Any,
     *,
     names: tuple[str, str],
-    title: str,
+    title: str = "",
     genome_wide: float = 5e-8,
     size_px: int = 560,
 ) -> figure:
@@ -146,7 +147,8 @@ def z_scatter(
     )
 
 
-def _points(pairs: pd.DataFrame, axes: tuple[str, str], level: float) -> _Pairs:
+def _points(pairs: Any, axes: tuple[str, str], level: float) -> _Pairs:
+    pairs = getattr(pairs, "table", pairs)
     require_columns(pairs, dict.fromkeys((*_NAMES, *_P, *axes)), figure="a scatter of two scans")
     complete = pairs[[*dict.fromkeys((*_P, *axes))]].notna().all(axis=1).to_numpy()
     n_missing = int((~complete).sum())

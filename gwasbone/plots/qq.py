@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from gwasbone.plots import theme
 from gwasbone.plots.page import describe
+from gwasbone.plots.scan_points import one_scan
 from gwasbone.stats.quantile_plot import QuantilePlotPoints
 
 
 def qq(
-    points: QuantilePlotPoints | Mapping[str, QuantilePlotPoints],
+    points: Any,
     *,
-    title: str,
+    trait: str | None = None,
+    title: str | None = None,
     lambda_gc: float | Mapping[str, float] | None = None,
     size_px: int = 460,
 ) -> figure:
@@ -23,22 +26,37 @@ def qq(
 
     Parameters
     ----------
-    points : from :func:`gwasbone.stats.quantile_plot.quantile_plot_points`; a mapping draws one
+    points : results of a run or a scan; or from
+        :func:`gwasbone.stats.quantile_plot.quantile_plot_points`, of which a mapping draws one
         series per stratum, such as bins of allele frequency.
-    lambda_gc : genomic control λ for the legend; by stratum where ``points`` is by stratum.
+    trait : which trait of the results; may be left out where there is one.
+    title : headline of the figure; the trait by default.
+    lambda_gc : genomic control λ for the legend; by stratum where ``points`` is by stratum,
+        computed where ``points`` is a scan.
     size_px : width and height of the plotting area.
 
     Returns
     -------
-    Bokeh figure; :func:`gwasbone.plots.page.save_page` writes it with its notes.
+    Bokeh figure; :func:`gwasbone.plots.save` writes it with its notes.
+
+    Examples
+    --------
+    >>> results = gb.associate(gb.example_cohort(), ["bmd_spine"], ["age", "sex"])
+    >>> gb.plots.qq(results).title.text
+    'bmd_spine'
     """
+    if not isinstance(points, QuantilePlotPoints) and not _is_stratified(points):
+        scan = one_scan(points, trait, figure="a QQ plot")
+        title = scan.name if title is None else title
+        lambda_gc = scan.lambda_gc() if lambda_gc is None else lambda_gc
+        points = scan.quantile_points()
     strata = dict(points) if isinstance(points, Mapping) else {"observed": points}
     assert strata, "at least one stratum"
     lambdas = dict(lambda_gc) if isinstance(lambda_gc, Mapping) else {"observed": lambda_gc}
     x_end = 1.04 * max(float(one.expected[0]) for one in strata.values())
     y_end = 1.04 * max(max(float(one.observed[0]), float(one.upper[0])) for one in strata.values())
     plot = theme.new_figure(
-        title=title,
+        title=title or "",
         x_label="Expected −log₁₀ p",
         y_label="Observed −log₁₀ p",
         width_px=size_px,
@@ -107,3 +125,9 @@ def _notes(strata: Mapping[str, QuantilePlotPoints]) -> list[str]:
     if n_missing:
         notes.append(f"{count(n_missing)} variants without a p-value are left out.")
     return notes
+
+
+def _is_stratified(points: Any) -> bool:
+    return isinstance(points, Mapping) and all(
+        isinstance(one, QuantilePlotPoints) for one in points.values()
+    )

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, UsageError
 from gwasbone.plots.genome_axis import genome_axis
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import require_columns
+from gwasbone.sumstats.scan import Scan
 
 NEEDED = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 #: Below this −log₁₀ p a variant is background: one point per spot says as much as all.
@@ -49,8 +51,8 @@ class ScanPoints:
 
         Parameters
         ----------
-        results : one row per variant with ``chromosome`` (codes 1-25), ``position_bp`` and
-            ``neg_log10_p``, NaN where there is no p-value.
+        results : one row per variant with ``chromosome`` (codes 1-25), ``base_pair_location``
+            and ``neg_log_10_p_value``, NaN where there is no p-value.
         figure : what is drawn, for the words of errors.
 
         Raises
@@ -127,17 +129,72 @@ class ScanPoints:
         return ScanPoints(self.table.iloc[kept], self.high, self.n_variants, self.n_missing)
 
 
-def scan_points(results: pd.DataFrame | ScanPoints, *, figure: str) -> ScanPoints:
-    """A results table as :class:`ScanPoints`; what is one already stays as it is."""
-    return results if isinstance(results, ScanPoints) else ScanPoints.of(results, figure=figure)
+def scan_points(results: Any, *, trait: str | None = None, figure: str) -> ScanPoints:
+    """A scan as :class:`ScanPoints`; what is one already stays as it is.
+
+    Parameters
+    ----------
+    results : a table, or what :func:`one_scan` takes.
+    """
+    if isinstance(results, ScanPoints):
+        return results
+    table = scan_table(results, trait, figure=figure)
+    return ScanPoints.of(table, figure=figure)
+
+
+def scan_table(results: Any, trait: str | None = None, *, figure: str) -> pd.DataFrame:
+    """The table of one scan: the table itself, or that of :func:`one_scan`."""
+    if isinstance(results, pd.DataFrame):
+        return results
+    return one_scan(results, trait, figure=figure).table()
+
+
+def one_scan(results: Any, trait: str | None = None, *, figure: str) -> Scan:
+    """One scan out of results of a run, :class:`Scans` or a :class:`Scan`.
+
+    Parameters
+    ----------
+    trait : which of several scans.
+    figure : what is drawn, for the words of errors.
+
+    Raises
+    ------
+    UsageError
+        It is nothing of that kind, or holds several scans and ``trait`` names none of them.
+    """
+    scans = getattr(results, "scans", None)
+    if not callable(scans):
+        raise UsageError(
+            f"{figure} takes results of a run or a scan, got {type(results).__name__}: open files "
+            "with gb.open_scans"
+        )
+    found: Scan = scans().one(trait)
+    return found
+
+
+def scan_name(results: Any, trait: str | None = None) -> str:
+    """The trait of what :func:`one_scan` takes, for a title; empty of a table."""
+    scans = getattr(results, "scans", None)
+    return trait or (", ".join(scans()) if callable(scans) else "")
 
 
 def scan_points_by_name(
-    scans: Mapping[str, pd.DataFrame | ScanPoints], *, figure: str
+    scans: Any, *, figure: str, at_least: int, at_most: int
 ) -> dict[str, ScanPoints]:
-    """:func:`scan_points` of several scans; errors name the scan."""
+    """:func:`scan_points` of several scans; errors name the scan.
+
+    Parameters
+    ----------
+    scans : name -> what :func:`scan_points` takes, or results of a run with all their traits.
+    at_least, at_most : how many scans the figure takes.
+    """
+    by_name: Mapping[str, Any] = scans if isinstance(scans, Mapping) else scans.scans()
+    n = len(by_name)
+    if not at_least <= n <= at_most:
+        wanted = f"{at_least}" if at_least == at_most else f"{at_least} to {at_most}"
+        raise InputError(f"{figure} takes {wanted} scans; {n} came")
     points = {}
-    for name, results in scans.items():
+    for name, results in by_name.items():
         try:
             points[name] = scan_points(results, figure=figure)
         except InputError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +49,7 @@ _ALL_FOREGROUND, _ALL_HOVER = 150_000, 8_000
 
 
 def stacked_manhattan(
-    scans: Mapping[str, pd.DataFrame | ScanPoints],
+    scans: Any,
     *,
     title: str = "",
     leads: Mapping[str, pd.DataFrame] | None = None,
@@ -66,13 +67,13 @@ def stacked_manhattan(
 
     Parameters
     ----------
-    scans : name -> results, 2 to 25 of them, as :func:`gwasbone.plots.manhattan.manhattan`
-        takes them; the first on top. To keep only one large scan in memory at a time, pass
-        ``ScanPoints.of(table).thinned()``.
+    scans : 2 to 25 of them, the first on top: results of a run, scans, or name -> what
+        :func:`gwasbone.plots.manhattan` takes. To keep only one large scan in memory at a time,
+        pass ``ScanPoints.of(table).thinned()``.
     leads : name -> lead variants to mark in that scan's panel, for some or all of the scans.
-    shared : loci of several scans, such as :func:`gwasbone.loci.loci` finds:
-        ``chromosome``, ``position_bp``, ``start_bp``, ``end_bp``, and what names a variant. A
-        line through all panels stands at each, its name on top.
+    shared : loci of several scans, such as :func:`gwasbone.loci.find_loci` finds:
+        ``chromosome``, ``base_pair_location``, ``start_bp``, ``end_bp``, and what names a
+        variant. A line through all panels stands at each, its name on top.
     highlight : whether variants inside a shared locus have a colour of their own.
     common_y : one y axis for all panels; each reaches its own highest point by default.
     genome_wide, suggestive : significance levels to draw, as p; ``suggestive`` may be None.
@@ -90,9 +91,7 @@ def stacked_manhattan(
         Fewer than 2 scans or more than 25, ``leads`` of a scan that is not there, or what
         ``manhattan`` raises.
     """
-    if not 2 <= len(scans) <= MAX_SCANS:
-        raise InputError(f"{_FIGURE} takes 2 to {MAX_SCANS} scans; {len(scans)} came")
-    points = scan_points_by_name(scans, figure=_FIGURE)
+    points = scan_points_by_name(scans, figure=_FIGURE, at_least=2, at_most=MAX_SCANS)
     axis = common_axis(points)
     marked = leads_by_scan(points, leads, axis, figure=_FIGURE)
     loci = _placed(shared, axis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,7 @@ from gwasbone.plots import theme
 from gwasbone.plots.frame import Frame, write_labels
 from gwasbone.plots.manhattan_panel import Levels
 from gwasbone.plots.page import describe
-from gwasbone.plots.scan_points import BACKGROUND, ScanPoints
+from gwasbone.plots.scan_points import BACKGROUND, ScanPoints, scan_name, scan_table
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import (
     answer_hovering,
@@ -48,9 +49,10 @@ class _Effects:
 
 
 def volcano(
-    results: pd.DataFrame,
+    results: Any,
     *,
-    title: str,
+    trait: str | None = None,
+    title: str | None = None,
     x_label: str = "Effect of each copy of the effect allele, β",
     leads: pd.DataFrame | None = None,
     genome_wide: float = 5e-8,
@@ -68,9 +70,12 @@ def volcano(
 
     Parameters
     ----------
-    results : one row per variant with ``chromosome``, ``position_bp``, ``beta``, ``se`` and
-        ``neg_log10_p``; with ``effect_allele_frequency`` the classes have colours. NaN is left
-        out and counted.
+    results : results of a run, a scan (:func:`gwasbone.sumstats.open_scans`), or
+        a table with one row per variant: ``chromosome``, ``base_pair_location``, ``beta``,
+        ``standard_error`` and ``neg_log_10_p_value``; with ``effect_allele_frequency`` the
+        classes have colours. NaN is left out and counted.
+    trait : which trait of ``results``; may be left out where it has one.
+    title : headline of the figure; the trait by default.
     x_label : the effect and its unit, such as ``Effect, log odds`` or ``Effect, SD``.
     leads : rows of the same columns to mark and name, as in
         :func:`gwasbone.plots.manhattan.manhattan`.
@@ -87,7 +92,8 @@ def volcano(
     InputError
         A column is missing, no row is complete, or a −log₁₀ p is infinite or negative.
     """
-    effects = _effects(results)
+    title = scan_name(results, trait) if title is None else title
+    effects = _effects(scan_table(results, trait, figure=_FIGURE))
     marked = _leads(leads)
     levels = Levels(genome_wide, suggestive)
     x_end = _x_end(effects, marked)

@@ -16,7 +16,8 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.genes.files import read_genes
 from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
-from gwasbone.loci.loci import Loci, loci
+from gwasbone.loci.loci import Loci
+from gwasbone.loci.loci import find_loci as loci_of_scans
 from gwasbone.loci.options import LociOptions
 from gwasbone.loci.regional import RegionalPlot, regional_plots
 from gwasbone.study.files import CLUMPS, LOCI
@@ -65,7 +66,7 @@ def find_loci(
     cohort : genotypes to take the LD from; without them clumps are by distance alone.
     build : where neither the scans nor the genotypes say it.
     """
-    found = loci(
+    found = loci_of_scans(
         scans,
         cohort,
         genes=genes,

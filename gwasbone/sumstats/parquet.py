@@ -155,6 +155,11 @@ class ResultsFile:
         """Row groups, at least one."""
         return max(1, self._opened().num_row_groups)
 
+    @property
+    def n_rows(self) -> int:
+        """Variants of each trait."""
+        return int(self._opened().metadata.num_rows)
+
     def variants(self, piece: int | None = None) -> pa.Table:
         """The columns ``VARIANT_COLUMNS`` of a row group, or of all rows."""
         return self._read(list(VARIANT_COLUMNS), piece)

@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.errors import InputError, UsageError
+from gwasbone.stats.genomic_control import lambda_gc
+from gwasbone.stats.quantile_plot import QuantilePlotPoints, quantile_plot_points
 from gwasbone.sumstats.checks import (
     ALLELES,
     NO_POSITION,
@@ -192,6 +195,23 @@ class Scan(abc.ABC):
                 "columns that it can be computed from"
             )
 
+    def scans(self) -> Scans:
+        """This scan alone, as functions of several scans take it."""
+        return Scans([self])
+
+    def quantile_points(self) -> QuantilePlotPoints:
+        """Observed and expected −log₁₀ p of the variants with a p-value, for a QQ plot."""
+        return quantile_plot_points(self._tested_p())
+
+    def lambda_gc(self) -> float:
+        """Genomic inflation factor λ_GC over the variants with a p-value."""
+        return lambda_gc(self._tested_p())
+
+    def _tested_p(self) -> npt.NDArray[np.float64]:
+        p = self.columns(["neg_log_10_p_value"])["neg_log_10_p_value"].to_numpy(dtype=np.float64)
+        tested: npt.NDArray[np.float64] = p[~np.isnan(p)]
+        return tested
+
     def __repr__(self) -> str:
         build = f", {self.build}" if self.build else ""
         return f"Scan: {self.name}, {self.format_name}{build}, {self.where}"
@@ -264,6 +284,27 @@ class Scans(Mapping[str, Scan]):
 
     def __len__(self) -> int:
         return len(self._scans)
+
+    def __repr__(self) -> str:
+        return f"Scans: {', '.join(self)}"
+
+    def scans(self) -> Scans:
+        """These scans, as results of a run give theirs."""
+        return self
+
+    def one(self, trait: str | None = None) -> Scan:
+        """The scan of a trait; which may be left out where there is one scan only.
+
+        Raises
+        ------
+        UsageError
+            Several scans without a choice, or no such trait.
+        """
+        if trait is None and len(self) != 1:
+            raise UsageError(f"expected the name of one scan as trait, one of {', '.join(self)}")
+        if trait is not None and trait not in self:
+            raise UsageError(f"expected one of the traits {', '.join(self)}, got {trait!r}")
+        return self[trait if trait is not None else next(iter(self))]
 
     def common_build(self) -> str | None:
         """The build of the scans; None where none says it.

@@ -307,16 +307,17 @@ def as_scans(scans: Any) -> Scans:
 
     Parameters
     ----------
-    scans : :class:`Scans`; results of a run; a table of one trait, called ``scan``; or name ->
-        table, :class:`Scan`, or path of a file with that trait.
+    scans : :class:`Scans`; one :class:`Scan`; results of a run; a table of one trait, called
+        ``scan``; the path of a file or folder; or name -> table, :class:`Scan`, or path of a file
+        with that trait.
 
     Raises
     ------
     UsageError
         It is nothing of that kind, or holds no scan.
     """
-    if isinstance(scans, Scans):
-        found = scans
+    if isinstance(scans, (str, Path)):
+        found = open_scans([Path(scans)])
     elif isinstance(scans, pd.DataFrame):
         found = Scans([FrameScan("scan", scans)])
     elif callable(getattr(scans, "scans", None)):

@@ -10,7 +10,7 @@ from bed_reader import to_bed
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.errors import InputError, UsageError
-from gwasbone.loci.clump import clump
+from gwasbone.loci.clump import clump as clump_scan
 
 A, B = [2, 2, 2, 2, 0, 0, 0, 0], [2, 0, 0, 2, 2, 2, 0, 0]
 
@@ -42,6 +42,11 @@ def scan(rows):
         "neg_log_10_p_value",
     ]
     return pd.DataFrame(rows, columns=names)
+
+
+def clump(*args, **rule):
+    """Clumps by PLINK's own defaults."""
+    return clump_scan(*args, **{"p1": 1e-4, "r2": 0.5} | rule)
 
 
 SCAN = [
@@ -107,7 +112,7 @@ def test_results_of_a_run_need_a_trait_and_the_build_of_the_genotypes(cohort):
     assert len(clump(two, cohort, trait="b").table) == 2
     with pytest.raises(UsageError, match="one of a, b"):
         clump(two, cohort)
-    with pytest.raises(UsageError, match="no trait c"):
+    with pytest.raises(UsageError, match="expected one of the traits a, b, got"):
         clump(two, cohort, trait="c")
     other = AssociationResults.from_tables({"a": table}, build="GRCh38", provenance={})
     with pytest.raises(UsageError, match="GRCh38"):

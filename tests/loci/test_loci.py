@@ -11,7 +11,7 @@ from gwasbone.errors import InputError, UsageError
 from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.table import Genes
 from gwasbone.loci.clump_tables import clump_by_distance
-from gwasbone.loci.loci import LOCUS_COLUMNS, loci, merge_spans
+from gwasbone.loci.loci import LOCUS_COLUMNS, find_loci, merge_spans
 from gwasbone.loci.options import CLUMP_RULES, ClumpRule, clump_rule
 from gwasbone.sumstats.table import COLUMNS
 
@@ -107,7 +107,7 @@ def test_merging_equals_connected_spans():
 
 
 def test_loci_by_ld(cohort):
-    found = loci(SCAN, cohort, genes=GENES, gene_window_kb=400)
+    found = find_loci(SCAN, cohort, genes=GENES, gene_window_kb=400)
     assert found.build == "GRCh37"
     assert not found.by_distance
     assert list(found.table) == list(LOCUS_COLUMNS)
@@ -138,8 +138,8 @@ def test_loci_by_ld(cohort):
 
 
 def test_clumps_farther_apart_than_merge_kb_are_two_loci(cohort):
-    assert len(loci(SCAN, cohort, merge_kb=200).table) == 2
-    apart = loci(SCAN, cohort, merge_kb=199.999).table
+    assert len(find_loci(SCAN, cohort, merge_kb=200).table) == 2
+    apart = find_loci(SCAN, cohort, merge_kb=199.999).table
     assert apart["lead_variant_id"].tolist() == [
         "4_1000000_A_G", "4_1300000_A_G", "23_5000000_A_G",
     ]  # fmt: skip
@@ -148,7 +148,7 @@ def test_clumps_farther_apart_than_merge_kb_are_two_loci(cohort):
 
 def test_several_scans_share_the_numbers_of_loci(cohort):
     scans = {"one": SCAN, "none": scan(*[1.0] * 6), "two": scan(1.0, 12.0, 1.0, 1.0, 30.0, 1.0)}
-    found = loci(scans, cohort)
+    found = find_loci(scans, cohort)
     rows = found.table[["trait", "locus", "n_clumps", "start_bp", "end_bp"]].to_numpy().tolist()
     # the locus is one of both scans; each row has its own scan's clumps
     assert rows == [
@@ -167,14 +167,14 @@ def test_results_of_a_run(cohort):
     results = AssociationResults.from_tables(
         {"bmd": table}, build="GRCh37", provenance={}
     )  # fmt: skip
-    assert loci(results, cohort).table["trait"].tolist() == ["bmd", "bmd"]
+    assert find_loci(results, cohort).table["trait"].tolist() == ["bmd", "bmd"]
     other = AssociationResults.from_tables({"bmd": table}, build="GRCh38", provenance={})
     with pytest.raises(UsageError, match="scans GRCh38, genotypes GRCh37"):
-        loci(other, cohort)
+        find_loci(other, cohort)
 
 
 def test_a_scan_without_hits_gives_an_empty_table(cohort):
-    found = loci(scan(*[1.0] * 6), cohort, genes=GENES)
+    found = find_loci(scan(*[1.0] * 6), cohort, genes=GENES)
     assert found.table.empty
     assert list(found.table) == list(LOCUS_COLUMNS)
 
@@ -182,11 +182,11 @@ def test_a_scan_without_hits_gives_an_empty_table(cohort):
 def test_without_genes_columns_are_missing_but_bone_genes_are_known():
     wnt16 = bone_genes("GRCh37").query("gene == 'WNT16'").iloc[0]
     table = SCAN.assign(chromosome=7, base_pair_location=wnt16["start_bp"] + np.arange(6))
-    found = loci(table, distance_only=True, build="GRCh37").table
+    found = find_loci(table, distance_only=True, build="GRCh37").table
     assert found["known_bone_genes"].tolist() == ["WNT16,FAM3C,CPED1"]
     assert found["nearest_gene"].isna().all()
     assert found["distance_to_tss_bp"].isna().all()
-    near = loci(table, distance_only=True, build="GRCh37", gene_window_kb=1).table
+    near = find_loci(table, distance_only=True, build="GRCh37", gene_window_kb=1).table
     assert near["known_bone_genes"].tolist() == ["WNT16"]
 
 
@@ -213,7 +213,7 @@ def test_by_distance_alone_is_clumping_as_if_all_were_linked():
 
 
 def test_by_distance_says_so():
-    assert loci(SCAN, distance_only=True, build="GRCh38").by_distance
+    assert find_loci(SCAN, distance_only=True, build="GRCh38").by_distance
 
 
 def test_named_rules():
@@ -227,15 +227,15 @@ def test_named_rules():
 
 def test_what_does_not_fit_is_refused(cohort):
     with pytest.raises(UsageError, match="distance_only"):
-        loci(SCAN)
+        find_loci(SCAN)
     with pytest.raises(UsageError, match="build"):
-        loci(SCAN, distance_only=True)
+        find_loci(SCAN, distance_only=True)
     with pytest.raises(UsageError, match="genotypes GRCh37, genes GRCh38"):
-        loci(SCAN, cohort, genes=Genes(GENES.table, "GRCh38", "made"))
+        find_loci(SCAN, cohort, genes=Genes(GENES.table, "GRCh38", "made"))
     with pytest.raises(UsageError, match="0 kb or more"):
-        loci(SCAN, cohort, merge_kb=-1)
+        find_loci(SCAN, cohort, merge_kb=-1)
     with pytest.raises(UsageError, match="at least one scan"):
-        loci({}, cohort)
+        find_loci({}, cohort)
     with pytest.raises(UsageError, match="p1 <= p2"):
         clump_by_distance(SCAN, p1=0.5)
     with pytest.raises(UsageError, match="above 0 kb"):

@@ -92,7 +92,7 @@ def test_clumps_of_real_variants(plink19, shared_data, tmp_path, options):
     scan = scan_with_signals(cohort, G, np.random.default_rng(7), 10)
     flags = [word for k, v in options.items() for word in (f"--clump-{k}", v)]
     want = clumps_of_plink(plink19, prefix, scan, tmp_path / "plink", *flags)
-    got = ours(clump(scan, cohort, **options))
+    got = ours(clump(scan, cohort, **{"p1": 1e-4, "r2": 0.5} | options))
     assert got == want
     assert list(got) == list(want)
     assert len(want) >= 10

@@ -12,7 +12,7 @@ from test_plink_ld import clumps_of_plink, ours, plink19  # noqa: F401
 from gwasbone.association.associate import associate
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.loci.clump import clump
-from gwasbone.loci.loci import loci
+from gwasbone.loci.loci import find_loci
 from gwasbone.loci.options import CLUMP_RULES
 
 pytestmark = [pytest.mark.real, pytest.mark.peer]
@@ -87,7 +87,7 @@ def test_clumps_of_a_real_scan_are_plinks(plink19, scanned, tmp_path, name):  # 
         else:
             last = [chromosome, start, end, [index]]
             expected.append(last)
-    rows = loci(results, cohort, rule=name).table
+    rows = find_loci(results, cohort, rule=name).table
     order = list(want)
     assert [
         (r.chromosome, r.start_bp, r.end_bp, r.n_clumps, r.source_id) for r in rows.itertuples()

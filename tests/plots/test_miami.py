@@ -75,5 +75,5 @@ def test_the_words(scans):
     assert description_of(layout).startswith("Hip: Miami plot of two scans")
     assert "Downwards, cnn_prob: 3,000 variants, 1 reach" in description_of(layout)
     assert "cnn_prob has no variants on chromosome X." in notes_of(layout)
-    with pytest.raises(InputError, match="takes 2 scans, one for each half; 3 came"):
+    with pytest.raises(InputError, match="takes 2 scans; 3 came"):
         miami(scans | {"third": scans["bmd"]})

@@ -56,6 +56,7 @@ class BedSource(Source):
     filesets: tuple[PlinkFileset, ...]
     chromosome_names: tuple[str, ...]
 
+    format_name: ClassVar[str] = "PLINK .bed"
     place_columns: ClassVar[tuple[str, ...]] = ("file", "row")
 
     @property

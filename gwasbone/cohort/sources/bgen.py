@@ -55,6 +55,7 @@ class BgenSource(Source):
     n_multiallelic: int
     states_sex: bool
 
+    format_name: ClassVar[str] = "BGEN"
     place_columns: ClassVar[tuple[str, ...]] = ("file", "offset", "size")
     reader_modules: ClassVar[tuple[str, ...]] = ("gwasbone.cohort.sources.bgen_reader",)
 

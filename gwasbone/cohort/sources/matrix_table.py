@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -39,6 +39,8 @@ class MatrixTableSource(Source):
     files: tuple[str, ...]
     description: str
     states_sex: bool = False
+
+    format_name: ClassVar[str] = "Hail MatrixTable"
 
     @property
     def capabilities(self) -> Capabilities:

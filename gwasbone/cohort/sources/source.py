@@ -187,6 +187,7 @@ class Source(ABC):
     """
 
     files: tuple[str, ...]
+    format_name: ClassVar[str] = "genotypes"
     place_columns: ClassVar[tuple[str, ...]] = ()
     reader_modules: ClassVar[tuple[str, ...]] = ()
 

@@ -1,0 +1,37 @@
+from gwasbone.phenotypes.biobank_table import (
+    BiobankTable as BiobankTable,
+    coded_missing_values as coded_missing_values,
+    read_biobank_table as read_biobank_table,
+)
+from gwasbone.phenotypes.bone_density import (
+    Bmd as Bmd,
+    make_bmd as make_bmd,
+)
+from gwasbone.phenotypes.case_definition import (
+    CaseDefinition as CaseDefinition,
+    osteoporosis_definition as osteoporosis_definition,
+    read_definition as read_definition,
+)
+from gwasbone.phenotypes.cases import (
+    Cases as Cases,
+    find_cases as find_cases,
+)
+from gwasbone.phenotypes.imputation import (
+    Imputed as Imputed,
+    impute as impute,
+)
+from gwasbone.phenotypes.residuals import (
+    ResidualPhenotypes as ResidualPhenotypes,
+    ResidualWarning as ResidualWarning,
+    measured_traits as measured_traits,
+    residual_phenotypes as residual_phenotypes,
+)
+from gwasbone.phenotypes.table import read_people_table as read_people_table
+from gwasbone.phenotypes.traits import (
+    Trait as Trait,
+    rank_inverse_normal as rank_inverse_normal,
+)
+from gwasbone.phenotypes.transforms import (
+    normal_scores as normal_scores,
+    standardise as standardise,
+)

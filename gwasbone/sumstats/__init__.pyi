@@ -1,0 +1,37 @@
+from gwasbone.sumstats.align import (
+    AlignedScans as AlignedScans,
+    PairedScans as PairedScans,
+    align_scans as align_scans,
+    pair_scans as pair_scans,
+)
+from gwasbone.sumstats.hits import map_hits as map_hits
+from gwasbone.sumstats.ld_score_files import (
+    LdScores as LdScores,
+    read_ld_scores as read_ld_scores,
+)
+from gwasbone.sumstats.ldsc import (
+    GeneticCorrelation as GeneticCorrelation,
+    Heritability as Heritability,
+    genetic_correlation as genetic_correlation,
+    heritability as heritability,
+)
+from gwasbone.sumstats.leads import (
+    lead_blocks as lead_blocks,
+    leads_in_scan as leads_in_scan,
+    read_leads as read_leads,
+)
+from gwasbone.sumstats.scan import (
+    Scan as Scan,
+    ScanHits as ScanHits,
+    Scans as Scans,
+)
+from gwasbone.sumstats.scans import (
+    as_scans as as_scans,
+    open_scans as open_scans,
+    read_scan as read_scan,
+)
+from gwasbone.sumstats.ssf_write import write_ssf as write_ssf
+from gwasbone.sumstats.variants import (
+    Variants as Variants,
+    match_variants as match_variants,
+)
