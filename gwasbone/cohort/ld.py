@@ -1,7 +1,7 @@
 """Linkage disequilibrium and relationships in the kept people of a cohort.
 
 Hard calls; on X men count once and women twice. What is computed, and how missing calls count, is
-in :mod:`gwasbone.blocks.ld` and :mod:`gwasbone.blocks.grm`.
+in :mod:`gwasbone.blocks.ld` and :mod:`gwasbone.blocks.kinship`.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class RelationshipMatrix(Shown):
 
     Parameters
     ----------
-    matrix : (n, n) index and columns are person IDs; see :mod:`gwasbone.blocks.grm`.
+    matrix : (n, n) index and columns are person IDs; see :mod:`gwasbone.blocks.kinship`.
     n_variants : (n, n) variants called in both people of a pair.
     """
 
@@ -269,7 +269,7 @@ def relationship_matrix(
     InputError
         No autosomal variant is left.
     """
-    from gwasbone.blocks.grm import relationships
+    from gwasbone.blocks.kinship import relationships
 
     table = cohort.variants.table
     wanted = cohort.variants.kept & table["chromosome"].isin(list(AUTOSOMES)).to_numpy()

@@ -9,17 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from scipy import stats
 
 from gwasbone.comparison.genome import genome_measures
 from gwasbone.comparison.known_loci import KnownLoci
-from gwasbone.comparison.leads import independent_leads, lead_measures
-from gwasbone.comparison.loci import locus_effects, locus_measures
+from gwasbone.comparison.loci import Relation, locus_effects, locus_measures
 from gwasbone.comparison.measures import LdRows, Measures
 from gwasbone.comparison.options import ComparisonRule
 from gwasbone.display import Shown
 from gwasbone.errors import UsageError
+from gwasbone.genome import locus_key
 from gwasbone.progress import counted_progress
+from gwasbone.stats.winners_curse import shrunken_z
 from gwasbone.sumstats.align import AlignedScans
 
 
@@ -102,3 +106,108 @@ def compare_scans(
     effects = locus_effects(scans, loci)
     tables = {name: scans.table(number, leads[name]) for number, name in enumerate(scans.names)}
     return Comparison(measures.table(), effects, tables)
+
+
+FloatArray = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+#: Above it scans count as being of the same people.
+_SAME_PEOPLE = 0.1
+
+
+def independent_leads(scans: AlignedScans, scan: int, rule: ComparisonRule) -> Rows:
+    """Rows of the leads of a scan, strongest first, none nearer than ``rule.block_bp``."""
+    p = scans.neg_log10_p(scan)
+    hits = np.flatnonzero(p > -np.log10(rule.lead_p))
+    hits = hits[np.argsort(-p[hits], kind="stable")]
+    place = locus_key(scans.chromosome, scans.position_bp)
+    leads: list[int] = []
+    free = np.ones(len(p), dtype=bool)
+    for row in hits:
+        if free[row]:
+            leads.append(int(row))
+            first = np.searchsorted(place, place[row] - rule.block_bp, side="right")
+            last = np.searchsorted(place, place[row] + rule.block_bp, side="left")
+            free[first:last] = False
+    return np.array(leads, dtype=np.intp)
+
+
+def lead_measures(
+    scans: AlignedScans,
+    measures: Measures,
+    pair: tuple[int, int],
+    leads: dict[str, Rows],
+    relations: dict[tuple[int, int], Relation],
+    signal_ratio: dict[tuple[int, int], float],
+    rule: ComparisonRule,
+) -> None:
+    """How many leads of scan a have the same direction, and significance, in scan b.
+
+    Expected shares come from the power of scan b: z_b ~ N(κ μ + ρ(z_a − μ), 1 − ρ²), with ρ the
+    correlation of errors, κ the root of the ratio of effective sample sizes (at known loci, else
+    of polygenic signals), and μ the mean of z_a. That is taken once as it was seen, once shrunken
+    for the winner's curse: the interval of an expected share reaches from the one to the other,
+    and its value is between them.
+    """
+    a, b = pair
+    names = (scans.names[a], scans.names[b])
+    rows = leads[names[0]]
+    relation = relations[pair]
+    if len(rows) == 0:
+        why = f"{names[0]} has no lead with p below {rule.lead_p:g}"
+        measures.undefined(names, "leads_nominal", why)
+        return
+    z_a, z_b = scans.z(a, rows), scans.z(b, rows) * relation.same_sense
+    bonferroni = float(stats.norm.isf(0.025 / len(rows)))
+    note = []
+    if relation.same_sense < 0:
+        note.append("opposite effects are expected and count as agreeing")
+    if abs(relation.error_correlation) > _SAME_PEOPLE:
+        note.append(
+            f"people in common (errors correlate by {relation.error_correlation:.2f}): no "
+            "independent replication"
+        )
+    expected = _expected(scans, pair, rows, relation, signal_ratio.get(pair, np.nan))
+    method = {
+        "direction": (0.0, "same direction"),
+        "nominal": (1.959964, "same direction and p < 0.05"),
+        "bonferroni": (bonferroni, f"same direction and p < 0.05/{len(rows)}"),
+    }
+    for quantity, (threshold, words) in method.items():
+        name = "leads_same_direction" if quantity == "direction" else f"leads_{quantity}"
+        count = int((np.sign(z_a) * z_b > threshold).sum())
+        low, high = _binomial_interval(count, len(rows))
+        measures.add(
+            names, name, count / len(rows), low, high, n=len(rows), note="; ".join(note),
+            method=f"{words}; Clopper-Pearson",
+        )  # fmt: skip
+        if expected is None:
+            why = "the ratio of effective sample sizes is unknown"
+            measures.undefined(names, f"{name}_expected", why, n=len(rows))
+            continue
+        shares = [float(stats.norm.sf((threshold - m) / s).mean()) for m, s in expected]
+        measures.add(
+            names, f"{name}_expected", float(np.mean(shares)), min(shares), max(shares),
+            n=len(rows), method="power of scan_b; from shrunken effects to effects as seen",
+        )  # fmt: skip
+
+
+def _expected(
+    scans: AlignedScans, pair: tuple[int, int], rows: Rows, relation: Relation, polygenic: float
+) -> list[tuple[FloatArray, float]] | None:
+    """Mean and SD of z of scan b at the leads of a, towards a's direction: shrunken, as seen."""
+    ratio = relation.signal_ratio if np.isfinite(relation.signal_ratio) else polygenic
+    if not ratio > 0:
+        return None
+    size = np.abs(scans.z(pair[0], rows))
+    shrunken = shrunken_z(scans.neg_log10_p(pair[0]))[rows]
+    rho = relation.error_correlation * relation.same_sense
+    spread = float(np.sqrt(max(1 - rho**2, 1e-6)))
+    return [(mu / np.sqrt(ratio) + rho * (size - mu), spread) for mu in (shrunken, size)]
+
+
+def _binomial_interval(count: int, n: int) -> tuple[float, float]:
+    """Clopper and Pearson's exact interval of a share."""
+    low = stats.beta.ppf(0.025, count, n - count + 1) if count > 0 else 0.0
+    high = stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1.0
+    return float(low), float(high)

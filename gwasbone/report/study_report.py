@@ -13,12 +13,11 @@ from gwasbone.report.chapters.cohort import (
     people_chapter,
     variants_chapter,
 )
-from gwasbone.report.chapters.comparison import comparison_chapter
 from gwasbone.report.chapters.findings import Findings
 from gwasbone.report.chapters.loci import loci_chapter
 from gwasbone.report.chapters.phenotypes import images_chapter, models_chapter, phenotypes_chapter
 from gwasbone.report.chapters.provenance import Age, provenance_chapter
-from gwasbone.report.chapters.scans import scans_chapter
+from gwasbone.report.chapters.scans import comparison_chapter, scans_chapter
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import LOCI, PEOPLE, SUMMARY, VARIANTS
 from gwasbone.study.runner import Stage, stage_status

@@ -11,12 +11,12 @@ import numpy as np
 
 from gwasbone.errors import UsageError
 from gwasbone.simulate import files, questionnaire_files
+from gwasbone.simulate.files import write_vcf
 from gwasbone.simulate.genotypes import Progress, SimulatedGenotypes, simulate_genotypes
 from gwasbone.simulate.phenotypes import simulate_phenotypes
 from gwasbone.simulate.questionnaire import questionnaire_people, simulate_questionnaire
 from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
 from gwasbone.simulate.settings import SimulationSettings
-from gwasbone.simulate.vcf import write_vcf
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 from bokeh.models import Segment
 
 from gwasbone.errors import InputError
-from gwasbone.plots.deming import deming_scatter
+from gwasbone.plots.comparison import deming_scatter
 from gwasbone.plots.forest import forest
 from gwasbone.plots.page import description_of, notes_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gwasbone.plots.labels import place_labels
+from gwasbone.plots.frame import place_labels
 
 LINE, HEIGHT = 15, 300
 

@@ -23,7 +23,7 @@ from gwasbone.simulate import (
     simulate_cohort,
     simulate_genotypes,
 )
-from gwasbone.simulate.vcf import BgzfWriter
+from gwasbone.simulate.files import BgzfWriter
 
 SETTINGS = SimulationSettings(
     n_people=400,

@@ -1,4 +1,4 @@
-"""The chapter of scans."""
+"""The chapters of scans and of their comparison."""
 
 from __future__ import annotations
 
@@ -93,3 +93,34 @@ def _scan_part(findings: Findings, row: object) -> Part:
     ]
     said = f"{row.n:,} people, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
     return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))
+
+
+_COMPARISON, _COMPARISON_PAGE = "comparison.tsv", "comparison.html"
+
+
+def comparison_chapter(findings: Findings) -> Chapter:
+    """What each scan finds that the others do not, and how strongly."""
+    table, page = (
+        findings.table("comparison", _COMPARISON),
+        findings.page("comparison", _COMPARISON_PAGE),
+    )
+    if table is None or page is None:
+        return findings.absent("comparison", "comparison", "Comparison")
+    links = scan_links(findings)
+    numbers = Table(
+        caption="Comparison, one number a row, with its 95% interval",
+        rows=table,
+        columns=columns_of(table, labels={"scan_a": "Scan", "scan_b": "With"}),
+        file_name="comparison",
+        links={"scan_a": links, "scan_b": links},
+    )
+    said = findings.records["comparison"]["summary"]
+    return Chapter(
+        name="comparison",
+        title="Comparison",
+        sentences=(f"{page.subtitle}.", f"{said[:1].upper()}{said[1:]}."),
+        parts=(
+            Part(blocks=page.figures),
+            Part(heading="All numbers", points=page.notes, blocks=(numbers,)),
+        ),
+    )

@@ -9,7 +9,7 @@ from gwasbone.cohort.read import read_genotypes
 from gwasbone.cohort.sources.left_align import left_align
 from gwasbone.cohort.sources.vcf import read_header
 from gwasbone.errors import InputError
-from gwasbone.simulate.vcf import BgzfWriter
+from gwasbone.simulate.files import BgzfWriter
 
 pytestmark = pytest.mark.hail
 
