@@ -26,7 +26,7 @@ def command(folder: Path, **options: Any) -> None:
     from gwasbone.progress import counted_progress
     from gwasbone.report.study_report import REPORT
     from gwasbone.run_log import run_log
-    from gwasbone.steps.demo import write_demo_study
+    from gwasbone.simulate.demo import write_demo_study
     from gwasbone.steps.stages import STAGES
     from gwasbone.study.config import load_config
     from gwasbone.study.files import run_logs

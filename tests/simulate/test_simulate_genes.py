@@ -5,7 +5,7 @@ import pandas as pd
 from gwasbone.genes.bone import bone_genes
 from gwasbone.genes.files import read_genes
 from gwasbone.simulate import SimulationSettings
-from gwasbone.simulate.genes import simulate_genes
+from gwasbone.simulate.demo import simulate_genes
 from gwasbone.simulate.places import place_segments
 
 

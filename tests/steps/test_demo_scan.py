@@ -9,8 +9,8 @@ import gwasbone as gb
 from gwasbone.association.design import BinaryTraitWarning
 from gwasbone.cli import main
 from gwasbone.phenotypes.table import read_people_table
-from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
-from gwasbone.steps.demo import _QUESTIONNAIRE
+from gwasbone.simulate import SimulationSettings, simulate_cohort
+from gwasbone.simulate.demo import QUESTIONNAIRE
 
 #: Planted for every bone density; the cases are those whom the records of the demo name.
 PLANTED = "rs1001206524"
@@ -20,7 +20,7 @@ PLANTED = "rs1001206524"
 def test_logistic_regression_finds_what_linear_regression_misses(tmp_path):
     simulate_cohort(
         SimulationSettings(), tmp_path, formats=("plink",),
-        questionnaire=QuestionnaireSettings(**_QUESTIONNAIRE),
+        questionnaire=QUESTIONNAIRE,
     )  # fmt: skip
     truth = pd.read_csv(tmp_path / "truth" / "causal_variants.tsv", sep="\t")
     assert PLANTED in set(truth.loc[truth["planted"], "source_id"])
