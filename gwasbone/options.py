@@ -100,7 +100,7 @@ class Kind:
     Parameters
     ----------
     type : str, int, float, bool, tuple (of text) or dict (of numbers).
-    choices : the words that text can be; any where empty.
+    choices : the words that text, or each of several, can be; any where empty.
     range : bounds of a number.
     optional : whether it can be None.
     file : whether it names input files.
@@ -132,7 +132,10 @@ class Kind:
         if value is None:
             return not self.optional
         if self.choices:
-            return value not in self.choices
+            several = self.type is tuple
+            if several and not isinstance(value, tuple):
+                return True
+            return not all(word in self.choices for word in (value if several else (value,)))
         if self.type is bool:
             return not isinstance(value, bool)
         if self.type in (int, float):

@@ -11,6 +11,7 @@ from gwasbone.phenotypes.options import BinaryCoding
 
 Engine = Literal["auto", "blocks", "hail"]
 Method = Literal["auto", "linear", "logistic", "wgr"]
+ResultFormat = Literal["ssf", "parquet"]
 Test = Literal["score", "firth", "spa", "wald", "lrt"]
 
 
@@ -87,16 +88,14 @@ class ScanRequest(AssociationRequest):
     Parameters
     ----------
     formats : files of results: ssf (GWAS-SSF), parquet (one wide file) or both.
-    plots : whether to draw Manhattan and QQ pages.
+    plots : draw Manhattan and QQ pages.
     """
 
-    formats: tuple[str, ...] = ("ssf",)
+    formats: tuple[ResultFormat, ...] = ("ssf",)
     plots: bool = True
 
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
-        unknown = [name for name in self.formats if name not in ("ssf", "parquet")]
-        if unknown or not self.formats:
-            got = ", ".join(unknown) or "none"
-            faults.append(f"--format: expected ssf, parquet or both, got {got}")
+        if not self.formats:
+            faults.append("formats = () (expected ssf, parquet or both)")
         return faults

@@ -1,16 +1,21 @@
-"""A trait's results in a few numbers."""
+"""Results in a few numbers: of a trait, and of all traits in a table."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.stats.genomic_control import lambda_gc
+
+if TYPE_CHECKING:
+    from gwasbone.association.results import AssociationResults
 
 #: What `trait_summary` needs of a trait's results.
 SUMMARY_COLUMNS = ("n", "neg_log_10_p_value", "status")
@@ -55,3 +60,24 @@ def trait_summary(columns: pa.Table) -> TraitSummary:
         top_source_id="",
         top_neg_log10_p=float(p[top]),
     )
+
+
+def scan_summary(results: AssociationResults) -> pd.DataFrame:
+    """One row per trait: people, method, variants, λ_GC, genome-wide blocks, top variant."""
+    rows = []
+    for trait, summary in results.summaries.items():
+        leads = results.leads(trait, p_threshold=5e-8, max_blocks=None)
+        rows.append(
+            {
+                "trait": trait,
+                "n": summary.n,
+                "method": results.provenance["traits"][trait]["method"],
+                "tested": summary.n_tested,
+                "untested": sum(summary.untested.values()),
+                "lambda_gc": summary.lambda_gc,
+                "leads_5e-8": len(leads),
+                "top": summary.top_source_id,
+                "top_neg_log10_p": summary.top_neg_log10_p,
+            }
+        )
+    return pd.DataFrame(rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -35,10 +34,10 @@ def command(**options: Any) -> None:
     kept. Writes PREFIX.people.tsv.gz, .keep.txt, .groups.tsv and a page.
     """
     from gwasbone.cli.context import command_context, current_study
+    from gwasbone.cohort.decision_files import funnel_summary
+    from gwasbone.cohort.pruned import ancestry_scores
     from gwasbone.phenotypes.table import read_people_table
-    from gwasbone.report.pages.cohort import ancestry_page
-    from gwasbone.steps import components, people
-    from gwasbone.tables import write_table
+    from gwasbone.steps.ancestry import filter_ancestry
 
     config = current_study()
     rule = config.ancestry if config is not None else AncestryOptions()
@@ -59,15 +58,10 @@ def command(**options: Any) -> None:
             pca = PcaOptions(n_components=rule.n_components) if config is None else config.pca
             pca = with_given(pca, options, ["maf"])
             tables = context.people_tables() if rule.scores else {}
-            scores = components.ancestry_scores(cohort, rule, pca, tables)
-        before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
+            scores = ancestry_scores(cohort, rule, pca, tables)
         out = context.out
-        people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))
-        people.write_keep(cohort, out)
-        by_group = components.deviation_by_group(cohort, before.people.kept)
-        write_table(by_group, Path(f"{out}.groups.tsv"))
-        ancestry_page(before, cohort, Path(f"{out}.ancestry.html"), rule)
+        cohort, by_group = filter_ancestry(cohort, rule, scores, reported, f"{out}.", prefix=out)
         context.say(by_group.to_string(float_format=lambda v: f"{v:.1f}"))
         context.say(
-            f"{people.funnel_summary(cohort.people)}\nwritten: {out}.ancestry.html, {out}.keep.txt"
+            f"{funnel_summary(cohort.people)}\nwritten: {out}.ancestry.html, {out}.keep.txt"
         )

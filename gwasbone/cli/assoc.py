@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from gwasbone.association.options import AssociationOptions, ScanRequest
 from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
-    filter_options,
     genotype_options,
     out_option,
     run_options,
     subset_options,
 )
+from gwasbone.cohort.options import FilterOptions
 from gwasbone.errors import UsageError
-from gwasbone.options import part_of, with_given
-
-if TYPE_CHECKING:
-    from gwasbone.study.config import StudyConfig
 
 _EPILOG = """
 \b
@@ -43,10 +39,9 @@ Examples:
 @click.option("--step1-bfile", metavar="PREFIX", help="For --method wgr, not built yet.")
 @click.option("--step1-extract", metavar="FILE", help="For --method wgr, not built yet.")
 @subset_options
-@filter_options
+@option_flags(FilterOptions)
 @option_flags(AssociationOptions, only=("rint", "standardize"))
-@click.option("--format", "formats", default="ssf", show_default=True, help="ssf, parquet or both.")
-@click.option("--plots/--no-plots", default=True, show_default=True, help="Manhattan and QQ pages.")
+@option_flags(ScanRequest, only=("formats", "plots"))
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -55,11 +50,18 @@ def command(**options: Any) -> None:
     Writes PREFIX.TRAIT.tsv.gz (GWAS-SSF) with its YAML sidecar, PREFIX.TRAIT.untested.tsv.gz
     with the variants that could not be tested and why, and two pages per trait.
     """
+    from gwasbone.association.summary import scan_summary
     from gwasbone.cli.context import command_context, current_study, filtered
-    from gwasbone.steps.scan import output_paths, phenotype_columns, run_scan, scan_summary
+    from gwasbone.steps.scan import output_paths, run_scan
+    from gwasbone.study.columns import phenotype_columns, scan_request
 
     config = current_study()
-    request = _request(options, config)
+    request = scan_request(
+        config, options, traits=options["pheno"], covariates=options["covar"],
+        categorical=options["cat_covar"], tables=[*options["pheno_file"], *options["covar_file"]],
+    )  # fmt: skip
+    if not request.traits:
+        raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
     outputs = output_paths(request, Path(Path(options["out"]).name))
     model = dataclasses.asdict(request)
     with command_context(options, config, outputs=outputs, in_effect=model) as context:
@@ -82,31 +84,3 @@ def command(**options: Any) -> None:
         paths = output_paths(request, context.out)
         more = f" and {len(paths) - 2} more files" if len(paths) > 2 else ""
         context.say(f"written: {', '.join(map(str, paths[:2]))}{more}")
-
-
-def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:
-    """The scan that flags ask for, completed by the study."""
-    from gwasbone.steps.scan import expand_request
-    from gwasbone.study.config import AssociationSection, CovariatesSection
-    from gwasbone.study.files import study_tables
-
-    model = config.association if config is not None else AssociationSection()
-    covariates = config.covariates if config is not None else CovariatesSection()
-
-    def chosen(flag: str, otherwise: Any) -> Any:
-        return otherwise if options.get(flag) is None else options[flag]
-
-    tables = [*options["pheno_file"], *options["covar_file"]]
-    tables += study_tables(config) if config is not None else []
-    traits = expand_request(chosen("pheno", model.traits), tables)
-    if not traits:
-        raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
-    own = AssociationOptions() if config is None else part_of(AssociationOptions, model)
-    return ScanRequest(
-        **vars(with_given(own, options)),
-        traits=traits,
-        covariates=expand_request(chosen("covar", covariates.quantitative), tables),
-        categorical=expand_request(chosen("cat_covar", covariates.categorical), tables),
-        formats=tuple(options["formats"].split(",")),
-        plots=options["plots"],
-    )

@@ -24,6 +24,7 @@ from gwasbone.files import (
     refuse_input_as_output,
     staged_outputs,
 )
+from gwasbone.options import with_given
 from gwasbone.run_log import run_log
 from gwasbone.study.config import StudyConfig, find_study, load_config
 
@@ -338,12 +339,13 @@ def start_session_options(options: dict[str, Any], folder: Path, log_path: Path)
 
 def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
     """The cohort after ``--maf --mac --geno --mind --hwe --info``, counts in the log."""
+    from gwasbone.cohort.options import FilterOptions
     from gwasbone.cohort.subsets import FILTER_STAGE, apply_filters
 
-    given = {n: options.get(n) for n in ("maf", "mac", "geno", "mind", "hwe", "info")}
-    if all(value is None for value in given.values()):
+    filters = with_given(FilterOptions(), options)
+    if filters == FilterOptions():
         return cohort
-    cohort = apply_filters(cohort, **given)
+    cohort = apply_filters(cohort, **vars(filters))
     for table in (cohort.people, cohort.variants):
         for row in table.funnel().itertuples():
             if row.step == FILTER_STAGE:

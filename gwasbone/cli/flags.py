@@ -27,18 +27,32 @@ FLAG_NAMES = {
     "attention_heads": "--heads",
     "window_kb": "--gene-window",
     "regional_plots": "--regional",
+    "formats": "--format",
 }
 
 
 class Names(click.ParamType):
-    """Names separated by commas."""
+    """Names separated by commas.
+
+    Parameters
+    ----------
+    choices : the names that there are; any where empty.
+    """
 
     name = "list"
+
+    def __init__(self, choices: Collection[str] = ()) -> None:
+        self.choices = choices
 
     def convert(self, value: Any, param: Any, ctx: Any) -> tuple[str, ...]:
         if isinstance(value, tuple):
             return value
-        return tuple(name.strip() for name in str(value).split(",") if name.strip())
+        names = tuple(name.strip() for name in str(value).split(",") if name.strip())
+        unknown = [name for name in names if self.choices and name not in self.choices]
+        if unknown or (self.choices and not names):
+            known = ", ".join(self.choices)
+            self.fail(f"expected one or more of {known}, got {', '.join(unknown or ['none'])}")
+        return names
 
 
 class NumbersByName(click.ParamType):
@@ -88,6 +102,32 @@ def option_flags(
     return decorate
 
 
+def missing_share_flag(options: type[Options], field: str, flag: str, of: str) -> Callable[[F], F]:
+    """A flag for the maximum share of missing calls, where the option is a minimum call rate.
+
+    Parameters
+    ----------
+    field : the call rate; :func:`call_rates` turns flags back.
+    of : what has the calls, for the help.
+    """
+    rate = default_of({f.name: f for f in dataclasses.fields(options)}[field])  # type: ignore[arg-type]
+    return click.option(
+        flag, f"missing_{field}", type=_click_type(option_kinds(options)[field]),
+        help=f"Maximum share of missing calls per {of}.  [default: {1 - rate:g}]",
+    )  # fmt: skip
+
+
+def call_rates(flags: Mapping[str, Any]) -> dict[str, float]:
+    """The call rates that the flags of :func:`missing_share_flag` ask for.
+
+    >>> call_rates({"missing_person_call_rate": 0.25, "missing_variant_call_rate": None})
+    {'person_call_rate': 0.75}
+    """
+    prefix = "missing_"
+    given = {n.removeprefix(prefix): v for n, v in flags.items() if n.startswith(prefix)}
+    return {name: 1 - share for name, share in given.items() if share is not None}
+
+
 def flag_of(name: str) -> str:
     """The flag of a field.
 
@@ -112,10 +152,10 @@ def _flag(name: str, kind: Kind, default: Any, text: str) -> Callable[[F], F]:
 
 
 def _click_type(kind: Kind) -> click.ParamType:
+    if kind.type is tuple:
+        return Names(kind.choices)
     if kind.choices:
         return click.Choice(list(kind.choices))
-    if kind.type is tuple:
-        return Names()
     if kind.type is dict:
         return NumbersByName()
     if kind.type not in (int, float):

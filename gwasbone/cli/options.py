@@ -12,7 +12,7 @@ from gwasbone.cli.file_words import GENOTYPE_FILES
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_SHARE, _MAF = click.FloatRange(0, 1), click.FloatRange(0, 0.5)
+_MAF = click.FloatRange(0, 0.5)
 _MEMORY = click.FloatRange(0, min_open=True)
 
 
@@ -47,15 +47,6 @@ subset_options = _stack(
     click.option("--extract", metavar="FILE", help="Only these variants (ID or chr:pos:ref:alt)."),
     click.option("--exclude", metavar="FILE", help="Not these variants."),
     click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X."),
-)
-
-filter_options = _stack(
-    click.option("--maf", type=_MAF, help="Least minor-allele frequency."),
-    click.option("--mac", type=click.FloatRange(0), help="Least minor-allele count."),
-    click.option("--geno", type=_SHARE, help="Highest share of missing calls per variant."),
-    click.option("--mind", type=_SHARE, help="Highest share of missing calls per person."),
-    click.option("--hwe", type=_SHARE, help="Least Hardy-Weinberg p-value (exact test)."),
-    click.option("--info", type=_SHARE, help="Least imputation information score."),
 )
 
 run_options = _stack(

@@ -33,9 +33,7 @@ def command(**options: Any) -> None:
     .loadings.tsv.gz, .eigenvalues.tsv, .prune.in and a page.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cohort.pca import principal_components
-    from gwasbone.report.pages.cohort import components_page
-    from gwasbone.steps import components
+    from gwasbone.steps.pca import compute_components
 
     config = current_study()
     rule = config.pca if config is not None else PcaOptions()
@@ -49,26 +47,15 @@ def command(**options: Any) -> None:
         groups = context.column(options["groups"], options["group_column"])
         if groups is None and not context.names_genotypes:
             groups = cohort.people.table.get("ancestry_group")
-        if no_prune:
-            variants = components.autosomes(cohort).variants.kept_table()
-        else:
-            variants = components.pruned_variants(cohort, rule)
-            components.write_pruned(variants, cohort, context.out)
-        pcs = principal_components(
-            cohort, variants.index, k=rule.n_components, threads=options["threads"]
-        )
-        components.write_components(pcs, cohort, context.out)
-        if plots:
-            components_page(
-                pcs,
-                Path(f"{context.out}.pca.html"),
-                title="Principal components",
-                groups=groups.reindex(pcs.scores.index) if groups is not None else None,
-            )
-        page = f", {context.out}.pca.html" if plots else ""
+        out = context.out
+        made = compute_components(
+            cohort, rule, out, pruned=None if no_prune else out, groups=groups,
+            page=Path(f"{out}.pca.html") if plots else None, threads=options["threads"],
+        )  # fmt: skip
+        page = f", {out}.pca.html" if plots else ""
         context.say(
-            f"{rule.n_components} components of {len(pcs.scores):,} people from "
-            f"{len(variants):,} variants: {context.out}.pcs.tsv{page}"
+            f"{rule.n_components} components of {len(made.pcs.scores):,} people from "
+            f"{made.n_variants:,} variants: {out}.pcs.tsv{page}"
         )
 
 

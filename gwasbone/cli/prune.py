@@ -33,7 +33,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.prune import prune
-    from gwasbone.steps.components import write_pruned
+    from gwasbone.cohort.pruned import write_pruned
 
     config = current_study()
     base = PruningRule() if config is None else part_of(PruningRule, config.pca)

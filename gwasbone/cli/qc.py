@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.flags import call_rates, missing_share_flag, option_flags
 from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cohort.options import QcThresholds
+from gwasbone.options import with_given
 
 _OUTPUTS = (
     ".people.tsv.gz",
@@ -25,13 +28,9 @@ _PAGE = ".qc.html"
 )
 @genotype_options
 @subset_options
-@click.option("--maf", type=float, help="Minor-allele frequency must be above this (0.001).")
-@click.option("--hwe", type=float, help="Exact Hardy-Weinberg p must be above this (1e-5).")
-@click.option("--hwe-midp", is_flag=True, default=None, help="Use the mid-p value.")
-@click.option("--info", type=float, help="Least imputation INFO (0.9).")
-@click.option("--geno", type=float, help="Highest share of missing calls per variant (0.05).")
-@click.option("--mind", type=float, help="Highest share of missing calls per person (0.05).")
-@click.option("--het-sd", type=float, help="Heterozygosity outliers lie beyond this many SD (3).")
+@option_flags(QcThresholds, skip=("variant_call_rate", "person_call_rate"))
+@missing_share_flag(QcThresholds, "variant_call_rate", "--geno", "variant")
+@missing_share_flag(QcThresholds, "person_call_rate", "--mind", "person")
 @click.option("--biobank-qc", metavar="FILE", help="Table with UK Biobank's own QC columns.")
 @click.option("--withdrawn", metavar="FILE", help="IDs of people who withdrew, one a line.")
 @click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
@@ -43,48 +42,34 @@ def command(**options: Any) -> None:
     People first, then variants in the people who are left. Writes tables with the reasons, lists
     for --keep and --extract, the funnel and a page.
     """
-    import dataclasses
-
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cohort.qc import QcThresholds, qc
-    from gwasbone.steps import people
+    from gwasbone.cohort.decision_files import funnel_summary
+    from gwasbone.steps.qc import check_all
 
     config = current_study()
-    thresholds = config.qc if config is not None else QcThresholds()
-    given = {name: options[name] for name in ("maf", "hwe", "hwe_midp", "info", "het_sd")}
-    for flag, name in (("geno", "variant_call_rate"), ("mind", "person_call_rate")):
-        given[name] = None if options[flag] is None else 1 - options[flag]
-    changes = {name: value for name, value in given.items() if value is not None}
-    thresholds = dataclasses.replace(thresholds, **changes)
+    base = config.qc if config is not None else QcThresholds()
+    thresholds = with_given(base, options | call_rates(options))
     outputs = (*_OUTPUTS, *([_PAGE] if options["plots"] else []))
     with command_context(options, config, outputs=outputs) as context:
-        cohort = qc(
+        out = context.out
+        page = Path(f"{out}{_PAGE}") if options["plots"] else None
+        cohort = check_all(
             context.cohort(before="people"),
             thresholds,
+            out,
             biobank=_biobank(options["biobank_qc"], context),
             withdrawn=_ids(options["withdrawn"]),
+            page=page,
         )
-        out = context.out
-        people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))
-        people.write_decisions(cohort.variants, Path(f"{out}.variants.tsv.gz"))
-        people.write_lists(cohort, out)
-        people.write_funnels(cohort, Path(f"{out}.funnel.tsv"))
+        context.say(funnel_summary(cohort.people))
+        context.say(funnel_summary(cohort.variants))
         written = [f"{out}.keep.txt", f"{out}.extract.txt and tables"]
-        if options["plots"]:
-            from gwasbone.report.pages.cohort import qc_page
-
-            said = ". ".join(people.funnel_summary(t) for t in (cohort.people, cohort.variants))
-            page = Path(f"{out}{_PAGE}")
-            qc_page(cohort, thresholds, page, title="Quality control", subtitle=f"{said}.")
-            written.insert(0, str(page))
-        context.say(people.funnel_summary(cohort.people))
-        context.say(people.funnel_summary(cohort.variants))
-        context.say(f"written: {', '.join(written)}")
+        context.say(f"written: {', '.join(map(str, [page, *written] if page else written))}")
 
 
 def _biobank(path: str | None, context: Any) -> Any:
+    from gwasbone.cohort.biobank import biobank_columns
     from gwasbone.errors import InputError
-    from gwasbone.steps.people import biobank_columns
 
     columns = biobank_columns(context.people_tables([path] if path is not None else []))
     if columns is None and path is not None:

@@ -31,8 +31,8 @@ def command(**options: Any) -> None:
     Writes PREFIX.pairs.tsv and PREFIX.keep.txt.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.steps import components, people
-    from gwasbone.tables import write_table
+    from gwasbone.cohort.decision_files import write_keep
+    from gwasbone.steps.relatedness import remove_relatives
 
     config = current_study()
     rule = config.relatedness if config is not None else RelatednessOptions()
@@ -40,9 +40,8 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=[".pairs.tsv", ".keep.txt"]) as context:
         cohort = context.cohort(before="relatedness")
         pca = config.pca if config is not None else PcaOptions()
-        pairs = components.related_pairs(cohort, rule, pca)
         first = context.column(options["pheno_file"], rule.keep_cases_of)
-        cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
-        write_table(pairs, Path(f"{context.out}.pairs.tsv"), index=False)
-        people.write_keep(cohort, context.out)
-        context.say(f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}")
+        path = Path(f"{context.out}.pairs.tsv")
+        cohort, said = remove_relatives(cohort, rule, pca, path, keep_first=first)
+        write_keep(cohort, context.out)
+        context.say(said)

@@ -126,8 +126,8 @@ def _effects(
     options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
 ) -> EffectRequest:
     from gwasbone.association.options import ScanRequest
-    from gwasbone.steps.scan import expand_request, phenotype_columns
     from gwasbone.steps.select import EffectRequest
+    from gwasbone.study.columns import named_columns, phenotype_columns
     from gwasbone.study.config import CovariatesSection, SelectionSection
     from gwasbone.study.files import study_tables
 
@@ -136,9 +136,9 @@ def _effects(
     tables = [*options["pheno_file"], *options["covar_file"]]
     tables += study_tables(config) if config is not None else []
     request = ScanRequest(
-        traits=expand_request(options["pheno"] or section.effects, tables) or tuple(wanted),
-        covariates=expand_request(options["covar"] or covariates.quantitative, tables),
-        categorical=expand_request(options["cat_covar"] or covariates.categorical, tables),
+        traits=named_columns(options["pheno"] or section.effects, tables) or tuple(wanted),
+        covariates=named_columns(options["covar"] or covariates.quantitative, tables),
+        categorical=named_columns(options["cat_covar"] or covariates.categorical, tables),
     )
     if not request.traits:
         raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")

@@ -174,3 +174,31 @@ def british_ancestry(
         cohort.people.n_kept,
     )  # fmt: skip
     return cohort
+
+
+def ancestry_filter(
+    cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestryOptions
+) -> Cohort:
+    """Keep people near the reference group."""
+    return british_ancestry(
+        cohort,
+        scores,
+        reported,
+        reference=rule.reference,
+        n_components=rule.n_components,
+        radius=rule.radius,
+    )
+
+
+def deviation_by_group(cohort: Cohort, people: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Per reported group: people judged, kept, and the range of their deviation."""
+    table = cohort.people.table[people].assign(kept=cohort.people.kept[people])
+    groups = table.groupby(table["ancestry_group"].fillna("not reported"))
+    summary = groups.agg(
+        people=("kept", "size"),
+        kept=("kept", "sum"),
+        least=("ancestry_deviation", "min"),
+        median=("ancestry_deviation", "median"),
+        most=("ancestry_deviation", "max"),
+    )
+    return summary.sort_values("people", ascending=False)

@@ -8,6 +8,7 @@ aneuploidy, 22020 used in the components' calculation, 22021 kinship to other pa
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -162,3 +163,9 @@ def _codes(values: pd.Series) -> pd.Series:
     as_text = numbers.map(lambda v: f"{v:g}", na_action="ignore").astype(object)
     labels = values.astype(str).str.strip().str.lower().map(_LABELS)
     return as_text.where(numbers.notna(), labels)
+
+
+def biobank_columns(tables: Mapping[str, pd.DataFrame]) -> BiobankQcColumns | None:
+    """UK Biobank's own QC columns, of the first table that has any."""
+    found = map(BiobankQcColumns.find, tables.values())
+    return next((columns for columns in found if columns is not None), None)

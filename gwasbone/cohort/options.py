@@ -68,6 +68,28 @@ class QcThresholds(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FilterOptions(Options):
+    """Filters of a single command, beside the decisions of quality control.
+
+    Parameters
+    ----------
+    maf : minimum minor-allele frequency.
+    mac : minimum minor-allele count.
+    geno : maximum share of missing calls per variant.
+    mind : maximum share of missing calls per person.
+    hwe : minimum Hardy-Weinberg p-value (exact test).
+    info : minimum imputation INFO.
+    """
+
+    maf: MinorFrequency | None = None
+    mac: NonNegative | None = None
+    geno: Share | None = None
+    mind: Share | None = None
+    hwe: Share | None = None
+    info: Share | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PruningRule(Options):
     """Which variants in linkage disequilibrium are pruned.
 

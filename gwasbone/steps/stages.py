@@ -8,150 +8,30 @@ from __future__ import annotations
 
 import dataclasses
 
-from gwasbone.association.options import AssociationOptions, ScanRequest
 from gwasbone.association.results import AssociationResults
-from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.qc import qc_people, qc_variants
+from gwasbone.association.summary import scan_summary
 from gwasbone.loci.options import SelectionRule
 from gwasbone.options import part_of
-from gwasbone.phenotypes.table import pick_columns
-from gwasbone.steps import components, people
 from gwasbone.steps.bone_stages import BONE_STAGES
+from gwasbone.steps.cohort_stages import COHORT_STAGES
 from gwasbone.steps.genotype_stage import STAGE as GENOTYPE_STAGE
-from gwasbone.steps.scan import (
-    expand_request,
-    phenotype_columns,
-    run_scan,
-    scan_summary,
-)
+from gwasbone.steps.scan import run_scan
 from gwasbone.steps.scans import named_scans
+from gwasbone.study.columns import named_columns, phenotype_columns, scan_request
 from gwasbone.study.config import StudyConfig, sections
 from gwasbone.study.files import (
     FIGURES,
-    MATRIX,
-    PEOPLE,
-    PREFIX,
     RESULTS,
     SCAN,
-    SCORES,
     SUMMARY,
-    VARIANTS,
     comparison_files,
-    genotype_files,
     named_tables,
-    people_tables,
-    read_study_genotypes,
     scan_results,
     study_cohort,
     study_tables,
 )
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
-
-
-def _write(run: StageRun, cohort: Cohort) -> None:
-    cohort.people.write(run.folder / PEOPLE)
-    cohort.variants.write(run.folder / VARIANTS)
-
-
-def _genotypes(run: StageRun) -> str:
-    keep_at = str(run.folder / MATRIX) if run.config.genotypes.vcf is not None else None
-    cohort = read_study_genotypes(run.config, keep_at=keep_at)
-    _write(run, cohort)
-    return f"{len(cohort.people):,} people, {len(cohort.variants):,} variants, {cohort.build}"
-
-
-def _people(run: StageRun) -> str:
-    cohort = qc_people(
-        study_cohort(run.config, before=run.stage), run.config.qc,
-        biobank=people.biobank_columns(people_tables(run.config, before=run.stage)),
-    )  # fmt: skip
-    _write(run, cohort)
-    people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
-    from gwasbone.report.pages.cohort import people_page
-
-    title = f"{run.config.study.name}: quality control of people"
-    people_page(cohort, run.config.qc, run.folder / "people.html", title=title)
-    return people.funnel_summary(cohort.people)
-
-
-def _ancestry(run: StageRun) -> str:
-    rule = run.config.ancestry
-    cohort = study_cohort(run.config, before=run.stage)
-    if rule.column is None:
-        _write(run, cohort)
-        return "no ancestry.column in study.toml: everybody is kept"
-    tables = people_tables(run.config, before=run.stage)
-    reported = pick_columns(tables, [rule.column])[rule.column]
-    scores = components.ancestry_scores(cohort, rule, run.config.pca, tables)
-    before, cohort = cohort, components.ancestry_filter(cohort, scores, reported, rule)
-    _write(run, cohort)
-    from gwasbone.report.pages.cohort import ancestry_page
-
-    ancestry_page(before, cohort, run.folder / "ancestry.html", rule)
-    by_group = components.deviation_by_group(cohort, before.people.kept)
-    write_table(by_group, run.folder / "groups.tsv")
-    return people.funnel_summary(cohort.people)
-
-
-def _relatedness(run: StageRun) -> str:
-    rule = run.config.relatedness
-    cohort = study_cohort(run.config, before=run.stage)
-    if not rule.remove:
-        _write(run, cohort)
-        return "relatives are kept (relatedness.remove = false)"
-    pairs = components.related_pairs(cohort, rule, run.config.pca)
-    first = None
-    if rule.keep_cases_of is not None:
-        tables = people_tables(run.config, before=run.stage)
-        first = pick_columns(tables, [rule.keep_cases_of])[rule.keep_cases_of]
-    cohort = components.without_relatives(cohort, pairs, rule, keep_first=first)
-    _write(run, cohort)
-    write_table(pairs, run.folder / "pairs.tsv", index=False)
-    return f"{len(pairs):,} related pairs; {people.funnel_summary(cohort.people)}"
-
-
-def _variants(run: StageRun) -> str:
-    cohort = qc_variants(study_cohort(run.config, before=run.stage), run.config.qc)
-    _write(run, cohort)
-    people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
-    people.write_lists(cohort, run.folder / "kept")
-    from gwasbone.report.pages.cohort import variants_page
-
-    title = f"{run.config.study.name}: quality control of variants"
-    variants_page(cohort, run.config.qc, run.folder / "variants.html", title=title)
-    return people.funnel_summary(cohort.variants)
-
-
-def _pca(run: StageRun) -> str:
-    cohort = study_cohort(run.config, before=run.stage)
-    pruned = components.pruned_variants(cohort, run.config.pca)
-    components.write_pruned(pruned, cohort, run.folder / "model")
-    from gwasbone.cohort.pca import principal_components
-    from gwasbone.report.pages.cohort import components_page
-
-    pcs = principal_components(cohort, pruned.index, k=run.config.pca.n_components)
-    components.write_components(pcs, cohort, run.folder / PREFIX)
-    write_table(pcs.scores.rename_axis("id"), run.folder / SCORES)
-    groups = cohort.people.table.get("ancestry_group")
-    components_page(
-        pcs,
-        run.folder / "pca.html",
-        title=f"{run.config.study.name}: principal components",
-        groups=groups.reindex(pcs.scores.index) if groups is not None else None,
-    )
-    return f"{len(pcs.eigenvalues)} components from {len(pruned):,} pruned variants"
-
-
-def scan_request(config: StudyConfig) -> ScanRequest:
-    """The scans that ``study.toml`` asks for."""
-    tables = study_tables(config)
-    return ScanRequest(
-        **vars(part_of(AssociationOptions, config.association)),
-        traits=expand_request(config.association.traits, tables),
-        covariates=expand_request(config.covariates.quantitative, tables),
-        categorical=expand_request(config.covariates.categorical, tables),
-    )
 
 
 def _scans(run: StageRun) -> str:
@@ -194,7 +74,7 @@ def _leads(run: StageRun) -> str:
             regions=step.region_flags(section.regions), rule=part_of(SelectionRule, section),
             threads=run.threads, progress=progress,
         )  # fmt: skip
-    traits = expand_request(section.effects, study_tables(config))
+    traits = named_columns(section.effects, study_tables(config))
     traits = traits or tuple(trait for trait, regions in selection.regions.items() if regions)
     effects = None
     if traits and len(selection.pairs):
@@ -250,9 +130,6 @@ def _selection_files(config: StudyConfig) -> list[str]:
     return named_tables(config) + ([named] if named is not None else [])
 
 
-_GENOTYPES = ("study", "genotypes")
-
-
 def keeping_figures(stage: Stage) -> Stage:
     """The stage, whose pages also leave their figures for the report."""
 
@@ -267,26 +144,7 @@ def keeping_figures(stage: Stage) -> Stage:
 
 _REPORTED = (
     *BONE_STAGES,
-    Stage("genotypes", "reading genotypes", _GENOTYPES, (), genotype_files, _genotypes),
-    Stage("people", "quality control of people", ("qc",), ("genotypes",), named_tables, _people),
-    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), named_tables, _ancestry),
-    Stage(
-        "relatedness",
-        "relatives",
-        ("relatedness", "pca"),
-        ("ancestry",),
-        named_tables,
-        _relatedness,
-    ),
-    Stage(
-        "variants",
-        "quality control of variants",
-        ("qc",),
-        ("relatedness",),
-        lambda _: [],
-        _variants,
-    ),
-    Stage("pca", "principal components", ("pca",), ("variants",), lambda _: [], _pca),
+    *COHORT_STAGES,
     Stage(
         "scans",
         "association",

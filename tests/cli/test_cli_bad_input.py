@@ -245,7 +245,7 @@ def test_a_file_that_is_not_there_is_named(cohort, tmp_path, out, capfd):
         (["simulate", "--out", "x", "--set", "no_such=1"], "no_such"),
         (["pca", "--bfile", "x", "--r2", "1.5"], "r2"),
         (["pca", "--bfile", "x", "--no-prune", "--maf", "0.1"], "--no-prune"),
-        (["qc", "--bfile", "x", "--het-sd", "-1"], "het_sd"),
+        (["qc", "--bfile", "x", "--het-sd", "-1"], "--het-sd"),
         (["config"], "--help"),
     ],
 )

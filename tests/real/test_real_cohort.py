@@ -8,9 +8,9 @@ import pytest
 
 import gwasbone as gb
 from gwasbone.cohort.options import PcaOptions
+from gwasbone.cohort.pruned import pruned_variants
 from gwasbone.cohort.statistics import people_statistics
 from gwasbone.report.pages.cohort import components_page
-from gwasbone.steps.components import pruned_variants
 
 pytestmark = [pytest.mark.real, pytest.mark.hail]
 

@@ -12,9 +12,10 @@ import pytest
 
 from gwasbone.association.options import AssociationOptions, ScanRequest
 from gwasbone.cli import cli, main
-from gwasbone.cli.flags import flag_of
+from gwasbone.cli.flags import call_rates, flag_of
 from gwasbone.cohort.options import (
     AncestryOptions,
+    FilterOptions,
     PcaOptions,
     PruningRule,
     QcThresholds,
@@ -172,6 +173,8 @@ def load_config_of(path, text):
 
 # --- flags and keys -------------------------------------------------------------------------------
 
+RATES = ("variant_call_rate", "person_call_rate")
+
 #: Command -> classes whose fields are its flags, and fields that are keys of a study only.
 COMMANDS = {
     "train": ((ImageTraining, GenotypeTraining), {}),
@@ -183,7 +186,8 @@ COMMANDS = {
     "prune": ((PruningRule,), {}),
     "ancestry": ((AncestryOptions,), {}),
     "relatedness": ((RelatednessOptions,), {"remove": "the command always finds relatives"}),
-    "assoc": ((AssociationOptions,), {}),
+    "assoc": ((AssociationOptions, FilterOptions), {}),
+    "qc": ((QcThresholds,), dict.fromkeys(RATES, "flags are of missing calls")),
 }
 
 #: Flags of these commands that are no option of science: inputs, outputs, what is drawn.
@@ -199,7 +203,8 @@ NOT_SCIENCE = {
     "ancestry": {"table", "maf"},
     "relatedness": {"pheno_file"},
     "assoc": {"pheno", "pheno_file", "covar", "covar_file", "cat_covar", "step1_bfile",
-              "step1_extract", "formats", "plots", "maf", "mac", "geno", "mind", "hwe", "info"},
+              "step1_extract", "formats", "plots"},
+    "qc": {"biobank_qc", "withdrawn", "plots", *(f"missing_{name}" for name in RATES)},
 }  # fmt: skip
 _SHARED = {
     "bfile", "bgen", "sample", "vcf", "mt", "build", "id_rule", "ref_fasta", "keep", "remove",
@@ -231,8 +236,14 @@ def test_a_flag_has_no_default_of_its_own_and_the_type_and_bounds_of_its_field(c
     for options in COMMANDS[command][0]:
         docs = parameter_docs(options)
         for name, kind in option_kinds(options).items():
-            # these mean other things on the command line: tasks, and files
-            others = {("train", "task"), ("ancestry", "scores"), ("relatedness", "remove")}
+            # these mean other things on the command line: tasks, files, missing calls
+            others = {
+                ("qc", RATES[0]),
+                ("qc", RATES[1]),
+                ("train", "task"),
+                ("ancestry", "scores"),
+                ("relatedness", "remove"),
+            }
             if (command, name) in others:
                 continue
             flag = flags[name]
@@ -330,9 +341,22 @@ def test_numbers_of_numpy_are_numbers_and_truth_is_none():
 
 
 def test_a_request_of_scans_names_known_formats():
-    with pytest.raises(OptionError, match="--format: expected ssf, parquet or both, got csv"):
+    with pytest.raises(OptionError, match=r"formats = \('csv',\) \(expected ssf or parquet\)"):
         ScanRequest(traits=("x",), formats=("csv",))
     assert dataclasses.replace(ScanRequest(traits=("x",)), rint=True).rint
+
+
+def test_flags_of_missing_calls_are_call_rates_by_another_name():
+    """--geno and --mind are PLINK's; the option is the minimum call rate."""
+    flags = _flags("qc")
+    for flag, name in (("--geno", "variant_call_rate"), ("--mind", "person_call_rate")):
+        parameter = flags[f"missing_{name}"]
+        assert flag in parameter.opts
+        rate = option_kinds(QcThresholds)[name].range
+        assert (parameter.type.min, parameter.type.max) == (1 - rate.high, 1 - rate.low)
+        assert f"[default: {1 - getattr(QcThresholds(), name):g}]" in parameter.help
+        assert call_rates({f"missing_{name}": 0.25, "maf": 0.1}) == {name: 0.75}
+    assert call_rates({"missing_variant_call_rate": None}) == {}
 
 
 # --- columns --------------------------------------------------------------------------------------

@@ -9,7 +9,8 @@ import pytest
 
 from gwasbone.cli import main
 from gwasbone.simulate import SimulationSettings, simulate_cohort
-from gwasbone.steps.stages import STAGES, scan_request
+from gwasbone.steps.stages import STAGES
+from gwasbone.study.columns import scan_request
 from gwasbone.study.config import load_config
 from gwasbone.study.files import compared_scans
 from gwasbone.study.runner import run_study

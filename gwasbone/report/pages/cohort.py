@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.cohort.ancestry import ancestry_deviation
+from gwasbone.cohort.decision_files import funnel_summary
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds
@@ -33,12 +34,11 @@ def variants_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title
     save_page(variant_sections(cohort, thresholds), path, title=title)
 
 
-def qc_page(
-    cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str, subtitle: str
-) -> None:
+def qc_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
     """Write the page of people and variants."""
     sections = people_sections(cohort, thresholds) + variant_sections(cohort, thresholds)
-    save_page(sections, path, title=title, subtitle=subtitle)
+    said = ". ".join(funnel_summary(table) for table in (cohort.people, cohort.variants))
+    save_page(sections, path, title=title, subtitle=f"{said}.")
 
 
 def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:

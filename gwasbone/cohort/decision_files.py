@@ -1,25 +1,17 @@
-"""Decisions about people and variants, and the tables and pages that explain them."""
+"""Decisions about people and variants as files: reasons, lists of those kept, funnels."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.subsets import variant_names
 from gwasbone.files import atomic_path
 from gwasbone.tables import write_lines, write_pieces, write_table
-
-
-def biobank_columns(tables: Mapping[str, pd.DataFrame]) -> BiobankQcColumns | None:
-    """UK Biobank's own QC columns, of the first table that has any."""
-    found = map(BiobankQcColumns.find, tables.values())
-    return next((columns for columns in found if columns is not None), None)
 
 
 def write_decisions(table: MaskedTable, path: Path) -> None:

@@ -7,7 +7,7 @@ from bed_reader import to_bed
 
 import gwasbone as gb
 from gwasbone.cohort import subsets
-from gwasbone.steps.components import write_pruned
+from gwasbone.cohort.pruned import write_pruned
 
 
 @pytest.fixture

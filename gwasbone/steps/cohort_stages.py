@@ -1,0 +1,132 @@
+"""The stages of a study that decide about people and variants.
+
+Each leaves the cohort's two tables with its decisions. What takes long to import is imported where
+a stage runs: every command in a study folder reads this module, to say whether stages are up to
+date.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gwasbone.cohort.decision_files import funnel_summary
+from gwasbone.cohort.model import Cohort
+from gwasbone.phenotypes.table import pick_columns
+from gwasbone.study.files import (
+    MATRIX,
+    PEOPLE,
+    PREFIX,
+    SCORES,
+    VARIANTS,
+    genotype_files,
+    named_tables,
+    people_tables,
+    read_study_genotypes,
+    study_cohort,
+)
+from gwasbone.study.runner import Stage, StageRun
+from gwasbone.tables import write_table
+
+
+def _write(run: StageRun, cohort: Cohort) -> None:
+    cohort.people.write(run.folder / PEOPLE)
+    cohort.variants.write(run.folder / VARIANTS)
+
+
+def _tables(run: StageRun) -> dict[str, pd.DataFrame]:
+    return people_tables(run.config, before=run.stage)
+
+
+def _genotypes(run: StageRun) -> str:
+    keep_at = str(run.folder / MATRIX) if run.config.genotypes.vcf is not None else None
+    cohort = read_study_genotypes(run.config, keep_at=keep_at)
+    _write(run, cohort)
+    return f"{len(cohort.people):,} people, {len(cohort.variants):,} variants, {cohort.build}"
+
+
+def _people(run: StageRun) -> str:
+    from gwasbone.cohort.biobank import biobank_columns
+    from gwasbone.steps.qc import check_people
+
+    cohort = check_people(
+        study_cohort(run.config, before=run.stage), run.config.qc, run.folder,
+        biobank=biobank_columns(_tables(run)),
+        title=f"{run.config.study.name}: quality control of people",
+    )  # fmt: skip
+    _write(run, cohort)
+    return funnel_summary(cohort.people)
+
+
+def _ancestry(run: StageRun) -> str:
+    from gwasbone.cohort.pruned import ancestry_scores
+    from gwasbone.steps.ancestry import filter_ancestry
+
+    rule, cohort = run.config.ancestry, study_cohort(run.config, before=run.stage)
+    if rule.column is None:
+        _write(run, cohort)
+        return "no ancestry.column in study.toml: everybody is kept"
+    tables = _tables(run)
+    reported = pick_columns(tables, [rule.column])[rule.column]
+    scores = ancestry_scores(cohort, rule, run.config.pca, tables)
+    cohort, _ = filter_ancestry(cohort, rule, scores, reported, f"{run.folder}/")
+    _write(run, cohort)
+    return funnel_summary(cohort.people)
+
+
+def _relatedness(run: StageRun) -> str:
+    from gwasbone.steps.relatedness import remove_relatives
+
+    rule, cohort = run.config.relatedness, study_cohort(run.config, before=run.stage)
+    if not rule.remove:
+        _write(run, cohort)
+        return "relatives are kept (relatedness.remove = false)"
+    first = None
+    if rule.keep_cases_of is not None:
+        first = pick_columns(_tables(run), [rule.keep_cases_of])[rule.keep_cases_of]
+    path = run.folder / "pairs.tsv"
+    cohort, said = remove_relatives(cohort, rule, run.config.pca, path, keep_first=first)
+    _write(run, cohort)
+    return said
+
+
+def _variants(run: StageRun) -> str:
+    from gwasbone.steps.qc import check_variants
+
+    title = f"{run.config.study.name}: quality control of variants"
+    cohort = study_cohort(run.config, before=run.stage)
+    cohort = check_variants(cohort, run.config.qc, run.folder, title=title)
+    _write(run, cohort)
+    return funnel_summary(cohort.variants)
+
+
+def _pca(run: StageRun) -> str:
+    from gwasbone.steps.pca import compute_components
+
+    cohort = study_cohort(run.config, before=run.stage)
+    made = compute_components(
+        cohort, run.config.pca, run.folder / PREFIX, pruned=run.folder / "model",
+        page=run.folder / "pca.html", title=f"{run.config.study.name}: principal components",
+        groups=cohort.people.table.get("ancestry_group"),
+    )  # fmt: skip
+    write_table(made.pcs.scores.rename_axis("id"), run.folder / SCORES)
+    return f"{len(made.pcs.eigenvalues)} components from {made.n_variants:,} pruned variants"
+
+
+def _nothing(_: object) -> list[str]:
+    return []
+
+
+#: In order: name, progress line, sections, stages before it, files, work.
+COHORT_STAGES = (
+    Stage("genotypes", "reading genotypes", ("study", "genotypes"), (), genotype_files, _genotypes),
+    Stage("people", "quality control of people", ("qc",), ("genotypes",), named_tables, _people),
+    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), named_tables, _ancestry),
+    Stage(
+        "relatedness", "relatives", ("relatedness", "pca"), ("ancestry",), named_tables,
+        _relatedness,
+    ),
+    Stage(
+        "variants", "quality control of variants", ("qc",), ("relatedness",), _nothing, _variants
+    ),
+    Stage("pca", "principal components", ("pca",), ("variants",), _nothing, _pca),
+)  # fmt: skip
