@@ -71,7 +71,7 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import loci as step
-    from gwasbone.steps.scans import named_scans
+    from gwasbone.study.scans import named_scans
 
     config = current_study()
     rule = _rule(options, config)
@@ -80,7 +80,6 @@ def command(**options: Any) -> None:
         outputs.append(f".{step.PAGE}")
     in_effect = {k: v for k, v in vars(rule).items() if v is not None}
     with command_context(options, config, outputs=outputs, in_effect=in_effect) as context:
-        genes, recombination = step.read_rule_files(rule)
         cohort = None
         if not options["distance_only"]:
             if not context.names_genotypes and config is None:
@@ -93,16 +92,13 @@ def command(**options: Any) -> None:
             [*options["scans"], *options["sumstats"]], config, positions=options["positions"],
             cohort=cohort,
         )  # fmt: skip
-        found = step.find_loci(
-            scans, cohort, rule, genes=genes, recombination=recombination,
+        found = step.clump_scans(
+            scans, cohort, rule, f"{context.out}.", title=f"Regional plots: {context.out.name}",
             build=options["build"], threads=options["threads"],
         )  # fmt: skip
         clumps_path, loci_path, page = (
-            Path(f"{context.out}.{name}") for name in (step.CLUMPS, step.LOCI, step.PAGE)
+            f"{context.out}.{name}" for name in (step.CLUMPS, step.LOCI, step.PAGE)
         )
-        step.write_clumps(found.loci, clumps_path)
-        step.write_loci(found.loci, loci_path)
-        step.write_page(found, page, title=f"Regional plots: {context.out.name}")
         for line in found.summary():
             context.say(line)
         n = found.loci.table["locus"].nunique()

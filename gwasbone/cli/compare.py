@@ -51,10 +51,10 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     Writes PREFIX.comparison.tsv and .html, and what the page draws.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare_files, scans_of_section
-    from gwasbone.steps.compare import write_comparison as write
-    from gwasbone.steps.scans import named_scans
+    from gwasbone.report.pages.comparison import measures_summary
+    from gwasbone.steps.compare import FILES, PAGE, TABLE, compare
     from gwasbone.study.files import GENOTYPES, ld_score_folder, loci_file
+    from gwasbone.study.scans import named_scans, scans_of_section
 
     config = current_study()
     base = ComparisonRule() if config is None else part_of(ComparisonRule, config.comparison)
@@ -74,36 +74,10 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
             named = scans_of_section(config, positions=options["positions"], cohort=cohort)
         else:
             named = named_scans(scans, config, positions=options["positions"], cohort=cohort)
-        compared = compare_files(
-            named,
-            loci=loci,
-            ld_scores=ld_scores,
-            cohort=cohort,
-            rule=rule,
-            threads=options["threads"],
-        )
         paths = {name: Path(f"{context.out}.{name}") for name in FILES}
-        write(compared, paths, title=f"Comparison of {len(named)} scans")
-        context.say(_summary(compared.comparison.measures))
-        context.say(f"{len(compared.scans):,} variants in all scans: {paths[TABLE]}, {paths[PAGE]}")
-
-
-def _summary(measures: Any) -> str:
-    """The numbers that are asked for first, a line each."""
-    shown = (
-        "lambda_gc",
-        "ld_intercept",
-        "effective_sample_size_ratio",
-        "rg",
-        "deming_slope_per_sd",
-    )
-    lines = []
-    for row in measures.itertuples():
-        if row.quantity in shown and row.value == row.value:
-            pair = f"{row.scan_a} / {row.scan_b}" if row.scan_b else row.scan_a
-            method = " (score interval)" if "score interval" in row.method else ""
-            lines.append(
-                f"{row.quantity:<28} {pair}: {row.value:.3g} ({row.low:.3g} to {row.high:.3g})"
-                f"{method}"
-            )
-    return "\n".join(lines)
+        compared, n_variants = compare(
+            named, paths, title=f"Comparison of {len(named)} scans", loci=loci,
+            ld_scores=ld_scores, cohort=cohort, rule=rule, threads=options["threads"],
+        )  # fmt: skip
+        context.say(measures_summary(compared.measures))
+        context.say(f"{n_variants:,} variants in all scans: {paths[TABLE]}, {paths[PAGE]}")

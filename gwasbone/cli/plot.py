@@ -66,7 +66,7 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.progress import counted_progress
     from gwasbone.report.pages.plot import PlotRequest
     from gwasbone.steps.plot import draw_page
-    from gwasbone.steps.scans import named_scans
+    from gwasbone.study.scans import named_scans
     from gwasbone.sumstats.leads import read_leads
 
     config = current_study()

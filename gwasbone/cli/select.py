@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,11 @@ from gwasbone.cli.options import (
     subset_options,
 )
 from gwasbone.errors import UsageError
-from gwasbone.loci.options import SelectionRule
+from gwasbone.loci.options import SelectionRule, regions_of_scans
 from gwasbone.options import part_of, with_given
 
 if TYPE_CHECKING:
-    from gwasbone.steps.select import EffectRequest
+    from gwasbone.loci.genotype_effects import EffectRequest
     from gwasbone.study.config import StudyConfig
 
 _EPILOG = """
@@ -72,21 +73,17 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
     from gwasbone.images.region_map import read_region_map
     from gwasbone.loci.region_selection import select_regions
     from gwasbone.progress import counted_progress
-    from gwasbone.steps.scans import named_scans
-    from gwasbone.steps.select import (
-        SUFFIXES,
-        region_flags,
-        write_selection,
-    )
+    from gwasbone.steps.select import FILES, write_selection
+    from gwasbone.study.scans import named_scans
 
     config = current_study()
     rule, chosen_map, regions = _rule(options, config)
-    outputs = [f".{suffix}" for suffix in SUFFIXES]
+    outputs = [f".{suffix}" for suffix in FILES]
     with command_context(options, config, outputs=outputs) as context:
         region_map = read_region_map(chosen_map)
         cohort = context.cohort() if context.names_genotypes or config is not None else None
         sources = named_scans(scans, config, positions=options["positions"], cohort=cohort)
-        given = region_flags(regions)
+        given = regions_of_scans(regions)
         if config is not None and not options["regions"]:
             given = {trait: names for trait, names in given.items() if trait in sources}
         effects = None
@@ -125,25 +122,22 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any
 def _effects(
     options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
 ) -> EffectRequest:
-    from gwasbone.association.options import ScanRequest
-    from gwasbone.steps.select import EffectRequest
-    from gwasbone.study.columns import named_columns, phenotype_columns
-    from gwasbone.study.config import CovariatesSection, SelectionSection
-    from gwasbone.study.files import study_tables
+    from gwasbone.loci.genotype_effects import EffectRequest
+    from gwasbone.study.columns import phenotype_columns, scan_request
+    from gwasbone.study.config import SelectionSection
 
-    covariates = config.covariates if config is not None else CovariatesSection()
     section = config.selection if config is not None else SelectionSection()
-    tables = [*options["pheno_file"], *options["covar_file"]]
-    tables += study_tables(config) if config is not None else []
-    request = ScanRequest(
-        traits=named_columns(options["pheno"] or section.effects, tables) or tuple(wanted),
-        covariates=named_columns(options["covar"] or covariates.quantitative, tables),
-        categorical=named_columns(options["cat_covar"] or covariates.categorical, tables),
-    )
+    request = scan_request(
+        config, traits=options["pheno"] or ",".join(section.effects) or None,
+        covariates=options["covar"] or None, categorical=options["cat_covar"] or None,
+        tables=[*options["pheno_file"], *options["covar_file"]],
+    )  # fmt: skip
+    if not (options["pheno"] or section.effects):
+        request = replace(request, traits=tuple(wanted))
     if not request.traits:
         raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")
     table = phenotype_columns(
         request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
         id_rule=id_rule,
     )  # fmt: skip
-    return EffectRequest(table, request.traits, request.covariates, request.categorical)
+    return EffectRequest(table, request)

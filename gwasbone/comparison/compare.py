@@ -6,16 +6,19 @@ same stretch of the genome (or the same locus) of both, so that what they share 
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy import stats
 
-from gwasbone.comparison.genome import genome_measures
-from gwasbone.comparison.known_loci import KnownLoci
+from gwasbone.cohort.model import Cohort
+from gwasbone.comparison.genome import genome_measures, ld_rows, scores_of_genotypes
+from gwasbone.comparison.known_loci import KnownLoci, known_loci, read_loci
 from gwasbone.comparison.loci import Relation, locus_effects, locus_measures
 from gwasbone.comparison.measures import LdRows, Measures
 from gwasbone.comparison.options import ComparisonRule
@@ -24,7 +27,17 @@ from gwasbone.errors import UsageError
 from gwasbone.genome import locus_key
 from gwasbone.progress import counted_progress
 from gwasbone.stats.winners_curse import shrunken_z
-from gwasbone.sumstats.align import AlignedScans
+from gwasbone.sumstats.align import AlignedScans, align_scans
+from gwasbone.sumstats.ld_score_files import read_ld_scores
+from gwasbone.sumstats.scan import Scans
+
+log = logging.getLogger(__name__)
+
+FloatArray = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.intp]
+
+#: Above it scans count as being of the same people.
+_SAME_PEOPLE = 0.1
 
 
 @dataclass(frozen=True, repr=False)
@@ -108,11 +121,54 @@ def compare_scans(
     return Comparison(measures.table(), effects, tables)
 
 
-FloatArray = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
+def compare_files(
+    scans: Scans,
+    *,
+    loci: Path | None = None,
+    ld_scores: Path | None = None,
+    cohort: Cohort | None = None,
+    rule: ComparisonRule | None = None,
+    threads: int | None = None,
+) -> tuple[AlignedScans, Comparison]:
+    """Align scans that lie in files, and compare them with what other files tell.
 
-#: Above it scans count as being of the same people.
-_SAME_PEOPLE = 0.1
+    Parameters
+    ----------
+    scans : two or more.
+    loci : table of loci known from outside.
+    ld_scores : folder of LDSC's LD scores.
+    cohort : genotypes to make LD scores of instead.
+    """
+    if len(scans) < 2:
+        raise UsageError(f"compare: expected two scans or more, got {len(scans)}")
+    if cohort is not None:
+        scans.refuse_other_build(cohort.build, "the genotypes are")
+    with counted_progress() as progress:
+        aligned = align_scans(scans, progress=progress)
+    for row in aligned.dropped.itertuples():
+        log.info("%s: %d variants are not compared: %s", row.scan, row.n_variants, row.reason)
+    log.info("%d variants are in all %d scans", len(aligned), len(scans))
+    known = known_loci(aligned, read_loci(loci), source=loci.name) if loci is not None else None
+    ld = _ld_rows(aligned, ld_scores, cohort, threads)
+    return aligned, compare_scans(aligned, loci=known, ld=ld, rule=rule)
+
+
+def _ld_rows(
+    aligned: AlignedScans, folder: Path | None, cohort: Cohort | None, threads: int | None
+) -> LdRows | None:
+    """The rows with LD scores of a folder or of genotypes; None without either."""
+    if folder is None and cohort is None:
+        return None
+    if folder is not None:
+        scores = read_ld_scores(folder)
+    else:
+        assert cohort is not None
+        scores = scores_of_genotypes(cohort, threads=threads)
+    ld = ld_rows(aligned, scores)
+    log.info("LD scores of %s: %d, of which %d are used", ld.source, len(scores), len(ld.rows))
+    if ld.status:
+        log.warning("LD scores are not used: %s", ld.status)
+    return ld
 
 
 def independent_leads(scans: AlignedScans, scan: int, rule: ComparisonRule) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -10,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.cohort.model import Cohort
 from gwasbone.comparison.measures import LdRows, Measures, OfScans
 from gwasbone.comparison.options import ComparisonRule
+from gwasbone.errors import UsageError
 from gwasbone.genome import locus_key
 from gwasbone.stats.false_discovery import neg_log10_q, simes_by_group
 from gwasbone.stats.genomic_control import lambda_gc_from_chi2, lambda_gc_without
@@ -32,10 +35,14 @@ from gwasbone.sumstats.ldsc import (
     heritability,
 )
 
+log = logging.getLogger(__name__)
+
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 Progress = Callable[[str, int, int], None] | None
 
+#: LD scores of genotypes: LDSC's window, and what stands for it without a genetic map.
+WINDOW_CM, WINDOW_KB = "1cM", "1000kb"
 #: LDSC's own limits on the variants of a regression.
 MIN_MAF, N_QUANTILE, N_SHARE = 0.01, 0.9, 1.5
 #: Below so many variants an LD-score regression says nothing; nor below this share of the scans'
@@ -268,3 +275,17 @@ def ld_scores_of_table(table: pd.DataFrame, *, source: str) -> LdScores:
         table["chromosome"], table["base_pair_location"], score, m_ld=max(1, int(common.sum())),
         source=source,
     )  # fmt: skip
+
+
+def scores_of_genotypes(cohort: Cohort, *, threads: int | None = None) -> LdScores:
+    """LD scores of a cohort's kept variants, within 1 cM or, without a genetic map, 1,000 kb."""
+    from gwasbone.cohort.ld import centimorgans, ld_scores
+
+    window = WINDOW_CM
+    try:
+        centimorgans(cohort)
+    except UsageError:
+        log.info("LD scores within %s: the genotypes have no genetic map", WINDOW_KB)
+        window = WINDOW_KB
+    table = ld_scores(cohort, window=window, threads=threads)
+    return ld_scores_of_table(table, source=f"the genotypes ({window})")

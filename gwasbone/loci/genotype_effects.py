@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,20 @@ EFFECT_COLUMNS = (
     "trait", "copies", "n", "mean", "standard_error", "lower", "upper", "mean_sd", "lower_sd",
     "upper_sd", "beta", "beta_se", "beta_sd", "sd", "n_uncalled",
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class EffectRequest:
+    """The genotype effects that are wanted.
+
+    Parameters
+    ----------
+    phenotypes : indexed by person, with all columns of the request.
+    scan : the traits, and the covariates that are held at their means.
+    """
+
+    phenotypes: pd.DataFrame
+    scan: AssociationRequest
 
 
 def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from gwasbone.loci.clump_tables import VARIANT, Clumps, clump_by_distance
 from gwasbone.loci.options import ClumpRule, clump_rule
 from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.scans import as_scans
+from gwasbone.tables import labelled, write_table
 
 log = logging.getLogger(__name__)
 
@@ -253,3 +255,23 @@ def _joined_names(found: pd.DataFrame, n_rows: int) -> pd.Series:
     joined = found.groupby("query")["name"].agg(lambda names: ",".join(dict.fromkeys(names)))
     texts = joined.reindex(range(n_rows)).astype(object)
     return texts.where(texts.notna(), None)
+
+
+def write_loci(found: Loci, path: Path) -> None:
+    """Write the table of loci, chromosomes by the names people read."""
+    write_table(labelled(found.table), path, index=False)
+
+
+def write_clumps(found: Loci, path: Path) -> None:
+    """Write one clump a line; ``members`` is NA where there is none, ``by`` is ld or distance."""
+    parts = []
+    for trait, clumps in found.clumps.items():
+        part = labelled(clumps.table).assign(
+            members=clumps.table["members"].where(clumps.table["n_members"] > 0, "NA"),
+            by="distance" if found.by_distance else "ld",
+        )
+        part.insert(0, "trait", trait)
+        parts.append(part)
+    filled = [part for part in parts if len(part)]
+    table = pd.concat(filled, ignore_index=True) if filled else parts[0]
+    write_table(table, path, index=False)

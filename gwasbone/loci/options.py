@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -116,3 +117,24 @@ def clump_rule(name: str) -> ClumpRule:
     if name not in CLUMP_RULES:
         raise UsageError(f"clump rule: expected one of {', '.join(CLUMP_RULES)}, got {name!r}")
     return CLUMP_RULES[name]
+
+
+def regions_of_scans(flags: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """``trait=region,region`` as trait -> regions.
+
+    >>> regions_of_scans(["bmd_hip=left_hip,right_hip"])
+    {'bmd_hip': ('left_hip', 'right_hip')}
+
+    Raises
+    ------
+    UsageError
+        A flag of another form.
+    """
+    given: dict[str, tuple[str, ...]] = {}
+    for flag in flags:
+        trait, _, regions = flag.partition("=")
+        names = tuple(name.strip() for name in regions.split(",") if name.strip())
+        if not trait or not names:
+            raise UsageError(f"--region {flag}: expected TRAIT=REGION, such as bmd_hip=left_hip")
+        given[trait.strip()] = names
+    return given

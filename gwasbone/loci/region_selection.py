@@ -9,7 +9,7 @@ that with the smallest p-value.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -104,6 +104,21 @@ class RegionSelection(Shown):
 
     def preview(self) -> pd.DataFrame:
         return self.pairs
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The rule, the counts and the regions of every scan, as JSON takes them."""
+        return {
+            "rule": asdict(self.rule),
+            "pruned_by": self.pruned_by,
+            "n_snps": int(self.pairs["variant_id"].nunique()),
+            "n_peaks": self.n_peaks,
+            "n_replaced": self.n_replaced,
+            "n_lost": self.n_lost,
+            "n_variants": self.n_variants,
+            "scans_without_hits": list(self.scans_without_hits),
+            "regions": {trait: list(names) for trait, names in self.regions.items()},
+        }
 
 
 def select_regions(

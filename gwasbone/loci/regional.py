@@ -1,4 +1,4 @@
-"""What a regional plot shows: the variants around a lead, their LD with it, and the genes."""
+"""Loci of scans with their regional plots: variants around a lead, their LD with it, and genes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from gwasbone.cohort.ld import ld_with
 from gwasbone.cohort.model import Cohort
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genes.bone import bone_genes
+from gwasbone.genes.files import read_genes
+from gwasbone.genes.genetic_map import read_genetic_map
 from gwasbone.genes.table import Genes
 from gwasbone.genome import LENGTHS_BP, chromosome_label
 from gwasbone.loci.clump import rows_in_genotypes
 from gwasbone.loci.clump_tables import VARIANT
-from gwasbone.loci.loci import Loci
+from gwasbone.loci.loci import Loci, find_loci
+from gwasbone.loci.options import LociOptions
 from gwasbone.progress import counted_progress
 from gwasbone.sumstats.scan import Scans
 
@@ -194,3 +197,70 @@ def _title(row: dict[str, object]) -> str:
         words.append(f"bone genes {str(bone).replace(',', ', ')}")
     about = f" ({'; '.join(words)})" if words else ""
     return f"{row['trait']}: {place}{about}"
+
+
+@dataclass(frozen=True)
+class FoundLoci:
+    """Loci, and what their regional plots show (none where none is drawn)."""
+
+    loci: Loci
+    plots: tuple[RegionalPlot, ...]
+
+    def summary(self) -> list[str]:
+        """A line for each scan."""
+        lines = []
+        for trait, clumps in self.loci.clumps.items():
+            n = int((self.loci.table["trait"] == trait).sum())
+            how = " by distance alone, without LD" if self.loci.by_distance else ""
+            absent = f" ({clumps.n_absent:,} more are not in the genotypes)"
+            absent = "" if self.loci.by_distance else absent
+            lines.append(
+                f"{trait}: {len(clumps.table):,} clumps of {clumps.n_used:,} variants{absent}"
+                f"{how}, {n:,} loci"
+            )
+        return lines
+
+
+def find_loci_and_plots(
+    scans: Scans,
+    cohort: Cohort | None,
+    rule: LociOptions,
+    *,
+    genes: Genes | None = None,
+    recombination: pd.DataFrame | None = None,
+    build: str | None = None,
+    threads: int | None = None,
+) -> FoundLoci:
+    """Loci of scans, and what the regional plots of the strongest show.
+
+    Parameters
+    ----------
+    cohort : genotypes to take the LD from; without them clumps are by distance alone.
+    build : where neither the scans nor the genotypes say it.
+    """
+    found = find_loci(
+        scans,
+        cohort,
+        genes=genes,
+        rule=rule,
+        merge_kb=rule.merge_kb,
+        gene_window_kb=rule.window_kb,
+        distance_only=cohort is None,
+        build=build,
+        threads=threads,
+    )
+    plots: tuple[RegionalPlot, ...] = ()
+    if rule.regional_plots and len(found.table):
+        plots = regional_plots(
+            found, scans, cohort, n=rule.regional_plots, genes=genes, recombination=recombination,
+            window_kb=rule.window_kb, level=rule.p1,
+        )  # fmt: skip
+    return FoundLoci(found, plots)
+
+
+def read_rule_files(rule: LociOptions) -> tuple[Genes | None, pd.DataFrame | None]:
+    """The genes and the genetic map that a rule names, paths as they are."""
+    genes = None
+    if rule.genes is not None:
+        genes = read_genes(rule.genes, build=rule.genes_build, coding_only=not rule.all_genes)
+    return genes, read_genetic_map(rule.genetic_map) if rule.genetic_map is not None else None

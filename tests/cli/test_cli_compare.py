@@ -9,9 +9,10 @@ import pytest
 
 from gwasbone.cli import main
 from gwasbone.errors import ConfigError, InputError
-from gwasbone.steps.compare import run_stage
+from gwasbone.steps.stages import STAGES
 from gwasbone.study.config import load_config
 from gwasbone.study.files import comparison_files
+from gwasbone.study.runner import StageRun
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "association"))
 from made_comparison import made_scans
@@ -85,14 +86,19 @@ ld_scores = "ld"
 """
 
 
+def run_comparison(config, into):
+    [stage] = [stage for stage in STAGES if stage.name == "comparison"]
+    return stage.run(StageRun(config, stage.name, into))
+
+
 def test_a_studys_stage_leaves_its_tables_and_page(folder, tmp_path, monkeypatch):
     # the figures are drawn in the test of the command
     pages = []
-    page = "gwasbone.report.pages.comparison.comparison_page"
+    page = "gwasbone.steps.compare.comparison_page"
     monkeypatch.setattr(page, lambda scans, found, path, **_: pages.append(path))
     (folder / "study.toml").write_text(STUDY.format(loci="loci.tsv"))
     config = load_config(folder / "study.toml")
-    said = run_stage(config, tmp_path)
+    said = run_comparison(config, tmp_path)
     assert said.startswith("effective sample sizes: score / case ")
     assert pages == [tmp_path / "comparison.html"]
     assert {p.name for p in tmp_path.iterdir()} == {f"comparison.{k}" for k in KINDS[:-1]}
@@ -108,7 +114,7 @@ def test_simulated_truth_must_be_there_and_a_scan_must_have_been_made(folder, tm
     text = STUDY.format(loci="loci.tsv").replace("scan.case.tsv.gz", "case")
     (folder / "study.toml").write_text(text)
     with pytest.raises(InputError, match="case has no scan"):
-        run_stage(load_config(folder / "study.toml"), tmp_path)
+        run_comparison(load_config(folder / "study.toml"), tmp_path)
     (folder / "study.toml").write_text(text.replace(', "case"', ""))
     with pytest.raises(ConfigError, match="two or more"):
         load_config(folder / "study.toml")

@@ -11,8 +11,8 @@ import pytest
 from small_cohort import left_by, make_small_cohort, one_line_error
 
 from gwasbone.cli import main
+from gwasbone.loci.options import regions_of_scans
 from gwasbone.loci.region_selection import PAIR_COLUMNS
-from gwasbone.steps.select import region_flags
 
 TRAITS = ("bmd_femur_neck_left", "resid_bmd_total", "bmd_hip")
 
@@ -150,4 +150,4 @@ def test_wrong_input_is_one_line(made, tmp_path, capfd):
 
 
 def test_flags_of_regions():
-    assert region_flags(["a=hip, knee", "b=hip"]) == {"a": ("hip", "knee"), "b": ("hip",)}
+    assert regions_of_scans(["a=hip, knee", "b=hip"]) == {"a": ("hip", "knee"), "b": ("hip",)}

@@ -1,4 +1,4 @@
-"""The page of a comparison of scans."""
+"""The page of a comparison of scans, and its numbers in words."""
 
 from __future__ import annotations
 
@@ -49,3 +49,35 @@ def drawn_points(scans: AlignedScans) -> pd.DataFrame:
     rows = np.sort(np.concatenate([np.flatnonzero(top > _DRAWN_ABOVE), rest[::step]]))
     tables = [scans.table(i, rows).assign(scan=name) for i, name in enumerate(scans.names)]
     return pd.concat(tables, ignore_index=True)
+
+
+def measures_summary(measures: pd.DataFrame) -> str:
+    """The numbers that are asked for first, a line each."""
+    shown = (
+        "lambda_gc",
+        "ld_intercept",
+        "effective_sample_size_ratio",
+        "rg",
+        "deming_slope_per_sd",
+    )
+    lines = []
+    for row in measures.itertuples():
+        if row.quantity in shown and row.value == row.value:
+            pair = f"{row.scan_a} / {row.scan_b}" if row.scan_b else row.scan_a
+            method = " (score interval)" if "score interval" in row.method else ""
+            lines.append(
+                f"{row.quantity:<28} {pair}: {row.value:.3g} ({row.low:.3g} to {row.high:.3g})"
+                f"{method}"
+            )
+    return "\n".join(lines)
+
+
+def sample_size_summary(measures: pd.DataFrame) -> str:
+    """The ratios of effective sample sizes with their jackknife intervals, in one line."""
+    ratios = measures[measures["quantity"] == "effective_sample_size_ratio"]
+    ratios = ratios[ratios["method"].str.contains("jackknife") & ratios["value"].notna()]
+    words = [
+        f"{r.scan_a} / {r.scan_b} {r.value:.2f} ({r.low:.2f} to {r.high:.2f})"
+        for r in ratios.itertuples()
+    ]
+    return "effective sample sizes: " + (", ".join(words) or "none defined")

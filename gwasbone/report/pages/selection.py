@@ -1,12 +1,14 @@
-"""Pages of the SNPs of bone regions: how many were selected, and phenotypes by genotype."""
+"""Pages and words of the SNPs of bone regions: those selected, and phenotypes by genotype."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from gwasbone.loci.region_selection import RegionSelection
 from gwasbone.plots.genotype_effects import genotype_effects
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.selection import (
@@ -20,17 +22,12 @@ from gwasbone.plots.selection import (
 EFFECTS_DRAWN = 8
 
 
-def selected_page(
-    pairs: pd.DataFrame, path: Path, *, subtitle: str, notes: Sequence[str] = ()
-) -> None:
-    """Write the page of a selection: SNPs of each region, regions of each SNP (Figure 8).
-
-    Parameters
-    ----------
-    pairs : a row per region and SNP, ``region_selection.PAIR_COLUMNS``.
-    notes : below the figures, after the subtitle.
-    """
-    notes = [subtitle, *notes]
+def selected_page(selection: RegionSelection, path: Path) -> None:
+    """Write the page of a selection: SNPs of each region, regions of each SNP (Figure 8)."""
+    pairs, subtitle = selection.pairs, selection_words(selection.facts)
+    notes = [subtitle]
+    if selection.unmapped:
+        notes.append(f"Scans in no region, not selected from: {_listed(selection.unmapped)}.")
     sections: Sections = [
         ("SNPs of each region", snps_per_region(pairs, title="Selected SNPs by region")),
         ("Regions of each SNP", regions_per_snp(pairs, title="Selected SNPs", notes=notes)),
@@ -51,7 +48,7 @@ def effects_page(
     Parameters
     ----------
     effects : means by genotype of each SNP and trait.
-    pairs : as in :func:`selected_page`.
+    pairs : a row per region and SNP, ``region_selection.PAIR_COLUMNS``.
     regions_of : trait -> regions of its scan.
     covariates : those taken out, in words.
     """
@@ -92,3 +89,59 @@ def effect_sections(
         )
         drawn.append((snp_words(rows.iloc[0]), figure))
     return drawn
+
+
+def selection_summary(selection: RegionSelection) -> list[str]:
+    """What was selected and what was left out, a line each."""
+    facts = selection.facts
+    per_region = selection.pairs.groupby("region", sort=False).size()
+    counted = ", ".join(f"{region} {n}" for region, n in per_region.items())
+    lines = [
+        f"{len(facts['regions'])} scans"
+        + (f", {facts['n_variants']:,} rows" if facts["n_variants"] else "")
+        + f": {len(selection.leads)} lead blocks",
+        f"{len(selection.pairs)} pairs of region and SNP, {facts['n_snps']} different SNPs"
+        + (f": {counted}" if counted else ""),
+        selection_words(facts),
+    ]
+    if selection.scans_without_hits:
+        lines.append(
+            f"scans with no p below {selection.rule.p_threshold:g}: "
+            f"{_listed(selection.scans_without_hits)}"
+        )
+    if selection.unmapped:
+        lines.append(
+            f"scans in no region, not selected from: {_listed(selection.unmapped)} "
+            "(--region TRAIT=REGION puts a scan into one)"
+        )
+    if facts["n_replaced"] or facts["n_lost"]:
+        lines.append(
+            f"the genotypes lack the best variant of {facts['n_replaced'] + facts['n_lost']} "
+            f"blocks of scans: in {facts['n_replaced']} the next best stands in, "
+            f"{facts['n_lost']} are lost"
+        )
+    return lines
+
+
+def selection_words(facts: Mapping[str, Any]) -> str:
+    """How peaks became SNPs, in a sentence."""
+    rule = facts["rule"]
+    best = "all" if rule["max_blocks"] is None else f"the {rule['max_blocks']} best"
+    blocks = (
+        f"Blocks of {rule['block_bp'] / 1e6:g} Mb with p below {rule['p_threshold']:g}, {best} of "
+        f"each {rule['best_of']}."
+    )
+    if facts["pruned_by"] == "ld":
+        return (
+            f"{blocks} {facts['n_peaks']} peaks became {facts['n_snps']} SNPs by pruning: r² below "
+            f"{rule['r2']:g} within {rule['window_bp'] / 1e6:g} Mb, the smallest p kept."
+        )
+    return (
+        f"{blocks} No LD pruning was done, since no genotypes were given: {facts['n_peaks']} peaks "
+        f"became {facts['n_snps']} SNPs by taking peaks of one block for one, the smallest p kept."
+    )
+
+
+def _listed(names: Sequence[str], most: int = 12) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

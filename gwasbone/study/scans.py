@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.errors import InputError
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import of_study, scan_results
+from gwasbone.study.files import compared_scans, of_study, scan_results
 from gwasbone.sumstats.scan import Scan, Scans
 from gwasbone.sumstats.scans import Positions, chosen_scans, open_scans, placed
 
@@ -64,6 +65,32 @@ def named_scans(
     for scan in scans.values():
         log.info("scan %s: %s, %s", scan.name, scan.format_name, scan.where)
     return scans
+
+
+def scans_of_section(
+    config: StudyConfig, *, positions: Path | None = None, cohort: Cohort | None = None
+) -> Scans:
+    """The scans that ``comparison.scans`` names; the study's own are called like their traits.
+
+    Parameters
+    ----------
+    positions, cohort : as in :func:`named_scans`.
+
+    Raises
+    ------
+    InputError
+        A trait of it was not scanned.
+    """
+    found: list[Scan] = []
+    for name, path in compared_scans(config).items():
+        if not path.exists():
+            raise InputError(
+                f"comparison.scans: {name} has no scan: expected {path}; is it among "
+                "association.traits, or the name of a file?"
+            )
+        names = [name] if name in config.association.traits else None
+        found += named_scans([path], names=names, positions=positions, cohort=cohort).values()
+    return Scans(found)
 
 
 def _is_hail_table(path: Path) -> bool:
