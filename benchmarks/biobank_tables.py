@@ -85,12 +85,13 @@ def cases_by_gwasbone(path: Path) -> dict[str, int]:
     """What ``gwasbone phenotypes`` does: read what is needed, cases, measurements."""
     from gwasbone.phenotypes.bone_density import make_bmd
     from gwasbone.phenotypes.case_definition import osteoporosis_definition
+    from gwasbone.phenotypes.cases import find_cases
     from gwasbone.phenotypes.measurements import bmd_measurements
-    from gwasbone.steps.phenotypes import make_cases, read_phenotypes
+    from gwasbone.steps.phenotypes import read_phenotypes
 
     definition, measurements = osteoporosis_definition(), bmd_measurements()
     table = read_phenotypes(path, definition, measurements)
-    cases = make_cases(table, definition)
+    cases = find_cases(table, definition)
     bmd = make_bmd(table, measurements)
     assert bmd is not None
     return {"cases": cases.n_cases, "assessments": len(bmd.long)}

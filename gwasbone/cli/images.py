@@ -51,9 +51,10 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import InputError, UsageError
     from gwasbone.images.cache_writer import refuse_foreign_files
+    from gwasbone.images.counts import REFUSALS
     from gwasbone.progress import counted_progress
     from gwasbone.ranges import is_url
-    from gwasbone.steps.images import OUTPUTS, REFUSALS, make_images
+    from gwasbone.steps.images import OUTPUTS, make_images
 
     config = current_study()
     if config is not None and options["out"] is None:
@@ -80,7 +81,7 @@ def command(**options: Any) -> None:
         counted_progress() as progress,
     ):
         try:
-            made = make_images(
+            report, cache, counts = make_images(
                 dicom,
                 out,
                 settings,
@@ -97,22 +98,22 @@ def command(**options: Any) -> None:
             if (context.out / REFUSALS).exists():
                 context.staging.commit()
             raise
-        _say(made, context, out)
+        _say(report, cache, counts, context, out)
 
 
-def _say(made: Any, context: Any, out: Path) -> None:
-    from gwasbone.steps.images import PAGE, REFUSALS, REPEATED, WITHOUT_PERSON
+def _say(report: Any, cache: Any, counts: Any, context: Any, out: Path) -> None:
+    from gwasbone.images.counts import REFUSALS, REPEATED, WITHOUT_PERSON
+    from gwasbone.steps.images import PAGE
 
-    report, index = made.report, made.cache.index
     context.say(
-        f"{report.n_read:,} files read, {report.n_known:,} known; the cache has {len(index):,} "
-        f"pictures of {index['person'].nunique():,} people: {out / PAGE}"
+        f"{report.n_read:,} files read, {report.n_known:,} known; the cache has "
+        f"{len(cache.index):,} pictures of {cache.index['person'].nunique():,} people: {out / PAGE}"
     )
     remarks = {
-        f"files refused: {out / REFUSALS}": len(made.cache.refusals),
-        f"repeated pictures of a visit: {out / REPEATED}": made.n_repeated,
-        "people without a picture": made.n_without_picture,
-        f"pictures of nobody in the table: {out / WITHOUT_PERSON}": made.n_without_person,
+        f"files refused: {out / REFUSALS}": len(cache.refusals),
+        f"repeated pictures of a visit: {out / REPEATED}": counts.n_repeated,
+        "people without a picture": counts.n_without_picture,
+        f"pictures of nobody in the table: {out / WITHOUT_PERSON}": counts.n_without_person,
     }
     for what, count in remarks.items():
         if count:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -56,40 +55,22 @@ def command(**options: Any) -> None:
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import UsageError
     from gwasbone.options import with_given
-    from gwasbone.phenotypes.bone_density import make_bmd
-    from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
-    from gwasbone.phenotypes.cases import read_coding
-    from gwasbone.phenotypes.measurements import bmd_measurements
-    from gwasbone.report.pages.phenotypes import phenotypes_page
-    from gwasbone.steps import phenotypes as step
+    from gwasbone.steps.phenotypes import OUTPUTS, make_phenotypes
     from gwasbone.study.config import RecordsSection
 
-    config, skip = current_study(), options["skip_absent"]
+    config = current_study()
     base = RecordsSection() if config is None else config.resolved(config.records)
     chosen = with_given(base, options)
     if chosen.table is None:
         raise UsageError("no table: give --table FILE, or records.table in study.toml")
-    with command_context(options, config, outputs=step.OUTPUTS) as context:
-        path, coding = chosen.definition, options["medication_coding"]
-        definition = read_definition(path) if path else osteoporosis_definition()
-        measurements = bmd_measurements(chosen.measurements)
-        table = step.read_phenotypes(
-            chosen.table, definition, measurements, id_rule=context.id_rule
-        )
-        cases = step.make_cases(
-            table,
-            definition,
-            medication_names=read_coding(coding) if coding else None,
-            skip_absent=skip,
-        )
-        bmd = make_bmd(table, measurements, skip_absent=skip, rint=options["rint"])
+    with command_context(options, config, outputs=OUTPUTS) as context:
         out = context.out
-        phenotypes_page(cases, bmd, Path(f"{out}.phenotypes.html"), source=table.path)
-        step.write_cases(cases, out)
-        if bmd is not None:
-            step.write_bmd(bmd, out)
-        n = len(table.people)
-        context.say(f"{cases.n_cases:,} cases of {definition.name}, {n - cases.n_cases:,} controls")
+        cases, bmd = make_phenotypes(
+            chosen, out, id_rule=context.id_rule, coding=options["medication_coding"],
+            skip_absent=options["skip_absent"], rint=options["rint"],
+        )  # fmt: skip
+        n_controls = len(cases.rules) - cases.n_cases
+        context.say(f"{cases.n_cases:,} cases of {cases.definition.name}, {n_controls:,} controls")
         if bmd is not None:
             context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
         context.say(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")

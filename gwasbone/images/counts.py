@@ -1,10 +1,83 @@
-"""What a cache holds, and where people and pictures do not meet; tables in, tables out."""
+"""What a cache holds, and where people and pictures do not meet: counts, and their tables."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
+
+from gwasbone.errors import InputError
+from gwasbone.images.cache import ImageCache
+from gwasbone.images.refusal import REASONS
+from gwasbone.tables import write_table
+
+log = logging.getLogger(__name__)
+
+COUNTS, REFUSALS, REPEATED = "counts.tsv", "refusals.tsv", "repeated.tsv"
+WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_without_person.tsv"
+#: Tables of a cache; the last two only where a table of people is named.
+TABLES = (COUNTS, REFUSALS, REPEATED, WITHOUT_PICTURE, WITHOUT_PERSON)
+
+
+@dataclass(frozen=True)
+class CacheCounts:
+    """What the tables of a cache count.
+
+    Parameters
+    ----------
+    counts, refused : of :func:`count_pictures` and :func:`count_refusals`.
+    n_repeated : persons with more than one picture of a kind at a visit.
+    n_without_picture, n_without_person : None where no people were named.
+    """
+
+    counts: pd.DataFrame
+    refused: pd.DataFrame
+    n_repeated: int
+    n_without_picture: int | None = None
+    n_without_person: int | None = None
+
+
+def write_counts(
+    cache: ImageCache, folder: Path, *, people: Collection[str] | None, source: str
+) -> CacheCounts:
+    """Write the tables of a cache, and log what they count.
+
+    Parameters
+    ----------
+    people : the IDs to look for; None where no table names any.
+    source : the files that were read, for the error: ``FOLDER, none of 9``.
+
+    Raises
+    ------
+    InputError
+        Not one picture in all the files; the table of refusals is written.
+    """
+    write_table(cache.refusals, folder / REFUSALS, index=False)
+    refused = count_refusals(cache.refusals)
+    for row in refused.itertuples():
+        log.info("refused as %s (%s): %d", row.reason, REASONS[str(row.reason)], row.files)
+    if cache.index.empty:
+        said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
+        raise InputError(
+            f"expected pictures at {source} files gives one ({said}): see {folder / REFUSALS}"
+        )
+    counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
+    for row in counts.itertuples():
+        log.info("%s: %d pictures of %d people", row.array, row.pictures, row.people)
+    write_table(counts, folder / COUNTS, index=False)
+    write_table(repeated, folder / REPEATED, index=False)
+    if people is None:
+        return CacheCounts(counts, refused, len(repeated))
+    absent = people_without_picture(cache.index, people)
+    unknown = pictures_without_person(cache.index, people)
+    write_table(pd.DataFrame({"person": absent}), folder / WITHOUT_PICTURE, index=False)
+    write_table(unknown, folder / WITHOUT_PERSON, index=False)
+    log.info("people without picture: %d of %d", len(absent), len(people))
+    log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
+    return CacheCounts(counts, refused, len(repeated), len(absent), len(unknown))
 
 
 def count_pictures(index: pd.DataFrame) -> pd.DataFrame:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
 from gwasbone.display import Shown
+from gwasbone.files import atomic_path
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed, impute
 from gwasbone.phenotypes.measurements import (
@@ -24,6 +26,7 @@ from gwasbone.phenotypes.transforms import (
     skewness,
     standardise,
 )
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,14 @@ class Bmd(Shown):
 
     def preview(self) -> pd.DataFrame:
         return self.people.reset_index()
+
+    def write(self, prefix: Path) -> None:
+        """Write ``PREFIX.bmd.tsv``, ``.assessments.parquet`` and ``.imputed.tsv``."""
+        write_table(self.people.rename_axis("IID"), Path(f"{prefix}.bmd.tsv"))
+        with atomic_path(Path(f"{prefix}.assessments.parquet")) as temporary:
+            self.long.to_parquet(temporary)
+        cells = self.imputed.imputed_cells().rename(columns={"person": "IID"})
+        write_table(cells, Path(f"{prefix}.imputed.tsv"), index=False)
 
 
 def make_bmd(

@@ -19,6 +19,7 @@ from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.case_definition import CaseDefinition, Rule
+from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,13 @@ class Cases(Shown):
         return table.sort_values(
             ["n_people", *found.columns], ascending=[False, *order], ignore_index=True
         )
+
+    def write(self, prefix: Path) -> None:
+        """Write ``PREFIX.cases.tsv``, ``.rules.tsv`` and ``.codes.tsv``."""
+        people = pd.concat([self.is_case, self.first_rule, self.rule_names], axis=1)
+        write_table(people.rename_axis("IID"), Path(f"{prefix}.cases.tsv"))
+        write_table(self.counts(), Path(f"{prefix}.rules.tsv"), index=False)
+        write_table(self.codes, Path(f"{prefix}.codes.tsv"), index=False)
 
 
 def find_cases(

@@ -7,8 +7,6 @@ trained, are then taken as they are.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from gwasbone.errors import ConfigError
@@ -33,34 +31,21 @@ def _record_files(config: StudyConfig) -> list[str]:
 
 
 def _records(run: StageRun) -> str:
-    from gwasbone.phenotypes.bone_density import make_bmd
-    from gwasbone.phenotypes.case_definition import osteoporosis_definition, read_definition
     from gwasbone.phenotypes.measurements import bmd_measurements
-    from gwasbone.report.pages.phenotypes import phenotypes_page
-    from gwasbone.steps import phenotypes as step
+    from gwasbone.steps.phenotypes import make_phenotypes
 
-    config, rules = run.config, run.config.records
-    if rules.table is None:
+    config, records = run.config, run.config.resolved(run.config.records)
+    if records.table is None:
         return "no records.table in study.toml: no cases or measurements of records"
-    path = config.path(rules.definition)
-    definition = read_definition(path) if path is not None else osteoporosis_definition()
-    measurements = bmd_measurements(config.path(rules.measurements))
-    table = step.read_phenotypes(
-        str(config.path(rules.table)), definition, measurements, id_rule=config.genotypes.id
-    )
-    cases, bmd = step.make_cases(table, definition), make_bmd(table, measurements)
-    prefix = run.folder / PREFIX
-    page = Path(f"{prefix}.phenotypes.html")
-    phenotypes_page(cases, bmd, page, source=table.path)
-    step.write_cases(cases, prefix)
+    cases, bmd = make_phenotypes(records, run.folder / PREFIX, id_rule=config.genotypes.id)
     columns = [cases.is_case]
     if bmd is not None:
-        step.write_bmd(bmd, prefix)
-        columns.append(bmd.people[measurements["name"]])
+        columns.append(bmd.people[bmd_measurements(records.measurements)["name"]])
     # sex, age and the like stand in the study's own tables; a column may stand in one table only
     made = pd.concat(columns, axis=1).rename_axis("IID")
     write_table(made, run.folder / MADE_TABLES[run.stage])
-    said = f"{cases.n_cases:,} cases of {definition.name}, {len(made) - cases.n_cases:,} controls"
+    n_controls = len(made) - cases.n_cases
+    said = f"{cases.n_cases:,} cases of {cases.definition.name}, {n_controls:,} controls"
     return said + (f", bone density of {len(bmd.people):,} people" if bmd is not None else "")
 
 
@@ -114,14 +99,14 @@ def _images(run: StageRun) -> str:
     cache = image_cache(run.config)
     settings = ImageSettings.sized(chosen.size, scale=chosen.scale, mirror=chosen.mirrored_side)
     with counted_progress() as progress:
-        made = make_images(
+        _, cache, _ = make_images(
             _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
             progress=progress,
         )  # fmt: skip
-    index = made.cache.index
+    index = cache.index
     return (
         f"{len(index):,} pictures of {index['person'].nunique():,} people, "
-        f"{len(made.cache.refusals):,} files refused"
+        f"{len(cache.refusals):,} files refused"
     )
 
 

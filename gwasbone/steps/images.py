@@ -4,54 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
-from gwasbone.errors import InputError
 from gwasbone.images.build import BuildReport, build_cache
 from gwasbone.images.cache import ImageCache, open_cache
-from gwasbone.images.counts import (
-    count_pictures,
-    count_refusals,
-    people_without_picture,
-    pictures_without_person,
-    repeated_pictures,
-)
-from gwasbone.images.refusal import REASONS
+from gwasbone.images.counts import TABLES, CacheCounts, write_counts
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import find_sources, read_labels
 from gwasbone.phenotypes.table import IdRule, read_people_table
 from gwasbone.report.pages.images import images_page
-from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
 
-COUNTS, REFUSALS, REPEATED = "counts.tsv", "refusals.tsv", "repeated.tsv"
-WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_without_person.tsv"
 PAGE = "contact_sheet.html"
-#: Tables and page of a cache; those of people only where a table of people is named.
-OUTPUTS = (COUNTS, REFUSALS, REPEATED, WITHOUT_PICTURE, WITHOUT_PERSON, PAGE)
-
-
-@dataclass(frozen=True)
-class ImagesSummary:
-    """What a run of ``gwasbone images`` found.
-
-    Parameters
-    ----------
-    report : on the files of this run.
-    cache : all that the folder holds now.
-    n_repeated : persons with more than one picture of a kind at a visit.
-    n_without_picture, n_without_person : None where no people were named.
-    """
-
-    report: BuildReport
-    cache: ImageCache
-    n_repeated: int
-    n_without_picture: int | None
-    n_without_person: int | None
+OUTPUTS = (*TABLES, PAGE)
 
 
 def make_images(
@@ -66,7 +32,7 @@ def make_images(
     workers: int = 1,
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
-) -> ImagesSummary:
+) -> tuple[BuildReport, ImageCache, CacheCounts]:
     """Make or extend the cache in ``out``, and write its tables and contact sheet.
 
     Parameters
@@ -78,45 +44,15 @@ def make_images(
     Raises
     ------
     InputError
-        No files, a table that is not one, or not one picture in all the files; then the table
-        of refusals is written.
+        No files, a table that is not one, or not one picture in all the files.
     """
-    table = None if people is None else read_people_table(people, id_rule=id_rule)
+    ids = None if people is None else list(read_people_table(people, id_rule=id_rule).index)
     told = None if labels is None else read_labels(labels)
     sources = find_sources(places, labels=told, leave_out=out)
     log.info("%d files", len(sources))
     report = build_cache(sources, out, settings, workers=workers, force=force, progress=progress)
     log.info("%d files read, %d known", report.n_read, report.n_known)
-    cache = open_cache(out)
-    write_table(cache.refusals, tables / REFUSALS, index=False)
-    refused = count_refusals(cache.refusals)
-    for row in refused.itertuples():
-        log.info("refused as %s (%s): %d", row.reason, REASONS[str(row.reason)], row.files)
-    if cache.index.empty:
-        said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
-        raise InputError(
-            f"expected pictures at {', '.join(places)}, none of {len(sources)} files gives one "
-            f"({said}): see {tables / REFUSALS}"
-        )
-    counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
-    for row in counts.itertuples():
-        log.info("%s: %d pictures of %d people", row.array, row.pictures, row.people)
-    write_table(counts, tables / COUNTS, index=False)
-    write_table(repeated, tables / REPEATED, index=False)
-    n_without = _write_unmatched(cache, None if table is None else list(table.index), tables)
-    images_page(cache, counts, refused, tables / PAGE)
-    return ImagesSummary(report, cache, len(repeated), *n_without)
-
-
-def _write_unmatched(
-    cache: ImageCache, people: list[str] | None, tables: Path
-) -> tuple[int | None, int | None]:
-    if people is None:
-        return None, None
-    absent = people_without_picture(cache.index, people)
-    unknown = pictures_without_person(cache.index, people)
-    write_table(pd.DataFrame({"person": absent}), tables / WITHOUT_PICTURE, index=False)
-    write_table(unknown, tables / WITHOUT_PERSON, index=False)
-    log.info("people without picture: %d of %d", len(absent), len(people))
-    log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
-    return len(absent), len(unknown)
+    cache, source = open_cache(out), f"{', '.join(places)}, none of {len(sources)}"
+    counts = write_counts(cache, tables, people=ids, source=source)
+    images_page(cache, counts.counts, counts.refused, tables / PAGE)
+    return report, cache, counts

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from gwasbone.files import atomic_path
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
-from gwasbone.phenotypes.bone_density import Bmd
-from gwasbone.phenotypes.case_definition import CaseDefinition
-from gwasbone.phenotypes.cases import Cases, find_cases
+from gwasbone.phenotypes.bone_density import Bmd, make_bmd
+from gwasbone.phenotypes.case_definition import (
+    CaseDefinition,
+    osteoporosis_definition,
+    read_definition,
+)
+from gwasbone.phenotypes.cases import Cases, find_cases, read_coding
 from gwasbone.phenotypes.fields import FieldKind
-from gwasbone.phenotypes.measurements import needed_kinds
+from gwasbone.phenotypes.measurements import bmd_measurements, needed_kinds
 from gwasbone.phenotypes.table import IdRule
-from gwasbone.tables import write_table
+from gwasbone.report.pages.phenotypes import phenotypes_page
+from gwasbone.study.config import RecordsSection
 
 log = logging.getLogger(__name__)
 
+#: What a run writes, as suffixes of the prefix.
 OUTPUTS = (
-    ".cases.tsv",
-    ".rules.tsv",
-    ".codes.tsv",
-    ".bmd.tsv",
-    ".assessments.parquet",
-    ".imputed.tsv",
+    ".cases.tsv", ".rules.tsv", ".codes.tsv", ".bmd.tsv", ".assessments.parquet", ".imputed.tsv",
     ".phenotypes.html",
-)
+)  # fmt: skip
 
 
 def read_phenotypes(
@@ -43,36 +42,38 @@ def read_phenotypes(
     return read_biobank_table(path, {**needed_kinds(measurements), **kinds}, id_rule=id_rule)
 
 
-def make_cases(
-    table: BiobankTable,
-    definition: CaseDefinition,
+def make_phenotypes(
+    records: RecordsSection,
+    prefix: Path,
     *,
-    medication_names: Mapping[str, str] | None = None,
+    id_rule: IdRule = "iid",
+    coding: str | None = None,
     skip_absent: bool = False,
-) -> Cases:
-    """Apply a definition and log what each rule found."""
-    cases = find_cases(
-        table, definition, medication_names=medication_names, skip_absent=skip_absent
-    )
+    rint: bool = False,
+) -> tuple[Cases, Bmd | None]:
+    """Cases and bone measurements of a table of records; writes the files of ``OUTPUTS``.
+
+    Parameters
+    ----------
+    records : paths as they are; ``table`` is set.
+    coding : table of medication codes and names.
+    skip_absent : leave out rules and measurements that the table has no columns for.
+    rint : also rank-inverse-normal scores of the measurements.
+    """
+    assert records.table is not None, "commands and stages refuse or skip it before"
+    path = records.definition
+    definition = read_definition(path) if path else osteoporosis_definition()
+    measurements = bmd_measurements(records.measurements)
+    table = read_phenotypes(records.table, definition, measurements, id_rule=id_rule)
+    names = read_coding(coding) if coding else None
+    cases = find_cases(table, definition, medication_names=names, skip_absent=skip_absent)
     n = len(table.people)
-    log.info("%s: %d cases, %d controls", cases.definition.name, cases.n_cases, n - cases.n_cases)
+    log.info("%s: %d cases, %d controls", definition.name, cases.n_cases, n - cases.n_cases)
     for row in cases.counts().itertuples():
         log.info("rule %s: %d people, %d by it alone", row.rule, row.n_people, row.n_only)
-    return cases
-
-
-def write_cases(cases: Cases, prefix: Path) -> None:
-    """Write ``PREFIX.cases.tsv``, ``.rules.tsv`` and ``.codes.tsv``."""
-    people = pd.concat([cases.is_case, cases.first_rule, cases.rule_names], axis=1)
-    write_table(people.rename_axis("IID"), Path(f"{prefix}.cases.tsv"))
-    write_table(cases.counts(), Path(f"{prefix}.rules.tsv"), index=False)
-    write_table(cases.codes, Path(f"{prefix}.codes.tsv"), index=False)
-
-
-def write_bmd(bmd: Bmd, prefix: Path) -> None:
-    """Write ``PREFIX.bmd.tsv``, ``.assessments.parquet`` and ``.imputed.tsv``."""
-    write_table(bmd.people.rename_axis("IID"), Path(f"{prefix}.bmd.tsv"))
-    with atomic_path(Path(f"{prefix}.assessments.parquet")) as temporary:
-        bmd.long.to_parquet(temporary)
-    cells = bmd.imputed.imputed_cells().rename(columns={"person": "IID"})
-    write_table(cells, Path(f"{prefix}.imputed.tsv"), index=False)
+    bmd = make_bmd(table, measurements, skip_absent=skip_absent, rint=rint)
+    phenotypes_page(cases, bmd, Path(f"{prefix}.phenotypes.html"), source=table.path)
+    cases.write(prefix)
+    if bmd is not None:
+        bmd.write(prefix)
+    return cases, bmd

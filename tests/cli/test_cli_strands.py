@@ -130,7 +130,7 @@ def test_leads_are_marked_whatever_the_strand(files, tmp_path, with_alleles, mon
     """A mark has no sign: the palindromes are marked too."""
     drawn = []
     monkeypatch.setattr(
-        "gwasbone.steps.plot._Reader.leads",
+        "gwasbone.report.pages.plot.ScanReader.leads",
         _recording(drawn),
     )
     columns = [*KEY, "effect_allele", "other_allele"] if with_alleles else KEY
@@ -141,9 +141,9 @@ def test_leads_are_marked_whatever_the_strand(files, tmp_path, with_alleles, mon
 
 
 def _recording(drawn: list):
-    from gwasbone.steps.plot import _Reader
+    from gwasbone.report.pages.plot import ScanReader
 
-    own = _Reader.leads
+    own = ScanReader.leads
 
     def leads(self, name, table):
         drawn.append(own(self, name, table))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genome import LENGTHS_BP, chromosome_label
 from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.miami import miami
 from gwasbone.plots.p_scatter import p_scatter, z_scatter
@@ -22,9 +24,25 @@ from gwasbone.plots.volcano import volcano
 from gwasbone.stats.genomic_control import lambda_gc
 from gwasbone.stats.quantile_plot import quantile_plot_points
 from gwasbone.sumstats.align import pair_scans
-from gwasbone.sumstats.leads import leads_in_scan, shared_loci
+from gwasbone.sumstats.leads import lead_blocks, leads_in_scan, shared_loci
+from gwasbone.sumstats.scan import Scan, Scans
 
 log = logging.getLogger(__name__)
+
+_PLACE = ("chromosome", "base_pair_location", "neg_log_10_p_value")
+_ALLELES = ("other_allele", "effect_allele")
+_EFFECT = ("beta", "standard_error")
+_MORE = ("source_id", *_ALLELES, "effect_allele_frequency", *_EFFECT, "n")
+
+#: Kind of figure -> how many scans it takes (None: no upper end), and the columns it needs.
+KINDS: dict[str, tuple[int, int | None, tuple[str, ...]]] = {
+    "manhattan": (1, None, _PLACE),
+    "qq": (1, None, _PLACE),
+    "volcano": (1, None, (*_PLACE, *_EFFECT)),
+    "stacked": (2, 25, _PLACE),
+    "miami": (2, 2, _PLACE),
+    "scatter": (2, 2, (*_PLACE, *_ALLELES, *_EFFECT)),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,32 +76,115 @@ class PlotRequest:
         return {} if self.max_labels is None else {"max_labels": self.max_labels}
 
 
-class ScanReader(Protocol):
-    """Reads one scan after another.
-
-    Attributes
-    ----------
-    said : a line for each scan, and for what was found in several.
-    """
-
-    said: list[str]
-
-    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
-        """Name and table of each scan."""
-
-    def leads(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
-        """The leads of a scan."""
-
-
-def plot_page(
-    reader: ScanReader, request: PlotRequest, path: Path, *, names: Sequence[str], title: str = ""
-) -> None:
-    """Write the page of a figure.
+@dataclass
+class ScanReader:
+    """Reads one scan after another, and says what it read.
 
     Parameters
     ----------
-    names : of the scans. title : headline instead of the kind of figure and the names.
+    scans : a large one is thinned to what a panel can show, and let go before the next is read.
+    show : called with a step, how many scans are done, and of how many.
+    said : a line for each scan, and for what was found in several.
+
+    Raises
+    ------
+    UsageError
+        The figure takes another number of scans.
+    InputError
+        The scans are on several builds, or the leads are of other scans.
     """
+
+    scans: Scans
+    request: PlotRequest
+    show: Callable[[str, int, int], None] | None = None
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        n, kind = len(self.scans), self.request.kind
+        least, most, _ = KINDS[kind]
+        if n < least or (most is not None and n > most):
+            takes = f"{least}" if least == most else f"{least} to {most}" if most else "1 or more"
+            raise UsageError(f"plot {kind} takes {takes} scans; {n} came: {', '.join(self.scans)}")
+        self.scans.common_build()
+        _check_leads(self.scans, self.request.leads)
+
+    def tables(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Name and table of each scan."""
+        needed = KINDS[self.request.kind][2]
+        wanted = () if self.request.kind == "qq" else _MORE
+        for done, scan in enumerate(self.scans.values()):
+            if self.show:
+                self.show("reading scans", done, len(self.scans))
+            table = self._kept(scan, scan.columns(needed, wanted))
+            n_missing = int(table["neg_log_10_p_value"].isna().sum())
+            line = f"{scan.name}: {len(table) - n_missing:,} variants"
+            self.said.append(line + (f", {n_missing:,} without a p-value" if n_missing else ""))
+            log.info("%s (%s)", self.said[-1], scan.where)
+            yield scan.name, table
+        if self.show:
+            self.show("reading scans", len(self.scans), len(self.scans))
+
+    def _kept(self, scan: Scan, table: pd.DataFrame) -> pd.DataFrame:
+        build = self.request.build or scan.build
+        if scan.build is not None and scan.build != build:
+            raise UsageError(f"{scan.where} is on {scan.build}, --build says {build}")
+        if build:
+            _check_build(scan, table, build)
+        if self.request.chromosomes is not None:
+            inside = table["chromosome"].isin(self.request.chromosomes)
+            table = table[inside]
+            if table.empty:
+                shown = ", ".join(chromosome_label(c) for c in sorted(self.request.chromosomes))
+                raise InputError(f"{scan.where}: no variant of {scan.name} on chromosome {shown}")
+        return table
+
+    def leads(self, name: str, table: pd.DataFrame) -> pd.DataFrame:
+        """The leads of a scan: those of the file, or the best of each block."""
+        if self.request.leads is None:
+            level = self.request.genome_wide
+            return lead_blocks(table, p_threshold=level, max_blocks=None)
+        given = self.request.leads
+        mine = given[given["trait"] == name] if "trait" in given else given
+        if self.request.chromosomes is not None:
+            mine = mine[mine["chromosome"].isin(self.request.chromosomes)]
+        found = leads_in_scan(mine, table)
+        places = mine.drop_duplicates(["chromosome", "base_pair_location"])
+        n_found = len(found.drop_duplicates(["chromosome", "base_pair_location"]))
+        if n_found < len(places):
+            log.warning(
+                "%s: %d of %d leads are not in the scan and are not marked",
+                name,
+                len(places) - n_found,
+                len(places),
+            )
+        return found
+
+
+def _check_leads(scans: Scans, leads: pd.DataFrame | None) -> None:
+    if leads is None or "trait" not in leads:
+        return
+    theirs, ours = sorted(set(leads["trait"].dropna())), list(scans)
+    if not set(theirs) & set(ours):
+        raise InputError(
+            f"the leads are of {', '.join(theirs[:5])}, the scans are {', '.join(ours[:5])}: give "
+            "the scans the names of the leads' traits with --names"
+        )
+
+
+def _check_build(scan: Scan, table: pd.DataFrame, build: str) -> None:
+    last = table.groupby("chromosome")["base_pair_location"].max()
+    for code, position_bp in last.items():
+        length = LENGTHS_BP[build].get(int(code))
+        if length is not None and position_bp > length:
+            raise InputError(
+                f"{scan.where}: chromosome {chromosome_label(int(code))} of {build} ends at "
+                f"{length:,}, {scan.name} has a variant at {position_bp:,}: give the right --build"
+            )
+
+
+def plot_page(reader: ScanReader, path: Path, *, title: str = "") -> None:
+    """Write the page of a figure; ``title`` stands instead of its kind and the scans' names."""
+    request, names = reader.request, list(reader.scans)
     sections = _DRAW[request.kind](reader, request)
     headline = title or f"{_HEADLINES[request.kind]} of {_some(names)}"
     about = [", ".join(names) if title or len(names) > 2 else "", request.build or ""]
