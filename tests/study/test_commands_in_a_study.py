@@ -7,30 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from made_bone_study import make_bone_study
 
 from gwasbone.cli import COMMANDS, main
 from gwasbone.phenotypes.measurements import bmd_measurements
-from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
-from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
-from gwasbone.simulate.phantoms import PhantomSettings
 
 STUDY = """
-[study]
-build = "GRCh37"
-[genotypes]
-bfile = "data/genotypes"
 [phenotypes]
 tables = ["data/phenotypes.tsv", "data/covariates.tsv"]
 [records]
 table = "data/questionnaire.parquet"
 measurements = "measurements.tsv"
-[residuals]
-model = "linear"
-[images]
-dicom = ["data/images"]
-size = 32
-scale = 0.08
-mirror = "right"
 [training]
 regions = ["ap_spine"]
 backend = "reference"
@@ -136,23 +123,12 @@ MAKERS = {
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of 160 participants that `gwasbone run` has finished."""
     folder = tmp_path_factory.mktemp("commands") / "study"
-    settings = SimulationSettings.light(
-        n_people=160, n_variants=300, n_segments=4, chromosomes=(1, 2), n_causal=10, n_planted=1
+    toml = make_bone_study(
+        folder, STUDY, n_people=160, n_variants=300, n_filler=0, pictures=("ap_spine",)
     )
-    asked = QuestionnaireSettings(
-        n_filler=0, imaged_share=0.95, prevalence=0.3, weight_missing_rate=0.0
-    )
-    simulate_cohort(
-        settings, folder / "data", formats=("plink",), questionnaire=asked, table_format="parquet"
-    )
-    write_phantoms(
-        cohort_phantoms(settings, asked), folder / "data",
-        settings=PhantomSettings(pictures=("ap_spine",), scale=0.08),
-    )  # fmt: skip
     measured = bmd_measurements().query("side == 'none'").head(2)
     measured.to_csv(folder / "measurements.tsv", sep="\t", index=False)
-    (folder / "study.toml").write_text(STUDY)
-    assert main(["run", str(folder / "study.toml"), "--threads", "1"]) == 0
+    assert main(["run", str(toml), "--threads", "1"]) == 0
     return folder
 
 

@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from bed_reader import open_bed
+from made_bone_study import make_bone_study
 
 from gwasbone.cli import main
-from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
-from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
-from gwasbone.simulate.phantoms import PhantomSettings
 from gwasbone.steps.bone_stages import BONE_STAGES
 from gwasbone.steps.genotype_stage import STAGE
 from gwasbone.study.config import GenotypeModelsSection, PhenotypesSection, load_config
@@ -21,21 +19,10 @@ from gwasbone.study.files import people_tables, study_tables
 from gwasbone.study.runner import StageRun, run_study
 
 STUDY = """
-[study]
-build = "GRCh37"
-[genotypes]
-bfile = "data/genotypes"
 [phenotypes]
 tables = ["data/covariates.tsv"]
 [records]
 table = "data/questionnaire.parquet"
-[residuals]
-model = "linear"
-[images]
-dicom = ["data/images"]
-size = 32
-scale = 0.08
-mirror = "right"
 [training]
 regions = ["ap_spine", "hip"]
 backend = "reference"
@@ -49,20 +36,11 @@ folds = 3
 def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose bone stages have run."""
     folder = tmp_path_factory.mktemp("bone")
-    settings = SimulationSettings.light(
-        n_people=240, n_variants=400, n_segments=4, chromosomes=(1, 2), n_causal=10, n_planted=1
-    )
-    asked = QuestionnaireSettings(
-        n_filler=2, imaged_share=0.95, prevalence=0.3, weight_missing_rate=0.0
-    )
-    data = folder / "data"
-    simulate_cohort(settings, data, formats=("plink",), questionnaire=asked, table_format="parquet")
-    write_phantoms(
-        cohort_phantoms(settings, asked), data,
-        settings=PhantomSettings(pictures=("ap_spine", "left_hip", "right_hip"), scale=0.08),
+    toml = make_bone_study(
+        folder, STUDY, n_people=240, n_variants=400, n_filler=2,
+        pictures=("ap_spine", "left_hip", "right_hip"),
     )  # fmt: skip
-    (folder / "study.toml").write_text(STUDY)
-    run_study(load_config(folder / "study.toml"), BONE_STAGES, threads=1)
+    run_study(load_config(toml), BONE_STAGES, threads=1)
     return folder
 
 

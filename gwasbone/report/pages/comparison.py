@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -61,7 +62,8 @@ def measures_summary(measures: pd.DataFrame) -> str:
         "deming_slope_per_sd",
     )
     lines = []
-    for row in measures.itertuples():
+    rows: Any = measures.itertuples()
+    for row in rows:
         if row.quantity in shown and row.value == row.value:
             pair = f"{row.scan_a} / {row.scan_b}" if row.scan_b else row.scan_a
             method = " (score interval)" if "score interval" in row.method else ""

@@ -173,11 +173,11 @@ def _check_leads(scans: Scans, leads: pd.DataFrame | None) -> None:
 
 def _check_build(scan: Scan, table: pd.DataFrame, build: str) -> None:
     last = table.groupby("chromosome")["base_pair_location"].max()
-    for code, position_bp in last.items():
-        length = LENGTHS_BP[build].get(int(code))
+    for code, position_bp in zip(last.index.astype(int), last, strict=True):
+        length = LENGTHS_BP[build].get(code)
         if length is not None and position_bp > length:
             raise InputError(
-                f"{scan.where}: chromosome {chromosome_label(int(code))} of {build} ends at "
+                f"{scan.where}: chromosome {chromosome_label(code)} of {build} ends at "
                 f"{length:,}, {scan.name} has a variant at {position_bp:,}: give the right --build"
             )
 
