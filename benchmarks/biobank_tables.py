@@ -83,11 +83,10 @@ def read_by_gwasbone(path: Path) -> dict[str, int]:
 
 def cases_by_gwasbone(path: Path) -> dict[str, int]:
     """What ``gwasbone phenotypes`` does: read what is needed, cases, measurements."""
-    from gwasbone.phenotypes.bone_density import make_bmd
+    from gwasbone.phenotypes.bone_density import make_bmd, read_phenotypes
     from gwasbone.phenotypes.case_definition import osteoporosis_definition
     from gwasbone.phenotypes.cases import find_cases
     from gwasbone.phenotypes.measurements import bmd_measurements
-    from gwasbone.steps.phenotypes import read_phenotypes
 
     definition, measurements = osteoporosis_definition(), bmd_measurements()
     table = read_phenotypes(path, definition, measurements)

@@ -10,7 +10,9 @@ import pandas as pd
 
 from gwasbone.display import Shown
 from gwasbone.files import atomic_path
-from gwasbone.phenotypes.biobank_table import BiobankTable
+from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
+from gwasbone.phenotypes.case_definition import CaseDefinition
+from gwasbone.phenotypes.fields import FieldKind
 from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed, impute
 from gwasbone.phenotypes.measurements import (
     FEMALE,
@@ -18,8 +20,10 @@ from gwasbone.phenotypes.measurements import (
     assessments,
     left_right_pairs,
     measured_names,
+    needed_kinds,
     per_person,
 )
+from gwasbone.phenotypes.table import IdRule
 from gwasbone.phenotypes.transforms import (
     left_right_correlations,
     normal_scores,
@@ -67,6 +71,18 @@ class Bmd(Shown):
             self.long.to_parquet(temporary)
         cells = self.imputed.imputed_cells().rename(columns={"person": "IID"})
         write_table(cells, Path(f"{prefix}.imputed.tsv"), index=False)
+
+
+def read_phenotypes(
+    path: str | Path,
+    definition: CaseDefinition,
+    measurements: pd.DataFrame,
+    *,
+    id_rule: IdRule = "iid",
+) -> BiobankTable:
+    """Read the fields that a definition and the measurements need, and no others."""
+    kinds: dict[int, FieldKind] = dict.fromkeys(definition.fields, "text")
+    return read_biobank_table(path, {**needed_kinds(measurements), **kinds}, id_rule=id_rule)
 
 
 def make_bmd(

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
 from gwasbone.plots import theme
+from gwasbone.plots.dots import written_rows
 from gwasbone.plots.page import describe
 from gwasbone.plots.variant_words import require_columns
 
-_ROW_PX, _WRITTEN_PX = 26, 210
+_ROW_PX = 26
 _MARGIN = 0.03
+_NOTES = (
+    "For three genotypes the AUC is the share of pairs of people with different genotypes whose "
+    "expected copies are in the right order; only pairs of one fold are compared.",
+    "Intervals are those of the people predicted, by these models: where there is little to learn "
+    "they are too narrow, since other people would have trained other models. The test is p, the "
+    "share of networks trained on shuffled labels that reach the AUC; q is its false-discovery "
+    "rate.",
+)
 
 
 def genotype_areas(
@@ -47,52 +56,58 @@ def genotype_areas(
         raise InputError(f"a plot of genotype classifiers needs an AUC; of {len(table)} none has")
     names = [str(name) for name in drawn["name"]]
     shuffled = null[null["name"].astype(str).isin(names)]
-    ends = np.concatenate(
-        [drawn[c].to_numpy(float) for c in ("auc_low", "auc_high", "baseline_auc")]
-        + [shuffled["auc"].to_numpy(float), [0.5]]
-    )
-    ends = ends[np.isfinite(ends)]
-    limits = (float(ends.min()) - _MARGIN, float(ends.max()) + _MARGIN)
-    # text stands to the right of the axis' own range, in room that the frame keeps for it
-    room = (limits[1] - limits[0]) * _WRITTEN_PX / width_px
-    plot = theme.new_figure(
-        title=title,
-        x_label="AUC, out of fold",
-        y_label="",
-        width_px=width_px + _WRITTEN_PX,
+    plot = written_rows(
+        names, [_written(row) for row in drawn.itertuples()], _limits(drawn, shuffled),
+        title=title, x_label="AUC, out of fold", width_px=width_px,
         height_px=max(90, _ROW_PX * len(names)),
-        x_range=(limits[0], limits[1] + room),
-        y_range=names[::-1],
-        tools="save",
-        active_drag=None,
-    )
-    plot.xaxis.bounds = limits
-    plot.ygrid.grid_line_color = theme.GRID
+    )  # fmt: skip
     plot.segment(0.5, 0, 0.5, len(names), color=theme.MUTED_INK, line_dash="dashed")
+    _draw_references(plot, drawn, shuffled)
+    found = (drawn["fdr"] < fdr).to_numpy()
+    _draw_classifiers(plot, drawn[list(needed)], found, fdr)
+    theme.dress_legend(plot)
+    plot.legend.orientation = "horizontal"
+    plot.legend.location = "left"
+    plot.add_layout(plot.legend[0], "below")
+    best = drawn.loc[drawn["auc"].idxmax()]
+    return describe(
+        plot,
+        f"{title}: AUC of {len(drawn)} classifiers with 95% intervals, the highest "
+        f"{best['auc']:.3f} ({best['name']}); {int(found.sum())} at a false-discovery rate below "
+        f"{fdr:g}. Grey strokes are networks trained on shuffled labels.",
+        notes=_NOTES,
+    )
+
+
+def _limits(drawn: pd.DataFrame, shuffled: pd.DataFrame) -> tuple[float, float]:
+    """Ends of the x axis: all areas and intervals, with a margin."""
+    areas = [drawn[c].to_numpy(float) for c in ("auc_low", "auc_high", "baseline_auc")]
+    ends = np.concatenate([*areas, shuffled["auc"].to_numpy(float), [0.5]])
+    ends = ends[np.isfinite(ends)]
+    return float(ends.min()) - _MARGIN, float(ends.max()) + _MARGIN
+
+
+def _draw_references(plot: figure, drawn: pd.DataFrame, shuffled: pd.DataFrame) -> None:
+    """The areas of shuffled labels, and those of covariates alone."""
     if len(shuffled):
         plot.scatter(
-            shuffled["auc"].to_numpy(float),
-            shuffled["name"].astype(str).tolist(),
-            marker="dash",
-            angle=np.pi / 2,
-            size=13,
-            color=theme.AXIS,
-            alpha=0.55,
+            shuffled["auc"].to_numpy(float), shuffled["name"].astype(str).tolist(),
+            marker="dash", angle=np.pi / 2, size=13, color=theme.AXIS, alpha=0.55,
             legend_label="Labels shuffled",
-        )
+        )  # fmt: skip
     known = drawn[np.isfinite(drawn["baseline_auc"])]
     if len(known):
         plot.scatter(
-            known["baseline_auc"].to_numpy(float),
-            known["name"].astype(str).tolist(),
-            marker="diamond",
-            size=10,
-            fill_color=theme.BACKGROUND,
-            line_color=theme.GROUP_COLOURS[2],
-            line_width=1.5,
-            legend_label="By covariates",
-        )
-    found = (drawn["fdr"] < fdr).to_numpy()
+            known["baseline_auc"].to_numpy(float), known["name"].astype(str).tolist(),
+            marker="diamond", size=10, fill_color=theme.BACKGROUND,
+            line_color=theme.GROUP_COLOURS[2], line_width=1.5, legend_label="By covariates",
+        )  # fmt: skip
+
+
+def _draw_classifiers(
+    plot: figure, drawn: pd.DataFrame, found: npt.NDArray[np.bool_], fdr: float
+) -> None:
+    """The areas with their intervals; those found are set off."""
     dots = []
     for chosen, colour, marker, label in (
         (~found, theme.MAIN, "circle", "By pictures, 95% interval"),
@@ -101,7 +116,7 @@ def genotype_areas(
         if not chosen.any():
             continue
         source = ColumnDataSource(
-            {name: drawn.loc[chosen, name].to_numpy() for name in needed}
+            {name: drawn.loc[chosen, name].to_numpy() for name in drawn}
             | {"name": drawn.loc[chosen, "name"].astype(str).tolist()}
         )
         how = {"source": source, "color": colour, "legend_label": label}
@@ -115,34 +130,6 @@ def genotype_areas(
         ("people", "@n{0,0}"),
     ]
     plot.add_tools(HoverTool(renderers=dots, tooltips=tips))
-    plot.text(
-        x=np.full(len(names), limits[1] + 0.05 * room),
-        y=names,
-        text=[_written(row) for row in drawn.itertuples()],
-        text_baseline="middle",
-        text_color=theme.INK,
-        text_font=value(theme.FONT),
-        text_font_size=f"{theme.TICK_PX}px",
-    )
-    theme.dress_legend(plot)
-    plot.legend.orientation = "horizontal"
-    plot.legend.location = "left"
-    plot.add_layout(plot.legend[0], "below")
-    best = drawn.loc[drawn["auc"].idxmax()]
-    return describe(
-        plot,
-        f"{title}: AUC of {len(drawn)} classifiers with 95% intervals, the highest "
-        f"{best['auc']:.3f} ({best['name']}); {int(found.sum())} at a false-discovery rate below "
-        f"{fdr:g}. Grey strokes are networks trained on shuffled labels.",
-        notes=[
-            "For three genotypes the AUC is the share of pairs of people with different genotypes "
-            "whose expected copies are in the right order; only pairs of one fold are compared.",
-            "Intervals are those of the people predicted, by these models: where there is little "
-            "to learn they are too narrow, since other people would have trained other models. "
-            "The test is p, the share of networks trained on shuffled labels that reach the AUC; "
-            "q is its false-discovery rate.",
-        ],
-    )
 
 
 def _written(row: object) -> str:

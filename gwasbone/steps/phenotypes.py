@@ -5,18 +5,13 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-import pandas as pd
-
-from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
-from gwasbone.phenotypes.bone_density import Bmd, make_bmd
+from gwasbone.phenotypes.bone_density import Bmd, make_bmd, read_phenotypes
 from gwasbone.phenotypes.case_definition import (
-    CaseDefinition,
     osteoporosis_definition,
     read_definition,
 )
 from gwasbone.phenotypes.cases import Cases, find_cases, read_coding
-from gwasbone.phenotypes.fields import FieldKind
-from gwasbone.phenotypes.measurements import bmd_measurements, needed_kinds
+from gwasbone.phenotypes.measurements import bmd_measurements
 from gwasbone.phenotypes.table import IdRule
 from gwasbone.report.pages.phenotypes import phenotypes_page
 from gwasbone.study.config import RecordsSection
@@ -28,18 +23,6 @@ OUTPUTS = (
     ".cases.tsv", ".rules.tsv", ".codes.tsv", ".bmd.tsv", ".assessments.parquet", ".imputed.tsv",
     ".phenotypes.html",
 )  # fmt: skip
-
-
-def read_phenotypes(
-    path: str | Path,
-    definition: CaseDefinition,
-    measurements: pd.DataFrame,
-    *,
-    id_rule: IdRule = "iid",
-) -> BiobankTable:
-    """Read the fields that a definition and the measurements need, and no others."""
-    kinds: dict[int, FieldKind] = dict.fromkeys(definition.fields, "text")
-    return read_biobank_table(path, {**needed_kinds(measurements), **kinds}, id_rule=id_rule)
 
 
 def make_phenotypes(

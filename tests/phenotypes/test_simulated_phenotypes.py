@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from gwasbone.phenotypes.bone_density import read_phenotypes
 from gwasbone.phenotypes.case_definition import osteoporosis_definition
 from gwasbone.phenotypes.cases import find_cases
 from gwasbone.phenotypes.imputation import impute
 from gwasbone.phenotypes.measurements import assessments, bmd_measurements
 from gwasbone.simulate.questionnaire import simulate_questionnaire
 from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
-from gwasbone.steps.phenotypes import read_phenotypes
 
 
 def _simulated(folder, **settings):
