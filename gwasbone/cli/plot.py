@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.flags import Names
 from gwasbone.cli.options import out_option, positions_option
 
 _KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
@@ -20,8 +21,12 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
 )
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--trait", metavar="LIST", help="Only these traits of the files, in this order.")
-@click.option("--names", metavar="LIST", help="What to call the scans instead of their traits.")
+@click.option(
+    "--trait", type=Names(), metavar="LIST", help="Only these traits of the files, in this order."
+)
+@click.option(
+    "--names", type=Names(), metavar="LIST", help="What to call the scans instead of their traits."
+)
 @click.option(
     "--leads",
     metavar="FILE",
@@ -78,7 +83,7 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
         outputs=[f".{kind}.html"],
     ) as context:
         scans = named_scans(
-            files, config, traits=_listed(options["trait"]), names=_listed(options["names"]),
+            files, config, traits=options["trait"] or None, names=options["names"] or None,
             positions=options["positions"],
         )  # fmt: skip
         request = PlotRequest(
@@ -98,7 +103,3 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
         for line in said:
             context.say(line)
         context.say(str(path))
-
-
-def _listed(text: str | None) -> list[str] | None:
-    return [name.strip() for name in text.split(",")] if text else None
