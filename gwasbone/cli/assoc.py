@@ -53,7 +53,7 @@ def command(**options: Any) -> None:
     from gwasbone.association.summary import scan_summary
     from gwasbone.cli.context import command_context, current_study, filtered
     from gwasbone.steps.scan import output_paths, run_scan
-    from gwasbone.study.columns import phenotype_columns, scan_request
+    from gwasbone.study.requests import phenotype_columns, scan_request
 
     config = current_study()
     request = scan_request(

@@ -123,8 +123,8 @@ def _effects(
     options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
 ) -> EffectRequest:
     from gwasbone.loci.genotype_effects import EffectRequest
-    from gwasbone.study.columns import phenotype_columns, scan_request
     from gwasbone.study.config import SelectionSection
+    from gwasbone.study.requests import phenotype_columns, scan_request
 
     section = config.selection if config is not None else SelectionSection()
     request = scan_request(

@@ -43,7 +43,7 @@ def run_scan(
 
     Parameters
     ----------
-    phenotypes : :func:`gwasbone.study.columns.phenotype_columns`.
+    phenotypes : :func:`gwasbone.study.requests.phenotype_columns`.
     folder : where the result tables are kept.
     """
     results = scan_cohort(cohort, request, phenotypes, threads=threads, folder=folder)

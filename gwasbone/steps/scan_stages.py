@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from gwasbone.loci.options import SelectionRule, regions_of_scans
 from gwasbone.options import part_of
-from gwasbone.study.columns import named_columns, phenotype_columns, scan_request
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import (
     GENOTYPES,
@@ -25,6 +24,7 @@ from gwasbone.study.files import (
     study_cohort,
     study_tables,
 )
+from gwasbone.study.requests import named_columns, phenotype_columns, scan_request
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
 

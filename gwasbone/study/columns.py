@@ -1,27 +1,16 @@
-"""Columns of people: what a scan asks for, and what no table of the study has."""
+"""Columns that ``study.toml`` names and that no table of the study has, before anything runs."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from gwasbone.association.options import AssociationOptions, AssociationRequest, ScanRequest
 from gwasbone.errors import UsageError
-from gwasbone.options import part_of, with_given
 from gwasbone.phenotypes.measurements import bmd_measurements
-from gwasbone.phenotypes.table import (
-    IdRule,
-    column_names,
-    expand_names,
-    pick_columns,
-    read_people_table,
-)
-from gwasbone.study.config import AssociationSection, CovariatesSection, StudyConfig
-from gwasbone.study.files import named_tables, people_tables, study_tables
+from gwasbone.phenotypes.table import column_names, expand_names
+from gwasbone.study.config import StudyConfig
+from gwasbone.study.files import named_tables
 
 
 def column_faults(config: StudyConfig) -> list[str]:
@@ -114,101 +103,3 @@ def _scan_faults(config: StudyConfig) -> list[str]:
 def _near(absent: list[str], known: set[str]) -> str:
     near = difflib.get_close_matches(absent[0], sorted(known), 1)
     return f" (did you mean {near[0]}?)" if near else ""
-
-
-def scan_request(
-    config: StudyConfig | None,
-    flags: Mapping[str, Any] | None = None,
-    *,
-    traits: str | None = None,
-    covariates: str | None = None,
-    categorical: str | None = None,
-    tables: Sequence[str | Path] = (),
-) -> ScanRequest:
-    """The scan that flags ask for, completed by the study.
-
-    Parameters
-    ----------
-    flags : values of options of a scan by name, None where not given; may hold more.
-    traits, covariates, categorical : columns, separated by commas; the study's where None.
-    tables : files with the columns, besides the study's: a column that is called like a range is
-        itself meant.
-    """
-    model = config.association if config is not None else AssociationSection()
-    section = config.covariates if config is not None else CovariatesSection()
-    known = [*tables, *(study_tables(config) if config is not None else [])]
-
-    def columns(given: str | None, otherwise: Sequence[str]) -> tuple[str, ...]:
-        return named_columns(otherwise if given is None else given, known)
-
-    request = ScanRequest(
-        traits=columns(traits, model.traits),
-        covariates=columns(covariates, section.quantitative),
-        categorical=columns(categorical, section.categorical),
-        **vars(with_given(part_of(AssociationOptions, model), flags or {})),
-    )
-    return with_given(request, flags or {}, ("formats", "plots"))
-
-
-def named_columns(
-    names: str | Sequence[str] | None, tables: Iterable[str | Path] = ()
-) -> tuple[str, ...]:
-    """Names of columns from a flag or a list, ranges written out; empty for None.
-
-    Parameters
-    ----------
-    tables : where the columns are: one that is called like a range is itself meant.
-    """
-    return tuple(expand_names(names, column_names(tables))) if names else ()
-
-
-def phenotype_columns(
-    request: AssociationRequest,
-    tables: Sequence[str | Path] = (),
-    *,
-    covariate_tables: Sequence[str | Path] = (),
-    config: StudyConfig | None = None,
-    id_rule: IdRule | None = None,
-) -> pd.DataFrame:
-    """The request's columns out of the tables, one row per person in any table used.
-
-    Parameters
-    ----------
-    tables : files searched for a column by name.
-    covariate_tables : files where covariates are looked for before ``tables``.
-    config : the study whose tables are searched for what is in none of these; for traits only
-        where no ``tables`` are named.
-
-    Raises
-    ------
-    UsageError
-        No table is named, and there is no study that has any.
-    InputError
-        A column is in no table (the nearest names are shown) or in two that rank alike.
-    """
-    rule = id_rule or (config.genotypes.id if config is not None else "iid")
-    paths = dict.fromkeys(map(str, [*tables, *covariate_tables]))
-    read = {path: read_people_table(path, id_rule=rule) for path in paths}
-    ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
-    ranks.append(people_tables(config, id_rule=rule) if config is not None else {})
-    searched = ranks[1] or ranks[2]
-    if not searched:
-        raise UsageError(
-            "no phenotype table: give --pheno-file FILE, or phenotypes.tables in study.toml"
-        )
-    traits = pick_columns(searched, request.traits)
-    names = {*request.covariates, *request.categorical} - set(request.traits)
-    return traits.join(pick_columns(_in_first_rank(ranks, names), sorted(names)), how="outer")
-
-
-def _in_first_rank(
-    ranks: Sequence[dict[str, pd.DataFrame]], names: set[str]
-) -> dict[str, pd.DataFrame]:
-    """All tables, without those of the named columns that a rank before has."""
-    tables: dict[str, pd.DataFrame] = {}
-    for rank in ranks:
-        had = {name for name in names for table in tables.values() if name in table}
-        for path, table in rank.items():
-            if path not in tables:
-                tables[path] = table.drop(columns=[name for name in had if name in table])
-    return tables

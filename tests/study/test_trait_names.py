@@ -10,9 +10,9 @@ import pytest
 from gwasbone.cli import main
 from gwasbone.simulate import SimulationSettings, simulate_cohort
 from gwasbone.steps.stages import STAGES
-from gwasbone.study.columns import scan_request
 from gwasbone.study.config import load_config
 from gwasbone.study.files import compared_scans
+from gwasbone.study.requests import scan_request
 from gwasbone.study.runner import run_study
 
 STUDY = """
