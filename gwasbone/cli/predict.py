@@ -34,11 +34,8 @@ def command(**options: Any) -> None:
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import study_images
-    from gwasbone.images.cache import open_cache
-    from gwasbone.learning.backend import load_backend
-    from gwasbone.steps.predict import OUTPUTS, predict
+    from gwasbone.steps.predict import OUTPUTS, predict_people
     from gwasbone.study.files import of_study, training_models
-    from gwasbone.tables import write_table
 
     config = current_study()
     base = ImageTraining() if config is None else config.training
@@ -47,10 +44,5 @@ def command(**options: Any) -> None:
         models = options["models"] or of_study(
             config, training_models, "models", flag="--models FOLDER", key="training.regions"
         )
-        cache = open_cache(study_images(options, config))
-        table = predict(load_backend(backend), Path(models), cache)
-        write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
-        context.say(
-            f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
-            f"{context.out}.predicted.tsv"
-        )
+        images = study_images(options, config)
+        context.say(predict_people(backend, Path(models), images, context.out))

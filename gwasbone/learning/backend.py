@@ -7,6 +7,7 @@ on pooled pixels that needs no framework.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -22,6 +23,9 @@ GROUP = "gwasbone.dl_backends"
 #: What is known of a training epoch: ``epoch`` (from 1), ``loss``, ``validation_loss``,
 #: ``learning_rate``, ``seconds`` and whatever else a backend measures.
 Epoch = Mapping[str, float]
+
+#: Told of a step's name, how much of it is done, and of how much.
+Progress = Callable[[str, int, int], None]
 
 
 class Rows(Protocol):
@@ -179,3 +183,47 @@ def load_backend(name: str) -> Backend:
             "for keras `pip install 'gwasbone[dl]'`"
         ) from error
     return backend
+
+
+class ReusingBackend:
+    """Builds through another backend, and gives a network that it built before again, restarted.
+
+    A framework traces and compiles a network when it is first fitted, which takes longer than to
+    train a small one; a permutation test trains the same one hundreds of times. What comes out is
+    what the other backend would give (the contract of ``Model.restart``).
+
+    A model is the caller's until the same network and seed are asked for again: then it is the
+    same object with its weights put back. Whoever needs both at once must take the other backend.
+
+    Parameters
+    ----------
+    backend : what builds.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.suffix = backend.suffix
+        self._built: dict[str, Model] = {}
+
+    def build(self, network: Mapping[str, Any], *, seed: int) -> Model:
+        """See :meth:`Backend.build`."""
+        key = json.dumps([dict(network), seed, _changed(network)], sort_keys=True, default=str)
+        model = self._built.get(key)
+        if model is None:
+            model = self._built[key] = self._backend.build(network, seed=seed)
+        else:
+            model.restart()
+        return model
+
+    def load(self, path: Path) -> Model:
+        """See :meth:`Backend.load`."""
+        return self._backend.load(path)
+
+
+def _changed(network: Mapping[str, Any]) -> list[int]:
+    """Size and time of the file of weights: another file of the same name is another network."""
+    path = Path(str(network.get("weights", "")))
+    if not path.is_file():
+        return []
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.learning.evaluation import POOLED
+from gwasbone.learning.evaluation import IN_TRAINING, POOLED
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.training_run import Trained
 from gwasbone.plots.calibration import reliability
@@ -64,6 +64,31 @@ def training_page(trained: Trained, path: Path) -> None:
         f"{main['auc_upper']:.3f}], everybody predicted by models that never saw them.",
         notes=list(_provenance(trained)),
     )
+
+
+def summary(trained: Trained) -> list[str]:
+    """A line per score: AUC out of fold, and on the people that models were fitted to."""
+    table = trained.evaluation.set_index(["score", "people"])
+    lines = []
+    for score in trained.scores:
+        out, seen = (table.loc[(score, who), :] for who in (POOLED, IN_TRAINING))
+        lines.append(
+            f"{score}: AUC {out['auc']:.3f} [{out['auc_lower']:.3f}, {out['auc_upper']:.3f}] out "
+            f"of fold ({seen['auc']:.3f} in training), {out['n_cases']:,} cases, "
+            f"{out['n'] - out['n_cases']:,} controls"
+        )
+    return lines
+
+
+def left_out_lines(left_out: pd.DataFrame, reasons: Mapping[str, str]) -> list[str]:
+    """How many people were left out for each reason.
+
+    Parameters
+    ----------
+    left_out : ``IID reason``; reasons : what each means.
+    """
+    counts = left_out["reason"].value_counts()
+    return [f"{n:,} people {reasons[str(reason)]} ({reason})" for reason, n in counts.items()]
 
 
 def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
