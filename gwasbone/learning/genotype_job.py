@@ -73,7 +73,8 @@ def run_job(
     except InputError as error:
         raise InputError(f"{variant}: {error}") from None
     row: dict[str, Any] = {
-        "region": region, "variant_id": variant, "head": request.head, "n": sum(map(int, labels.counts)),
+        "region": region, "variant_id": variant, "head": request.head,
+        "n": sum(map(int, labels.counts)),
         "n_0": labels.counts[0], "n_1": labels.counts[1], "n_2": labels.counts[2],
         "n_uncertain": labels.n_uncertain, "maf": labels.maf, "n_permutations": 0,
         "n_exceeding": 0, "status": labels.status, "warning": "",

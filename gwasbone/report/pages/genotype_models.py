@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +72,9 @@ def summary(run: GenotypeRun) -> list[str]:
         f"{row.region}: sex AUC {row.auc:.4f} [{row.auc_low:.4f}, {row.auc_high:.4f}]"
         for row in run.sex.itertuples()
     ]
-    meanings: dict[Hashable, str] = dict(STATUSES)
+    meanings = {str(status): meaning for status, meaning in STATUSES.items()}
     for status, count in run.table["status"].value_counts().items():
-        lines.append(f"{count} of {len(run.table)} jobs {status}: {meanings[status]}")
+        lines.append(f"{count} of {len(run.table)} jobs {status}: {meanings[str(status)]}")
     found = run.table[run.table["fdr"] < FDR]
     lines.append(f"{len(found)} jobs at a false-discovery rate below {FDR}")
     lines += [
