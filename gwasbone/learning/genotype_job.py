@@ -21,8 +21,14 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.learning.backend import Progress
+from gwasbone.learning.cross_fit import DivergedError
 from gwasbone.learning.genotype_inputs import GenotypeInputs, is_autosomal
-from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES, genotype_labels
+from gwasbone.learning.genotype_labels import (
+    RARE_WORDS,
+    STATUSES,
+    GenotypeLabels,
+    genotype_labels,
+)
 from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer
 from gwasbone.learning.options import GenotypeRequest
 from gwasbone.stats.permutation import IntArray, sequential_test
@@ -84,9 +90,22 @@ def run_job(
         log.warning("%s %s: MAF %.4f: %s", region, variant, labels.maf, RARE_WORDS)
     if labels.status == "ok" and not is_autosomal(variant):
         row["status"] = "sex_chromosome"
-    if row["status"] != "ok":
-        log.warning("%s %s is left out: %s", region, variant, STATUSES[row["status"]])
-        return JobResult(row, _null_rows(region, variant, []), epoch_rows(region, variant, ()))
+    if row["status"] == "ok":
+        try:
+            return _learned(trainer, labels, row, inputs, request, folder, say)
+        except DivergedError as error:
+            log.warning("%s %s: %s", region, variant, error)
+            row["status"] = "diverged"
+    log.warning("%s %s is left out: %s", region, variant, STATUSES[row["status"]])
+    return JobResult(row, _null_rows(region, variant, []), epoch_rows(region, variant, ()))
+
+
+def _learned(
+    trainer: GenotypeTrainer, labels: GenotypeLabels, row: dict[str, Any], inputs: GenotypeInputs,
+    request: GenotypeRequest, folder: Path, say: Progress | None,
+) -> JobResult:  # fmt: skip
+    """Train and test the classifier of a job that has labels."""
+    region, variant, people = row["region"], row["variant_id"], trainer.pictures.people
     job = folder / folder_name(variant)
     covariates = inputs.covariates.loc[people].to_numpy(np.float64)
     fit = trainer.fit(labels, covariates, folder=job)
@@ -96,16 +115,16 @@ def run_job(
     test = sequential_test(
         fit.area.estimate, null, most=request.permutations, stop_at=request.stop_at
     )
-    row |= _fit_columns(fit) | {
-        "null_p": test.p, "n_permutations": test.n_permutations, "n_exceeding": test.n_exceeding,
-    }  # fmt: skip
     log.info(
         "%s %s: AUC %.3f [%.3f, %.3f] (%.3f in training), null p %.3g of %d permutations",
         region, variant, fit.area.estimate, fit.area.lower, fit.area.upper,
         fit.in_training.estimate, test.p, test.n_permutations,
     )  # fmt: skip
+    tested = {
+        "null_p": test.p, "n_permutations": test.n_permutations, "n_exceeding": test.n_exceeding,
+    }  # fmt: skip
     return JobResult(
-        row,
+        row | _fit_columns(fit) | tested,
         _null_rows(region, variant, null[: test.n_permutations]),
         epoch_rows(region, variant, fit.fit.histories),
     )

@@ -148,7 +148,7 @@ def split_of(inputs: GenotypeInputs, request: GenotypeRequest, *, seed: int) -> 
     """The one split of people of a run: sexes in equal shares, whatever the genotypes."""
     return person_folds(
         inputs.people.to_numpy(), inputs.is_male.fillna(-1).to_numpy(), folds=request.folds,
-        validation_share=request.validation_share, seed=seed,
+        validation_share=request.validation_share, rotate=request.rotate_folds, seed=seed,
     )  # fmt: skip
 
 

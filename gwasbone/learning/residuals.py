@@ -138,7 +138,7 @@ def transformer_residuals(
     folds = _folds(person, found.sex[rows], n_folds, plan.seed, refit=refit)
     hashed = _data_hash(encoded)
     predicted = predict_traits(
-        backend, encoded, measured, folds, folder=folder, data_hash=hashed, plan=plan,
+        backend, encoded, measured, person, folds, folder=folder, data_hash=hashed, plan=plan,
         encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
     )  # fmt: skip
     values = np.full((len(assessments), len(names)), np.nan)
