@@ -170,7 +170,7 @@ def scans(
 
     Two ratios: of all planted loci, and of those that act through density alone.
     """
-    score = phenotype_table(made.scores)
+    score = phenotype_table(made.scores, made.people.task)
     together = table.loc[score.index].join(score[["cnn_prob", "cnn_logit_std"]])
     together.rename_axis("IID").to_csv(folder / "scan.tsv", sep="\t")
     code = gwasbone([

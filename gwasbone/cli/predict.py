@@ -19,18 +19,23 @@ from gwasbone.options import with_given
 )
 @click.option("--models", metavar="FOLDER", help="PREFIX.models of gwasbone train.")
 @click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--table", "tables", multiple=True, metavar="FILE",
+              help="Tables of people (IID) with the side inputs that the networks were trained "
+              "with.  [default: those of the study]")  # fmt: skip
 @option_flags(ImageTraining, only=("backend",))
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Apply trained models to the pictures of a cache.
+    """Apply trained networks to the images of a cache.
 
-    Whoever was trained on gets the prediction of the fold that held them out; everybody else the
-    mean over folds, each standardised by the people it held out. Writes PREFIX.predicted.tsv: IID,
-    then for each region cnn_prob_REGION (mean log odds over folds, as a probability),
-    cnn_logit_std_REGION and pictures_REGION; and in_training. The stacked score of several regions
-    needs the people it was fitted to, so it is not given for new ones.
+    Participants of the training get the prediction of the fold that held them out; everybody else
+    gets the mean over folds, each standardised by the participants it held out. Writes
+    PREFIX.predicted.tsv: IID, in_training, and for each region cnn_prob_REGION (mean log odds over
+    folds, as a probability), cnn_logit_std_REGION and pictures_REGION; of other targets than 0/1
+    the predicted numbers or probabilities of classes. Networks with side inputs need them in
+    --table. Each model's file is checked against the hash that its training recorded. The stacked
+    score of several regions needs the participants it was fitted to, so new ones have none.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import study_images
@@ -45,4 +50,5 @@ def command(**options: Any) -> None:
             config, training_models, "models", flag="--models FOLDER", key="training.regions"
         )
         images = study_images(options, config)
-        context.say(predict_people(backend, Path(models), images, context.out))
+        tables = context.people_tables(options["tables"])
+        context.say(predict_people(backend, Path(models), images, context.out, tables))

@@ -41,7 +41,7 @@ class Rows(Protocol):
 class Model(Protocol):
     """A network, trained or not.
 
-    ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) uint8 and the
+    ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) and the
     side inputs (N, c) for an image network, the named columns (N,) for a table network. ``rows``
     are the ones to use; repeated rows are allowed.
     """
@@ -49,7 +49,7 @@ class Model(Protocol):
     def fit(
         self,
         inputs: Mapping[str, Rows],
-        targets: Mapping[str, npt.NDArray[np.floating]],
+        targets: Mapping[str, Rows],
         *,
         rows: npt.NDArray[np.integer],
         validation_rows: npt.NDArray[np.integer],
@@ -62,7 +62,8 @@ class Model(Protocol):
 
         Parameters
         ----------
-        targets : head -> (N,) or (N, size); NaN = not known, counts for nothing.
+        targets : head -> (N,) or (N, columns), of masks (N, height, width[, size]); NaN = not
+            known, counts for nothing. They may lie on disk and are read a few rows at a time.
         plan : a :class:`gwasbone.learning.networks.TrainingPlan` as a mapping.
         weights : head -> (N,) what each row counts; 1 by default.
         checkpoint : a folder. The state after each epoch is kept there, whole or not at all, and
@@ -73,6 +74,12 @@ class Model(Protocol):
         Returns
         -------
         All epochs.
+
+        Raises
+        ------
+        ValueError
+            Inputs or targets that do not fit the network; or a loss that is no number, in a
+            message that begins with "training diverged".
         """
 
     def restart(self) -> None:
@@ -85,7 +92,9 @@ class Model(Protocol):
     def predict(
         self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Head -> (len(rows), size): probability of 1, of each class, or the numbers."""
+        """Head -> (len(rows), size): probability of 1, of each class, or the numbers; of masks
+        (len(rows), height, width, size) probabilities.
+        """
 
     def embed(
         self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]

@@ -28,10 +28,11 @@ from gwasbone.learning.genotype_models import (
     prepare_region,
     pretrain_on_sex,
 )
+from gwasbone.learning.model_folder import claim, full_disk
 from gwasbone.learning.networks import TrainingPlan, as_mapping
 from gwasbone.learning.options import GenotypeRequest, GenotypeTraining, ImageNetworkOptions
 from gwasbone.learning.training_people import region_pictures
-from gwasbone.learning.training_run import claim, default_architecture, full_disk
+from gwasbone.learning.training_run import default_architecture
 from gwasbone.options import part_of
 from gwasbone.stats.permutation import false_discovery_rates
 

@@ -40,7 +40,7 @@ class FinishedModel:
     region, variant_id : of the job. head : categorical or ordinal; the output's name is
         ``genotype``.
     classes : copies of the effect allele that each class holds.
-    models : per fold, the file to load with the backend.
+    models : per fold, the file to load with the backend; model_hashes : what was recorded of it.
     held_out : per fold, the people whom its model never saw.
     copies : by person, copies of the effect allele (NaN for no hard call).
     """
@@ -50,6 +50,7 @@ class FinishedModel:
     head: GenotypeHead
     classes: tuple[tuple[int, ...], ...]
     models: tuple[Path, ...]
+    model_hashes: tuple[str, ...]
     held_out: tuple[pd.Index, ...]
     copies: pd.Series
 
@@ -79,6 +80,7 @@ def finished_models(models: Path) -> list[FinishedModel]:
                 about["head"],
                 tuple(tuple(members) for members in about["classes"]),
                 files,
+                tuple(about["model_hashes"]),
                 tuple(people.index[people["fold"] == j] for j in range(len(files))),
                 people["copies"],
             )
@@ -155,6 +157,7 @@ def genotype_request(
         question=dosage_question(Head(head["name"], head["kind"], head["size"]), shares),
         size=(network["height"], network["width"]),
         data_hash=card["data_hash"],
+        model_hashes=model.model_hashes,
         side_inputs={},
         most=most,
         seed=seed,

@@ -21,6 +21,8 @@ from gwasbone.options import (
 from gwasbone.phenotypes.options import ResidualModel
 
 GenotypeHead = Literal["categorical", "ordinal"]
+TargetKind = Literal["binary", "categorical", "regression"]
+RegressionLoss = Literal["squared", "absolute"]
 
 #: Random changes of images in training: shares of the side, or degrees (``rotate``). ``shift`` and
 #: ``zoom`` are of both axes; ``_x`` is along the width, ``_y`` along the height.
@@ -153,17 +155,23 @@ class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTraining(NetworkTraining, NetworkChoice):
-    """Networks that predict a 0/1 trait from images, out of fold: cnn_prob; needs images.
+    """Networks that predict a trait from images, out of fold: cnn_prob; needs images.
 
     Parameters
     ----------
     regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
-    task : the column to predict, 0/1 or 1/2: case of the records, or of a phenotype table.
+    task : the column to predict: case of the records, or a column of a phenotype table; several
+        columns of numbers, separated by commas, with kind = regression.
+    kind : kind of the target: binary (0/1 or 1/2), categorical (a number for each class), or
+        regression (numbers).
+    loss : loss of a regression, the squared or the absolute error.
     side_inputs : columns of numbers that the network sees beside the image, such as sex and age.
     """
 
     regions: tuple[str, ...] = ()
     task: str = "case"
+    kind: TargetKind = "binary"
+    loss: RegressionLoss = "squared"
     side_inputs: tuple[str, ...] = ()
 
     def contradictions(self) -> list[str]:

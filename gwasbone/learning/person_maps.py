@@ -24,7 +24,6 @@ from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.regions import SIDED
 from gwasbone.learning.backend import Backend, Progress
 from gwasbone.learning.held_out_maps import held_out_maps
-from gwasbone.learning.image_training import CASE, TARGET
 from gwasbone.learning.picture_rows import ReducedPictures
 from gwasbone.learning.saliency import (
     GroupMaps,
@@ -35,6 +34,7 @@ from gwasbone.learning.saliency import (
     group_maps,
     mass_share,
 )
+from gwasbone.learning.task import TARGET
 from gwasbone.learning.training_people import region_pictures
 from gwasbone.learning.training_run import Trained
 
@@ -84,6 +84,7 @@ class SaliencyRequest:
     size : height and width of the pictures that the network takes.
     side_inputs : name -> by person, the numbers that it takes beside the picture.
     data_hash : of the pictures that it was trained on.
+    model_hashes : per fold, what was recorded of the model's file.
     most : people of each class; seed : of the draw and of the shuffles.
     """
 
@@ -95,6 +96,7 @@ class SaliencyRequest:
     question: Question
     size: tuple[int, int]
     data_hash: str
+    model_hashes: Sequence[str]
     side_inputs: Mapping[str, pd.Series]
     most: int = MOST_PEOPLE
     seed: int = 1
@@ -157,7 +159,7 @@ def person_maps(
     named = "\t".join([asked.data_hash, *people[place].astype(str)])
     made = held_out_maps(
         backend, asked.models, inputs, fold[place], asked.question,
-        data_hash=hashlib.sha256(named.encode()).hexdigest()[:16],
+        data_hash=hashlib.sha256(named.encode()).hexdigest()[:16], model_hashes=asked.model_hashes,
         progress=_said(progress, f"{asked.title}, where networks look, folds"),
     )  # fmt: skip
     mean = _person_means(made, place, len(people))
@@ -203,17 +205,28 @@ def training_saliency(
     models : the folder that the training was written to; ``<region>/saliency.npz`` is added.
     """
     found = []
+    kind = trained.people.task.head.kind
+    if kind == "categorical":
+        log.info("%s: maps are made of binary targets and of numbers, not of classes", trained.task)
+        return []
+    table = trained.people.table
+    group, names = trained.people.targets.iloc[:, 0], trained.people.class_names
+    if kind == "regression":
+        first = trained.people.task.columns[0]
+        group, names = (group > group.median()).where(group.notna()).astype(float), (
+            f"lower half of {first}", f"upper half of {first}",
+        )  # fmt: skip
     for region, fit in trained.fits.items():
-        table = trained.people.table
         asked = SaliencyRequest(
             title=f"{trained.task} from {region.replace('_', ' ')}",
             models=fit.fit.models,
             fold=fit.scores["cnn_fold"],
-            group=table[CASE].astype(float),
-            names=trained.people.class_names,
-            question=Question(TARGET),
+            group=group,
+            names=names,
+            question=Question(TARGET, index=1 if kind == "binary" else 0),
             size=(fit.network.height, fit.network.width),
             data_hash=fit.data_hash,
+            model_hashes=fit.fit.model_hashes,
             side_inputs={name: table[name] for name in trained.people.side_inputs},
             most=most,
             seed=seed,

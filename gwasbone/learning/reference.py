@@ -183,8 +183,8 @@ class ReferenceModel:
                 some = np.sort(rows)[:_ROWS_AT_ONCE]
                 eta = self._pixel_design(inputs, some) @ B
                 y = np.asarray(targets[head["name"]][some], dtype=float).reshape(eta.shape)
-                of_pixels = (part.reshape(-1, head["size"]) for part in (eta, y))
-                total += mean_loss(head, *of_pixels, np.ones(eta.shape[0] * eta.shape[1]))
+                flat, truth = (part.reshape(-1, head["size"]) for part in (eta, y))
+                total += mean_loss(head, flat, truth, np.ones(len(flat)))
             else:
                 y, w = _of_rows(head, targets[head["name"]], weights, rows)
                 total += mean_loss(head, Z @ B, y, w)

@@ -153,7 +153,7 @@ class Task:
         Log odds of a binary target that was weighed are corrected where its images are averaged,
         see :func:`gwasbone.learning.image_phenotype.person_scores`.
         """
-        if self.head.kind == "regression":
+        if encoded.centre is not None and encoded.spread is not None:
             return np.asarray(predictions * encoded.spread + encoded.centre)
         if self.head.kind in ("categorical", "ordinal") and encoded.shares is not None:
             prior = predictions * encoded.shares

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import logging
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import GwasboneError, InputError
 from gwasbone.files import atomic_path
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.backend import Backend, Epoch, Progress
-from gwasbone.learning.evaluation import evaluate, paired_differences
+from gwasbone.learning.evaluation import evaluate, evaluate_task, paired_differences
 from gwasbone.learning.image_training import (
     CASE,
     STACKED,
-    TARGET,
     RegionFit,
     TrainingPeople,
     all_scores,
     fit_region,
     split_people,
 )
+from gwasbone.learning.model_folder import TASK, claim, full_disk
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
 from gwasbone.learning.options import ImageTraining, NetworkChoice
+from gwasbone.learning.task import TARGET
 from gwasbone.learning.training_people import region_pictures, training_people
 from gwasbone.options import part_of
 
 log = logging.getLogger(__name__)
-
-#: Files of a folder of models: what is trained there, a row per model, and everybody's fold.
-TRAINING, MODELS_TABLE, PEOPLE = "training.json", "models.tsv", "people.tsv"
-_COMPILED = ".compiled"
 
 
 @dataclass(frozen=True)
@@ -99,17 +91,22 @@ def train(
     plan = part_of(TrainingPlan, options)
     pictures = {region: region_pictures(cache, region) for region in options.regions}
     pictured = pd.Index(np.unique(np.concatenate([p.people for p in pictures.values()])))
-    people, left_out = training_people(tables, pictured, options.task, options.side_inputs)
-    split = split_people(
-        people, folds=options.folds, validation_share=options.validation_share, seed=plan.seed
+    people, left_out = training_people(
+        tables, pictured, options.task, options.side_inputs, kind=options.kind, loss=options.loss
     )
+    split = split_people(
+        people, folds=options.folds, validation_share=options.validation_share,
+        rotate=options.rotate_folds, seed=plan.seed,
+    )  # fmt: skip
     asked = {
-        "task": options.task, "regions": list(pictures), "cache": str(cache.folder.absolute()),
-        "cache_settings": cache.settings.hash, "side_inputs": list(options.side_inputs),
+        "task": options.task, "kind": options.kind, "regions": list(pictures),
+        "cache": str(cache.folder.absolute()), "cache_settings": cache.settings.hash,
+        "side_inputs": list(options.side_inputs),
+        "side_scales": {name: list(scale) for name, scale in people.side_scales.items()},
         "folds": options.folds, "validation_share": options.validation_share,
-        "network": asdict(choice), "plan": as_mapping(plan),
-        "people": len(people.table), "cases": int(people.table[CASE].sum()),
-    }  # fmt: skip
+        "rotate_folds": options.rotate_folds, "network": asdict(choice), "plan": as_mapping(plan),
+        "people": len(people.table),
+    } | ({"cases": int(people.table[CASE].sum())} if people.is_binary else {})  # fmt: skip
     fits = {}
     with full_disk(models):
         claim(models, asked, force=force)
@@ -119,26 +116,47 @@ def train(
                 backend, region, pictures[region], people, split, choice, plan,
                 folder=models / region, on_epoch=watch,
             )  # fmt: skip
+            _write_task(fits[region], models / region / TASK)
             _log_region(region, fits[region])
-    case = people.table[CASE].astype(float)
-    scores = all_scores(fits, case)
-    return Trained(
-        options.task, people, fits, scores, evaluate(scores, case),
-        paired_differences(scores, case), left_out,
-    )  # fmt: skip
+    scores = all_scores(fits, people)
+    differences = pd.DataFrame()
+    if people.is_binary:
+        case = people.table[CASE].astype(float)
+        evaluation, differences = evaluate(scores, case), paired_differences(scores, case)
+    else:
+        evaluation = evaluate_task(people.task, scores, people.targets)
+    return Trained(options.task, people, fits, scores, evaluation, differences, left_out)
+
+
+def _write_task(fit: RegionFit, path: Path) -> None:
+    """What a region's networks predict and in which units, for `gwasbone predict`."""
+    task, encoded = fit.task, fit.encoded
+    numbers = {
+        name: None if (value := getattr(encoded, name)) is None else value.tolist()
+        for name in ("centre", "spread", "shares")
+    }
+    about = asdict(task) | numbers | {"log_odds_shift": fit.log_odds_shift}
+    with atomic_path(path) as partial:
+        partial.write_text(json.dumps(about, indent=1) + "\n")
 
 
 def models_table(trained: Trained, folder: Path) -> pd.DataFrame:
     """One row per model: where it is, of what, and how good.
 
     Columns: ``region fold model model_hash data_hash seed epochs best_epoch log_odds_shift
-    logit_mean logit_sd auc``; ``logit_mean`` and ``logit_sd`` are of the people it holds out.
+    logit_mean logit_sd auc``; ``logit_mean`` and ``logit_sd`` are of the people it holds out. Of
+    other than binary targets ``r2`` or ``auc`` of the first column or class instead.
     """
     rows = []
-    found = trained.evaluation.set_index(["score", "people"])["auc"]
+    measure = trained.people.task.metrics[0]
+    table = trained.evaluation.drop_duplicates(["score", "people"])
+    found = table.set_index(["score", "people"])[measure]
     for region, fit in trained.fits.items():
-        by_fold = fit.scores.groupby("cnn_fold")["cnn_logit"]
-        mean, sd = by_fold.mean(), by_fold.std()
+        binary = pd.DataFrame()
+        if trained.people.is_binary:
+            by_fold = fit.scores.groupby("cnn_fold")["cnn_logit"]
+            binary = pd.DataFrame({"logit_mean": by_fold.mean(), "logit_sd": by_fold.std()})
+            binary.insert(0, "log_odds_shift", fit.log_odds_shift)
         for j, (path, hashed, history) in enumerate(
             zip(fit.fit.models, fit.fit.model_hashes, fit.fit.histories, strict=True)
         ):
@@ -149,8 +167,8 @@ def models_table(trained: Trained, folder: Path) -> pd.DataFrame:
                     "region": region, "fold": j, "model": str(path.relative_to(folder)),
                     "model_hash": hashed, "data_hash": fit.data_hash, "seed": card["seed"],
                     "epochs": len(history), "best_epoch": int(best["epoch"]),
-                    "log_odds_shift": fit.log_odds_shift, "logit_mean": mean[j],
-                    "logit_sd": sd[j], "auc": found.get((region, f"fold{j}"), np.nan),
+                    **(binary.loc[j].to_dict() if len(binary) else {}),
+                    measure: found.get((region, f"fold{j}"), np.nan),
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -169,20 +187,6 @@ def default_architecture(backend: Backend, paper: str = "efficientnet_v2_s") -> 
         return "small"
     log.info("architecture %s, on %s", paper, device)
     return paper
-
-
-@contextlib.contextmanager
-def compiled_in(folder: Path) -> Iterator[None]:
-    """Let jax keep compiled networks in a folder, unless the environment names another."""
-    name = "JAX_COMPILATION_CACHE_DIR"
-    given = os.environ.get(name)
-    if given is None:
-        os.environ[name] = str((folder / _COMPILED).absolute())
-    try:
-        yield
-    finally:
-        if given is None:
-            os.environ.pop(name, None)
 
 
 class _Watch:
@@ -212,55 +216,3 @@ def _log_region(region: str, fit: RegionFit) -> None:
         region, fit.n_pictures, n, several, fit.most_pictures,
         fit.network.height, fit.network.width, fit.network.channels,
     )  # fmt: skip
-
-
-def claim(models: Path, asked: Mapping[str, Any], *, force: bool) -> None:
-    """Say in the folder what is trained there, or refuse where it is something else.
-
-    Raises
-    ------
-    InputError
-        The folder holds models of another training and ``force`` is not set; or it holds anything
-        and no training made it.
-    """
-    path = models / TRAINING
-    foreign = [p for p in models.glob("*") if p.name != _COMPILED] if not path.exists() else []
-    if foreign:
-        raise InputError(
-            f"{models} holds {foreign[0].name} and was not made by a training: choose another --out"
-        )
-    plain = json.loads(json.dumps(asked))
-    # a run that failed before its first epoch holds nothing that could be lost
-    if path.exists() and any(models.glob("**/fold*/*")) and not force:
-        try:
-            there = json.loads(path.read_text())
-        except ValueError:
-            there = {}
-        differ = [name for name, value in plain.items() if there.get(name) != value]
-        if differ:
-            raise InputError(
-                f"{models} holds models of another training (other {', '.join(differ)}): choose "
-                "another --out, or give --force to replace them"
-            )
-    with atomic_path(path) as partial:
-        partial.write_text(json.dumps(plain, indent=1) + "\n")
-
-
-@contextlib.contextmanager
-def full_disk(folder: Path) -> Iterator[None]:
-    """Turn a full disk into an error that says what is kept.
-
-    Raises
-    ------
-    GwasboneError
-        The disk is full.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise GwasboneError(
-            f"disk full while training in {folder}: free some space and give the same command "
-            "again; finished folds and epochs are kept"
-        ) from error

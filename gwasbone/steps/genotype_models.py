@@ -21,8 +21,8 @@ from gwasbone.learning.genotype_inputs import (
 )
 from gwasbone.learning.genotype_run import GenotypeRun, train_genotypes
 from gwasbone.learning.genotype_saliency import genotype_saliency, learned_jobs
+from gwasbone.learning.model_folder import compiled_in
 from gwasbone.learning.options import GenotypeTraining
-from gwasbone.learning.training_run import compiled_in
 from gwasbone.phenotypes.table import read_people_table
 from gwasbone.progress import counted_progress
 from gwasbone.report.pages.genotype_models import genotype_page, summary

@@ -57,7 +57,7 @@ def _transformer(
 ) -> list[str]:  # fmt: skip
     from gwasbone.learning import residuals as learning
     from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.training_run import compiled_in
+    from gwasbone.learning.model_folder import compiled_in
     from gwasbone.learning.visit_answers import read_visit_answers
 
     assert options.inputs is not None, "a transformer without inputs is refused by its options"

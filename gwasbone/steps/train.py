@@ -11,17 +11,11 @@ import pandas as pd
 from gwasbone.images.cache import open_cache
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.image_training import phenotype_table
+from gwasbone.learning.model_folder import MODELS_TABLE, PEOPLE, compiled_in
 from gwasbone.learning.options import ImageTraining
 from gwasbone.learning.person_maps import training_saliency
 from gwasbone.learning.training_people import LEFT_OUT
-from gwasbone.learning.training_run import (
-    MODELS_TABLE,
-    PEOPLE,
-    Trained,
-    compiled_in,
-    models_table,
-    train,
-)
+from gwasbone.learning.training_run import Trained, models_table, train
 from gwasbone.progress import counted_progress
 from gwasbone.report.pages.saliency import PAGE, sentence, write_saliency
 from gwasbone.report.pages.training import left_out_lines, summary, training_page
@@ -72,4 +66,7 @@ def write_training(trained: Trained, prefix: Path, *, models: Path) -> None:
     training_page(trained, Path(f"{prefix}.train.html"))
     write_table(trained.left_out, Path(f"{prefix}.left_out.tsv"), index=False)
     write_table(trained.evaluation, Path(f"{prefix}.evaluation.tsv"), index=False)
-    write_table(phenotype_table(trained.scores).rename_axis("IID"), Path(f"{prefix}.cnn.tsv"))
+    write_table(
+        phenotype_table(trained.scores, trained.people.task).rename_axis("IID"),
+        Path(f"{prefix}.cnn.tsv"),
+    )

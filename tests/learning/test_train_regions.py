@@ -148,7 +148,7 @@ def test_all_regions_share_one_split_and_the_stack_is_better(tmp_path):
     areas = {n: area_under_curve(y[t.index], t["cnn_prob"]).auc for n, t in trained.scores.items()}
     assert areas["stacked"] > 0.8
     assert trained.main == "stacked"
-    table = phenotype_table(trained.scores)
+    table = phenotype_table(trained.scores, trained.people.task)
     np.testing.assert_array_equal(table["cnn_prob"], both["cnn_prob"])
     assert table["cnn_prob_hip"].isna().sum() == 20
     assert table["cnn_logit_rint"].std() == pytest.approx(1, abs=0.05)
