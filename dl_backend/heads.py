@@ -141,8 +141,6 @@ def score_of(
         Weights of a head that has one number only, or not one weight an output.
     """
     kind = head["kind"]
-    if kind == "mask":
-        raise ValueError(f"saliency: expected a head of one number, {head['name']} gives masks")
     if contrast is not None:
         if kind not in ("categorical", "regression") or len(contrast) != head["size"]:
             raise ValueError(

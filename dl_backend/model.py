@@ -172,7 +172,10 @@ class KerasModel:
         ValueError
             No such head, a network without pictures, or weights that do not fit the head.
         """
-        found = next((h for h in self._network["heads"] if h["name"] == head), None)
+        heads = self._network["heads"]
+        if any(h["kind"] == "mask" for h in heads):
+            raise ValueError("saliency: expected a network without masks, this one gives some")
+        found = next((h for h in heads if h["name"] == head), None)
         # cutting a network to pieces leaves marks on its layers: a copy is cut
         model = KerasModel.build({**self._network, "weights": "random"}, seed=0)._model
         model.set_weights(self._model.get_weights())

@@ -82,7 +82,7 @@ def training_people(
     UsageError
         The target is a side input.
     """
-    targets = expand_names([task])
+    targets = expand_names([name.strip() for name in task.split(",") if name.strip()])
     both = [name for name in targets if name in side_inputs]
     if both:
         raise UsageError(f"--side-inputs {both[0]}: the target cannot be an input, leave it out")

@@ -20,8 +20,8 @@ def fit_of(held_out, fold, in_training=None) -> CrossFit:
     values = np.asarray(held_out, dtype=float).reshape(-1, 1)
     seen = values if in_training is None else np.asarray(in_training, float).reshape(-1, 1)
     return CrossFit(
-        {"case": values}, {"case": values}, {"case": seen}, np.asarray(fold), ((), ()), (Path("a"), Path("b")),
-        ("", ""),
+        {"case": values}, {"case": values}, {"case": seen}, np.asarray(fold), ((), ()),
+        (Path("a"), Path("b")), ("", ""),
     )  # fmt: skip
 
 
