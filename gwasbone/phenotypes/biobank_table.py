@@ -7,7 +7,7 @@ columns take seconds (benchmarks/test_bench_phenotypes.py has the figures).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from gwasbone.errors import InputError
 from gwasbone.phenotypes.arrow_columns import column_names, read_columns
-from gwasbone.phenotypes.fields import FieldColumn, FieldKind, field_columns
+from gwasbone.phenotypes.fields import ICD9_FIELDS, FieldColumn, FieldKind, field_columns
 
 # names of people are read by the one rule that all tables of the package share
 from gwasbone.phenotypes.table import IdRule, index_by_person, listing
@@ -119,15 +119,17 @@ def read_biobank_table(
     person = _person_column(names, path)
     if kinds is not None:
         fields = {field: columns for field, columns in fields.items() if field in kinds}
-    wanted = {
-        column.name: None if kinds is None else kinds[field]
-        for field, columns in fields.items()
-        for column in columns
-    }
+    wanted = {c.name: _kind(field, kinds) for field, columns in fields.items() for c in columns}
     ids = [person, *(name for name in ("FID", "#FID") if name in names)]
     arrow = read_columns(path, names, ids, wanted, everything=kinds is None)
+    before = fields
+    fields = field_columns(name for name in arrow.column_names if name not in ids)
+    joined = [field for field, columns in fields.items() if columns != before[field]]
+    if joined:
+        log.info("%s: fields with several values in one cell: %s", path, listing(joined))
     index, rows = _people(arrow.select(ids).to_pandas(), person, path, id_rule)
-    table = _frame(arrow.drop(ids))
+    icd9 = {c.name for f, columns in fields.items() if _kind(f, kinds) == "icd9" for c in columns}
+    table = _frame(arrow.drop(ids), icd9)
     del arrow
     n_withdrawn = len(table) - len(rows)
     if n_withdrawn:
@@ -157,17 +159,40 @@ def _people(
     return kept.index, kept["row"].to_numpy()
 
 
-def _frame(arrow: pa.Table) -> pd.DataFrame:
+def _kind(field: int, kinds: Mapping[int, FieldKind] | None) -> FieldKind | None:
+    kind = None if kinds is None else kinds[field]
+    return "icd9" if field in ICD9_FIELDS and kind in (None, "text") else kind
+
+
+def _frame(arrow: pa.Table, icd9: Container[str]) -> pd.DataFrame:
     # each column is let go as soon as pandas has it: half the memory at the peak
     table: pd.DataFrame = arrow.to_pandas(
         split_blocks=True, self_destruct=True, date_as_object=False
     )
     for name in table.select_dtypes("category").columns:
         codes = table[name].cat.categories
-        # whole numbers that passed through a table with missing values: 1001.0 is the code 1001
-        if len(codes) and codes.str.fullmatch(r"-?\d+\.0").all():
-            table[name] = table[name].cat.rename_categories(codes.str.removesuffix(".0").tolist())
+        if name in icd9:
+            plain = [_icd9_code(code) for code in codes]
+        elif len(codes) and codes.str.fullmatch(r"-?\d+\.0").all():
+            # whole numbers that passed through a table with missing values: 1001.0 is code 1001
+            plain = codes.str.removesuffix(".0").tolist()
+        else:
+            continue
+        if plain != codes.tolist():
+            table[name] = table[name].map(dict(zip(codes, plain, strict=True))).astype("category")
     return table
+
+
+def _icd9_code(code: str) -> str:
+    """A code that passed through a table of numbers as it was before.
+
+    >>> [_icd9_code(code) for code in ("733.0", "7330.0", "38.9", "E812.0")]
+    ['733.0', '7330', '038.9', 'E812.0']
+    """
+    before, point, after = code.partition(".")
+    if not (point and before.isdigit() and after.isdigit()):
+        return code
+    return before if len(before) > 3 and after == "0" else f"{before:0>3}.{after}"
 
 
 def _drop_coded(

@@ -13,7 +13,6 @@ from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.bone_density import Bmd
 from gwasbone.phenotypes.case_definition import CaseDefinition
 from gwasbone.phenotypes.cases import Cases, find_cases
-from gwasbone.phenotypes.fields import FieldKind
 from gwasbone.phenotypes.measurements import needed_kinds
 from gwasbone.phenotypes.table import IdRule
 from gwasbone.tables import write_table
@@ -39,8 +38,8 @@ def read_phenotypes(
     id_rule: IdRule = "iid",
 ) -> BiobankTable:
     """Read the fields that a definition and the measurements need, and no others."""
-    kinds: dict[int, FieldKind] = dict.fromkeys(definition.fields, "text")
-    return read_biobank_table(path, {**needed_kinds(measurements), **kinds}, id_rule=id_rule)
+    kinds = {**needed_kinds(measurements), **definition.kinds}
+    return read_biobank_table(path, kinds, id_rule=id_rule)
 
 
 def make_cases(
