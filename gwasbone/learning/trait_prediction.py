@@ -19,6 +19,7 @@ from gwasbone.learning.folds import Fold, PersonFolds
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan
 from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import EncodedTable
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -90,7 +91,7 @@ def predict_traits(
     """
     Y = traits.to_numpy(np.float64)
     centre, spread = np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
-    flat = [str(t) for t, s in zip(traits.columns, spread, strict=True) if not s > 0]
+    flat = [str(t) for t, v in zip(traits.columns, varies(Y), strict=True) if not v]
     if flat:
         raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
     encoder = Encoder() if encoder is None else encoder

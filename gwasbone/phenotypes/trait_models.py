@@ -19,6 +19,7 @@ from gwasbone.phenotypes.fitted_trait import (
 )
 from gwasbone.stats.least_squares import dependent_columns, least_squares
 from gwasbone.stats.random_intercept import random_intercept_reml
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -226,7 +227,7 @@ def _usable(y: FloatArray, confounders: Confounders) -> BoolArray:
             "expected assessments with the trait, sex, age and weight, got none of "
             f"{measured.sum():,} with the trait: check the columns or leave the trait out",
         )
-    if np.ptp(y[rows]) == 0:
+    if not varies(y[rows]):
         raise UnfitError(
             "constant",
             f"expected a trait that varies, it is {y[rows][0]:g} in all {rows.sum():,} "

@@ -13,6 +13,7 @@ from gwasbone.images.regions import SIDED, SIDES
 from gwasbone.learning.image_training import CASE, SEX, TrainingPeople
 from gwasbone.phenotypes.table import numbers, pick_columns
 from gwasbone.phenotypes.traits import trait_values
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,8 @@ def training_people(
         log.warning("the tables have no column sex: folds are stratified by %s only", task)
     names = [task, *side_inputs, *([SEX] if has_sex else [])]
     columns = pick_columns(tables, dict.fromkeys(names))
-    target = pd.Series(trait_values(columns, task, need_binary=True).y, columns.index)
+    labels = trait_values(columns, task, need_binary=True)
+    target = pd.Series(labels.y, columns.index)
     known, shown = target.notna(), columns.index.isin(pictured)
     reasons = pd.concat(
         [
@@ -99,6 +101,11 @@ def training_people(
     table[SEX] = pd.factorize(columns.loc[used, SEX], sort=True)[0] if has_sex else -1
     for name in side_inputs:
         values = pd.Series(numbers(columns, name), columns.index)[used]
+        if not varies(values):
+            raise InputError(
+                f"--side-inputs {name}: expected numbers that vary among the {len(used):,} "
+                "participants with an image, all are the same or missing: leave it out"
+            )
         table[f"side_{name}"] = ((values - values.mean()) / values.std(ddof=0)).fillna(0.0)
         log.info("side input %s: not known of %d people", name, values.isna().sum())
     left_out = reasons.rename_axis("IID").rename("reason").reset_index()
@@ -107,19 +114,22 @@ def training_people(
     n_cases = int(table[CASE].sum())
     log.info("%s: %d cases, %d controls with a picture", task, n_cases, len(table) - n_cases)
     names_of_sides = tuple(f"side_{name}" for name in side_inputs)
-    is_12 = bool((numbers(columns, task) == 2).any())
-    return TrainingPeople(table, names_of_sides, class_names(task, is_12=is_12)), left_out
+    return TrainingPeople(table, names_of_sides, class_names(task, labels.spelling)), left_out
 
 
-def class_names(task: str, *, is_12: bool) -> tuple[str, str]:
-    """What the two values of a target are called; ``is_12``: they are 1 and 2, not 0 and 1.
+def class_names(task: str, spelling: Sequence[str]) -> tuple[str, str]:
+    """What the two values of a target are called.
 
-    >>> class_names("sex", is_12=True), class_names("fracture", is_12=False)
-    (('men', 'women'), ('fracture 0', 'fracture 1'))
+    Parameters
+    ----------
+    spelling : how the column spells them, controls first.
+
+    >>> class_names("sex", ("1", "2")), class_names("fracture", ("No", "Yes"))
+    (('men', 'women'), ('fracture No', 'fracture Yes'))
     """
     if task == "case":
         return "controls", "cases"
     if task == "sex":
         # 1, 2 is PLINK's coding (1 = male), 0, 1 that of UK Biobank's field 31 (1 = male)
-        return ("men", "women") if is_12 else ("women", "men")
-    return (f"{task} 1", f"{task} 2") if is_12 else (f"{task} 0", f"{task} 1")
+        return ("men", "women") if tuple(spelling) == ("1", "2") else ("women", "men")
+    return f"{task} {spelling[0]}", f"{task} {spelling[1]}"

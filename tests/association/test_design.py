@@ -125,7 +125,7 @@ def test_large_offsets_are_not_mistaken_for_the_intercept(table):
         ({"bmd": 2.5}, {}, "trait bmd to vary, all 40 people analysed have 2.5"),
         ({"bmd": np.nan}, {}, r"none \(0 genotyped"),
         ({"age": np.nan}, {"covariates": ["age"]}, "nobody has them all"),
-        ({"bmd": "tall"}, {}, "numbers in column bmd, got 'tall'"),
+        ({"bmd": "tall"}, {}, "column bmd, got 'tall'"),
         ({"bmd": [0, 1, 2, 1] * 10}, {}, "0, 1 and 2: say --binary-coding"),
         ({"bmd": [-9, 1, 2, 1] * 10}, {}, "-9 in 10 people"),
         ({"bmd": [-9, 160.0, 172.5, 181] * 10}, {}, "-9 in 10 people"),
