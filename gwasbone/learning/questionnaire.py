@@ -9,9 +9,10 @@ that act on the covariate (collider bias; Aschard 2015).
 from __future__ import annotations
 
 import csv
+import logging
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +22,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.phenotypes.fields import parse_field_column
+from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 from gwasbone.phenotypes.table import listing
+from gwasbone.stats.variation import varies
+
+log = logging.getLogger(__name__)
 
 #: A column of whole numbers with at most this many different ones is a category.
 MOST_LEVELS = 12
@@ -118,7 +124,8 @@ def encode_table(
 
     Text, and whole numbers with few different values, are categories; other numbers are
     standardised over all rows. Columns that do not vary, or are text with very many values, are
-    dropped, and named.
+    dropped, and named. Columns that are called like biobank fields lose the codes of that field
+    (-3, prefer not to answer; :mod:`gwasbone.phenotypes.special_codes`).
 
     Parameters
     ----------
@@ -145,8 +152,7 @@ def encode_table(
     _warn_of_heritable(checked, rules)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
     numeric, levels, dropped = [], {}, []
-    for name in names:
-        column = table[name]
+    for name, column in zip(names, _answers(table, names), strict=True):
         n_values = column.nunique()
         is_text = not pd.api.types.is_numeric_dtype(column)
         if n_values < 2 or (is_text and n_values > MOST_WORDS and name not in categorical):
@@ -155,13 +161,39 @@ def encode_table(
         if name in categorical or _is_category(column, most_levels):
             codes, values = pd.factorize(column, sort=True)
             inputs[name], levels[name] = codes.astype(np.int32), len(values)
-        else:
-            x = column.to_numpy(np.float64, na_value=np.nan)
-            inputs[name] = (x - np.nanmean(x)) / np.nanstd(x)
-            numeric.append(name)
+            continue
+        x = column.to_numpy(np.float64, na_value=np.nan)
+        if not varies(x):
+            dropped.append(name)
+            continue
+        inputs[name] = (x - np.nanmean(x)) / np.nanstd(x)
+        numeric.append(name)
     if not inputs:
         raise InputError(f"inputs: expected columns that vary, none of {len(names)} does")
     return EncodedTable(inputs, tuple(numeric), levels, tuple(dropped))
+
+
+def _answers(table: pd.DataFrame, names: Sequence[str]) -> Iterator[pd.Series]:
+    """The columns, those of biobank fields without codes such as -3; unknown codes are named."""
+    codes = SpecialCodes.read()
+    unknown: dict[str, Mapping[int, int]] = {}
+    counts: dict[str, int] = {}
+    for name in names:
+        field = parse_field_column(name)
+        made = codes.recode(field.field if field is not None else 0, table[name])
+        if made.n_missing + made.n_replaced:
+            counts[name] = made.n_missing + made.n_replaced
+        if made.unknown and field is not None:
+            unknown[name] = made.unknown
+        yield made.values
+    if counts:
+        shown = listing(f"{name} ({n:,})" for name, n in counts.items())
+        log.info("inputs: coded answers such as prefer not to answer, by column: %s", shown)
+    if unknown:
+        log.warning(
+            "inputs: negative numbers that may be codes, such as prefer not to answer, are read "
+            "as numbers in %s: write NA where they are codes", describe_unknown(unknown)
+        )  # fmt: skip
 
 
 def _is_category(column: pd.Series, most_levels: int) -> bool:

@@ -7,12 +7,9 @@ columns take seconds (benchmarks/test_bench_phenotypes.py has the figures).
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +18,7 @@ import pyarrow as pa
 from gwasbone.errors import InputError
 from gwasbone.phenotypes.arrow_columns import column_names, read_columns
 from gwasbone.phenotypes.fields import ICD9_FIELDS, FieldColumn, FieldKind, field_columns
+from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 
 # names of people are read by the one rule that all tables of the package share
 from gwasbone.phenotypes.table import IdRule, index_by_person, listing
@@ -62,22 +60,6 @@ class BiobankTable:
         for column in columns[1:]:
             found = found.where(found.notna(), column)
         return found
-
-
-@cache
-def coded_missing_values(path: Path | None = None) -> Mapping[int, frozenset[str]]:
-    """Field -> codes that mean a missing value (``resources/coded_missing.tsv`` by default)."""
-    source = files("gwasbone") / "resources" / "coded_missing.tsv" if path is None else path
-    with source.open(encoding="utf-8") as handle:
-        rows = pd.read_csv(handle, sep="\t", comment="#", dtype=str)
-    absent = {"field", "code", "use"} - set(rows.columns)
-    if absent:
-        raise InputError(
-            f"expected columns field, code and use in {source}, {', '.join(sorted(absent))} is "
-            "missing: keep the header of the package's own file"
-        )
-    rows = rows[rows["use"] == "missing"]
-    return {int(str(field)): frozenset(group) for field, group in rows.groupby("field")["code"]}
 
 
 def read_biobank_table(
@@ -135,11 +117,8 @@ def read_biobank_table(
     if n_withdrawn:
         table = table.iloc[rows]
     table.index = index
-    counts = _drop_coded(table, fields, coded_missing_values(coded_missing))
+    counts = _recode(table, fields, SpecialCodes.read(coded_missing), path)
     log.info("%s: %d people, %d of %d columns", path, *table.shape, len(names))
-    if counts:
-        shown = ", ".join(f"{field} ({count:,})" for field, count in counts.items())
-        log.info("%s: coded answers taken as missing, by field: %s", path, shown)
     return BiobankTable(table, fields, path, n_withdrawn, counts)
 
 
@@ -195,23 +174,36 @@ def _icd9_code(code: str) -> str:
     return before if len(before) > 3 and after == "0" else f"{before:0>3}.{after}"
 
 
-def _drop_coded(
+def _recode(
     table: pd.DataFrame,
     fields: Mapping[int, tuple[FieldColumn, ...]],
-    coded: Mapping[int, Iterable[str]],
+    codes: SpecialCodes,
+    path: Path,
 ) -> dict[int, int]:
-    counts: dict[int, int] = {}
+    """Special codes made missing or the number they stand for, in place; unknown ones named."""
+    missing: dict[int, int] = {}
+    replaced: dict[int, int] = {}
+    unknown: dict[str, Mapping[int, int]] = {}
     for field, columns in fields.items():
-        codes = coded.get(field)
-        if not codes:
-            continue
         for column in columns:
-            values = table[column.name]
-            listed: list[Any] = list(codes)
-            if values.dtype != "category":
-                listed = [float(code) for code in listed]
-            hit = values.isin(listed)
-            if hit.any():
-                table[column.name] = values.mask(hit)
-                counts[field] = counts.get(field, 0) + int(hit.sum())
-    return counts
+            made = codes.recode(field, table[column.name])
+            if made.n_missing or made.n_replaced:
+                table[column.name] = made.values
+            for counts, n in ((missing, made.n_missing), (replaced, made.n_replaced)):
+                if n:
+                    counts[field] = counts.get(field, 0) + n
+            if made.unknown:
+                unknown[column.name] = made.unknown
+    for counts, what in (
+        (missing, "coded answers taken as missing"),
+        (replaced, "coded answers taken as a number, such as less than one as 0.5"),
+    ):
+        if counts:
+            shown = listing(f"{field} ({count:,})" for field, count in counts.items())
+            log.info("%s: %s, by field: %s", path, what, shown)
+    if unknown:
+        log.warning(
+            "%s: negative numbers that may be codes, such as prefer not to answer, are read as "
+            "values in %s: if they are codes, write NA", path, describe_unknown(unknown)
+        )  # fmt: skip
+    return missing

@@ -154,7 +154,7 @@ def test_every_form_of_an_export_gives_what_the_wide_form_gives(form):
 
 
 @settings(
-    max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=12, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )  # fmt: skip
 @given(records(), st.sampled_from(sorted(FORMS)))
