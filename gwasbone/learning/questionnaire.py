@@ -13,7 +13,7 @@ import logging
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 MOST_LEVELS = 12
 #: Text with more different values (dates, free text) would name people rather than describe them.
 MOST_WORDS = 200
+#: Levels of a category in fewer rows are one level, "other": a network that saw nobody of a level
+#: in training would read random numbers from it.
+MIN_PER_LEVEL = 10
+#: In small tables a level needs one row in this many.
+_ROWS_PER_LEVEL = 20
 
 _FIELD = re.compile(r"(?:p|f\.|x)?(?P<field>\d{2,6})(?:[-_.].*)?")
 
@@ -104,12 +109,14 @@ class EncodedTable:
     inputs : column -> (N,) standardised float64 with NaN for missing, or levels from 0 with −1.
     numeric : the columns that are numbers; categorical : column -> number of levels.
     dropped : columns without two different values, and text with more than ``MOST_WORDS``.
+    pooled : categorical -> number of rare levels that are the level "other" together.
     """
 
     inputs: Mapping[str, npt.NDArray[np.generic]]
     numeric: tuple[str, ...]
     categorical: Mapping[str, int]
     dropped: tuple[str, ...]
+    pooled: Mapping[str, int] = field(default_factory=dict)
 
 
 def encode_table(
@@ -119,6 +126,7 @@ def encode_table(
     unchecked: Sequence[str] = (),
     rules: InputRules | None = None,
     most_levels: int = MOST_LEVELS,
+    min_per_level: int = MIN_PER_LEVEL,
 ) -> EncodedTable:
     """Columns as inputs.
 
@@ -134,6 +142,10 @@ def encode_table(
     unchecked : columns that the rules are not asked about, such as the weight that every model
         takes out.
     rules : which columns are refused or warned of; the package's own by default.
+    min_per_level : levels in fewer rows (of fewer than 200 rows, in less than one in 20) are
+        pooled to one, "other"; where that is too rare itself, its rows count as missing. Fewer
+        missing values than this are the most frequent level, or the mean of a number: a network
+        cannot learn from them what missing means.
 
     Raises
     ------
@@ -151,7 +163,10 @@ def encode_table(
     refuse_bone(checked, rules)
     _warn_of_heritable(checked, rules)
     inputs: dict[str, npt.NDArray[np.generic]] = {}
-    numeric, levels, dropped = [], {}, []
+    levels: dict[str, int] = {}
+    pooled: dict[str, int] = {}
+    numeric, dropped = [], []
+    least = min(min_per_level, max(1, len(table) // _ROWS_PER_LEVEL))
     for name, column in zip(names, _answers(table, names), strict=True):
         n_values = column.nunique()
         is_text = not pd.api.types.is_numeric_dtype(column)
@@ -159,18 +174,43 @@ def encode_table(
             dropped.append(name)
             continue
         if name in categorical or _is_category(column, most_levels):
-            codes, values = pd.factorize(column, sort=True)
-            inputs[name], levels[name] = codes.astype(np.int32), len(values)
+            codes, n_levels, n_rare = _pooled(pd.factorize(column, sort=True)[0], least)
+            if n_levels < 2:
+                dropped.append(name)
+                continue
+            inputs[name], levels[name] = codes, n_levels
+            if n_rare:
+                pooled[name] = n_rare
             continue
         x = column.to_numpy(np.float64, na_value=np.nan)
         if not varies(x):
             dropped.append(name)
             continue
-        inputs[name] = (x - np.nanmean(x)) / np.nanstd(x)
+        z = (x - np.nanmean(x)) / np.nanstd(x)
+        inputs[name] = np.nan_to_num(z) if np.isnan(z).sum() < least else z
         numeric.append(name)
     if not inputs:
         raise InputError(f"inputs: expected columns that vary, none of {len(names)} does")
-    return EncodedTable(inputs, tuple(numeric), levels, tuple(dropped))
+    return EncodedTable(inputs, tuple(numeric), levels, tuple(dropped), pooled)
+
+
+def _pooled(
+    codes: npt.NDArray[np.integer], min_per_level: int
+) -> tuple[npt.NDArray[np.int32], int, int]:
+    """Levels with rare ones pooled, how many there are, and how many were pooled."""
+    counts = np.bincount(codes[codes >= 0])
+    rare = counts < min_per_level
+    kept = np.flatnonzero(~rare)
+    n_rare, n_levels = int(rare.sum()), len(kept)
+    number = np.full(len(counts) + 1, -1, np.int32)  # the last place is that of missing values
+    number[kept] = np.arange(n_levels)
+    if counts[rare].sum() >= min_per_level:
+        number[:-1][rare] = n_levels
+        n_levels += 1
+    made = number[codes]
+    if n_levels and 0 < (made < 0).sum() < min_per_level:
+        made[made < 0] = np.bincount(made[made >= 0]).argmax()
+    return made, n_levels, n_rare
 
 
 def _answers(table: pd.DataFrame, names: Sequence[str]) -> Iterator[pd.Series]:
