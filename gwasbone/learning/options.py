@@ -138,7 +138,7 @@ class ImageTraining(NetworkTraining, NetworkChoice):
     Parameters
     ----------
     regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
-    task : the column to predict, 0/1 or 1/2: case of the records, or of a phenotype table.
+    task : the column to predict, 0/1, 1/2 or Yes/No: case of the records, or of a phenotype table.
     side_inputs : columns of numbers that the network sees beside the image, such as sex and age.
     """
 

@@ -115,7 +115,7 @@ def trait_values(
     if need_binary and len(levels) > 1:
         shown = ", ".join(f"{value:g}" for value in sorted(levels)[:4])
         raise InputError(
-            f"expected trait {name} coded 0/1 or 1/2 for logistic regression, it has "
+            f"expected trait {name} coded 0/1, 1/2 or Yes/No for logistic regression, it has "
             f"{len(levels):,} different values ({shown}{', ...' if len(levels) > 4 else ''}): "
             "use --method linear, or recode it"
         )

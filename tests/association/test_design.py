@@ -130,7 +130,11 @@ def test_large_offsets_are_not_mistaken_for_the_intercept(table):
         ({"bmd": [-9, 1, 2, 1] * 10}, {}, "-9 in 10 people"),
         ({"bmd": [-9, 160.0, 172.5, 181] * 10}, {}, "-9 in 10 people"),
         ({"bmd": [0, 1, 2, 1] * 10}, {"binary_coding": "01"}, "coding 01, it also has 2"),
-        ({}, {"method": "logistic"}, "0/1 or 1/2 for logistic regression, it has 40 different"),
+        (
+            {},
+            {"method": "logistic"},
+            "0/1, 1/2 or Yes/No for logistic regression, it has 40 different",
+        ),
     ],
 )
 def test_what_is_refused(table, change, options, words):
