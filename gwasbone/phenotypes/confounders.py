@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.phenotypes.codings import level_names
 from gwasbone.phenotypes.table import (
     WITHDRAWN,
     numbers,
@@ -42,7 +41,6 @@ SEX, AGE, WEIGHT = "sex", "age", "weight"
 #: in both.
 _WOMEN = frozenset({"0", "2", "f", "female", "woman", "women"})
 _MEN = frozenset({"1", "m", "male", "man", "men"})
-_MISSING_SEX = "-9"
 
 
 def read_assessments(path: str | Path) -> pd.DataFrame:
@@ -290,31 +288,20 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sexes(column: pd.Series) -> tuple[FloatArray, tuple[str, ...]]:
-    """(n,) number of each row's sex, NaN missing, and one spelling of each, women first.
-
-    Spellings of one sex, such as Male, male and M, are one; -9 is missing.
-    """
-    text = pd.Series(level_names(column), column.index, dtype=object)
-    text = text.mask(text == _MISSING_SEX)
-    spellings = set(text.dropna())
-    labels = {name: _label(name) or name for name in spellings}
-    if {"0", "2"} <= spellings:
-        raise InputError(
-            "expected women as 0 (and men as 1), as in UK Biobank, or as 2, as in PLINK, in column "
-            "sex, it has 0 and 2: write NA where sex is not known"
-        )
-    kept: dict[str, str] = {}
-    for name in sorted(spellings):
-        kept.setdefault(labels[name], name)
-    found = sorted(kept, key=lambda label: (label != "women", kept[label]))
+    if pd.api.types.is_numeric_dtype(column):
+        column = column.astype(np.float64)
+        if (column.dropna() % 1 == 0).all():
+            column = column.astype("Int64")
+    text = column.astype(str).str.strip().where(column.notna().to_numpy())
+    found = sorted(text.dropna().unique(), key=lambda name: (_label(name) != "women", name))
     if not 1 <= len(found) <= 2:
-        shown = ", ".join(sorted(spellings)[:5]) or "nothing"
+        shown = ", ".join(found[:5]) or "nothing"
         raise InputError(
             f"expected one or two values in column sex, it has {shown}: write NA where it is "
             "not known"
         )
-    codes = text.map({name: float(found.index(label)) for name, label in labels.items()})
-    return codes.to_numpy(np.float64, na_value=np.nan), tuple(kept[label] for label in found)
+    codes = text.map({name: float(code) for code, name in enumerate(found)})
+    return codes.to_numpy(np.float64, na_value=np.nan), tuple(found)
 
 
 def _refuse_changed_sex(found: Confounders) -> None:

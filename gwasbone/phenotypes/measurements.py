@@ -28,9 +28,7 @@ _COLUMNS = ("name", "field", "region", "side", "meaning")
 _RANGE = ("minimum", "maximum")
 _SHOWN_VALUES = 4
 _SIDES = ("left", "right", "none")
-_SEXES = {
-    "0": FEMALE, "female": FEMALE, "f": FEMALE, "1": MALE, "male": MALE, "m": MALE,
-}  # fmt: skip
+_SEXES = {"0": FEMALE, "female": FEMALE, "1": MALE, "male": MALE}
 
 
 @dataclass(frozen=True)
@@ -277,19 +275,13 @@ class _SetAside:
 def _sex(table: BiobankTable, field: int) -> FloatArray:
     told = table.first(field).astype(object)
     plain = told.map(lambda value: str(value).strip().lower().removesuffix(".0"), "ignore")
-    plain = plain.mask(plain == "-9")
-    spelled = set(plain.dropna())
-    codes = _SEXES
-    if "2" in spelled and "0" not in spelled:
-        log.info("%s: sex is read as PLINK codes it, 1 for men and 2 for women", table.path)
-        codes = {**_SEXES, "2": FEMALE}
-    sex = plain.map(codes).astype(np.float64)
-    strange = told[sex.isna() & plain.notna()]
+    sex = plain.map(_SEXES).astype(np.float64)
+    strange = told[sex.isna() & told.notna()]
     if len(strange):
         shown = ", ".join(f"{v!r} (person {p})" for p, v in strange.iloc[:3].items())
         raise InputError(
-            f"expected sex as 0 and 1, 2 and 1, or Female and Male in field {field} of "
-            f"{table.path}, got {shown}: recode it"
+            f"expected sex as 0 and 1 or Female and Male in field {field} of {table.path}, got "
+            f"{shown}: recode it"
         )
     return np.asarray(sex, np.float64)
 

@@ -5,12 +5,7 @@ import pandas as pd
 import pytest
 
 from gwasbone.errors import InputError
-from gwasbone.phenotypes.confounders import (
-    confounders_of,
-    model_matrix,
-    read_assessments,
-    sex_labels,
-)
+from gwasbone.phenotypes.confounders import confounders_of, model_matrix, read_assessments
 
 
 def small():
@@ -81,8 +76,7 @@ def test_who_is_complete_and_means_of_people():
     [
         (lambda t: t.drop(columns="weight"), "has no weight"),
         (lambda t: t.assign(age="old"), "expected numbers in column age"),
-        (lambda t: t.assign(sex=[0, 1, 2, 0]), "it has 0 and 2"),
-        (lambda t: t.assign(sex=list("FMXF")), "it has F, M, X"),
+        (lambda t: t.assign(sex=[0, 1, 2, 0]), "it has 0, 2, 1"),
         (lambda t: t.assign(sex=np.nan), "it has nothing"),
         (lambda t: t.assign(sex=[0, 1, 0, 0]), r"1 have two \(7\)"),
     ],
@@ -105,44 +99,13 @@ def test_the_columns_of_the_models_by_hand():
     np.testing.assert_array_equal(linear.X, [[1, 1, 10, 5], [1, 1, 12, 7], [1, 0, 20, -10]])
 
 
-@pytest.mark.parametrize(
-    "spellings",
-    [
-        ("Female", "Male", "female", "male"), ("F", "M", "Female", "male "), (0, 1, 0, 1),
-        (2, 1, 2, 1), ("0.0", "1.0", "0", "1"), ("women", "men", "F", "m"),
-    ],
-)  # fmt: skip
-def test_spellings_of_one_sex_are_one_sex(spellings):
-    table = pd.DataFrame(
-        {"sex": spellings, "age": [50, 60, 55, 70], "weight": [70.0, 80, 65, 90]},
-        index=pd.Index(list("abcd"), name="person"),
-    )
-    found = confounders_of(table)
-    assert found.sex.tolist() == [0, 1, 0, 1]
-    assert sex_labels(found.sexes) == ("women", "men")
-
-
 def test_impossible_ages_and_weights_are_set_aside_and_counted(caplog):
     table = pd.DataFrame(
-        {"sex": [0, 1, 0, -9], "age": [50, -3, 55, 70], "weight": [70.0, 80, -9, 0]},
+        {"sex": [0, 1, 0, 1], "age": [50, -3, 55, 70], "weight": [70.0, 80, -9, 0]},
         index=pd.Index(list("abcd"), name="person"),
     )
     found = confounders_of(table)
     assert np.isnan(found.age).tolist() == [False, True, False, False]
     assert np.isnan(found.weight).tolist() == [False, False, True, True]
-    assert np.isnan(found.sex).tolist() == [False, False, False, True]
     assert "1 values of age that are 0 or less are set aside as missing: -3" in caplog.text
     assert "2 values of weight that are 0 or less are set aside as missing: -9, 0" in caplog.text
-
-
-@pytest.mark.real
-@pytest.mark.parametrize(
-    ("name", "sexes"),
-    [("men_two_spellings", 1), ("women_two_spellings", 1), ("three", 2), ("minus9_and_1", 1)],
-)
-def test_spellings_of_sex_of_the_cases(shared_data, name, sexes):
-    path = shared_data / f"cases/images-and-records/26-sex-spelling/{name}.csv"
-    found = confounders_of(read_assessments(path))
-    assert len(found.sexes) == sexes
-    missing = pd.read_csv(path)["sex"].eq(-9).sum() if name == "minus9_and_1" else 0
-    assert np.isnan(found.sex).sum() == missing

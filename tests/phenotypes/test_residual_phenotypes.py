@@ -310,7 +310,7 @@ def test_a_trait_that_is_explained_wholly_has_no_residual_of_rounding():
         ("same_visit_twice", " "), ("tiny", " too_few"), ("trait_constant", "constant constant"),
         ("trait_constant2", "constant constant"), ("few_values", " too_few"),
         ("weight_is_age", "rank_deficient rank_deficient"), ("weight_const_in_women", " "),
-        ("weight_constant", "rank_deficient rank_deficient"), ("sex_case", " "),
+        ("weight_constant", "rank_deficient rank_deficient"),
     ],
 )  # fmt: skip
 def test_edge_designs_of_the_cases(shared_data, name, statuses):
