@@ -13,6 +13,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,13 @@ def split_cell(cell: str, kind: FieldKind = "text") -> Cells | None:
 
 
 def _plain(parts: Iterable[object]) -> Cells:
-    texts = ["" if part is None else str(part).strip().strip("'\"").strip() for part in parts]
-    return tuple(None if text.lower() in _MISSING else text for text in texts)
+    return tuple(None if part is None else _value(str(part)) for part in parts)
+
+
+@lru_cache(maxsize=100_000)
+def _value(text: str) -> str | None:
+    text = text.strip().strip("'\"").strip()
+    return None if text.lower() in _MISSING else text
 
 
 def _listed(cell: str, kind: FieldKind) -> Cells | None:
@@ -244,14 +250,17 @@ def _text_columns(column: pa.ChunkedArray, kind: FieldKind) -> list[Any] | None:
     if all(cell is None for cell in cells):
         return None
     parts = [(text,) if cell is None else cell for text, cell in zip(texts, cells, strict=True)]
-    rows = coded.indices
+    length = np.array([len(part) for part in parts])
+    first = np.concatenate([[0], np.cumsum(length)[:-1]])
+    # each distinct value once; every column shares the dictionary
+    values = pa.array([value for part in parts for value in part], pa.string()).dictionary_encode()
+    missing = pc.is_null(coded.indices).to_numpy(zero_copy_only=False)
+    rows = pc.fill_null(coded.indices, 0).to_numpy(zero_copy_only=False)
     made = []
-    for i in range(max(1, *map(len, parts))):
-        at = [part[i] if len(part) > i else None for part in parts]
-        position = pa.array(at, pa.string()).dictionary_encode()
-        made.append(
-            pa.DictionaryArray.from_arrays(position.indices.take(rows), position.dictionary)
-        )
+    for i in range(max(1, int(length.max(initial=0)))):
+        has = (length[rows] > i) & ~missing
+        codes = values.indices.take(_indices(first[rows] + i, has))
+        made.append(pa.DictionaryArray.from_arrays(codes, values.dictionary))
     return made
 
 
