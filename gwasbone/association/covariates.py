@@ -11,7 +11,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.phenotypes.codings import level_names
 from gwasbone.phenotypes.table import numbers
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -61,7 +63,7 @@ def covariate_columns(
         combination of others (named, with the others).
     """
     columns = {name: numbers(table, name) for name in numeric}
-    levels = {name: _categories(table[name]) for name in categorical}
+    levels = {name: level_names(table[name]) for name in categorical}
     complete = people.copy()
     for values in (*columns.values(), *levels.values()):
         complete &= ~pd.isna(values)
@@ -155,15 +157,6 @@ def _indicators(
     return {f"{name}={level}": (values == level).astype(np.float64) for level in others}
 
 
-def _categories(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Levels as text, whole numbers without a decimal point; None for missing."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    text = column.astype(str).to_numpy(object)
-    text[column.isna().to_numpy()] = None
-    return text
-
-
 def _check(matrix: FloatArray, labels: tuple[str, ...]) -> None:
     faults = []
     if matrix.shape[0] > 1:
@@ -185,7 +178,7 @@ def _check(matrix: FloatArray, labels: tuple[str, ...]) -> None:
 
 
 def _constant(matrix: FloatArray) -> BoolArray:
-    return np.asarray(np.ptp(matrix, axis=0) == 0)
+    return np.asarray(~varies(matrix))
 
 
 def _standardised(columns: FloatArray) -> FloatArray:
@@ -193,8 +186,7 @@ def _standardised(columns: FloatArray) -> FloatArray:
     centred = columns - columns.mean(axis=0)
     # Twice, since the mean of numbers such as birth dates is itself rounded.
     centred -= centred.mean(axis=0)
-    scale = centred.std(axis=0)
-    scale[scale == 0] = 1
+    scale = np.where(_constant(columns), 1.0, centred.std(axis=0))
     return np.column_stack([np.ones(len(columns)), centred / scale])
 
 

@@ -36,6 +36,7 @@ from gwasbone.phenotypes.traits import (
     trait_values,
 )
 from gwasbone.stats.logistic import LogisticFit, fit_logistic
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
 
@@ -358,7 +359,7 @@ def _finished(name: str, values: TraitValues, people: BoolArray, k: int, method:
             f"expected at least {k + 2} people for trait {name} (a genotype, the intercept, "
             f"{k - 1} covariates, one degree of freedom), there are {n} with all of it"
         )
-    if np.ptp(y) == 0:
+    if not varies(y):
         raise InputError(
             f"expected trait {name} to vary, all {n:,} people analysed have {y[0]:g}"
             f"{' (controls only)' if kind == 'binary' and y[0] == 0 else ''}"

@@ -159,7 +159,8 @@ class RelatednessOptions(Options):
     method : king (fast, robust to ancestry) or pc_relate.
     min_kinship : pairs with at least this kinship are related; 0.0442 is the third degree and
         closer, 0.0884 the second, 0.177 the first.
-    keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
+    keep_cases_of : a column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE):
+        where one of a related pair has to go, the case is kept.
     r2 : the variants used are pruned until no pair within pca.window has a higher squared
         correlation; kinship needs many variants, so this is looser than for components.
     """

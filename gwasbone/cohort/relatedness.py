@@ -19,6 +19,8 @@ import pandas as pd
 from gwasbone.cohort.options import RelatednessOptions
 from gwasbone.errors import UsageError
 from gwasbone.genome import AUTOSOMES
+from gwasbone.phenotypes.codings import binary_words
+from gwasbone.phenotypes.table import numbers
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
@@ -199,7 +201,8 @@ def maximal_unrelated(
     pairs : columns ``id1``, ``id2``; pairs with somebody not in ``people`` do not count.
     people : everyone, in an order that settles ties.
     keep_first : priority by person; people with a higher one are kept where either could be, such
-        as 1 for cases and 0 for controls. Missing is lowest.
+        as 1 for cases and 0 for controls, or Yes and No, case and control, TRUE and FALSE
+        (:func:`gwasbone.phenotypes.codings.binary_words`). Missing is lowest.
 
     Returns
     -------
@@ -222,8 +225,7 @@ def maximal_unrelated(
             relatives.setdefault(b, set()).add(a)
     priority = np.zeros(len(people))
     if keep_first is not None:
-        given = pd.to_numeric(keep_first.reindex(people), errors="coerce").to_numpy(dtype=float)
-        priority = np.where(np.isnan(given), -np.inf, given)
+        priority = _priorities(keep_first.reindex(people))
     left = {person: len(of) for person, of in relatives.items()}
     queue = [(priority[p], -n, -p) for p, n in left.items()]
     heapq.heapify(queue)
@@ -241,6 +243,19 @@ def maximal_unrelated(
         if relatives[person] <= removed:
             removed.discard(person)
     return people[sorted(removed)].tolist()
+
+
+def _priorities(column: pd.Series) -> npt.NDArray[np.float64]:
+    """(n,) priorities, −inf where missing; of text that is no pair of classes it is an error."""
+    words = binary_words(column)
+    given = numbers(column.to_frame("priority"), "priority") if words is None else words.y
+    priority = np.where(np.isnan(given), -np.inf, given)
+    if len(np.unique(priority)) < 2:
+        log.warning(
+            "%s tells no relatives apart: it has one value or none in the %d participants kept",
+            column.name, len(column),
+        )  # fmt: skip
+    return priority
 
 
 def exclude_related(

@@ -43,6 +43,7 @@ from gwasbone.stats.concordance import (
 )
 from gwasbone.stats.permutation import IntArray, shuffled_within
 from gwasbone.stats.roc import Auc, area_under_curve
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -303,7 +304,8 @@ def baseline_scores(covariates: FloatArray, label: FloatArray, fold: IntArray) -
             mean = np.nansum(known, axis=0) / (~np.isnan(known)).sum(axis=0)
         centred = np.nan_to_num(covariates - mean)
         spread = centred[fitted].std(axis=0)
-        X = np.column_stack([np.ones(len(label)), centred / np.where(spread > 0, spread, 1)])
+        same = ~varies(centred[fitted], magnitude=np.nan_to_num(np.abs(mean)))
+        X = np.column_stack([np.ones(len(label)), centred / np.where(same, 1, spread)])
         beta = np.linalg.lstsq(X[fitted], label[fitted], rcond=None)[0]
         made[out] = X[out] @ beta
     return made

@@ -162,8 +162,8 @@ class ImageTraining(NetworkTraining, NetworkChoice):
     regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
     task : the column to predict: case of the records, or a column of a phenotype table; several
         columns of numbers, separated by commas, with kind = regression.
-    kind : kind of the target: binary (0/1 or 1/2), categorical (a number for each class), or
-        regression (numbers).
+    kind : kind of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a
+        number for each class), or regression (numbers).
     loss : loss of a regression, the squared or the absolute error.
     side_inputs : columns of numbers that the network sees beside the image, such as sex and age.
     """

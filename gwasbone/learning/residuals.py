@@ -26,7 +26,12 @@ from gwasbone.learning.backend import Backend, Epoch, Progress
 from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.options import Encoder
-from gwasbone.learning.questionnaire import EncodedTable, InputRules, encode_table
+from gwasbone.learning.questionnaire import (
+    MIN_PER_LEVEL,
+    EncodedTable,
+    InputRules,
+    encode_table,
+)
 from gwasbone.learning.trait_prediction import TraitPredictions, everybody, predict_traits
 from gwasbone.learning.visit_answers import INSTANCE, VisitAnswers
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, Confounders, confounders_of
@@ -180,6 +185,12 @@ def _report_inputs(encoded: EncodedTable) -> None:
         "inputs: %d numbers, %d categories with %d levels",
         len(encoded.numeric), len(encoded.categorical), sum(encoded.categorical.values()),
     )  # fmt: skip
+    if encoded.pooled:
+        log.info(
+            "categories whose rare levels (in fewer than %d assessments) are one level, other: %s",
+            MIN_PER_LEVEL,
+            ", ".join(f"{name} ({n:,} levels)" for name, n in encoded.pooled.items()),
+        )
     if encoded.dropped:
         log.info(
             "columns that are no inputs, since they do not vary or are text of too many values: %s",

@@ -16,6 +16,7 @@ from gwasbone.learning.options import RegressionLoss, TargetKind
 from gwasbone.learning.task import Task, binary_task, class_task, regression_task
 from gwasbone.phenotypes.table import expand_names, numbers, pick_columns
 from gwasbone.phenotypes.traits import trait_values
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +114,11 @@ def training_people(
     scales = {}
     for name in side_inputs:
         values = pd.Series(numbers(columns, name), columns.index)[used]
+        if not varies(values):
+            raise InputError(
+                f"--side-inputs {name}: expected numbers that vary among the {len(used):,} "
+                "participants with an image, all are the same or missing: leave it out"
+            )
         scales[f"side_{name}"] = scale = (float(values.mean()), float(values.std(ddof=0)))
         table[f"side_{name}"] = side_values(values, scale)
         log.info("side input %s: not known of %d people", name, values.isna().sum())
@@ -146,11 +152,10 @@ def _target(
     if len(targets) > 1:
         raise UsageError(f"--task {task}: several columns are for --kind regression")
     if kind == "binary":
-        y = trait_values(columns, task, need_binary=True).y
-        is_12 = bool((numbers(columns, task) == 2).any())
-        made = binary_task(task, class_names(task, is_12=is_12))
+        labels = trait_values(columns, task, need_binary=True)
+        made = binary_task(task, class_names(task, labels.spelling))
         # coded 0, 1 whatever the table's coding
-        return made, pd.DataFrame({CASE: y}, index=columns.index)
+        return made, pd.DataFrame({CASE: labels.y}, index=columns.index)
     values = numbers(columns, task)
     classes = np.unique(values[~np.isnan(values)])
     if not 2 <= len(classes) <= MOST_CLASSES:
@@ -163,15 +168,19 @@ def _target(
     return class_task(task, names), pd.DataFrame({f"target_{task}": y}, index=columns.index)
 
 
-def class_names(task: str, *, is_12: bool) -> tuple[str, str]:
-    """What the two values of a target are called; ``is_12``: they are 1 and 2, not 0 and 1.
+def class_names(task: str, spelling: Sequence[str]) -> tuple[str, str]:
+    """What the two values of a target are called.
 
-    >>> class_names("sex", is_12=True), class_names("fracture", is_12=False)
-    (('men', 'women'), ('fracture 0', 'fracture 1'))
+    Parameters
+    ----------
+    spelling : how the column spells them, controls first.
+
+    >>> class_names("sex", ("1", "2")), class_names("fracture", ("No", "Yes"))
+    (('men', 'women'), ('fracture No', 'fracture Yes'))
     """
     if task == "case":
         return "controls", "cases"
     if task == "sex":
         # 1, 2 is PLINK's coding (1 = male), 0, 1 that of UK Biobank's field 31 (1 = male)
-        return ("men", "women") if is_12 else ("women", "men")
-    return (f"{task} 1", f"{task} 2") if is_12 else (f"{task} 0", f"{task} 1")
+        return ("men", "women") if tuple(spelling) == ("1", "2") else ("women", "men")
+    return f"{task} {spelling[0]}", f"{task} {spelling[1]}"

@@ -20,6 +20,7 @@ from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import EncodedTable
 from gwasbone.learning.task import regression_task, with_head_name
 from gwasbone.learning.trainer import Trainer, TrainingRows
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -87,6 +88,11 @@ def predict_traits(
     InputError
         A trait without two different values.
     """
+    flat = [
+        str(t) for t, v in zip(traits, varies(traits.to_numpy(np.float64)), strict=True) if not v
+    ]
+    if flat:
+        raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
     names = [str(name) for name in traits.columns]
     task = with_head_name(regression_task("traits", names), HEAD)
     encoder = Encoder() if encoder is None else encoder

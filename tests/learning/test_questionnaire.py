@@ -128,3 +128,33 @@ def test_a_trait_that_does_not_vary_is_named(tmp_path):
             person_folds(np.arange(20), np.zeros(20), folds=2),
             folder=tmp_path, data_hash="d", plan=TrainingPlan(),
         )  # fmt: skip
+
+
+def test_rare_levels_are_one_level_that_every_fold_trains_on():
+    towns = ["A"] * 450 + [f"town {i}" for i in range(150)]
+    encoded = encode_table(pd.DataFrame({"town": towns, "x": np.arange(600) / 7}))
+    assert encoded.categorical == {"town": 2}
+    assert encoded.pooled == {"town": 150}
+    assert np.bincount(encoded.inputs["town"]).tolist() == [450, 150]
+    rng = np.random.default_rng(0)
+    for fold in np.array_split(rng.permutation(600), 5):
+        seen = np.delete(encoded.inputs["town"], fold)
+        assert set(encoded.inputs["town"][fold]) <= set(seen)
+
+
+def test_few_rare_rows_count_as_missing_or_as_the_most_frequent_level():
+    common = ["A"] * 300 + ["B"] * 280
+    few = encode_table(pd.DataFrame({"town": [*common, *"CDEF", *[None] * 16], "x": range(600)}))
+    assert few.categorical == {"town": 2}
+    assert (few.inputs["town"] < 0).sum() == 20
+    fewer = encode_table(pd.DataFrame({"town": [*common, *"CDEF", *["A"] * 16], "x": range(600)}))
+    assert np.bincount(fewer.inputs["town"]).tolist() == [320, 280]
+    nobody = encode_table(pd.DataFrame({"town": ["A"] * 597 + [*"BCD"], "x": range(600)}))
+    assert nobody.dropped == ("town",)
+
+
+def test_too_few_missing_numbers_to_learn_from_are_the_mean():
+    x = np.arange(600.0) / 7
+    for n, left in ((3, 0), (30, 30)):
+        some = np.where(np.arange(600) < n, np.nan, x)
+        assert np.isnan(encode_table(pd.DataFrame({"x": some})).inputs["x"]).sum() == left
