@@ -21,7 +21,12 @@ from gwasbone.cohort.sources.source import (
     ReadOptions,
     Source,
 )
-from gwasbone.cohort.sources.tables import TEXT, build_people_table, build_variant_table
+from gwasbone.cohort.sources.tables import (
+    TEXT,
+    build_people_table,
+    build_variant_table,
+    sex_codes,
+)
 from gwasbone.errors import InputError
 from gwasbone.ranges import (
     RangeReader,
@@ -175,8 +180,7 @@ def _natural(path: str) -> list[Any]:
 def read_fam(path: str | Path) -> pd.DataFrame:
     """Columns ``fid``, ``iid``, ``sex`` (1, 2, or 0 for anything else) of a .fam file."""
     frame = _read_columns(path, ["fid", "iid", "father", "mother", "sex", "phenotype"], n_least=5)
-    sex = frame["sex"].map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
-    return frame[["fid", "iid"]].assign(sex=sex)
+    return frame[["fid", "iid"]].assign(sex=sex_codes(frame["sex"], where=str(path)))
 
 
 _BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")

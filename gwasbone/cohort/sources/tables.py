@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -13,8 +14,14 @@ from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 from gwasbone.phenotypes.table import IdRule
 
+log = logging.getLogger(__name__)
+
 #: Codes of sex in a people table; 0 where it is unknown.
 MALE, FEMALE = 1, 2
+
+#: Spellings of sex in genotype files (.fam, .sample, .psam); others leave it unknown.
+_SEX = {"1": MALE, "2": FEMALE, "m": MALE, "f": FEMALE, "male": MALE, "female": FEMALE}
+_UNKNOWN_SEX = {"0", "-9", "-1", "na", "nan", ".", "", "unknown", "u"}
 
 #: Columns that every variant table has; rows are sorted by the first four.
 VARIANT_COLUMNS = ("chromosome", "base_pair_location", "ref", "alt", "source_id")
@@ -159,6 +166,24 @@ def all_different(ids: pd.Series) -> bool:
         hashes[top : top + _HASHED_TOGETHER] = pd.util.hash_array(part, categorize=False)
     hashes.sort()
     return not (hashes[1:] == hashes[:-1]).any() or bool(ids.is_unique)
+
+
+def sex_codes(spelled: pd.Series, *, where: str) -> np.ndarray:
+    """(n,) int8 1 male, 2 female, 0 unknown of sex as genotype files spell it.
+
+    1 and 2, M and F, male and female in any case; what is neither these nor a usual spelling of
+    "unknown" is unknown too, with a warning that counts and shows it.
+    """
+    words = spelled.astype(str).str.strip().str.lower()
+    codes = words.map(_SEX)
+    odd = codes.isna() & ~words.isin(_UNKNOWN_SEX)
+    if odd.any():
+        log.warning(
+            "%s: sex of %d participants is spelt neither 1, 2 nor male, female (%s): taken as "
+            "unknown",
+            where, int(odd.sum()), ", ".join(spelled[odd].astype(str).unique()[:3]),
+        )  # fmt: skip
+    return codes.fillna(0).to_numpy(np.int8)
 
 
 def _symbolic(alleles: pd.Series) -> np.ndarray:
