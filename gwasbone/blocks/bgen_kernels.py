@@ -141,7 +141,7 @@ def decode_calls(
         first = np.int64(values[start])
         if state == 1:
             zero, het, two = float(first), -1.0, float(one - first)
-            right &= first <= one
+            right = right and first <= one
         else:
             second = np.int64(values[start + 1])
             if phased:
@@ -151,7 +151,7 @@ def decode_calls(
                 het = float(one) * float(one) - zero - two
             else:
                 zero, het, two = float(first), float(second), float(one - first - second)
-                right &= first + second <= one
+                right = right and first + second <= one
         if zero > het and zero > two:
             calls[j] = 0
         elif het > zero and het > two:
@@ -160,7 +160,7 @@ def decode_calls(
             calls[j] = 2
         else:
             calls[j] = -1
-    return bool(right)
+    return right
 
 
 @compiled

@@ -59,7 +59,7 @@ def command(**options: Any) -> None:
     outputs = (*_OUTPUTS, *([_PAGE] if options["plots"] else []))
     with command_context(options, config, outputs=outputs) as context:
         cohort = qc(
-            context.cohort(before="people"),
+            context.cohort(before="people", infer_sex=False),
             thresholds,
             biobank=_biobank(options["biobank_qc"], context),
             withdrawn=_ids(options["withdrawn"]),

@@ -42,7 +42,10 @@ class QcThresholds(Options):
     max_third_degree : exclude people with more third-degree relatives than this.
     male_min_f : a person whose F on chromosome X is at least this is taken as a man.
     female_max_f : a person whose F on chromosome X is at most this is taken as a woman.
-    min_x_variants : sex is inferred where at least this many variants of X that vary are called.
+    min_x_variants : sex is inferred where at least this many common variants of X, pruned for
+        linkage disequilibrium, are called.
+    min_x_heterozygotes : and where a woman would be expected to be heterozygous at at least this
+        many of them.
     """
 
     maf: MinorFrequency = 0.001
@@ -56,6 +59,7 @@ class QcThresholds(Options):
     male_min_f: Share = 0.8
     female_max_f: Share = 0.2
     min_x_variants: _WholeFromZero = 50
+    min_x_heterozygotes: NonNegative = 20.0
 
     def contradictions(self) -> list[str]:
         faults = super().contradictions()

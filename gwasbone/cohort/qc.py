@@ -19,7 +19,6 @@ import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.options import QcThresholds
-from gwasbone.errors import UsageError
 
 if TYPE_CHECKING:
     from gwasbone.cohort.biobank import BiobankQcColumns
@@ -66,8 +65,8 @@ def qc(
     -------
     The cohort with decisions of stage ``qc`` and, on its tables, the columns of
     :func:`~gwasbone.cohort.statistics.people_statistics` and ``sex_inferred`` (1, 2; 0 where X
-    does not tell), and of :func:`~gwasbone.cohort.statistics.variant_statistics`. Reported sex
-    is left as it is; :func:`use_inferred_sex` takes the inferred one.
+    does not tell), and of :func:`~gwasbone.cohort.statistics.variant_statistics`. Where no sex is
+    stated the inferred one is taken, which the log says; a stated one is left as it is.
 
     Examples
     --------
@@ -91,13 +90,14 @@ def qc_people(
     withdrawn: Collection[str] = (),
 ) -> Cohort:
     """The first half of :func:`qc`: judge people."""
+    from gwasbone.cohort.sex import fill_unknown_sex, infer_sex
     from gwasbone.cohort.statistics import people_statistics
 
     thresholds = thresholds or QcThresholds()
     cohort = replace(cohort, people=_undecided(cohort.people))
     measured = people_statistics(cohort)
     measured["sex_inferred"] = infer_sex(measured, thresholds)
-    cohort = cohort.annotate_people(measured)
+    cohort = fill_unknown_sex(cohort.annotate_people(measured), measured["sex_inferred"])
     reasons = people_reasons(
         cohort.people.kept_table(),
         thresholds,
@@ -122,44 +122,6 @@ def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohor
     judged = cohort.variants.kept_table("call_rate", "maf", "mac", "hwe_neg_log10_p", "info")
     reasons = variant_reasons(judged, thresholds)
     return replace(cohort, variants=_decide(cohort.variants, reasons))
-
-
-def use_inferred_sex(cohort: Cohort, *, where: str = "unknown") -> Cohort:
-    """Take the sex that chromosome X shows.
-
-    Parameters
-    ----------
-    where : ``unknown`` fills people without a reported sex; ``all`` replaces the reported one
-        wherever X tells.
-
-    Raises
-    ------
-    UsageError
-        ``qc`` has not run, or ``where`` is neither.
-    """
-    table = cohort.people.table
-    if "sex_inferred" not in table or where not in ("unknown", "all"):
-        raise UsageError(
-            "use_inferred_sex: expected a cohort after qc and where 'unknown' or 'all', "
-            f"got columns {list(table)[:6]} and where={where!r}"
-        )
-    inferred = table["sex_inferred"].fillna(0).astype("int8")
-    take = inferred.ne(0) & (table["sex"].eq(0) if where == "unknown" else True)
-    return cohort.annotate_people(table[["sex"]].mask(take, inferred, axis=0))
-
-
-def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
-    """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
-
-    Parameters
-    ----------
-    statistics : columns ``f_x`` and ``n_called_x``, one row per person.
-    """
-    f, enough = statistics["f_x"], statistics["n_called_x"] >= thresholds.min_x_variants
-    sex = np.select(
-        [enough & (f >= thresholds.male_min_f), enough & (f <= thresholds.female_max_f)], [1, 2], 0
-    )
-    return pd.Series(sex.astype("int8"), index=statistics.index, name="sex_inferred")
 
 
 def people_reasons(
@@ -236,11 +198,11 @@ def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Re
     Parameters
     ----------
     variants : one row per variant: ``call_rate``, ``maf``, ``mac``, ``hwe_neg_log10_p``,
-        ``info``; a missing value never fails a rule, but ``maf`` (nobody was called).
+        ``info``; a missing value never fails a rule.
     """
     t = thresholds
     reasons = [
-        Reason("all_missing", "nobody was called", variants["maf"].isna().to_numpy()),
+        Reason("all_missing", "nobody was called", variants["call_rate"].eq(0).to_numpy()),
         Reason("monomorphic", "one allele only", variants["mac"].eq(0).to_numpy()),
     ]
     if t.variant_call_rate:

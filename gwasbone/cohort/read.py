@@ -56,6 +56,7 @@ def read_genotypes(
     sample: str | Path | None = None,
     build: str | None = None,
     id_rule: IdRule = "iid",
+    ref_last: bool = False,
     reference_fasta: str | Path | None = None,
     keep_at: str | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
@@ -66,11 +67,13 @@ def read_genotypes(
     ----------
     bfile : prefix of PLINK .bed, .bim, .fam; a glob or a comma-separated list for several (one
         per chromosome). The A1 allele of the .bim is ALT. Read in place, without Hail.
-    bgen : BGEN v1.2 file or glob, with ``sample``; 8 or 16 bits are read in place, without Hail.
+    bgen : BGEN file (v1.1 to v1.3) or glob, with ``sample`` unless the files hold the IDs; read
+        in place, without Hail.
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
     id_rule : which ID names a person: ``iid``, or ``fid_iid`` for FID_IID.
+    ref_last : the second allele of a BGEN's variants is the reference, and not the first.
     reference_fasta : FASTA (with .fai) against which a VCF's indels are left-aligned.
     keep_at : where the MatrixTable that a VCF is imported to is kept; the session's temporary
         folder by default.
@@ -114,6 +117,7 @@ def read_genotypes(
         build=build,
         id_rule=id_rule,
         sample=None if sample is None else Path(sample),
+        ref_last=ref_last,
         reference_fasta=None if reference_fasta is None else Path(reference_fasta),
         keep_at=keep_at,
     )

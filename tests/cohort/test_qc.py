@@ -8,10 +8,8 @@ from made_cohorts import bed_cohort, genotypes
 from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.qc import (
     QcThresholds,
-    infer_sex,
     people_reasons,
     qc,
-    use_inferred_sex,
     variant_reasons,
 )
 from gwasbone.errors import InputError, UsageError
@@ -61,13 +59,6 @@ def test_missing_heterozygosity():
     table = people()
     table.loc["p7", "f"] = np.nan
     assert hit(people_reasons(table, QcThresholds()), "missing_heterozygosity") == [7]
-
-
-def test_sex_is_inferred_only_outside_the_grey_zone_and_with_enough_variants():
-    statistics = pd.DataFrame(
-        {"f_x": [0.8, 0.79, 0.2, 0.21, 1.0, np.nan], "n_called_x": [99, 99, 99, 99, 49, 99]}
-    )
-    assert infer_sex(statistics, QcThresholds()).tolist() == [1, 0, 2, 0, 0, 0]
 
 
 def test_sex_mismatch_needs_both_sexes():
@@ -309,10 +300,8 @@ def test_a_whole_run_names_who_and_what_goes_and_why(made):
     again = qc(done, QcThresholds(person_call_rate=0, het_sd=0, female_max_f=0.4))
     assert again.people.reasons()["p0"] == ""
     assert again.people.reasons()["p2"] == "sex_mismatch"
-    # reported sex stays until asked
+    # stated sex stays
     assert done.people.table["sex"].tolist() == sex.tolist()
-    assert use_inferred_sex(done, where="all").people.table["sex"]["p2"] == 2
-    assert use_inferred_sex(done).people.table["sex"]["p2"] == 1
 
 
 @pytest.mark.hail
