@@ -25,8 +25,8 @@ _PAGE = ".qc.html"
 )
 @genotype_options
 @subset_options
-@click.option("--maf", type=float, help="Minor-allele frequency must be above this (0.001).")
-@click.option("--hwe", type=float, help="Exact Hardy-Weinberg p must be above this (1e-5).")
+@click.option("--maf", type=float, help="Minimum minor-allele frequency (0.001).")
+@click.option("--hwe", type=float, help="Minimum exact Hardy-Weinberg p (1e-5).")
 @click.option("--hwe-midp", is_flag=True, default=None, help="Use the mid-p value.")
 @click.option("--info", type=float, help="Least imputation INFO (0.9).")
 @click.option("--geno", type=float, help="Highest share of missing calls per variant (0.05).")
@@ -64,6 +64,7 @@ def command(**options: Any) -> None:
             biobank=_biobank(options["biobank_qc"], context),
             withdrawn=_ids(options["withdrawn"]),
         )
+        people.refuse_nothing_kept(cohort)
         out = context.out
         people.write_decisions(cohort.people, Path(f"{out}.people.tsv.gz"))
         people.write_decisions(cohort.variants, Path(f"{out}.variants.tsv.gz"))

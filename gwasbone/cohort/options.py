@@ -22,6 +22,9 @@ from gwasbone.options import (
 
 P = TypeVar("P", bound="PruningRule")
 
+#: A share such as 1 - 194/200 is a little more than 0.03 in float64; PLINK 2 allows for it, too.
+ROUNDING = 1e-9
+
 _WholeFromZero = Annotated[int, Range(0)]
 
 
@@ -31,8 +34,8 @@ class QcThresholds(Options):
 
     Parameters
     ----------
-    maf : keep variants with a minor-allele frequency above this.
-    hwe : keep variants whose exact Hardy-Weinberg p-value is above this.
+    maf : minimum minor-allele frequency of a variant.
+    hwe : minimum exact Hardy-Weinberg p-value of a variant.
     hwe_midp : use the mid-p value (as Hail computes) instead of the plain one (as PLINK).
     info : keep variants with an imputation INFO of at least this; for imputed variants only.
     variant_call_rate : keep variants called in at least this share of people.
@@ -142,6 +145,7 @@ class RelatednessOptions(Options):
     min_kinship : pairs with at least this kinship are related; 0.0442 is the third degree and
         closer, 0.0884 the second, 0.177 the first.
     keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
+    maf : minimum minor-allele frequency of the variants used; rare ones count as they are.
     r2 : the variants used are pruned until no pair within pca.window has a higher squared
         correlation; kinship needs many variants, so this is looser than for components.
     """
@@ -150,7 +154,13 @@ class RelatednessOptions(Options):
     method: Literal["king", "pc_relate"] = "king"
     min_kinship: Annotated[float, Range(0, 0.5)] = 0.0884
     keep_cases_of: str | None = None
+    maf: MinorFrequency = 0.0
     r2: LinkedAbove = 0.5
+
+
+def at_least(limit: float) -> float:
+    """The lowest number that counts as reaching a limit: shares are rounded in float64."""
+    return limit * (1 - ROUNDING)
 
 
 def with_window(rule: P, given: Mapping[str, Any]) -> P:

@@ -18,7 +18,7 @@ import pandas as pd
 from gwasbone import session
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.options import PruningRule, parse_window
+from gwasbone.cohort.options import PruningRule, at_least, parse_window
 from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows, variants_of
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import BUILDS, X
@@ -51,7 +51,7 @@ def prune(
     step : by how many variants the window moves, only where it is counted in variants; 1 by
         default.
     r2 : of a pair above this one variant goes.
-    maf : use only variants with a minor-allele frequency above this in the kept people.
+    maf : minimum minor-allele frequency, in the kept people, of the variants used.
     exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
@@ -94,9 +94,10 @@ def prune(
     else:
         kept = _prune_by_blocks(cohort, candidates, {**width, "r2": r2}, maf, threads)
     log.info(
-        "prune by %s: %d of %d variants kept at r2 %g, window %s%s",
+        "prune by %s: %d of %d variants kept at r2 %g, window %s%s%s",
         "hail" if engine == "hail" else "blocks", kept.sum(), candidates.sum(), r2, window,
         f" step {step}" if step else "",
+        f", minor-allele frequency at least {maf:g}" if maf else "",
     )  # fmt: skip
     return table.loc[kept]
 
@@ -117,7 +118,8 @@ def _prune_by_blocks(
     with counted_progress() as progress:
         for part, weights in rows.by_weights():
             if maf is not None:
-                part = part[_minor_frequency(rows.take(part), weights, threads) > maf]
+                frequency = _minor_frequency(rows.take(part), weights, threads)
+                part = part[frequency >= at_least(maf)]
             some = rows.take(part)
             kept[chosen[part]] = prune_pairwise(
                 some, some.chromosome, some.position_bp, weights=weights, threads=threads,
@@ -156,7 +158,7 @@ def _prune_by_hail(
     if maf is not None:
         frequency = hl.agg.call_stats(mt.GT, 2).AF
         mt = mt.annotate_rows(minor=hl.min(frequency))
-        mt = mt.filter_rows(mt.minor > maf)
+        mt = mt.filter_rows(mt.minor >= at_least(maf))
     pruned = hl.ld_prune(mt.GT, r2=r2, bp_window_size=round(width["window_kb"] * 1000))
     return variants_of(cohort, pruned)
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.options import QcThresholds
+from gwasbone.cohort.options import QcThresholds, at_least
 
 if TYPE_CHECKING:
     from gwasbone.cohort.biobank import BiobankQcColumns
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGE = "qc"
+
+#: A person with so many times the missing calls allowed is a failed sample.
+_FAILED = 4
+#: Failures of Hardy-Weinberg that are worth a warning: their number, their share of the variants
+#: tested, and the share of them with too few heterozygotes.
+_MANY_FAILING, _SHARE_FAILING, _SHARE_WITH_FEW_HETS = 10, 0.01, 0.8
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -89,13 +95,17 @@ def qc_people(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """The first half of :func:`qc`: judge people."""
+    """The first half of :func:`qc`: judge people.
+
+    Where anybody's call rate is too low, variants that are called in too few go first, as
+    ``--geno`` goes before ``--mind``: those typed on one of several arrays, or failed in
+    everybody, would count against people.
+    """
     from gwasbone.cohort.sex import fill_unknown_sex, infer_sex
-    from gwasbone.cohort.statistics import people_statistics
 
     thresholds = thresholds or QcThresholds()
     cohort = replace(cohort, people=_undecided(cohort.people))
-    measured = people_statistics(cohort)
+    measured = _people_measured(cohort, thresholds)
     measured["sex_inferred"] = infer_sex(measured, thresholds)
     cohort = fill_unknown_sex(cohort.annotate_people(measured), measured["sex_inferred"])
     reasons = people_reasons(
@@ -106,6 +116,40 @@ def qc_people(
         withdrawn=withdrawn,
     )
     return replace(cohort, people=_decide(cohort.people, reasons))
+
+
+def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
+    """Statistics of people over the variants that are called in enough of them."""
+    from gwasbone.cohort.statistics import people_statistics, variant_call_rates
+
+    measured = people_statistics(cohort)
+    limit = thresholds.person_call_rate
+    low = measured["call_rate"].lt(limit)
+    if not thresholds.variant_call_rate or not low.any():
+        return measured
+    # failed samples say nothing of variants
+    failed = measured["call_rate"].lt(1 - _FAILED * (1 - limit)) | measured["call_rate"].isna()
+    failed = failed.reindex(cohort.people.table.index, fill_value=False)
+    if not (cohort.people.kept & ~failed.to_numpy()).any():
+        return measured
+    whole = cohort.exclude_people(STAGE, "failed", failed, description="far too few calls")
+    rates = variant_call_rates(whole)
+    poor = rates.lt(thresholds.variant_call_rate).to_numpy()
+    n_poor, n_kept = int(poor.sum()), cohort.variants.n_kept
+    if not n_poor or 2 * n_poor > n_kept:
+        if n_poor:
+            log.warning(
+                "%d of %d variants are called in fewer than %g of people: too many to leave out "
+                "before people are judged", n_poor, n_kept, thresholds.variant_call_rate,
+            )  # fmt: skip
+        return measured
+    log.info(
+        "%d of %d variants are called in fewer than %g of people: they do not count against "
+        "people's call rate and heterozygosity", n_poor, n_kept, thresholds.variant_call_rate,
+    )  # fmt: skip
+    return people_statistics(
+        cohort.exclude_variants(STAGE, "poor", poor, description="called in too few")
+    )
 
 
 def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
@@ -121,6 +165,7 @@ def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohor
     cohort = cohort.annotate_variants(variant_statistics(cohort, midp=thresholds.hwe_midp))
     judged = cohort.variants.kept_table("call_rate", "maf", "mac", "hwe_neg_log10_p", "info")
     reasons = variant_reasons(judged, thresholds)
+    _warn_of_mixed_ancestry(cohort.variants.kept_table(), reasons)
     return replace(cohort, variants=_decide(cohort.variants, reasons))
 
 
@@ -209,16 +254,34 @@ def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Re
         low = variants["call_rate"].lt(t.variant_call_rate).to_numpy()
         reasons.append(Reason("low_call_rate", f"call rate below {t.variant_call_rate:g}", low))
     if t.maf:
-        rare = variants["maf"].le(t.maf).to_numpy()
-        reasons.append(Reason("low_maf", f"minor-allele frequency not above {t.maf:g}", rare))
+        rare = variants["maf"].lt(at_least(t.maf)).to_numpy()
+        reasons.append(Reason("low_maf", f"minor-allele frequency below {t.maf:g}", rare))
     if t.hwe:
         p = f"exact {'mid-' if t.hwe_midp else ''}p"
-        far = variants["hwe_neg_log10_p"].ge(-np.log10(t.hwe)).to_numpy()
-        reasons.append(Reason("hwe", f"Hardy-Weinberg {p} not above {t.hwe:g}", far))
+        far = variants["hwe_neg_log10_p"].gt(-np.log10(at_least(t.hwe))).to_numpy()
+        reasons.append(Reason("hwe", f"Hardy-Weinberg {p} below {t.hwe:g}", far))
     if t.info:
         poor = variants["info"].lt(t.info).to_numpy()
         reasons.append(Reason("low_info", f"imputation INFO below {t.info:g}", poor))
     return reasons
+
+
+def _warn_of_mixed_ancestry(variants: pd.DataFrame, reasons: list[Reason]) -> None:
+    """Several ancestries in one sample show as too few heterozygotes at many variants."""
+    failing = next((r.excluded for r in reasons if r.name == "hwe"), np.zeros(0, dtype=bool))
+    n_failing, n_tested = int(failing.sum()), int(variants["hwe_neg_log10_p"].notna().sum())
+    if n_failing < _MANY_FAILING or n_failing < _SHARE_FAILING * n_tested:
+        return
+    counts = variants.loc[failing, ["hom_ref", "het", "hom_alt"]]
+    p = (counts["hom_ref"] + counts["het"] / 2) / counts.sum(axis=1)
+    few = int((counts["het"] < 2 * p * (1 - p) * counts.sum(axis=1)).sum())
+    if few > _SHARE_WITH_FEW_HETS * n_failing:
+        log.warning(
+            "%d of %d variants fail Hardy-Weinberg, %d of them with too few heterozygotes, as "
+            "where several ancestries are in one sample: filter by ancestry first (gwasbone "
+            "ancestry), or leave the test out (--hwe 0)",
+            n_failing, n_tested, few,
+        )  # fmt: skip
 
 
 def _third_degree(pairs: pd.DataFrame | None, cohort: Cohort) -> pd.Series | None:

@@ -113,6 +113,18 @@ def variant_statistics(
     return pd.DataFrame(columns, index=cohort.variants.table.index, copy=False)
 
 
+def variant_call_rates(cohort: Cohort, *, engine: Engine = "auto") -> pd.Series:
+    """(variants,) the share of kept people who are called, on Y of men; NaN for excluded ones."""
+    counter = _counter(cohort, engine)
+    pieces = cohort.variants.pieces() if _in_blocks(cohort, engine) else [cohort.variants]
+    sex = cohort.people.kept_table()["sex"]
+    parts = []
+    for piece in pieces:
+        raw = counter.count_variants(replace(cohort, variants=piece))
+        parts.append(_call_rate(raw["n"], raw["chromosome"].eq(Y).to_numpy(), sex))
+    return pd.concat(parts)
+
+
 def _warn_of_unknown_sex(cohort: Cohort) -> None:
     sex = cohort.people.kept_table()["sex"]
     n_unknown = int(sex.eq(0).sum())

@@ -103,7 +103,11 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     raw = raw.rename(columns={"alt": "alt_copies", "alt_allele": "alt"})
     raw["chromosome"] = chromosome_codes(raw["chromosome"])
     table = cohort.variants.table
-    return table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+    counts = table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+    numbers = counts.columns.difference(VARIANT_KEY)
+    # a copy that was set aside has the place and alleles of the one that was counted
+    counts.loc[~cohort.variants.kept, numbers] = np.nan
+    return counts
 
 
 def _exact(hl: Any, number: Any) -> Any:

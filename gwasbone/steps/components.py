@@ -111,7 +111,7 @@ def related_pairs(cohort: Cohort, rule: RelatednessOptions, pca: PcaOptions) -> 
     """Pairs of kept people above the kinship that counts as related."""
     from gwasbone.cohort.relatedness import relatedness
 
-    variants = pruned_variants(cohort, dataclasses.replace(pca, r2=rule.r2)).index
+    variants = pruned_variants(cohort, dataclasses.replace(pca, r2=rule.r2, maf=rule.maf)).index
     if len(variants) < FEW_VARIANTS:
         log.warning(
             "kinship from %d variants is unreliable, %d or more are usual: unrelated people can "

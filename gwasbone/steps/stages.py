@@ -66,6 +66,7 @@ def _people(run: StageRun) -> str:
         study_cohort(run.config, before=run.stage), run.config.qc,
         biobank=people.biobank_columns(people_tables(run.config, before=run.stage)),
     )  # fmt: skip
+    people.refuse_nothing_kept(cohort)
     _write(run, cohort)
     people.write_decisions(cohort.people, run.folder / "people.tsv.gz")
     from gwasbone.report.pages.cohort import people_page
@@ -113,6 +114,7 @@ def _relatedness(run: StageRun) -> str:
 
 def _variants(run: StageRun) -> str:
     cohort = qc_variants(study_cohort(run.config, before=run.stage), run.config.qc)
+    people.refuse_nothing_kept(cohort)
     _write(run, cohort)
     people.write_decisions(cohort.variants, run.folder / "variants.tsv.gz")
     people.write_lists(cohort, run.folder / "kept")

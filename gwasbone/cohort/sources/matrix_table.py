@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,18 @@ import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.sources.source import Capabilities, Genotypes, ReadOptions, Source
-from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
+from gwasbone.cohort.sources.tables import (
+    READ_STAGE,
+    VARIANT_KEY,
+    build_people_table,
+    build_variant_table,
+)
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, Y, chromosome_code, hail_contig
 from gwasbone.phenotypes.table import IdRule
 from gwasbone.session import hail, temporary_path
+
+log = logging.getLogger(__name__)
 
 #: Dosages further than this from a whole number are no hard call (PLINK 2's default).
 HARD_CALL_DISTANCE = 0.1
@@ -101,7 +109,15 @@ def genotypes_from_normal_form(
     iid = pd.Series(mt.key_cols_by().s.collect(), dtype=str)
     build = mt.locus.dtype.reference_genome.name
     people = build_people_table(fid, iid, sex, id_rule=id_rule, where=description)
-    variants = build_variant_table(export_rows(mt), build=build, where=description)
+    rows = export_rows(mt)
+    copies = int(rows.duplicated(VARIANT_KEY).sum())
+    if copies:
+        log.warning(
+            "%s: %d copies of variants (same place and alleles) left out", description, copies
+        )
+        mt = mt.distinct_by_row()
+        rows = export_rows(mt)
+    variants = build_variant_table(rows, build=build, where=description)
     return Genotypes(MatrixTableSource(mt, files, description, states_sex), build, people, variants)
 
 
@@ -250,7 +266,29 @@ def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
     mt = code_as_diploid(annotate_people(mt, people), as_filed=as_filed)
     if _needs_variant_filter(cohort.variants):
         mt = mt.semi_join_rows(variant_keys(cohort.variants.kept_table(), cohort.build))
-    return mt
+    return _without_copies(mt, cohort)
+
+
+def _without_copies(mt: Any, cohort: Genotypes) -> Any:
+    """Of the variants with the same place and alleles, the one that the cohort keeps."""
+    if "duplicate_variant" not in {d.reason for d in cohort.variants.decisions}:
+        return mt
+    hl = hail()
+    table = cohort.variants.table
+    shared = table[table.duplicated(VARIANT_KEY, keep=False) & cohort.variants.kept]
+    ids = {
+        f"{hail_contig(v.chromosome, cohort.build)}:{v.base_pair_location}:{v.ref}:{v.alt}": str(
+            v.source_id
+        )
+        for v in shared.itertuples()
+    }
+    name = hl.delimit(
+        [mt.locus.contig, hl.str(mt.locus.position), mt.alleles[0], mt.alleles[1]], ":"
+    )
+    kept_id = hl.literal(ids, "dict<str, str>").get(name)
+    mt = mt.filter_rows(hl.coalesce(kept_id == mt.source_id, True))
+    # copies that share an ID cannot be told apart
+    return mt.distinct_by_row()
 
 
 def _needs_variant_filter(variants: MaskedTable) -> bool:
