@@ -1,8 +1,9 @@
 """The genetic relationship matrix of people, over blocks of packed calls.
 
 With p the frequency of ALT among those called, A_ij is the mean over the variants called in both
-i and j of (g_i − 2p)(g_j − 2p) / (2p(1 − p)): VanRaden's second method, the matrix of GCTA and of
-``plink2 --make-rel``. Variants of which only one allele is seen are left out.
+i and j of (g_i − 2p)(g_j − 2p) / (2p(1 − p)): VanRaden's second method, the matrix of GCTA.
+Variants of which only one allele is seen are left out. ``plink2 --make-rel`` has the same matrix
+where all variants vary; those that do not, it counts among the variants that the sum is divided by.
 """
 
 from __future__ import annotations

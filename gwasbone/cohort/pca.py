@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
 _LEAST_ROWS = 512
+#: Decimals to which copies of a sample have the same scores.
+_SAME_SCORE = 6
 _CALLS_PER_PARTITION = 5_000_000
 
 
@@ -137,9 +139,21 @@ def principal_components(
     else:
         eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
     names = list(scores.columns)
+    _warn_of_copies(scores)
     signs = _signs(loadings[names].to_numpy())
     loadings[names] *= signs
     return PrincipalComponents(scores * signs, loadings, eigenvalues)
+
+
+def _warn_of_copies(scores: pd.DataFrame) -> None:
+    """Copies of a sample have the same scores, and enough of them become a component."""
+    copies = scores.round(_SAME_SCORE).duplicated(keep=False)
+    if copies.any():
+        log.warning(
+            "principal components: %d people have the components of another, such as %s: copies "
+            "of a sample can become a component; leave out relatives first (gwasbone relatedness)",
+            int(copies.sum()), ", ".join(map(str, scores.index[copies][:2])),
+        )  # fmt: skip
 
 
 _Components = tuple[npt.NDArray[np.float64], pd.DataFrame, pd.DataFrame]

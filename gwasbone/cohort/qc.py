@@ -108,6 +108,7 @@ def qc_people(
     measured = _people_measured(cohort, thresholds)
     measured["sex_inferred"] = infer_sex(measured, thresholds)
     cohort = fill_unknown_sex(cohort.annotate_people(measured), measured["sex_inferred"])
+    _say_calls_on_y(cohort.people.kept_table())
     reasons = people_reasons(
         cohort.people.kept_table(),
         thresholds,
@@ -150,6 +151,18 @@ def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
     return people_statistics(
         cohort.exclude_variants(STAGE, "poor", poor, description="called in too few")
     )
+
+
+def _say_calls_on_y(people: pd.DataFrame) -> None:
+    """On Y only men count; that others are called there is said."""
+    others = people.loc[people["sex"] != 1, "call_rate_y"]
+    called = others[others > 0]
+    if len(called):
+        log.warning(
+            "%d of %d participants who are not men are called on Y, at up to %.0f %% of its "
+            "variants: these calls are ignored",
+            len(called), len(others), 100 * called.max(),
+        )  # fmt: skip
 
 
 def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
