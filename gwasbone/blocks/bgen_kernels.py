@@ -131,7 +131,7 @@ def decode_calls(
     calls: npt.NDArray[np.int8],
 ) -> bool:
     """Fill calls (n,) with the genotype of the greatest probability; whether sums are at most 1."""
-    right = True
+    n_above = 0
     for j in range(len(people)):
         person = people[j]
         state, start = ploidy[person], copies * person if copies else starts[person]
@@ -141,7 +141,7 @@ def decode_calls(
         first = np.int64(values[start])
         if state == 1:
             zero, het, two = float(first), -1.0, float(one - first)
-            right = right and first <= one
+            n_above += first > one
         else:
             second = np.int64(values[start + 1])
             if phased:
@@ -151,7 +151,7 @@ def decode_calls(
                 het = float(one) * float(one) - zero - two
             else:
                 zero, het, two = float(first), float(second), float(one - first - second)
-                right = right and first + second <= one
+                n_above += first + second > one
         if zero > het and zero > two:
             calls[j] = 0
         elif het > zero and het > two:
@@ -160,7 +160,7 @@ def decode_calls(
             calls[j] = 2
         else:
             calls[j] = -1
-    return right
+    return n_above == 0
 
 
 @compiled
