@@ -131,7 +131,7 @@ def decode_calls(
     calls: npt.NDArray[np.int8],
 ) -> bool:
     """Fill calls (n,) with the genotype of the greatest probability; whether sums are at most 1."""
-    n_above = 0
+    right = True
     for j in range(len(people)):
         person = people[j]
         state, start = ploidy[person], copies * person if copies else starts[person]
@@ -141,7 +141,8 @@ def decode_calls(
         first = np.int64(values[start])
         if state == 1:
             zero, het, two = float(first), -1.0, float(one - first)
-            n_above += first > one
+            if first > one:
+                right = False
         else:
             second = np.int64(values[start + 1])
             if phased:
@@ -151,7 +152,8 @@ def decode_calls(
                 het = float(one) * float(one) - zero - two
             else:
                 zero, het, two = float(first), float(second), float(one - first - second)
-                n_above += first + second > one
+                if first + second > one:
+                    right = False
         if zero > het and zero > two:
             calls[j] = 0
         elif het > zero and het > two:
@@ -160,7 +162,7 @@ def decode_calls(
             calls[j] = 2
         else:
             calls[j] = -1
-    return n_above == 0
+    return right
 
 
 @compiled
