@@ -9,29 +9,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.sources.tables import FEMALE, MALE, person_ids, sex_codes
+from gwasbone.cohort.statistics import people_statistics
 from gwasbone.errors import InputError
-from gwasbone.genome import X, Y, in_x_non_par
+from gwasbone.genome import X, Y
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.table import IdRule, read_people_table
 
 log = logging.getLogger(__name__)
-
-BoolArray = npt.NDArray[np.bool_]
-
-#: Variants of X by which sex is told are at least this common, and pruned to this r².
-_MIN_MAF, _MAX_R2 = 0.05, 0.2
-#: Participants and variants from which these are chosen, evenly taken from all.
-_PEOPLE_SAMPLED, _VARIANTS_SAMPLED = 2_000, 20_000
 
 
 def read_sex(path: str | Path, *, id_rule: IdRule = "iid") -> pd.Series:
@@ -120,46 +112,6 @@ def with_sex(cohort: Cohort, sex: pd.Series, *, where: str) -> Cohort:
     return cohort.annotate_people(pd.DataFrame({"sex": known}, index=ids))
 
 
-def sex_variants(cohort: Cohort) -> BoolArray:
-    """(variants,) the kept variants that tell sex.
-
-    They lie on X outside the pseudo-autosomal regions, have a minor-allele frequency of at least
-    0.05 and are pruned to r² 0.2 in 500 kb: on rare variants women are homozygous like men, and
-    linked ones count the same segment of a chromosome many times.
-    """
-    from gwasbone.cohort.prune import prune
-
-    table = cohort.variants.table
-    on_x = cohort.variants.kept & in_x_non_par(
-        table["chromosome"].to_numpy(), table["base_pair_location"].to_numpy(), cohort.build
-    )
-    n = cohort.people.n_kept
-    if not on_x.any() or n == 0:
-        return np.zeros(len(table), dtype=bool)
-    candidates = _evenly(on_x, _VARIANTS_SAMPLED)
-    some = _evenly(cohort.people.kept, _PEOPLE_SAMPLED)
-    n = int(some.sum())
-    small = replace(
-        cohort,
-        people=cohort.people.exclude("sex", "not_sampled", ~some, description="not sampled"),
-        variants=cohort.variants.exclude("sex", "not_used", ~candidates, description="not used"),
-    )
-    # the sampling error of r² between unlinked variants is 1/n
-    r2 = min(0.95, _MAX_R2 + 10 / n)
-    pruned = prune(small, window="500kb", r2=r2, maf=_MIN_MAF, exclude_long_range_ld=False)
-    return np.asarray(table.index.isin(pruned.index))
-
-
-def _evenly(mask: BoolArray, n: int) -> BoolArray:
-    """At most n of the rows of a mask, evenly spaced."""
-    rows = np.flatnonzero(mask)
-    if len(rows) > n:
-        rows = rows[np.linspace(0, len(rows) - 1, n).round().astype(np.intp)]
-    chosen = np.zeros(len(mask), dtype=bool)
-    chosen[rows] = True
-    return chosen
-
-
 def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
     """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
 
@@ -215,8 +167,6 @@ def with_inferred_sex(cohort: Cohort, thresholds: QcThresholds | None = None) ->
     unknown = cohort.people.kept & cohort.people.table["sex"].eq(0).to_numpy()
     if not wanted.any() or not unknown.any():
         return cohort
-    from gwasbone.cohort.statistics import people_statistics
-
     only_x = cohort.exclude_variants("sex", "not_x", chromosome != X, description="not on X")
     statistics = people_statistics(only_x)
     return fill_unknown_sex(cohort, infer_sex(statistics, thresholds or QcThresholds()))

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.prune import sex_variants
 from gwasbone.cohort.sources.tables import MALE
 from gwasbone.errors import UsageError
 from gwasbone.genome import MT, Y, in_x_non_par
@@ -43,7 +44,7 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
     ``expected_hom`` over autosomal variants that vary, ``f`` = (observed − expected) /
     (called − expected) there, the inbreeding coefficient; ``n_called_x``, ``expected_het_x``
     (heterozygous calls expected in a woman) and ``f_x``, the same on the variants of X that
-    :func:`gwasbone.cohort.sex.sex_variants` chooses (near 1 in men, near 0 in women);
+    :func:`gwasbone.cohort.prune.sex_variants` chooses (near 1 in men, near 0 in women);
     ``call_rate_x``, over X outside the pseudo-autosomal regions, in which a man's heterozygous
     calls count as missing; ``call_rate_y``, as the file has it, women's calls included. NaN where
     there is nothing to judge by.
@@ -53,8 +54,6 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
     A variant with allele frequency p among the N alleles called is expected to be homozygous
     with probability 1 − 2p(1 − p)·N/(N − 1), as in PLINK's ``--het``.
     """
-    from gwasbone.cohort.sex import sex_variants
-
     raw = _counter(cohort, engine).count_people(cohort, sex_variants(cohort))
     raw = raw.reindex(cohort.people.kept_table().index)
     return pd.DataFrame(

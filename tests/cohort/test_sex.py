@@ -8,9 +8,10 @@ from made_cohorts import bed_cohort, genotypes
 
 from gwasbone.cli import main
 from gwasbone.cohort.options import QcThresholds
+from gwasbone.cohort.prune import sex_variants
 from gwasbone.cohort.qc import qc
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.sex import infer_sex, read_sex, sex_variants, with_inferred_sex, with_sex
+from gwasbone.cohort.sex import infer_sex, read_sex, with_inferred_sex, with_sex
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.errors import InputError
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
