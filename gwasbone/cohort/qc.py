@@ -19,6 +19,7 @@ import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.options import QcThresholds, at_least
+from gwasbone.genome import AUTOSOMES
 
 if TYPE_CHECKING:
     from gwasbone.cohort.biobank import BiobankQcColumns
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 
 STAGE = "qc"
 
+#: Rules about people that are judged on autosomes.
+_ON_AUTOSOMES = ("low_call_rate", "missing_heterozygosity", "heterozygosity_outlier")
 #: A person with so many times the missing calls allowed is a failed sample.
 _FAILED = 4
 #: Failures of Hardy-Weinberg that are worth a warning: their number, their share of the variants
@@ -116,6 +119,13 @@ def qc_people(
         third_degree=_third_degree(pairs, cohort),
         withdrawn=withdrawn,
     )
+    autosomal = cohort.variants.kept_table("chromosome")["chromosome"].isin(list(AUTOSOMES))
+    if not autosomal.any() and biobank is None:
+        log.warning(
+            "no autosomal variants: call rates and heterozygosity of people are not judged (%s)",
+            ", ".join(_ON_AUTOSOMES),
+        )
+        reasons = [reason for reason in reasons if reason.name not in _ON_AUTOSOMES]
     return replace(cohort, people=_decide(cohort.people, reasons))
 
 
