@@ -23,6 +23,9 @@ _LABELS = {**{i: str(i) for i in range(1, 23)}, X: "X", Y: "Y", MT: "MT"}
 _CODES = {
     **{str(i): i for i in range(1, 23)},
     **{f"0{i}": i for i in range(1, 10)},
+    "0X": X,
+    "0Y": Y,
+    "0M": MT,
     "X": X,
     "23": X,
     "XY": X,

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.errors import InputError
 from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.cross_fit import CrossFit
 from gwasbone.learning.folds import Fold, PersonFolds
@@ -88,9 +89,7 @@ def predict_traits(
     InputError
         A trait without two different values.
     """
-    flat = [
-        str(t) for t, v in zip(traits, varies(traits.to_numpy(np.float64)), strict=True) if not v
-    ]
+    flat = [str(t) for t in traits if not varies(traits[t].to_numpy(np.float64))]
     if flat:
         raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
     names = [str(name) for name in traits.columns]

@@ -230,12 +230,13 @@ def genotype_files(config: StudyConfig) -> list[str]:
     import glob
 
     g = config.genotypes
+    sex = config.path(g.sex)
+    names = [] if sex is None else [sex]
     if g.bfile is not None:
         from gwasbone.cohort.sources.bed import find_filesets
 
         sets = find_filesets(str(config.path(g.bfile)))
-        return [str(path) for s in sets for path in (s.bed, s.bim, s.fam)]
-    names: list[str] = []
+        return [*(str(path) for s in sets for path in (s.bed, s.bim, s.fam)), *names]
     for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
@@ -246,10 +247,11 @@ def genotype_files(config: StudyConfig) -> list[str]:
 def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> Cohort:
     """Read the genotypes that ``study.toml`` names."""
     g = config.genotypes
-    return read_genotypes(
+    cohort = read_genotypes(
         bfile=config.path(g.bfile),
         bgen=config.path(g.bgen),
         sample=config.path(g.sample),
+        ref_last=g.ref_last,
         vcf=config.path(g.vcf),
         mt=config.path(g.mt),
         build=config.study.build,
@@ -257,6 +259,12 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
         reference_fasta=config.path(g.reference_fasta),
         keep_at=keep_at,
     )
+    sex = config.path(g.sex)
+    if sex is None:
+        return cohort
+    from gwasbone.cohort.sex import read_sex, with_sex
+
+    return with_sex(cohort, read_sex(sex, id_rule=g.id), where=sex)
 
 
 def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:
