@@ -131,6 +131,8 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
         )
     place = picture.place
     region = source.region or place.region
+    if region is None and picture.contradiction is not None:
+        raise RefusedError(picture.contradiction)
     if region is None:
         raise refuse(
             "unknown_region",
@@ -153,8 +155,12 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
             "expected the bone or the soft-tissue picture of a whole body, its content is neither "
             "plainly: name the view (mixed, flesh) in a table of labels",
         )
-    if not entry.person:
-        raise refuse("no_person", "expected a Patient ID, it is empty: name the person in a table")
+    if not entry.person or ("\\" in entry.person and not source.person):
+        said = f"it has several ({entry.person})" if entry.person else "it is empty"
+        raise refuse(
+            "no_person",
+            f"expected one Patient ID (0010,0020), {said}: name the person in a table of labels",
+        )
     if _WITHDRAWN.fullmatch(entry.person):
         raise refuse("withdrawn", f"person {entry.person} has withdrawn (negative ID): left out")
     sided, viewed = region in SIDED, region == "whole_body"
