@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
               help="cnn: inverted squares; age: uncropped, right to left (Le Goallec 2021).",
               )  # fmt: skip
-@click.option("--voi", is_flag=True, help="Apply windows that the headers ask for.")
+@click.option("--max-megabytes", type=click.FloatRange(0, min_open=True), default=400,
+              show_default=True,
+              help="Maximum size of a file, and of what a compressed file unfolds to.",
+              )  # fmt: skip
 @click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
 @click.option("--force", is_flag=True, help="Build the cache anew.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -89,6 +92,7 @@ def command(**options: Any) -> None:
                 people=options["people"],
                 id_rule=context.id_rule,
                 workers=options["threads"] or _cores(),
+                max_bytes=round(options["max_megabytes"] * 1e6),
                 force=options["force"],
                 progress=progress,
             )
@@ -135,14 +139,15 @@ def _settings(
         if options["size"] is not None:
             raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
         settings = ImageSettings.biological_age()
-        chosen = with_given(ImageOptions(), {"mirror": options["mirror"] or settings.mirror})
-        in_effect = {"mirror": chosen.mirror}
+        given = options | {"mirror": options["mirror"] or settings.mirror}
+        chosen = with_given(ImageOptions(), given)
+        in_effect = {k: v for k, v in vars(chosen).items() if k not in ("size", "scale")}
     else:
         base = ImageOptions() if config is None else part_of(ImageOptions, config.images)
         chosen = with_given(base, options)
         settings = ImageSettings.sized(chosen.size, scale=chosen.scale)
         in_effect = vars(chosen)
-    return replace(settings, mirror=chosen.mirrored_side, voi=options["voi"]), in_effect
+    return replace(settings, **chosen.of_levels), in_effect
 
 
 def _cores() -> int:

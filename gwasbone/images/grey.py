@@ -13,6 +13,10 @@ from gwasbone.images.refusal import refuse
 from gwasbone.images.tags import raw_text, shown
 
 Pixels = npt.NDArray[np.unsignedinteger]
+#: Data types of a cache's arrays -> the level of white; 0 is black.
+PRECISIONS = {"uint8": 255, "uint16": 65535, "float32": 1}
+#: Grey levels as a cache holds them: uint8, uint16 or float32.
+Levels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,34 @@ def grey_levels(stored: Stored, header: Any, *, voi: bool = False, own_range: bo
 def levels_in(pixels: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.intp]:
     """The distinct levels of an image, sorted."""
     return np.flatnonzero(np.bincount(pixels.ravel()))
+
+
+def to_precision(pixels: Pixels, white: int, precision: str) -> Levels:
+    """(rows, columns) levels 0 to ``white`` as those of a data type; see ``PRECISIONS``.
+
+    The error is at most half a level of the data type, or the rounding of float32.
+
+    >>> to_precision(np.array([[0, 512, 1023]], np.uint16), 1023, "uint16").tolist()
+    [[0, 32800, 65535]]
+    """
+    if precision == "uint8":
+        return to_uint8(pixels, white)
+    if precision == "uint16":
+        wide = pixels.astype(np.uint64)
+        return ((wide * 131070 + white) // (2 * white)).astype(np.uint16)
+    return (pixels / np.float64(white)).astype(np.float32)
+
+
+def white_of(dtype: npt.DTypeLike) -> int:
+    """The level of white in arrays of a cache."""
+    return PRECISIONS[np.dtype(dtype).name]
+
+
+def eight_bit(levels: Levels) -> npt.NDArray[np.uint8]:
+    """Levels of any of a cache's data types as 0 to 255, for the screen."""
+    if levels.dtype == np.uint8:
+        return levels.view(np.uint8)
+    return np.rint(levels * (255 / white_of(levels.dtype))).astype(np.uint8)
 
 
 def to_uint8(pixels: Pixels, white: int) -> npt.NDArray[np.uint8]:

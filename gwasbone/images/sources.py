@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import glob
+import itertools
 import os
 import re
 import stat
@@ -202,24 +203,26 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _files_at(place: str, left_out: os.stat_result | None) -> Iterator[Path]:
     path = Path(place).absolute()
     if path.is_dir():
-        yield from _files_below(path, left_out)
+        yield from _files_below([path], left_out)
     elif os.path.lexists(path):
         yield path
     else:
-        for match in sorted(glob.glob(place, recursive=True)):
-            below = Path(match).absolute()
-            # "**" gives the files of a folder as well, which are found once
-            yield from _files_below(below, left_out) if below.is_dir() else [below]
+        matches = [Path(match).absolute() for match in glob.glob(place, recursive=True)]
+        yield from (match for match in matches if not match.is_dir())
+        yield from _files_below([match for match in matches if match.is_dir()], left_out)
 
 
-def _files_below(top: Path, left_out: os.stat_result | None) -> Iterator[Path]:
+def _files_below(tops: list[Path], left_out: os.stat_result | None) -> Iterator[Path]:
     """All that is not a folder, through links to folders, each folder once.
 
     A folder that cannot be listed stands for its files, and is refused when read.
     """
     closed: list[OSError] = []
     seen = set() if left_out is None else {(left_out.st_dev, left_out.st_ino)}
-    for folder, folders, names in os.walk(top, followlinks=True, onerror=closed.append):
+    # folders before links to them, which may be called otherwise
+    tops = sorted(tops, key=lambda top: (top.is_symlink(), top))
+    walks = (os.walk(top, followlinks=True, onerror=closed.append) for top in tops)
+    for folder, folders, names in itertools.chain.from_iterable(walks):
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
             # a link to a folder above, or to one that was searched
@@ -227,7 +230,6 @@ def _files_below(top: Path, left_out: os.stat_result | None) -> Iterator[Path]:
             continue
         seen.add((status.st_dev, status.st_ino))
         shown = [name for name in folders if not name.startswith(".")]
-        # folders before links to them, which may be called otherwise
         folders[:] = sorted(shown, key=lambda f: (os.path.islink(os.path.join(folder, f)), f))
         yield from (Path(folder, name) for name in names if not name.startswith("."))
     yield from (Path(error.filename) for error in closed)
