@@ -75,7 +75,14 @@ def grey_levels(stored: Stored, header: Any, *, voi: bool = False, own_range: bo
 
 def levels_in(pixels: npt.NDArray[np.unsignedinteger]) -> npt.NDArray[np.intp]:
     """The distinct levels of an image, sorted."""
-    return np.flatnonzero(np.bincount(pixels.ravel()))
+    from PIL import Image
+
+    if pixels.dtype == np.uint8:
+        # counted in C; NumPy makes numbers of 64 bits of the pixels first
+        return np.flatnonzero(Image.fromarray(np.ascontiguousarray(pixels)).histogram())
+    seen = np.zeros(int(pixels.max()) + 1, dtype=bool)
+    seen[pixels] = True
+    return np.flatnonzero(seen)
 
 
 def to_precision(pixels: Pixels, white: int, precision: str) -> Levels:
@@ -132,11 +139,11 @@ def _modality(stored: Stored, header: Any) -> Grey:
             f"{shown(header, 'RescaleSlope')}, {shown(header, 'RescaleIntercept')}",
         )
     # a straight line is undone by naming its ends, so that no level is lost to rounding
-    levels = values - least if slope > 0 else largest - values
+    levels = (values - least if least else values) if slope > 0 else largest - values
     white = largest - least
     low, high = sorted((least * slope + intercept, largest * slope + intercept))
     kind = np.uint8 if white <= 255 else np.uint16
-    return Grey(levels.astype(kind), white, low, high)
+    return Grey(levels.astype(kind, copy=False), white, low, high)
 
 
 def _through_table(

@@ -30,6 +30,7 @@ _KINDS = {
 _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 Words = npt.NDArray[np.unsignedinteger]
+Values = npt.NDArray[np.integer]
 Mask = npt.NDArray[np.bool_]
 
 
@@ -39,14 +40,14 @@ class Stored:
 
     Parameters
     ----------
-    values : (rows, columns) int32.
+    values : (rows, columns) integers, of unsigned ones as small a type as holds them.
     bits : of a value: those of the compressed stream where there is one, else Bits Stored.
     signed : whether values are two's complements.
     padding : (rows, columns) True where the file says that there is no image (Pixel Padding
         Value, in areas that reach the border); None where it is nowhere.
     """
 
-    values: npt.NDArray[np.int32]
+    values: Values
     bits: int
     signed: bool
     padding: Mask | None = None
@@ -77,7 +78,7 @@ def stored_values(header: Any) -> Stored:
         raise refuse("truncated", f"expected pixel data, {shown(header, 'PixelData')}")
     signed = number_of(header, "PixelRepresentation", 0) == 1
     if not syntax.is_encapsulated:
-        words = _native(header, bytes(data), syntax)
+        words = _native(header, data, syntax)
         declared = None
     else:
         frame = _frame(data)
@@ -278,6 +279,8 @@ def _check_unused_bits(words: Words, bits: int, shift: int, signed: bool, header
     ignored.
     """
     allocated = number_of(header, "BitsAllocated")
+    if bits == allocated:
+        return
     whole = _interpreted(words, allocated, 0, signed)
     lies_low = np.array_equal(_interpreted(words, bits, 0, signed), whole)
     if shift and lies_low and (words & ((1 << shift) - 1)).any():
@@ -314,15 +317,17 @@ def _continues_image(words: npt.NDArray[np.int32], bits: int) -> bool:
     return 2 * wraps > steps
 
 
-def _interpreted(words: Words, bits: int, shift: int, signed: bool) -> npt.NDArray[np.int32]:
-    values = (words.astype(np.int32) >> shift) & ((1 << bits) - 1)
+def _interpreted(words: Words, bits: int, shift: int, signed: bool) -> Values:
+    if bits == 8 * words.dtype.itemsize and not shift and not signed:
+        return words
+    values = (words >> shift) & ((1 << bits) - 1)
     if signed:
         sign = 1 << (bits - 1)
-        values = (values ^ sign) - sign
+        return np.asarray((values.astype(np.int32) ^ sign) - sign)
     return values
 
 
-def _padding(words: Words, values: npt.NDArray[np.int32], header: Any) -> Mask | None:
+def _padding(words: Words, values: Values, header: Any) -> Mask | None:
     first = whole_number(header, "PixelPaddingValue")
     if first is None:
         return None
