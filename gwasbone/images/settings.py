@@ -74,7 +74,7 @@ class ImageSettings:
     mask_strips : set the saturated steps at both side edges of AP spines to black.
     voi : apply the header's window or table of values of interest.
     precision : data type of the arrays: ``uint8`` (0 to 255), ``uint16`` (0 to 65,535) or
-        ``float32`` (0 to 1). Levels are rounded to it once, after resizing.
+        ``float32`` (0 to 1). Levels are rounded to it before cropping, and again when resized.
     grey_range : ``header``, where levels are shares of the largest that a header allows, so that
         images stay comparable; or ``image``, where each is stretched over its own range.
 
