@@ -82,7 +82,7 @@ def _images(run: StageRun) -> str:
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
     cache = image_cache(run.config)
-    settings = ImageSettings.sized(chosen.size, scale=chosen.scale, mirror=chosen.mirrored_side)
+    settings = ImageSettings.sized(chosen.size, scale=chosen.scale, **chosen.of_levels)
     with counted_progress() as progress:
         _, cache, _ = make_images(
             _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
