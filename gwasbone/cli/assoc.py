@@ -87,26 +87,33 @@ def command(**options: Any) -> None:
 def _request(options: dict[str, Any], config: StudyConfig | None) -> ScanRequest:
     """The scan that flags ask for, completed by the study."""
     from gwasbone.steps.scan import expand_request
-    from gwasbone.study.config import AssociationSection, CovariatesSection
-    from gwasbone.study.files import study_tables
-
-    model = config.association if config is not None else AssociationSection()
-    covariates = config.covariates if config is not None else CovariatesSection()
-
-    def chosen(flag: str, otherwise: Any) -> Any:
-        return otherwise if options.get(flag) is None else options[flag]
 
     tables = [*options["pheno_file"], *options["covar_file"]]
-    tables += study_tables(config) if config is not None else []
-    traits = expand_request(chosen("pheno", model.traits), tables)
+    own = AssociationOptions()
+    names: dict[str, tuple[str, ...]] = {}
+    if config is not None:
+        from gwasbone.study.files import study_tables
+
+        tables += study_tables(config)
+        own = part_of(AssociationOptions, config.association)
+        names = {
+            "pheno": config.association.traits,
+            "covar": config.covariates.quantitative,
+            "cat_covar": config.covariates.categorical,
+        }
+
+    def columns(flag: str) -> tuple[str, ...]:
+        given = options.get(flag)
+        return expand_request(names.get(flag) if given is None else given, tables)
+
+    traits = columns("pheno")
     if not traits:
         raise UsageError("no traits: give --pheno NAMES, or association.traits in study.toml")
-    own = AssociationOptions() if config is None else part_of(AssociationOptions, model)
     return ScanRequest(
         **vars(with_given(own, options)),
         traits=traits,
-        covariates=expand_request(chosen("covar", covariates.quantitative), tables),
-        categorical=expand_request(chosen("cat_covar", covariates.categorical), tables),
+        covariates=columns("covar"),
+        categorical=columns("cat_covar"),
         formats=tuple(options["formats"].split(",")),
         plots=options["plots"],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -21,8 +22,9 @@ from gwasbone.phenotypes.table import (
     pick_columns,
     read_people_table,
 )
-from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import people_tables
+
+if TYPE_CHECKING:
+    from gwasbone.study.config import StudyConfig
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ def phenotype_columns(
     paths = dict.fromkeys(map(str, [*tables, *covariate_tables]))
     read = {path: read_people_table(path, id_rule=rule) for path in paths}
     ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
-    ranks.append(people_tables(config, id_rule=rule) if config is not None else {})
+    ranks.append(_study_tables(config, rule))
     searched = ranks[1] or ranks[2]
     if not searched:
         raise UsageError(
@@ -78,6 +80,14 @@ def phenotype_columns(
     traits = pick_columns(searched, request.traits)
     names = {*request.covariates, *request.categorical} - set(request.traits)
     return traits.join(pick_columns(_in_first_rank(ranks, names), sorted(names)), how="outer")
+
+
+def _study_tables(config: StudyConfig | None, rule: IdRule) -> dict[str, pd.DataFrame]:
+    if config is None:
+        return {}
+    from gwasbone.study.files import people_tables
+
+    return people_tables(config, id_rule=rule)
 
 
 def _in_first_rank(
