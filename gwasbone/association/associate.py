@@ -155,13 +155,7 @@ def scan_cohort(
     design = build_design(
         people.index.tolist(),
         people if phenotypes is None else phenotypes,
-        traits=request.traits,
-        covariates=request.covariates,
-        categorical=request.categorical,
-        method=request.method,
-        binary_coding=request.binary_coding,
-        rint=request.rint,
-        standardize=request.standardize,
+        request,
     )
     _warn_if_sex_not_covariate(cohort, design)
     chosen = choose_engine(cohort, design, request)

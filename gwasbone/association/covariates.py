@@ -124,7 +124,7 @@ def group_matrix(
             f"{', '.join(labels[j] for j in useless)} left out for {', '.join(traits)}: "
             "constant or a combination of other covariates in its people",
             DroppedCovariateWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
     kept = [j for j in range(len(labels)) if j not in useless]
     return CovariateMatrix(

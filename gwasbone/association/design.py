@@ -20,9 +20,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.covariates import covariate_columns, everyone_matrix, group_matrix
+from gwasbone.association.covariates import (
+    Covariates,
+    covariate_columns,
+    everyone_matrix,
+    group_matrix,
+)
+from gwasbone.association.options import AssociationRequest
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
-from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.phenotypes.traits import (
     Trait,
     TraitKind,
@@ -184,14 +189,7 @@ def fit_null_model(group: TraitGroup, j: int) -> LogisticFit:
 def build_design(
     ids: Sequence[str],
     phenotypes: pd.DataFrame,
-    *,
-    traits: Sequence[str],
-    covariates: Sequence[str] = (),
-    categorical: Sequence[str] = (),
-    method: Method | Literal["auto"] = "linear",
-    binary_coding: BinaryCoding | None = None,
-    rint: bool = False,
-    standardize: bool = False,
+    request: AssociationRequest,
 ) -> Design:
     """Lay out an association of traits with covariates for the people of the genotypes.
 
@@ -199,17 +197,12 @@ def build_design(
     ----------
     ids : n names of the people of the genotypes.
     phenotypes : table indexed by person that holds all columns named below (`pick_columns`).
-    traits, covariates : names of columns of numbers.
-    categorical : covariates taken as categories, numbers or text; a name that is also in
-        ``covariates`` is categorical. The most frequent level is the reference, each other one
-        an indicator. One with a single level is left out with `DroppedCovariateWarning`.
-    method : ``linear``, ``logistic`` (takes {0, 1} or {1, 2}, 2 = case, and nothing else), or
-        ``auto``: logistic for the traits that are so coded, linear for the others.
-    binary_coding : what {0, 1, 2} or −9 mean. ``01``: 1 = case, −9 missing. ``12``: 2 = case,
-        1 = control, 0 and −9 missing (PLINK's).
-    rint : replace each quantitative trait, within its people, by Blom's normal scores.
-    standardize : give each quantitative trait mean 0 and SD 1 (divisor n − 1) in its people.
-        With ``auto`` both leave binary traits as they are; otherwise these are refused.
+    request : the columns and the model. Traits and covariates are columns of numbers; a covariate
+        in ``categorical`` too, numbers or text, is categorical: its most frequent level is the
+        reference, each other one an indicator, and one with a single level is left out with
+        `DroppedCovariateWarning`. ``rint`` replaces each quantitative trait, within its people,
+        by Blom's normal scores; ``standardize`` gives it mean 0 and SD 1 (divisor n − 1) there.
+        With the method ``auto`` both leave binary traits as they are; otherwise these are refused.
 
     Raises
     ------
@@ -226,47 +219,29 @@ def build_design(
     Examples
     --------
     >>> table = pd.DataFrame({"bmd": [1.0, 2, 4, 3], "age": [50, 60, 70, 90]}, index=list("abcd"))
-    >>> build_design(["d", "c", "b", "a"], table, traits=["bmd"], covariates=["age"]).traits
+    >>> request = AssociationRequest(traits=("bmd",), covariates=("age",))
+    >>> build_design(["d", "c", "b", "a"], table, request).traits
     (Trait(name='bmd', kind='quantitative', n=4, n_cases=None),)
     """
-    categorical = tuple(dict.fromkeys(categorical))
-    numeric = tuple(name for name in dict.fromkeys(covariates) if name not in categorical)
+    traits, categorical = request.traits, tuple(dict.fromkeys(request.categorical))
+    numeric = tuple(name for name in dict.fromkeys(request.covariates) if name not in categorical)
     _check_names(phenotypes, traits, numeric, categorical)
-    if method == "logistic" and (rint or standardize):
-        raise UsageError("expected --rint and --standardize with a linear model, not logistic")
     names = np.asarray(ids, dtype=str)
     table, in_table = _aligned(names, phenotypes)
 
     columns = covariate_columns(table, numeric, categorical, in_table)
+    logistic = request.method == "logistic"
     values = {
-        name: trait_values(table, name, coding=binary_coding, need_binary=method == "logistic")
+        name: trait_values(table, name, coding=request.binary_coding, need_binary=logistic)
         for name in traits
     }
-    methods = {
-        name: METHOD_OF_KIND[trait.kind] if method == "auto" else method
-        for name, trait in values.items()
-    }
-    transforms = rint or standardize
-    if transforms and method == "auto" and "linear" not in methods.values():
-        raise UsageError(
-            "expected a quantitative trait for --rint and --standardize, "
-            f"{', '.join(traits)} is binary: leave them out"
-        )
-    groups = []
-    for people, members in _patterns(values, methods, columns.complete):
-        matrix = group_matrix(columns, people, members)
-        X = matrix.X
-        of_group = methods[members[0]]
-        made = [_finished(name, values[name], people, X.shape[1], of_group) for name in members]
-        Y = np.column_stack([values[trait.name].y[people] for trait in made])
-        if transforms and of_group == "linear":
-            for y, trait in zip(Y.T, made, strict=True):
-                y[:] = _transformed(y, trait, rint, standardize)
-        log.info("%s: n = %d, %d covariates", ", ".join(members), len(X), X.shape[1] - 1)
-        groups.append(TraitGroup(of_group, tuple(made), people, Y, X, matrix.names))
+    methods = _methods(values, request)
     design = Design(
         ids=names,
-        groups=tuple(groups),
+        groups=tuple(
+            _group(people, members, values, methods[members[0]], columns, request)
+            for people, members in _patterns(values, methods, columns.complete)
+        ),
         covariates=columns.labels,
         X=everyone_matrix(columns),
         n_not_in_table=int((~in_table).sum()),
@@ -277,6 +252,39 @@ def build_design(
         len(names), design.n_not_in_table, design.n_without_covariate,
     )  # fmt: skip
     return design
+
+
+def _methods(values: Mapping[str, TraitValues], request: AssociationRequest) -> dict[str, Method]:
+    """The method of each trait; with ``auto`` that of its kind."""
+    if request.method == "auto":
+        methods = {name: METHOD_OF_KIND[trait.kind] for name, trait in values.items()}
+        if (request.rint or request.standardize) and "linear" not in methods.values():
+            raise UsageError(
+                "expected a quantitative trait for --rint and --standardize, "
+                f"{', '.join(values)} is binary: leave them out"
+            )
+        return methods
+    return dict.fromkeys(values, "logistic" if request.method == "logistic" else "linear")
+
+
+def _group(
+    people: BoolArray,
+    members: Sequence[str],
+    values: Mapping[str, TraitValues],
+    method: Method,
+    columns: Covariates,
+    request: AssociationRequest,
+) -> TraitGroup:
+    """The traits of one method that are measured in the same people."""
+    matrix = group_matrix(columns, people, members)
+    X = matrix.X
+    made = [_finished(name, values[name], people, X.shape[1], method) for name in members]
+    Y = np.column_stack([values[trait.name].y[people] for trait in made])
+    if (request.rint or request.standardize) and method == "linear":
+        for y, trait in zip(Y.T, made, strict=True):
+            y[:] = _transformed(y, trait, request.rint, request.standardize)
+    log.info("%s: n = %d, %d covariates", ", ".join(members), len(X), X.shape[1] - 1)
+    return TraitGroup(method, tuple(made), people, Y, X, matrix.names)
 
 
 def _check_names(
@@ -364,7 +372,7 @@ def _finished(name: str, values: TraitValues, people: BoolArray, k: int, method:
             f"linear model of the binary trait {name} ({cases:,} cases, {n - cases:,} controls): "
             "effects are differences in risk; --method logistic gives log odds",
             BinaryTraitWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
     return Trait(name, "binary", n, cases)
 

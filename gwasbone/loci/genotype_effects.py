@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.association.design import build_design
+from gwasbone.association.options import AssociationRequest
 from gwasbone.cohort.chosen_variants import ambiguous_strands, dosages_of, rows_in_cohort
 from gwasbone.errors import InputError
 from gwasbone.stats.genotype_means import GenotypeMeans, means_by_genotype
@@ -136,9 +137,11 @@ def genotype_effects(
     """
     variants = _variants_of(variants)
     ids = [str(name) for name in genotypes.index]
-    design = build_design(
-        ids, phenotypes, traits=traits, covariates=covariates, categorical=categorical
-    )
+    request = AssociationRequest(
+        traits=tuple(traits), covariates=tuple(covariates), categorical=tuple(categorical),
+        method="linear",
+    )  # fmt: skip
+    design = build_design(ids, phenotypes, request)
     G = genotypes[list(variants["variant_id"])].to_numpy(dtype=np.float32).T
     rows = []
     for group in design.groups:

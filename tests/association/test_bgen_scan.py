@@ -14,6 +14,7 @@ from gwasbone.association import blocks
 from gwasbone.association.associate import associate
 from gwasbone.association.blocks import ScanTask, prepare_scan
 from gwasbone.association.design import build_design
+from gwasbone.association.options import AssociationRequest
 from gwasbone.cohort.sources import bgen_reader as dosage_reader
 
 N, M = 180, 40
@@ -128,7 +129,9 @@ def test_a_scan_goes_to_other_processes(made):
         bgen=str(folder / "c01.bgen"), sample=folder / "all.sample", build="GRCh37"
     )
     ids = cohort.people.kept_table().index.tolist()
-    design = build_design(ids, people, traits=["a"], covariates=["age"], method="linear")
+    design = build_design(
+        ids, people, AssociationRequest(traits=("a",), covariates=("age",), method="linear")
+    )
     task = ScanTask(*prepare_scan(cohort, design))
     block = next(task.genotypes.blocks(cohort.variants.kept_table().iloc[:6]))
     here, there = task(block), pickle.loads(pickle.dumps(task))(block)

@@ -15,7 +15,7 @@ import gwasbone as gb
 from gwasbone.association import blocks
 from gwasbone.association.associate import associate, choose_engine
 from gwasbone.association.design import BinaryTraitWarning, build_design
-from gwasbone.association.options import AssociationOptions
+from gwasbone.association.options import AssociationOptions, AssociationRequest
 from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.cohort.sources.matrix_table import MatrixTableSource
 from gwasbone.errors import InputError, NotBuiltError
@@ -289,8 +289,10 @@ def test_an_engine_is_refused_where_it_cannot(fileset, engine, test):
 def test_saddlepoint_needs_bed_files_and_wald_goes_to_hail(fileset):
     folder, people = fileset
     cohort = gb.read_genotypes(bfile=str(folder / "c1"), build="GRCh37")
-    told = {"traits": ["ill"], "covariates": ["age"], "method": "logistic"}
-    design = build_design(cohort.people.kept_table().index.tolist(), people, **told)
+    told = {"traits": ("ill",), "covariates": ("age",), "method": "logistic"}
+    design = build_design(
+        cohort.people.kept_table().index.tolist(), people, AssociationRequest(**told)
+    )
     assert choose_engine(cohort, design, AssociationOptions(engine="auto", test="spa")) == "blocks"
     assert choose_engine(cohort, design, AssociationOptions(engine="auto", test="wald")) == "hail"
     assert choose_engine(cohort, design, AssociationOptions(engine="hail", test="score")) == "hail"

@@ -9,12 +9,20 @@ import pandas as pd
 import pytest
 
 from gwasbone.association.covariates import DroppedCovariateWarning
-from gwasbone.association.design import BinaryTraitWarning, build_design
+from gwasbone.association.design import BinaryTraitWarning
+from gwasbone.association.design import build_design as design_of_request
+from gwasbone.association.options import AssociationRequest
 from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.traits import rank_inverse_normal
 
 N = 40
 IDS = [f"p{i}" for i in range(N)]
+
+
+def build_design(ids, table, **options):
+    """The design of a linear scan, or as options say."""
+    columns = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
+    return design_of_request(ids, table, AssociationRequest(**{"method": "linear"} | columns))
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 
-from gwasbone.association.design import build_design
+from gwasbone.association.design import build_design as design_of_request
 from gwasbone.association.hail import scan_hail
-from gwasbone.association.options import AssociationOptions
+from gwasbone.association.options import AssociationOptions, AssociationRequest
 from gwasbone.errors import InputError, NotBuiltError
 from gwasbone.stats.logistic import firth_lrt, fit_logistic
 from gwasbone.sumstats.table import COLUMNS
@@ -21,6 +21,12 @@ pytestmark = [
 
 M, N = 24, 120
 IDS = [f"person{i}" for i in range(N)]
+
+
+def build_design(ids, table, **options):
+    """The design of a linear scan, or as options say."""
+    columns = {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
+    return design_of_request(ids, table, AssociationRequest(**{"method": "linear"} | columns))
 
 
 def matrix_table(hl, G, ids, *, genome="GRCh37", contig="3"):

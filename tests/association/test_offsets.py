@@ -15,7 +15,7 @@ import gwasbone as gb
 from gwasbone.association.blocks import scan_blocks
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
-from gwasbone.association.options import AssociationOptions
+from gwasbone.association.options import AssociationOptions, AssociationRequest
 from gwasbone.errors import InputError, NotBuiltError
 from gwasbone.stats.saddlepoint import saddlepoint_tests
 
@@ -69,9 +69,7 @@ def design_of(made, method):
     return build_design(
         cohort.people.kept_table().index.tolist(),
         people,
-        traits=TRAITS[method],
-        covariates=["age", "wind"],
-        method=method,
+        AssociationRequest(traits=tuple(TRAITS[method]), covariates=("age", "wind"), method=method),
     )
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
+from gwasbone.association.options import AssociationRequest
 from gwasbone.simulate import SimulationSettings, simulate_genotypes
 from gwasbone.simulate.files import write_plink
 from gwasbone.stats.genomic_control import lambda_gc
@@ -77,7 +78,11 @@ def cohort(hail_session, tmp_path_factory):
 
 def scan(cohort, traits):
     table = cohort.covariates.join(traits)
-    design = build_design(cohort.ids, table, traits=list(traits), covariates=["age", "sex"])
+    design = build_design(
+        cohort.ids,
+        table,
+        AssociationRequest(traits=tuple(traits), covariates=("age", "sex"), method="linear"),
+    )
     return scan_hail(cohort.mt, design)
 
 

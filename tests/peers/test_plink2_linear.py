@@ -10,7 +10,7 @@ import pytest
 
 from gwasbone.association.design import build_design
 from gwasbone.association.hail import scan_hail
-from gwasbone.association.options import AssociationOptions
+from gwasbone.association.options import AssociationOptions, AssociationRequest
 from gwasbone.phenotypes.table import pick_columns, read_people_table
 from gwasbone.stats.logistic import firth_lrt
 
@@ -94,7 +94,9 @@ def test_linear_scan_of_22_files_agrees_with_plink(
     prefixes = [plink_prefix(shared_data, c) for c in CHROMOSOMES]
     mt = import_plink(hail_session, prefixes)
     design = build_design(
-        phenotypes.index.tolist(), phenotypes, traits=["PHENO"], covariates=["age", "sex"]
+        phenotypes.index.tolist(),
+        phenotypes,
+        AssociationRequest(traits=("PHENO",), covariates=("age", "sex"), method="linear"),
     )
     ours = scan_hail(mt, design)["PHENO"]
     theirs = pd.concat(
@@ -134,9 +136,7 @@ def test_firth_scan_agrees_with_plink_and_the_penalised_likelihood_ratio(
     design = build_design(
         phenotypes.index.tolist(),
         phenotypes,
-        traits=["case"],
-        covariates=["age", "sex"],
-        method="logistic",
+        AssociationRequest(traits=("case",), covariates=("age", "sex"), method="logistic"),
     )
     ours = scan_hail(mt, design, AssociationOptions(test="firth"))["case"]
     theirs = run_plink(
