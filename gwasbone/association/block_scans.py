@@ -8,7 +8,7 @@ their p, abs(β)/z.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,9 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.design import Design, fit_null_model
+from gwasbone.association.design import Design
 from gwasbone.association.options import AssociationOptions
-from gwasbone.association.rows import RowStatistics, results_table, status_of, variant_columns
+from gwasbone.association.rows import (
+    RowStatistics,
+    results_table,
+    status_of,
+    variant_columns,
+    with_perfect_fits,
+)
+from gwasbone.association.trait_groups import TraitGroup
 from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
 from gwasbone.blocks.logistic import (
@@ -75,6 +82,20 @@ class MixedScan:
         return {trait: tables[trait] for trait in self._traits}
 
 
+def _by_group(
+    design: Design, results: list[list[Any]]
+) -> Iterator[tuple[TraitGroup, list[Any], RowStatistics]]:
+    """Each group of traits, its results of consecutive blocks, and what they say of its people."""
+    for g, group in enumerate(design.groups):
+        parts = [block[g] for block in results]
+        yield group, parts, RowStatistics.from_sums(part.sums for part in parts)
+
+
+def _columns(parts: list[Any], names: Sequence[str], j: int) -> list[npt.NDArray[Any]]:
+    """(m,) each of some results of trait j, of consecutive blocks."""
+    return [np.concatenate([getattr(part, name)[:, j] for part in parts]) for name in names]
+
+
 class LinearScan:
     """Linear regression of every trait of a design."""
 
@@ -93,22 +114,19 @@ class LinearScan:
         """Trait -> canonical results table."""
         named = variant_columns(variants)
         tables: dict[str, pd.DataFrame] = {}
-        for g, group in enumerate(self._design.groups):
-            parts = [block[g] for block in results]
-            statistics = RowStatistics.from_sums(part.sums for part in parts)
+        for group, parts, statistics in _by_group(self._design, results):
             status = status_of(statistics, np.concatenate([p.unexplained for p in parts]))
             dof = float(len(group.X) - group.X.shape[1] - 1)
             for j, trait in enumerate(group.traits):
-                beta, se, t = (
-                    np.concatenate([getattr(p, name)[:, j] for p in parts])
-                    for name in ("beta", "se", "t")
-                )
+                beta, se, t = _columns(parts, ("beta", "se", "t"), j)
+                [perfect] = _columns(parts, ("perfect",), j)
+                of_trait = with_perfect_fits(status, perfect)
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=t, dof=dof,
-                    neg_log10_p=neg_log10_p_t(np.where(status == "", t, np.nan), dof),
-                    test="t", status=status,
+                    neg_log10_p=neg_log10_p_t(np.where(of_trait == "", t, np.nan), dof),
+                    test="t", status=of_trait,
                 )  # fmt: skip
-        return {trait.name: tables[trait.name] for trait in self._design.traits}
+        return tables
 
 
 @dataclass(frozen=True)
@@ -144,9 +162,7 @@ class LogisticScan:
                 group.people,
                 group.X,
                 [
-                    NullModel.of(
-                        group.X, group.Y[:, j], fit_null_model(group, j), group.offset_of(j)
-                    )
+                    NullModel.of(group.X, group.Y[:, j], group.null_model(j), group.offset_of(j))
                     for j in range(len(group.traits))
                 ],
             )
@@ -217,16 +233,12 @@ class LogisticScan:
         """Trait -> canonical results table."""
         named = variant_columns(variants)
         tables: dict[str, pd.DataFrame] = {}
-        for g, group in enumerate(self._design.groups):
-            parts = [block[g] for block in results]
-            statistics = RowStatistics.from_sums(part.sums for part in parts)
+        for group, parts, statistics in _by_group(self._design, results):
             for j, trait in enumerate(group.traits):
-                beta, se, z, test, status = (
-                    np.concatenate([getattr(part, name)[:, j] for part in parts])
-                    for name in ("beta", "se", "statistic", "test", "status")
-                )
+                names = ("beta", "se", "statistic", "test", "status")
+                beta, se, z, test, status = _columns(parts, names, j)
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=z, dof=np.inf,
                     neg_log10_p=neg_log10_p_normal(z), test=test, status=status,
                 )  # fmt: skip
-        return {trait.name: tables[trait.name] for trait in self._design.traits}
+        return tables
