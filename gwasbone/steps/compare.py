@@ -69,7 +69,7 @@ def compare_files(
     ----------
     scans : two or more.
     loci : table of loci known from outside.
-    ld_scores : folder of LDSC's LD scores.
+    ld_scores : folder of LDSC's LD scores, or what the names of one set in it begin with.
     cohort : genotypes to make LD scores of instead.
     """
     if len(scans) < 2:
@@ -96,6 +96,8 @@ def compare_files(
         log.info("LD scores of %s: %d, of which %d are used", ld.source, len(scores), len(ld.rows))
         if ld.status:
             log.warning("LD scores are not used: %s", ld.status)
+        if ld.note:
+            log.warning("heritability and genetic correlation are %s", ld.note)
     return Compared(aligned, compare_scans(aligned, loci=known, ld=ld, rule=rule))
 
 

@@ -26,7 +26,7 @@ from gwasbone.sumstats.formats.parquet import (
 )
 from gwasbone.sumstats.formats.text_format import places_in
 from gwasbone.sumstats.scan import Counter, FrameScan, Scan, ScanPiece, Scans, checked
-from gwasbone.sumstats.text import TextTable
+from gwasbone.text_table import TextTable
 
 log = logging.getLogger(__name__)
 

@@ -7,13 +7,12 @@ import logging
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.genome import BUILDS
 from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX
@@ -57,11 +56,8 @@ class ParquetSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with reading(path, "a Parquet file of results"):
             self._file = pq.ParquetFile(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: expected a Parquet file of results, got {reason}") from error
         self.names = frozenset(self._file.schema_arrow.names)
         self.n_groups = self._file.num_row_groups
         self._lock = threading.Lock()
@@ -74,7 +70,7 @@ class ParquetSource:
 
     def group(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Columns of a row group."""
-        with self._lock, self._damage_named():
+        with self._lock, reading(self.path, "a complete Parquet file of results"):
             return self._file.read_row_group(number, list(columns), use_threads=False)
 
     def n_rows(self, number: int) -> int:
@@ -101,24 +97,6 @@ class ParquetSource:
                 return {trait: f"{trait}." for trait in wide}
         some = ", ".join(self._file.schema_arrow.names[:6])
         raise InputError(f"{self.path}: expected a column {_P} or TRAIT.{_P}, has {some}")
-
-    def _damage_named(self) -> Any:
-        return _Damage(self.path)
-
-
-class _Damage:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (OSError, pa.ArrowInvalid, pa.ArrowException)):
-            reason = (str(error).splitlines() or ["no message"])[0]
-            raise InputError(
-                f"{self._path}: expected a complete Parquet file, got {reason}"
-            ) from error
 
 
 class ParquetScan(Scan):

@@ -27,7 +27,7 @@ from gwasbone.sumstats.formats.derivations import (
     neg_log10_p_of_effect,
 )
 from gwasbone.sumstats.scan import Counter, Scan, ScanPiece, checked, joined_pieces
-from gwasbone.sumstats.text import TextTable, lines_at
+from gwasbone.text_table import TextTable, lines_at
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -332,8 +332,8 @@ def numbers_by_text(column: pa.DictionaryArray, value: Callable[[str], float]) -
 
 
 def chromosome_number(text: str) -> float:
-    """The code of a chromosome, which spreadsheets may have turned into ``1.0``."""
-    code = chromosome_code(text.removesuffix(".0"))
+    """The code of a chromosome; NaN where it is none."""
+    code = chromosome_code(text)
     return np.nan if code is None else float(code)
 
 
