@@ -7,8 +7,14 @@ The command line prints the message and exits with the class's ``exit_code``.
 from __future__ import annotations
 
 import contextlib
+import functools
+import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class GwasboneError(Exception):
@@ -73,11 +79,33 @@ def reading(path: object, expected: str) -> Iterator[None]:
         ) from error
 
 
+def reads(expected: str, argument: str = "path") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Run the whole of a function within :func:`reading` the file that it is given.
+
+    Parameters
+    ----------
+    expected : what the file should be.
+    argument : the name of the function's argument that is the file.
+    """
+
+    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def read(*args: P.args, **kwargs: P.kwargs) -> R:
+            path = signature.bind(*args, **kwargs).arguments.get(argument)
+            with reading(path, expected):
+                return function(*args, **kwargs)
+
+        return read
+
+    return decorated
+
+
 #: What a message says of a failure without words of its own.
 _REASONS = {
     "EOFError": "it ends too early",
     "EmptyDataError": "it is empty",
-    "MemoryError": "it asks for more memory than there is",
     "RecursionError": "it is nested too deeply",
 }
 _LONGEST_REASON = 200
@@ -95,6 +123,8 @@ def failure_reason(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = _columns_by_line(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
     if kind in _REASONS or not lines:
         return _REASONS.get(kind, kind)
     if isinstance(error, (KeyError, IndexError)):
