@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.phenotypes.arrow_columns import column_names, read_columns
 from gwasbone.phenotypes.fields import FieldColumn, FieldKind, field_columns
 
@@ -80,6 +80,7 @@ def coded_missing_values(path: Path | None = None) -> Mapping[int, frozenset[str
     return {int(str(field)): frozenset(group) for field, group in rows.groupby("field")["code"]}
 
 
+@reads("a biobank table")
 def read_biobank_table(
     path: str | Path,
     kinds: Mapping[int, FieldKind] | None = None,
