@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from gwasbone.association.result_files import output_paths, trait_stems, write_wide_parquet
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.files import atomic_path
 from gwasbone.genome import BUILDS
 from gwasbone.stats.genomic_control import lambda_gc
@@ -164,6 +164,7 @@ class AssociationResults:
         return cls._of(record, path, temporary)
 
     @classmethod
+    @reads("a folder of results", "folder")
     def open(cls, folder: str | Path) -> AssociationResults:
         """The results that ``from_tables`` kept in a folder.
 

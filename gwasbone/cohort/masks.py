@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.files import atomic_path
 
 BoolArray = npt.NDArray[np.bool_]
@@ -159,6 +159,7 @@ class MaskedTable:
             pq.write_table(data.replace_schema_metadata(metadata), temporary)
 
     @classmethod
+    @reads("a table of participants or variants written by gwasbone")
     def read(cls, path: Path) -> MaskedTable:
         """Read what :meth:`write` wrote.
 

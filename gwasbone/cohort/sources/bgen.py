@@ -31,7 +31,7 @@ from gwasbone.cohort.sources.source import (
     Source,
 )
 from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 
 
 @dataclass(frozen=True)
@@ -200,6 +200,7 @@ def first_variant(header: BgenHeader, table: pd.DataFrame) -> Probabilities | No
     return next(file.probabilities([int(first["offset"])], [int(first["size"])]))
 
 
+@reads("a .sample file")
 def read_sample(path: Path) -> pd.DataFrame:
     """Columns ``fid``, ``iid``, ``sex`` of an Oxford .sample file (two header lines).
 
