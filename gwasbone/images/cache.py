@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.images import journal
 from gwasbone.images.array_file import mapped
 from gwasbone.images.journal import Entry
@@ -157,6 +157,7 @@ class ImageCache:
         return self.index[chosen].reset_index(drop=True)
 
 
+@reads("an image cache", "folder")
 def open_cache(folder: str | Path) -> ImageCache:
     """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
 
