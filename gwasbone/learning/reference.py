@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import expit, log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
+from gwasbone.errors import failure_reason
 from gwasbone.files import atomic_path
 from gwasbone.learning.backend import Epoch, Rows
 
@@ -55,9 +56,9 @@ class ReferenceBackend:
                 model.coefficients = {
                     head["name"]: kept[f"head_{i}"] for i, head in enumerate(model.network["heads"])
                 }
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
             raise ValueError(
-                f"{path}: expected a model of the reference backend: {error}"
+                f"{path}: expected a model of the reference backend: {failure_reason(error)}"
             ) from None
         return model
 
