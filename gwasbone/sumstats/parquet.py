@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.sumstats.table import (
     TRAIT_COLUMNS,
     VARIANT_COLUMNS,
@@ -183,12 +183,13 @@ class ResultsFile:
     def _opened(self) -> pq.ParquetFile:
         with self._lock:
             if self._file is None:
-                self._file = pq.ParquetFile(self.path)
+                with reading(self.path, "a Parquet file of results"):
+                    self._file = pq.ParquetFile(self.path)
             return self._file
 
     def _read(self, columns: list[str], piece: int | None) -> pa.Table:
         file = self._opened()
-        with self._lock:
+        with self._lock, reading(self.path, "a complete Parquet file of results"):
             if piece is None or file.num_row_groups == 0:
                 return file.read(columns=columns, use_threads=False).select(columns)
             return file.read_row_group(piece, columns=columns, use_threads=False).select(columns)

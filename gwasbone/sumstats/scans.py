@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.formats import TEXT_FORMATS
 from gwasbone.sumstats.formats.gwas_vcf import is_gwas_vcf, open_gwas_vcf
@@ -182,6 +182,7 @@ class Positions:
         )
 
     @classmethod
+    @reads("positions of variants")
     def read(cls, path: Path) -> Positions:
         """Of a .bim, a .pvar, a scan with positions, or a table with SNP (or ID), CHR and BP.
 

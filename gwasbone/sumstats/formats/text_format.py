@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.genome import chromosome_code
 from gwasbone.sumstats.checks import P_OF_ZERO, SetAside
 from gwasbone.sumstats.formats.derivations import (
@@ -99,7 +99,8 @@ class TextFormat:
         beside = Path(f"{str(path).removesuffix('.gz')}{self.trait_list}")
         if not self.trait_list or not beside.is_file():
             return {}
-        pairs = [line.split(None, 1) for line in beside.read_text("utf-8").splitlines()]
+        with reading(beside, "a line with a number and a name for each trait"):
+            pairs = [line.split(None, 1) for line in beside.read_text("utf-8").splitlines()]
         return {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}
 
     def _fields(self, names: Collection[str], suffix: str = "") -> dict[str, tuple[str, ...]]:
