@@ -62,6 +62,7 @@ def impossible_values(
         if position is not None:
             outside = (position < 1) | (position > MAX_POSITION_BP)
             faults.append((f"position outside 1 to {MAX_POSITION_BP:,}", outside))
+            faults.append(("position is no whole number", np.asarray(position % 1 > 0)))
         frequency = some("effect_allele_frequency")
         if frequency is not None:
             faults.append(("effect allele frequency outside 0 to 1", _outside(frequency, 0, 1)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Collection, Iterator, Sequence
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from gwasbone.errors import InputError, reading
 from gwasbone.genome import BUILDS
 from gwasbone.sumstats.checks import SetAside
-from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX
+from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX, read_results_index
 from gwasbone.sumstats.scan import (
     Counter,
     Scan,
@@ -71,7 +70,9 @@ class ParquetSource:
     def group(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Columns of a row group."""
         with self._lock, reading(self.path, "a complete Parquet file of results"):
-            return self._file.read_row_group(number, list(columns), use_threads=False)
+            table = self._file.read_row_group(number, list(columns), use_threads=False)
+            table.validate(full=True)
+            return table
 
     def n_rows(self, number: int) -> int:
         """Rows of a row group."""
@@ -227,13 +228,7 @@ def open_results_folder(path: Path) -> list[Scan]:
     InputError
         Its index cannot be read, or a file of it is gone.
     """
-    try:
-        record = json.loads((path / RESULTS_INDEX).read_text("utf-8"))
-        files: dict[str, str] = record["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: expected a folder of results, its {RESULTS_INDEX} cannot be read"
-        ) from error
+    files = read_results_index(path)["files"]
     scans: dict[str, Scan] = {}
     for name in dict.fromkeys(files.values()):
         mine = [trait for trait, file in files.items() if file == name]
@@ -242,8 +237,4 @@ def open_results_folder(path: Path) -> list[Scan]:
 
 
 def _build_of_folder(folder: Path) -> str | None:
-    try:
-        build = json.loads((folder / RESULTS_INDEX).read_text("utf-8"))["build"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return build if build in BUILDS else None
+    return read_results_index(folder)["build"] if is_results_folder(folder) else None
