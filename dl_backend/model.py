@@ -75,10 +75,11 @@ class KerasModel:
             with zipfile.ZipFile(path) as archive:
                 network = json.loads(archive.read(_NETWORK))
             return cls(network, keras.saving.load_model(path, compile=False))
-        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ValueError(
-                f"{path}: expected a model saved by this backend, it cannot be read: {error}"
-            ) from None
+                f"{path}: expected a model saved by this backend, it cannot be read: {reason}"
+            ) from error
 
     def fit(
         self,

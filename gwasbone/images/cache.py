@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.display import Shown
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.images import journal
 from gwasbone.images.array_file import ArrayFile
 from gwasbone.images.grey import Levels, white_of
@@ -174,6 +174,7 @@ class ImageCache(Shown):
         return self.index
 
 
+@reads("an image cache", "folder")
 def open_cache(folder: str | Path) -> ImageCache:
     """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
 

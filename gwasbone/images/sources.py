@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.images.refusal import RefusedError, refuse
 from gwasbone.images.regions import Place
 from gwasbone.images.streams import MAX_BYTES, too_large
@@ -99,6 +99,7 @@ def find_sources(
     return _labelled(found, labels) if labels is not None else found
 
 
+@reads("a table of labels")
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Read a table that says what the headers do not.
 

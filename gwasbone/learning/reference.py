@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from gwasbone.errors import failure_reason
 from gwasbone.files import atomic_path
 from gwasbone.learning.backend import Epoch, Rows
 from gwasbone.learning.reference_solvers import (
@@ -64,9 +65,9 @@ class ReferenceBackend:
                 model.coefficients = {
                     head["name"]: kept[f"head_{i}"] for i, head in enumerate(model.network["heads"])
                 }
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
             raise ValueError(
-                f"{path}: expected a model of the reference backend: {error}"
+                f"{path}: expected a model of the reference backend: {failure_reason(error)}"
             ) from None
         return model
 

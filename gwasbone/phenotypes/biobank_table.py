@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.phenotypes.arrow_columns import column_names, read_columns
 from gwasbone.phenotypes.fields import ICD9_FIELDS, FieldColumn, FieldKind, field_columns
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
@@ -62,6 +62,7 @@ class BiobankTable:
         return found
 
 
+@reads("a biobank table")
 def read_biobank_table(
     path: str | Path,
     kinds: Mapping[int, FieldKind] | None = None,

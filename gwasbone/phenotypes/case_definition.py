@@ -12,7 +12,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.errors import GwasboneWarning, InputError, reads
 from gwasbone.phenotypes.fields import FieldKind
 
 RuleKind = Literal["icd9", "icd10", "medication"]
@@ -108,6 +108,7 @@ def osteoporosis_text() -> str:
     return (files("gwasbone") / "resources" / "osteoporosis.toml").read_text(encoding="utf-8")
 
 
+@reads("a case definition in TOML")
 def read_definition(path: str | Path) -> CaseDefinition:
     """Read and check a definition; see ``resources/osteoporosis.toml`` for the form.
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.phenotypes.table import (
     WITHDRAWN,
     numbers,
@@ -43,6 +43,7 @@ _WOMEN = frozenset({"0", "2", "f", "female", "woman", "women"})
 _MEN = frozenset({"1", "m", "male", "man", "men"})
 
 
+@reads("a table of assessments")
 def read_assessments(path: str | Path) -> pd.DataFrame:
     """Read a table with one row per person and assessment.
 

@@ -210,7 +210,7 @@ def loci_file(config: StudyConfig) -> Path | None:
 
 
 def ld_score_folder(config: StudyConfig) -> Path | None:
-    """The folder of LD scores that the comparison names; None where none, or the genotypes."""
+    """The LD scores (folder or prefix) that the comparison names; None if none or genotypes."""
     name = config.comparison.ld_scores
     return None if name in (None, GENOTYPES) else Path(str(config.path(name)))
 
@@ -221,7 +221,13 @@ def comparison_files(config: StudyConfig) -> list[str]:
         return []
     own = config.output / "scans"
     paths = [path for path in compared_scans(config).values() if path.parent != own]
-    paths += [path for path in (loci_file(config), ld_score_folder(config)) if path is not None]
+    scores = ld_score_folder(config)
+    if scores is not None:
+        from gwasbone.sumstats.ld_score_files import find_ld_scores
+
+        # the path may be what the names of several files begin with
+        paths += [scores] if scores.is_dir() else find_ld_scores(scores) or [scores]
+    paths += [path for path in [loci_file(config)] if path is not None]
     return [str(path) for path in paths]
 
 

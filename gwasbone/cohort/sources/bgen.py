@@ -37,7 +37,7 @@ from gwasbone.cohort.sources.tables import (
     build_variant_table,
     sex_codes,
 )
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 
 
 @dataclass(frozen=True)
@@ -245,6 +245,7 @@ def first_variant(file: BgenFile, table: pd.DataFrame) -> Probabilities | None:
         raise named_error(error, table) from None
 
 
+@reads("a .sample file")
 def read_sample(path: Path) -> ListedPeople:
     """The participants of an Oxford .sample file (two header lines).
 
