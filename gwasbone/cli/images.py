@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--dicom", multiple=True, metavar="PATH",
-    help="Folder, file or glob of DICOM files, or of zip archives of them.",
+    help="Folder, file or glob of DICOM files or zip archives; the option can be repeated.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
 @click.option("--out", metavar="FOLDER",
@@ -32,27 +32,29 @@ if TYPE_CHECKING:
 @click.option(
     "--people",
     metavar="TABLE",
-    help="Table of participants (IID); report those without images and images of others.",
+    help="Table of the expected participants (IID), to report those without images and images of "
+    "others.",
 )
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
-              help="Columns that identify a participant in --people.")  # fmt: skip
+              help="Columns that identify a participant in --people: IID alone, or FID and IID.  "
+              "[default: iid]")  # fmt: skip
 @click.option(
     "--labels",
     metavar="TABLE",
     help="Table with the column file and any of person, visit, region, side and view, "
-    "which take precedence over the header.",
+    "which take precedence over the DICOM header.",
 )
 @option_flags(ImageOptions)
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
-              help="cnn: cropped and inverted squares; age: uncropped, right sides mirrored "
-              "(Le Goallec 2021).",
+              help="Preparation of the images: cnn (cropped and inverted squares) or age "
+              "(uncropped, right sides mirrored, as in Le Goallec et al. 2021).",
               )  # fmt: skip
 @click.option("--max-megabytes", type=click.FloatRange(0, min_open=True), default=400,
               show_default=True,
-              help="Maximum size of a file, and of what a compressed file unfolds to.",
+              help="Maximum size of a file in megabytes, before and after decompression.",
               )  # fmt: skip
-@click.option("--threads", type=click.IntRange(1), help="Number of cores to use; all by default.")
-@click.option("--force", is_flag=True, help="Build the cache anew.")
+@click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
+@click.option("--force", is_flag=True, help="Rebuild the image cache from the start.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(**options: Any) -> None:
     """Convert DICOM files of bone scans to standard arrays in a cache on disk.

@@ -145,23 +145,24 @@ class TableNetwork:
 
 @dataclass(frozen=True)
 class TrainingPlan(Options):
-    """How a network is trained.
+    """Training schedule of a network.
 
     Parameters
     ----------
     epochs : maximum number of epochs.
-    batch_size : images (or people) per step.
-    learning_rate : learning rate of the Adam optimiser, at its highest.
-    schedule : of the learning rate: constant, cosine (down to a hundredth over all epochs) or
-        plateau (a fifth after half the patience without a lower loss).
-    plateau_on : loss whose plateau lowers the learning rate: validation or training.
-    patience : epochs without a lower validation loss before training stops; the weights of the
-        best epoch are taken.
-    weight_decay : weight decay of AdamW; 0 is Adam.
-    clip_global_norm : maximum L2 norm of the gradient over all weights together; a larger gradient
-        is scaled down to it. 0 is no clipping.
-    rows_per_epoch : images (or people) drawn per epoch, without replacement; 0 takes all of them.
-    seed : random seed of folds, networks, the order of batches and augmentation.
+    batch_size : number of images (or participants) per training step.
+    learning_rate : peak learning rate of the Adam optimiser.
+    schedule : schedule of the learning rate: constant, cosine (decay to 1 % over all epochs) or
+        plateau (reduction to a fifth after half the patience without a lower loss).
+    plateau_on : loss that the plateau schedule monitors: validation or training.
+    patience : number of epochs without a lower validation loss after which training stops; the
+        weights of the best epoch are kept.
+    weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam.
+    clip_global_norm : maximum global L2 norm of the gradient, to which larger gradients are scaled
+        down; 0 turns clipping off.
+    rows_per_epoch : number of images (or participants) drawn per epoch without replacement; 0 uses
+        all of them.
+    seed : random seed of the folds, initial weights, order of batches and augmentation.
     """
 
     epochs: Count = 50
