@@ -13,7 +13,9 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.participants import IdRule, is_withdrawn
+
+log = logging.getLogger(__name__)
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +263,8 @@ def build_people_table(
         index=pd.Index(ids.to_numpy(), name="id"),
     )
     people = MaskedTable("people", table)
-    withdrawn = table["iid"].astype(str).str.fullmatch(r"-\d+").to_numpy()
+    withdrawn = is_withdrawn(table["iid"])
     if withdrawn.any():
         people = people.exclude(READ_STAGE, "withdrawn", withdrawn, description="negative ID")
+        log.info("%s: %d withdrawn participants (negative IDs) left out", where, withdrawn.sum())
     return people
