@@ -172,7 +172,7 @@ def read_variant_list(path: Path) -> list[str]:
     text = _text(path)
     first, _, others = text.partition("\n")
     # elsewhere a comma may belong to an ID, such as that of a variant of several alleles
-    comma = "," in first and (not others.strip() or _is_header(first.split(",")))
+    comma = "," in first and (not others.strip() or any(map(_names_a_column, first.split(","))))
     rows, _ = _fields(path, text, "," if comma else None)
     header = [bare(name) for name in rows[0]]
     column = next((header.index(name) for name in _VARIANT_HEADERS if name in header), None)
@@ -201,15 +201,14 @@ def _fields(path: Path, text: str, separator: str | None) -> tuple[list[list[str
         if row:
             rows.append(row)
             lines.append(number)
-    if not rows or (len(rows) == 1 and _is_header(rows[0])):
+    if not rows or (len(rows) == 1 and all(map(_names_a_column, rows[0]))):
         raise InputError(f"expected a list of IDs in {path}, the file is empty: leave it out")
     return rows, lines
 
 
-def _is_header(row: list[str]) -> bool:
-    names = [bare(name) for name in row]
+def _names_a_column(name: str) -> bool:
     known = (*_VARIANT_HEADERS, *_LIST_HEADERS)
-    return any(names_participants(n) or names_families(n) or n in known for n in names)
+    return names_participants(name) or names_families(name) or bare(name) in known
 
 
 def _by_header(

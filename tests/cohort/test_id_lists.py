@@ -54,7 +54,7 @@ def test_a_list_of_ids_means_the_same_however_it_is_written(tmp_path, way, encod
     ids=st.lists(
         st.from_regex(r"[A-Za-z0-9._]{1,9}", fullmatch=True).filter(lambda i: "." not in i[:1]),
         min_size=3, max_size=12, unique=True,
-    ).map(lambda ids: [f"s{i}" for i in ids]),
+    ).map(lambda ids: [f"q_{i}" for i in ids]),
     separator=st.sampled_from(["\n", ",", ";", ", ", "\r\n"]),
     quote=st.sampled_from(["", '"']),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
