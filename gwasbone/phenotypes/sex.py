@@ -20,7 +20,8 @@ UNKNOWN, MALE, FEMALE = 0, 1, 2
 #: in both. ``auto`` sees it from the numbers that are there.
 SexCoding = Literal["auto", "biobank", "plink"]
 
-_WORDS = {
+#: Words for a sex, in lower case.
+SEX_WORDS = {
     **dict.fromkeys(("m", "male", "man", "men"), MALE),
     **dict.fromkeys(("f", "female", "woman", "women"), FEMALE),
 }
@@ -75,7 +76,7 @@ def read_sexes(column: pd.Series, *, where: str, coding: SexCoding = "auto") -> 
     text = plain_ids(column.astype(object) if column.dtype == "category" else column)
     words = text.fillna("").str.strip().str.replace(r"\.0+$", "", regex=True)
     found = [str(word) for word in words.unique() if str(word).lower() not in _MISSING]
-    numbers = {word for word in found if word.lower() not in _WORDS}
+    numbers = {word for word in found if word.lower() not in SEX_WORDS}
     if coding == "auto":
         coding = "plink" if "2" in numbers else "biobank"
     unknown = sorted(numbers - _NUMBERS[coding].keys())
@@ -86,6 +87,6 @@ def read_sexes(column: pd.Series, *, where: str, coding: SexCoding = "auto") -> 
             f"expected sex as male/female, M/F or {numbered} in {where}, got "
             f"{listed([*shown, *unknown[3:]], 3)}: write it so, and NA where it is not known"
         )
-    meaning = {word: _WORDS.get(word.lower(), _NUMBERS[coding].get(word, 0)) for word in found}
+    meaning = {word: SEX_WORDS.get(word.lower(), _NUMBERS[coding].get(word, 0)) for word in found}
     codes = words.map(meaning).fillna(UNKNOWN).to_numpy().astype(np.int8)
     return Sexes(codes, meaning)

@@ -14,16 +14,12 @@ from gwasbone.cohort.masks import MaskedTable
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 from gwasbone.phenotypes.participants import IdRule, is_withdrawn
+from gwasbone.phenotypes.sex import FEMALE, MALE, SEX_WORDS
 
 log = logging.getLogger(__name__)
-
-log = logging.getLogger(__name__)
-
-#: Codes of sex in a people table; 0 where it is unknown.
-MALE, FEMALE = 1, 2
 
 #: Spellings of sex in genotype files (.fam, .sample, .psam); others leave it unknown.
-_SEX = {"1": MALE, "2": FEMALE, "m": MALE, "f": FEMALE, "male": MALE, "female": FEMALE}
+_SEX = {"1": MALE, "2": FEMALE, **SEX_WORDS}
 _UNKNOWN_SEX = {"0", "-9", "-1", "na", "nan", ".", "", "unknown", "u"}
 
 #: Columns that every variant table has; rows are sorted by the first four.
