@@ -208,7 +208,8 @@ NOT_SCIENCE = {
 }  # fmt: skip
 _SHARED = {
     "bfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule", "ref_fasta",
-    "keep", "remove", "extract", "exclude", "chromosomes", "threads", "memory_gb", "master", "force", "debug", "out",
+    "keep", "remove", "extract", "exclude", "chromosomes", "threads",
+    "memory_gb", "master", "force", "debug", "out",
 }  # fmt: skip
 
 
