@@ -213,8 +213,9 @@ NOT_SCIENCE = {
     "qc": {"biobank_qc", "plots", *(f"missing_{name}" for name in RATES)},
 }  # fmt: skip
 _SHARED = {
-    "bfile", "bgen", "sample", "vcf", "mt", "build", "id_rule", "ref_fasta", "keep", "remove",
-    "extract", "exclude", "chromosomes", "threads", "memory_gb", "master", "force", "debug", "out",
+    "bfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule", "ref_fasta",
+    "keep", "remove", "extract", "exclude", "chromosomes", "threads",
+    "memory_gb", "master", "force", "debug", "out",
 }  # fmt: skip
 
 
