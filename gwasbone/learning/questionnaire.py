@@ -21,7 +21,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+<<<<<<< HEAD
 from gwasbone.errors import GwasboneWarning, InputError, listed
+=======
+from gwasbone.errors import GwasboneWarning, InputError, reads
+>>>>>>> genes
 from gwasbone.phenotypes.fields import parse_field_column
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 from gwasbone.stats.variation import varies
@@ -58,6 +62,7 @@ class InputRules:
     heritable: Mapping[str, str]
 
     @classmethod
+    @reads("a table of columns that are no inputs")
     def read(cls, path: Path | None = None) -> InputRules:
         """Of a table ``field name rule meaning``; the package's own by default.
 
