@@ -21,11 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-<<<<<<< HEAD
-from gwasbone.errors import GwasboneWarning, InputError, listed
-=======
-from gwasbone.errors import GwasboneWarning, InputError, reads
->>>>>>> genes
+from gwasbone.errors import GwasboneWarning, InputError, listed, reads
 from gwasbone.phenotypes.fields import parse_field_column
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 from gwasbone.stats.variation import varies

@@ -84,12 +84,8 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
     )
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a table of measurements")
-<<<<<<< HEAD
-    table = read_cells(Path(str(source)), comment="#")
-=======
-    with reading(source, "a table of measurements"), source.open(encoding="utf-8") as handle:
-        table = pd.read_csv(handle, sep="\t", comment="#", dtype=str, keep_default_na=False)
->>>>>>> genes
+    with reading(source, "a table of measurements"):
+        table = read_cells(Path(str(source)), comment="#")
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent or table.empty:
         what = f"{', '.join(absent)} missing from the header" if absent else "there is no row"

@@ -14,17 +14,11 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
-<<<<<<< HEAD
-from gwasbone.errors import ConfigError, UsageError
+from gwasbone.errors import ConfigError, UsageError, reading
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.participants import IdRule
 from gwasbone.phenotypes.table import read_people_table
 from gwasbone.study.config import StudyConfig, study_reading
-=======
-from gwasbone.errors import ConfigError, UsageError, reading
-from gwasbone.phenotypes.table import read_people_table
-from gwasbone.study.config import StudyConfig
->>>>>>> genes
 from gwasbone.study.runner import fingerprint, read_record
 
 #: Stages that decide about people or variants, in their order.
