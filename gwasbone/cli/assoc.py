@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     out_option,
     run_options,
     subset_options,
+    table_options,
 )
 from gwasbone.cohort.options import FilterOptions
 from gwasbone.errors import UsageError
@@ -49,6 +50,7 @@ Examples:
     help="Table with the covariates; the option can be repeated.",
 )
 @click.option("--cat-covar", metavar="NAMES", help="Categorical covariates: column names.")
+@table_options
 @option_flags(AssociationOptions, only=("method", "test", "engine", "binary_coding"))
 @click.option("--step1-bfile", metavar="PREFIX", hidden=True, help="Genotypes of step 1 of wgr.")
 @click.option("--step1-extract", metavar="FILE", hidden=True, help="Variants of step 1 of wgr.")
@@ -82,7 +84,7 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=outputs, in_effect=model) as context:
         phenotypes = phenotype_columns(
             request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
-            id_rule=context.id_rule,
+            id_rule=context.id_rule, reading=context.reading,
         )  # fmt: skip
         cohort = filtered(context.cohort(), options)
         results = run_scan(

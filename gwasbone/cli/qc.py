@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import call_rates, missing_share_flag, option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_options,
+)
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.options import with_given
 
@@ -37,13 +43,9 @@ _PAGE = ".qc.html"
     help="Table with the columns of UK Biobank's own quality control.",
 )
 @click.option(
-    "--withdrawn",
-    metavar="FILE",
-    help="File with the IDs of participants who withdrew consent, one per line.",
-)
-@click.option(
     "--plots/--no-plots", default=True, show_default=True, help="Draw the page of quality control."
 )
+@table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -68,7 +70,6 @@ def command(**options: Any) -> None:
             thresholds,
             out,
             biobank=_biobank(options["biobank_qc"], context),
-            withdrawn=_ids(options["withdrawn"]),
             page=page,
         )
         context.say(funnel_summary(cohort.people))
@@ -88,13 +89,3 @@ def _biobank(path: str | None, context: Any) -> Any:
             "p22021, found none"
         )
     return columns
-
-
-def _ids(path: str | None) -> list[str]:
-    from gwasbone.errors import InputError
-
-    if path is None:
-        return []
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; expected IDs of participants who withdrew")
-    return Path(path).read_text().split()

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names, option_flags
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_options
 from gwasbone.cli.train_genotypes import (
     GENOTYPE_TASK,
     genotype_task_options,
@@ -35,8 +35,9 @@ from gwasbone.options import with_given
               help="Table of participants (IID) with the target, sex and side inputs; the option "
               "can be repeated.  [default: those of the study]")  # fmt: skip
 @click.option("--task", metavar="COLUMN",
-              help="Target of the networks: case, sex or any column of the tables; or genotype, "
-              "for the SNPs of --genotypes.  [default: case]")  # fmt: skip
+              help="Target of the networks: case, sex or another column of 0/1 or 1/2; with "
+              "--kind also a column of classes or of numbers (several separated by commas); or "
+              "genotype, for the SNPs of --genotypes.  [default: case]")  # fmt: skip
 @option_flags(ImageTraining, skip=("task", "regions"))
 @click.option("--region", "regions", type=Names(),
               help="Body regions: ap_spine, lateral_spine, hip, left_hip, knee, forearm, "
@@ -47,6 +48,7 @@ from gwasbone.options import with_given
               help="Columns that identify a participant: IID alone, or FID and IID.  "
               "[default: iid]")  # fmt: skip
 @genotype_task_options
+@table_options
 @click.option(
     "--force",
     is_flag=True,
@@ -63,7 +65,9 @@ def command(**options: Any) -> None:
     cnn_logit_std, cnn_logit_rint, cnn_fold and cnn_prob_REGION, all out of fold),
     PREFIX.evaluation.tsv, PREFIX.left_out.tsv, PREFIX.train.html, PREFIX.saliency.html (saliency
     maps) and PREFIX.models. The scale of predictions differs between folds: use cnn_logit_std,
-    which is standardised within folds, or cnn_fold as a categorical covariate.
+    which is standardised within folds, or cnn_fold as a categorical covariate. With --kind
+    regression the columns are cnn_COLUMN, in the units of the target; with --kind categorical they
+    are cnn_CLASS, the probability of each class.
 
     An interrupted run resumes from PREFIX.models when the same command is given again.
 
