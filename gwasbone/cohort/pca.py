@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
-_LEAST_ROWS = 512
+_MIN_ROWS = 512
 #: Decimals to which copies of a sample have the same scores.
 _SAME_SCORE = 6
 _CALLS_PER_PARTITION = 5_000_000
@@ -169,7 +169,7 @@ class _BlocksOf(Sequence[Words]):
     def _together(self) -> int:
         # a sum over variants is kept for each person: blocks of few variants would be all sums
         n_people = max(1, len(self.variants.columns.slots))
-        return max(_LEAST_ROWS, CALLS_PER_BLOCK // n_people)
+        return max(_MIN_ROWS, CALLS_PER_BLOCK // n_people)
 
     def __len__(self) -> int:
         return -(-len(self.variants) // self._together)

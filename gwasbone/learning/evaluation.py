@@ -29,7 +29,7 @@ _COLUMNS = (
     "average_precision", "brier", "calibration_slope", "calibration_slope_se",
     "calibration_intercept", "mean_predicted", "prevalence", "status",
 )  # fmt: skip
-_LEAST_FOR_SLOPE = 10
+_MIN_FOR_SLOPE = 10
 _ROWS_AT_ONCE = 256
 
 
@@ -222,7 +222,7 @@ def _row(
         return row
     found = calibration(y, values, n_bins=min(10, len(y)))
     row |= {"brier": found.brier.score, "mean_predicted": found.mean_predicted}
-    if min(y.sum(), (1 - y).sum()) < _LEAST_FOR_SLOPE or found.recalibration.status:
+    if min(y.sum(), (1 - y).sum()) < _MIN_FOR_SLOPE or found.recalibration.status:
         return row | {"status": found.recalibration.status or "few"}
     fit = found.recalibration
     return row | {

@@ -29,8 +29,8 @@ from gwasbone.phenotypes.confounders import (
 )
 from gwasbone.phenotypes.deepnull import assign_folds
 from gwasbone.phenotypes.fitted_trait import TraitModel, UnfitError
-from gwasbone.phenotypes.leftover import leftover_confounding
 from gwasbone.phenotypes.options import ResidualModel
+from gwasbone.phenotypes.residual_confounding import residual_confounding
 from gwasbone.phenotypes.table import numbers
 from gwasbone.phenotypes.trait_models import fit_boosted, fit_linear, take_prediction
 
@@ -58,7 +58,7 @@ class ResidualPhenotypes(Shown):
     covariates : people × (sex, age, weight): means over the assessments with all of them.
     models : one per trait, in the order of the columns.
     confounding : what is left: ``trait`` and the columns of
-        :func:`gwasbone.phenotypes.leftover.leftover_confounding`.
+        :func:`gwasbone.phenotypes.residual_confounding.residual_confounding`.
     sexes : spellings of sex in the source; ``covariates["sex"]`` numbers them.
     folds : of a prediction out of fold, the fold of each person; seed : of folds and models.
     """
@@ -331,7 +331,7 @@ def _gathered(
         if per_person is None:
             continue
         has = ~np.isnan(per_person.residual)
-        left = leftover_confounding(
+        left = residual_confounding(
             per_person.residual[has],
             per_person.X[has],
             sex=means[has, 0],

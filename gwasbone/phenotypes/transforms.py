@@ -13,7 +13,7 @@ from gwasbone.errors import InputError
 from gwasbone.phenotypes.traits import rank_inverse_normal
 from gwasbone.stats.variation import varies
 
-_LEAST_FOR_INTERVAL = 4
+_MIN_FOR_INTERVAL = 4
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def left_right_correlations(
     for left, right in pairs:
         both = people[[left, right]].dropna()
         n, r = len(both), np.nan
-        if n >= _LEAST_FOR_INTERVAL and varies(both).all():
+        if n >= _MIN_FOR_INTERVAL and varies(both).all():
             r = float(both[left].corr(both[right]))
         with np.errstate(divide="ignore", invalid="ignore"):
             half = special.ndtri((1 + level) / 2) / np.sqrt(np.float64(n - 3))

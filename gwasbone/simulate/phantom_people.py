@@ -49,7 +49,7 @@ PLACES: tuple[tuple[str, tuple[float, float], float], ...] = (
 PER_COPY = 0.06
 
 IMAGES, PEOPLE_FILE, EFFECTS_FILE = "images", "phantom_people.parquet", "phantom_effects.tsv"
-_LEAST_FREQUENCY = 0.05
+_MIN_FREQUENCY = 0.05
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ def local_effects(
     table = causal_variants
     frequency = table["frequency_all"]
     usable = (table["chromosome"] < genome.X) & frequency.between(
-        _LEAST_FREQUENCY, 1 - _LEAST_FREQUENCY
+        _MIN_FREQUENCY, 1 - _MIN_FREQUENCY
     )
     ranked = table[usable].sort_values(["planted", "variance_share"], ascending=False)
     chosen = ranked["source_id"].drop_duplicates().head(n)

@@ -38,8 +38,8 @@ _MAX_TERMS = 20_000
 # size. The nearest complex singularity, a zero of the normal tail or ±i√ν, is at least 2.8 panel
 # widths away, so that the error of degree 10 is about 27**-11.
 _PANEL_WIDTH, _LAST_PANEL_END, _DEGREE = 0.5, 36.0, 10
-_LEAST_DOF_INTERPOLATED = 30.0
-_LEAST_INTERPOLATED = 2_000
+_MIN_DOF_INTERPOLATED = 30.0
+_MIN_INTERPOLATED = 2_000
 _VALUES_AT_A_TIME = 8_192
 
 
@@ -60,7 +60,7 @@ def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
     349.14
     """
     size = np.abs(np.asarray(z, dtype=np.float64))
-    if size.size >= _LEAST_INTERPOLATED:
+    if size.size >= _MIN_INTERPOLATED:
         return _interpolated(size, np.inf)
     return _normal(size)
 
@@ -94,9 +94,9 @@ def neg_log10_p_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> FloatArray:
     348.58
     """
     size = np.abs(np.asarray(t, dtype=np.float64))
-    if np.ndim(dof) == 0 and size.size >= _LEAST_INTERPOLATED:
+    if np.ndim(dof) == 0 and size.size >= _MIN_INTERPOLATED:
         one = float(np.asarray(dof, dtype=np.float64))
-        if one >= _LEAST_DOF_INTERPOLATED:
+        if one >= _MIN_DOF_INTERPOLATED:
             return _interpolated(size, one)
     return _exact_t(size, np.asarray(dof, dtype=np.float64))
 

@@ -13,7 +13,7 @@ from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.genotype_models import genotype_areas
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
-from gwasbone.plots.shares import shares
+from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 from gwasbone.run_log import versions
 
@@ -117,7 +117,7 @@ def _counts(table: pd.DataFrame) -> object:
     """People of each genotype, a bar per job."""
     copies = {f"n_{k}": f"{k} {'copy' if k == 1 else 'copies'}" for k in range(3)}
     counts = table.set_index("name")[list(copies)].rename(columns=copies)
-    return shares(
+    return stacked_proportions(
         counts, title="Genotypes of the people with pictures", x_label="Share of people",
         meanings={words: f"{words} of the effect allele" for words in copies.values()},
         noun="people",

@@ -15,7 +15,7 @@ from gwasbone.plots.distributions import distributions
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.overlap import overlap
 from gwasbone.plots.page import save_page
-from gwasbone.plots.shares import shares
+from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 
 
@@ -119,7 +119,7 @@ def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
 def _imputed_shares(imputed: Imputed) -> object:
     counts = imputed.counts()
     used = [rule for rule in counts.columns if counts[rule].any()]
-    return shares(
+    return stacked_proportions(
         counts[used],
         title="How each value came about",
         x_label="Share of assessments",
