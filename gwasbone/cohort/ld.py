@@ -60,7 +60,7 @@ def ld_matrix(
     missing: MissingRule = "mean",
     threads: int | None = None,
 ) -> LdMatrix:
-    """r² (or r) between all kept variants of a region, or between those named.
+    """Compute r² (or r) between all retained variants of a region, or between named variants.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def ld_with(
     signed: bool = False,
     missing: MissingRule = "mean",
 ) -> npt.NDArray[np.float64]:
-    """r² (or r) of one variant with others of its chromosome; as :func:`ld_matrix` has it.
+    """Compute r² (or r) of a variant with others of its chromosome, as :func:`ld_matrix` does.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def ld_table(
     missing: MissingRule = "mean",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Pairs of kept variants within a window that have r² of at least ``r2_min``.
+    """Find the pairs of retained variants within a window that have r² of at least ``r2_min``.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def ld_scores(
     annotations: pd.DataFrame | None = None,
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """LD scores of the kept variants, plain or stratified by annotation.
+    """Compute LD scores of the retained variants, plain or stratified by annotation.
 
     Parameters
     ----------
@@ -239,7 +239,7 @@ def ld_scores(
 
 @dataclass(frozen=True, repr=False)
 class RelationshipMatrix(Shown):
-    """Genetic relationships of the kept people.
+    """Genetic relationship matrix of the retained samples.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ class RelationshipMatrix(Shown):
 def relationship_matrix(
     cohort: Cohort, variants: pd.Index | None = None, *, threads: int | None = None
 ) -> RelationshipMatrix:
-    """The genetic relationship matrix of the kept people, over the variants that vary.
+    """Compute the genetic relationship matrix of the retained samples.
 
     It is that of GCTA, and of ``plink2 --make-rel`` where all variants vary: PLINK divides by the
     number of variants called in both of a pair, those included of which one allele only is seen,

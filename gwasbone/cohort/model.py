@@ -22,7 +22,7 @@ from gwasbone.phenotypes.participants import IdRule
 
 @dataclass(frozen=True, repr=False)
 class Cohort(Shown, Genotypes):
-    """Genotypes, people, variants and the decisions about them.
+    """Genotypes with their samples and variants, and the exclusions of quality control.
 
     Parameters
     ----------

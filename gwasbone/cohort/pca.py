@@ -44,7 +44,7 @@ _CALLS_PER_PARTITION = 5_000_000
 
 @dataclass(frozen=True, repr=False)
 class PrincipalComponents(Shown):
-    """Principal components.
+    """Principal components of samples: scores, loadings and eigenvalues.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def principal_components(
     seed: int = 0,
     threads: int | None = None,
 ) -> PrincipalComponents:
-    """Principal components of the kept people.
+    """Compute principal components of the retained samples.
 
     Leave out relatives first (:func:`gwasbone.cohort.relatedness.exclude_related`), or families
     become components; :func:`project` gives them scores afterwards.
@@ -252,7 +252,7 @@ def _names(k: int) -> list[str]:
 
 
 def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
-    """Scores of the kept people of a cohort on components computed in other people.
+    """Project the retained samples of a cohort on components computed in other samples.
 
     Parameters
     ----------

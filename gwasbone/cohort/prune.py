@@ -47,7 +47,7 @@ def prune(
     engine: Literal["auto", "blocks", "hail"] = "auto",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Variants in approximate linkage equilibrium, among the kept ones and in the kept people.
+    """Prune the retained variants to a set in approximate linkage equilibrium.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def _all_regions() -> pd.DataFrame:
 
 
 def long_range_ld(build: str) -> pd.DataFrame:
-    """The regions of ``resources/long_range_ld.tsv`` on one build.
+    """Read the regions of long-range linkage disequilibrium of a genome build.
 
     Parameters
     ----------

@@ -57,7 +57,7 @@ def qc(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """Judge people, then variants in the people who are left.
+    """Run sample QC, then variant QC in the retained samples.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def qc_people(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """The first half of :func:`qc`: judge people.
+    """Run sample QC, the first half of :func:`qc`.
 
     Where anybody's call rate is too low, variants that are called in too few go first, as
     ``--geno`` goes before ``--mind``: those typed on one of several arrays, or failed in
@@ -176,7 +176,7 @@ def _say_calls_on_y(people: pd.DataFrame) -> None:
 
 
 def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
-    """The second half of :func:`qc`: judge variants in the people who are kept.
+    """Run variant QC in the retained samples, the second half of :func:`qc`.
 
     Methods §1 wants Hardy-Weinberg in the final people, so a study calls this after ancestry and
     relatedness.

@@ -29,7 +29,7 @@ _TRY_AGAIN = frozenset({"cannot_open", "decoder_crashed", "duplicate", "too_larg
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a run made of its files.
+    """Images and refusals of the files of a run.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def build_cache(
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BuildReport:
-    """Make or extend a cache.
+    """Create or extend an image cache.
 
     Files that are as they were (path, size, time), and files whose bytes are there under another
     name, are not decoded again. A run that is killed loses at most what it did since its last

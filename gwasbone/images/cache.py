@@ -92,7 +92,7 @@ class Pictures:
 
 @dataclass(frozen=True, repr=False)
 class ImageCache(Shown):
-    """A folder of standard arrays.
+    """A folder of preprocessed images, stored as arrays.
 
     Parameters
     ----------
@@ -176,7 +176,7 @@ class ImageCache(Shown):
 
 @reads("an image cache", "folder")
 def open_cache(folder: str | Path) -> ImageCache:
-    """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
+    """Open an image cache made by ``gwasbone images`` or :func:`gwasbone.images.build.build_cache`.
 
     A cache that is being extended can be opened: what was finished by now is there.
 

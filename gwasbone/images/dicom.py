@@ -29,7 +29,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture and what its file says about it.
+    """An image and the metadata of its DICOM file.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Picture:
 def read_picture(
     path: str | Path, *, voi: bool = False, own_range: bool = False, max_bytes: int = MAX_BYTES
 ) -> Picture:
-    """Read one DICOM file.
+    """Read the image and metadata of a DICOM file.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def picture_of(
     max_bytes: int = MAX_BYTES,
     sha256: str | None = None,
 ) -> Picture:
-    """:func:`read_picture` of bytes that are in memory."""
+    """Read the image of a DICOM file from bytes in memory, as :func:`read_picture` does."""
     _check_bytes(len(data), max_bytes)
     try:
         with warnings.catch_warnings():

@@ -19,7 +19,7 @@ _COLUMNS = ("name", "region", "side")
 
 @dataclass(frozen=True)
 class RegionMap:
-    """Measurements and the pictures they are learnt from.
+    """Bone measurements and the body regions of the images that show them.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def region_name(place: Place) -> str:
 
 @reads("a region map")
 def read_region_map(path: str | Path | None = None) -> RegionMap:
-    """Read a map of measurements to pictures.
+    """Read a table that maps bone measurements to body regions of images.
 
     Parameters
     ----------

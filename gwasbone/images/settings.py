@@ -1,4 +1,4 @@
-"""How pictures become standard arrays. Equal settings and equal files give equal arrays."""
+"""Preprocessing of images; equal settings and equal files give equal arrays."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def _paper_frames(size: int, scale: float = 1.0) -> Mapping[str, Frame]:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSettings:
-    """How pictures become standard arrays.
+    """Preprocessing of images: size, crop, orientation and grey levels.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ class Rows(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """A network, trained or not.
+    """Interface of a network of a backend.
 
     ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) and the
     side inputs (N, c) for an image network, the named columns (N,) for a table network. ``rows``
@@ -136,7 +136,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """Builds and loads models."""
+    """Interface of a deep-learning backend, which builds and loads models."""
 
     #: Ending of the files that its models are saved to.
     suffix: str
@@ -166,12 +166,12 @@ class Backend(Protocol):
 
 
 def backend_names() -> list[str]:
-    """Names of the installed backends, sorted."""
+    """List the names of the installed backends."""
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
 def load_backend(name: str) -> Backend:
-    """An installed backend by name.
+    """Load an installed backend by name.
 
     Raises
     ------

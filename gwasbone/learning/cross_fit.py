@@ -39,7 +39,7 @@ class DivergedError(InputError):
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Predictions of N rows.
+    """Out-of-fold predictions of a cross-fit.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def cross_fit(
     first_weights: Sequence[Path] | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> CrossFit:
-    """Fit a model per fold and predict everybody.
+    """Fit a model per fold and predict every participant out of fold.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ _ROWS_AT_ONCE = 256
 
 
 def evaluate(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
-    """Evaluate scores of people.
+    """Evaluate scores of participants against case status.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ def evaluate(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFram
 
 
 def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
-    """Areas of every two scores in the people who have both (DeLong's paired test).
+    """Compare the AUCs of every two scores by DeLong's paired test.
 
     Returns
     -------
-    ``score_1 score_2 n auc_1 auc_2 difference lower upper neg_log10_p``.
+    ``score_1 score_2 n auc_1 auc_2 difference lower upper neg_log_10_p_value``.
     """
     names = list(scores)
     rows = []

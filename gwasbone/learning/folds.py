@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows of one fold: (rows,) indices, disjoint in people.
+    """Row indices of a fold for training, validation and test, with no participant in two of them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class PersonFolds:
-    """A split of rows (pictures, assessments) by person.
+    """Split of rows (images or assessments) into folds by participant.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def person_folds(
     rotate: bool = False,
     seed: int = 1,
 ) -> PersonFolds:
-    """Split rows so that all rows of a person are in one fold.
+    """Split rows into folds so that all rows of a participant are in the same fold.
 
     Parameters
     ----------

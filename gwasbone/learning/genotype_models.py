@@ -100,7 +100,7 @@ class SexModels:
 
 @dataclass(frozen=True)
 class GenotypeFit:
-    """A variant's cross-fitted classifier.
+    """Cross-fitted classifier of the genotypes of a variant.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ def held_out_maps(
     keep: str = _KEPT,
     progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Make the maps of pictures, each by the model of its own fold.
+    """Compute saliency maps of images, each with the model that did not see the participant.
 
     Parameters
     ----------

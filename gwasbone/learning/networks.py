@@ -29,7 +29,7 @@ LOSSES: dict[HeadKind, tuple[Loss, ...]] = {
 
 @dataclass(frozen=True)
 class Head:
-    """One output of a network.
+    """An output of a network, with its loss.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class Head:
 
 @dataclass(frozen=True)
 class ImageNetwork:
-    """A convolutional network over one grey (or several-channel) picture.
+    """Specification of a convolutional network over images.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class ImageNetwork:
 
 @dataclass(frozen=True)
 class TableNetwork:
-    """A transformer encoder over the questionnaire of a person (Eriksson & Nakamori 2025, §2.4).
+    """Specification of a transformer encoder over questionnaires (Eriksson & Nakamori 2025, §2.4).
 
     Each numeric input goes through its own dense projection, each categorical one through its own
     embedding, a missing value is a learned token; average pooling, a dense layer with leaky ReLU,

@@ -53,7 +53,7 @@ _EFFECT = ("neg_log_10_p_value", "beta", "standard_error", "effect_allele_freque
 
 @dataclass(frozen=True, repr=False)
 class RegionSelection(Shown):
-    """The SNPs of each region, and how they came about.
+    """SNPs selected for each body region, with the lead blocks that they come from.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def select_regions(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> RegionSelection:
-    """Select the SNPs of each bone region from dozens of scans.
+    """Select lead SNPs of each body region from many scans.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class CaseDefinition:
-    """Rules, any of which makes a case."""
+    """Case definition: rules, any of which makes a case."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -99,7 +99,7 @@ def plain_code(code: str) -> str:
 
 
 def osteoporosis_definition() -> CaseDefinition:
-    """The package's definition, ``resources/osteoporosis.toml``."""
+    """Read the package's definition of osteoporosis, ``resources/osteoporosis.toml``."""
     return _checked(tomllib.loads(osteoporosis_text()), "resources/osteoporosis.toml")
 
 

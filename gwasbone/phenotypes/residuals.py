@@ -42,12 +42,12 @@ _NOT_MEASUREMENTS = ("height", "ethnicity")
 
 
 class ResidualWarning(GwasboneWarning):
-    """A trait without a residual, or a model with fewer terms than asked for."""
+    """Warning that a trait has no residual, or that its model has fewer terms than requested."""
 
 
 @dataclass(frozen=True, repr=False)
 class ResidualPhenotypes(Shown):
-    """Residual phenotypes and how they were made.
+    """Residual phenotypes with their models and tests of residual confounding.
 
     Parameters
     ----------
@@ -99,7 +99,7 @@ def residual_phenotypes(
     n_folds: int = 5,
     seed: int = 0,
 ) -> ResidualPhenotypes:
-    """Take sex, age and weight out of traits, and see what is left of them.
+    """Adjust traits for sex, age and weight, and test for residual confounding.
 
     Every assessment with the trait, sex, age and weight counts, trait by trait. The models:
 
@@ -251,7 +251,7 @@ def _fitted(
 
 
 def measured_traits(assessments: pd.DataFrame, traits: Sequence[str] | None = None) -> list[str]:
-    """Names of the traits of a table of assessments; see :func:`residual_phenotypes`.
+    """List the traits of a table of assessments; see :func:`residual_phenotypes`.
 
     Raises
     ------

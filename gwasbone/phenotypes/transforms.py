@@ -32,7 +32,7 @@ class Standardised:
 
 
 def standardise(values: pd.DataFrame) -> Standardised:
-    """Centre and scale each column.
+    """Standardise each column to mean 0 and SD 1.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def skewness(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def normal_scores(values: pd.DataFrame) -> pd.DataFrame:
-    """Rank-inverse-normal scores of each column (Blom); missing stays missing."""
+    """Apply the rank-based inverse normal transform to each column; missing stays missing."""
     scores = pd.DataFrame(np.nan, index=values.index, columns=values.columns)
     for name in values.columns:
         known = values[name].notna()

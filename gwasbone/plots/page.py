@@ -146,7 +146,7 @@ def save_page(
     subtitle: str = "",
     notes: Iterable[str] = (),
 ) -> Path:
-    """Write figures as one HTML file that opens without a network.
+    """Write figures to one HTML file that opens offline.
 
     BokehJS is inside the file, only the parts the figures use. The file appears whole or not at
     all, and replaces one of the same name.

@@ -13,7 +13,7 @@ Spelling = Literal["ukb", "rap"]
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionnaireSettings:
-    """All choices of a simulated questionnaire table.
+    """Settings of a simulated questionnaire table.
 
     Effects on bone mineral density are in standard deviations (SD) of a person's density around
     what sex, age and weight predict; each measurement has its own SD in g/cm².

@@ -25,7 +25,7 @@ TRAITS = ("bmd_spine", "bmd_hip", "bmd_femur", "osteoporosis", "null_trait")
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationSettings:
-    """All choices of a simulated cohort. The defaults make the demo.
+    """Settings of a simulated cohort; the defaults are those of the demo.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ _STEPS_BETWEEN_CHECKS = 8
 def hardy_weinberg_neg_log10_p(
     hom_ref: npt.ArrayLike, het: npt.ArrayLike, hom_alt: npt.ArrayLike, *, midp: bool = False
 ) -> FloatArray:
-    """−log10 p of the exact Hardy–Weinberg test from genotype counts.
+    """Compute the −log10 p-value of the exact Hardy–Weinberg test from genotype counts.
 
     Parameters
     ----------

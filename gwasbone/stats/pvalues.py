@@ -44,7 +44,7 @@ _VALUES_AT_A_TIME = 8_192
 
 
 def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
-    """−log10 of the two-sided normal p-value, p = 2 Φ(−abs(z)).
+    """Compute the −log10 two-sided p-value of a z statistic, p = 2 Φ(−abs(z)).
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def _normal(size: FloatArray) -> FloatArray:
 
 
 def neg_log10_p_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> FloatArray:
-    """−log10 of the two-sided p-value of Student's t.
+    """Compute the −log10 two-sided p-value of a t statistic.
 
     With y = t²/(ν + t²), p = 1 − I_y(1/2, ν/2), the regularised incomplete beta function.
 
@@ -113,7 +113,7 @@ def _exact_t(size: FloatArray, dof: FloatArray) -> FloatArray:
 
 
 def neg_log10_p_chi2(x: npt.ArrayLike, dof: npt.ArrayLike = 1) -> FloatArray:
-    """−log10 of the upper tail of a chi-squared statistic.
+    """Compute the −log10 p-value of a chi-squared statistic.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def neg_log10_p_chi2(x: npt.ArrayLike, dof: npt.ArrayLike = 1) -> FloatArray:
 
 
 def chi2_1_from_neg_log10_p(neg_log10_p: npt.ArrayLike) -> FloatArray:
-    """The chi-squared statistic on one degree of freedom that has a given −log10 p.
+    """Compute the chi-squared statistic with one degree of freedom of a −log10 p-value.
 
     The inverse of ``neg_log10_p_chi2(x, 1)``; works at any depth, since p is never formed.
 

@@ -61,7 +61,7 @@ def open_scans(
     names: Sequence[str] | None = None,
     positions: Positions | None = None,
 ) -> Scans:
-    """The scans of files and folders, in their order.
+    """Open the scans in files and folders.
 
     Parameters
     ----------
@@ -287,7 +287,7 @@ def placed(scans: Scans, positions: Positions) -> Scans:
 
 
 def read_scan(path: Path | str) -> pd.DataFrame:
-    """The only scan of a file, with the columns of ``table.SCAN_COLUMNS``, sorted by variant.
+    """Read the summary statistics of a file with one scan, sorted by variant.
 
     Raises
     ------
@@ -303,7 +303,7 @@ def read_scan(path: Path | str) -> pd.DataFrame:
 
 
 def as_scans(scans: Any) -> Scans:
-    """Scans of whatever a function takes for them.
+    """Convert results, tables or paths to scans.
 
     Parameters
     ----------
