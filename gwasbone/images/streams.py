@@ -13,7 +13,7 @@ from gwasbone.images.refusal import refuse
 
 #: 1,768 × 808 is the largest iDXA image seen; mammograms reach 30 million pixels.
 MAX_PIXELS = 50_000_000
-#: Maximum size of a file, and of what it unfolds to, unless raised (``--max-megabytes``).
+#: Maximum size of a file, and of what it unfolds to, unless raised (``--max-file-gb``).
 MAX_BYTES = 400_000_000
 
 #: JPEG markers that start a frame: SOF0-15 without DHT, JPG and DAC, and JPEG-LS's SOF55.
@@ -114,5 +114,5 @@ def too_large(what: str, limit: int) -> Exception:
     """The refusal of a file of more bytes than ``limit``."""
     return refuse(
         "too_large",
-        f"expected at most {limit:,} bytes, {what}: raise --max-megabytes where the file is sound",
+        f"expected at most {limit:,} bytes, {what}: raise --max-file-gb where the file is sound",
     )
