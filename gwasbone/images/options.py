@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from gwasbone.images.streams import MAX_BYTES
 from gwasbone.options import Options, PositiveNumber, Range
+
+#: The largest iDXA image has 1.4 MB.
+MAX_FILE_GB = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class ImageOptions(Options):
     precision: Literal["uint8", "uint16", "float32"] = "uint8"
     grey_range: Literal["header", "image"] = "header"
     voi: bool = False
-    max_file_gb: PositiveNumber = MAX_BYTES / 1e9
+    max_file_gb: PositiveNumber = MAX_FILE_GB
 
     @property
     def mirrored_side(self) -> str:
