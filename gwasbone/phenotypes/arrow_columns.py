@@ -222,6 +222,8 @@ def _guessed_types(table: TableLayout, names: list[str]) -> dict[str, Any]:
         raise _unreadable(table, error) from error
     types = {}
     for field in schema:
+        if field.name not in names:  # to Arrow no columns are all of them
+            continue
         if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
             types[field.name] = pa.float64()
         elif pa.types.is_date(field.type) or pa.types.is_timestamp(field.type):
