@@ -114,7 +114,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     InputError
         Other columns, a file named twice, a region or side that is none; all faults at once.
     """
-    table = read_cells(Path(path))
+    table = read_cells(Path(path), what="a table of labels")
     faults = [f"column {c}" for c in table.columns if c not in ("file", *_LABELS)]
     if "file" not in table:
         raise InputError(f"expected a column file in {path}, it has {', '.join(table.columns)}")

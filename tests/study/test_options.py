@@ -452,9 +452,12 @@ def test_a_table_that_is_not_there_is_named(study, capsys, tmp_path):
 
 def test_the_request_of_a_command_is_the_object_that_the_engine_gets(monkeypatch, tmp_path):
     """From `gwasbone assoc` to the kernels the options travel as one object, not name by name."""
-    from gwasbone.association import associate
+    import importlib
+
     from gwasbone.association.options import ScanRequest
     from gwasbone.steps.scan import run_scan
+
+    associate = importlib.import_module("gwasbone.association.associate")
 
     class _Reached(Exception):  # noqa: N818
         pass
