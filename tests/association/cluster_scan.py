@@ -5,6 +5,7 @@ names the executors' Python (``PYSPARK_PYTHON``), which lacks gwasbone.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import signal
