@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from gwasbone.options import Options, Range
+from gwasbone.options import Options, PositiveNumber, Range
+
+#: The largest iDXA image has 1.4 MB.
+MAX_FILE_GB = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +28,7 @@ class ImageOptions(Options):
         allows, so that images stay comparable) or image (each image is stretched over its own
         range).
     voi : apply the VOI (value of interest) window or lookup table of the DICOM header.
+    max_file_gb : maximum size of a file in gigabytes, before and after decompression.
     """
 
     size: Annotated[int, Range(16, 4096)] = 672
@@ -33,11 +37,17 @@ class ImageOptions(Options):
     precision: Literal["uint8", "uint16", "float32"] = "uint8"
     grey_range: Literal["header", "image"] = "header"
     voi: bool = False
+    max_file_gb: PositiveNumber = MAX_FILE_GB
 
     @property
     def mirrored_side(self) -> str:
         """The side as :class:`gwasbone.images.settings.ImageSettings` has it: empty for none."""
         return "" if self.mirror == "none" else self.mirror
+
+    @property
+    def max_bytes(self) -> int:
+        """``max_file_gb`` in bytes."""
+        return round(self.max_file_gb * 1e9)
 
     @property
     def of_levels(self) -> dict[str, Any]:
