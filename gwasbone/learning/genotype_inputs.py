@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.genome import AUTOSOMES, chromosome_code
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.training_people import region_pictures
@@ -96,6 +96,7 @@ def genotype_jobs(
     return jobs
 
 
+@reads("a table of selected variants")
 def read_selected(path: Path) -> pd.DataFrame:
     """The pairs of region and SNP that ``gwasbone select`` has written.
 
@@ -130,6 +131,7 @@ def is_autosomal(variant_id: str) -> bool:
     return code is None or code in AUTOSOMES
 
 
+@reads("a list of participants")
 def read_keep(path: Path, *, id_rule: str) -> pd.Index:
     """People of a list: IID, or FID and IID, one person a line; a header is allowed.
 

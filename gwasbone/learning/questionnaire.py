@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.errors import GwasboneWarning, InputError, reads
 from gwasbone.phenotypes.fields import parse_field_column
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 from gwasbone.phenotypes.table import listing
@@ -59,6 +59,7 @@ class InputRules:
     heritable: Mapping[str, str]
 
     @classmethod
+    @reads("a table of columns that are no inputs")
     def read(cls, path: Path | None = None) -> InputRules:
         """Of a table ``field name rule meaning``; the package's own by default.
 

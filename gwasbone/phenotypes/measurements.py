@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.fields import FieldKind, absent_fields
 
@@ -81,7 +81,7 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
     )
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a table of measurements")
-    with source.open(encoding="utf-8") as handle:
+    with reading(source, "a table of measurements"), source.open(encoding="utf-8") as handle:
         table = pd.read_csv(handle, sep="\t", comment="#", dtype=str, keep_default_na=False)
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent or table.empty:

@@ -14,7 +14,7 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.errors import ConfigError, UsageError
+from gwasbone.errors import ConfigError, UsageError, reading
 from gwasbone.phenotypes.table import IdRule, read_people_table
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.runner import fingerprint, read_record
@@ -341,4 +341,5 @@ def principal_component_table(config: StudyConfig) -> dict[str, pd.DataFrame]:
     path = config.output / "pca" / SCORES
     if read_record(path.parent) is None:
         return {}
-    return {str(path): pd.read_csv(path, sep="\t", index_col="id", dtype={"id": str})}
+    with reading(path, "the table of components that `gwasbone run` writes"):
+        return {str(path): pd.read_csv(path, sep="\t", index_col="id", dtype={"id": str})}

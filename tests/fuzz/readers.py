@@ -299,14 +299,15 @@ def _read_cache(folder: Path) -> None:
 def _make_stage(folder: Path) -> None:
     from gwasbone.study.runner import RECORD
 
+    (folder / "hashes.json").write_text(json.dumps({"a.tsv": [12, 34, "abc"]}))
     content = {"made_from": {"inputs": {"a": "1"}}, "outputs": {"x.tsv": "2"}, "seconds": 3}
     (folder / RECORD).write_text(json.dumps(content))
 
 
 def _read_stage(folder: Path) -> Any:
-    from gwasbone.study.runner import read_record
+    from gwasbone.study.runner import Hashes, read_record
 
-    return read_record(folder)
+    return read_record(folder), Hashes.load(folder / "hashes.json")
 
 
 def _make_masked(folder: Path) -> None:
@@ -395,6 +396,31 @@ def _read_labels(folder: Path) -> Any:
     return read_labels(folder / "labels.tsv")
 
 
+def _make_fasta(folder: Path) -> None:
+    (folder / "ref.fa").write_text(">1\nACGTACGTAC\nGTACGT\n>2\nTTTTTTTTTT\n")
+    (folder / "ref.fa.fai").write_text("1\t16\t3\t10\t11\n2\t10\t24\t10\t11\n")
+
+
+def _read_fasta(folder: Path) -> Any:
+    from gwasbone.cohort.sources.left_align import Fasta
+
+    fasta = Fasta.open(folder / "ref.fa")
+    return [fasta.before(chromosome, position, 8) for chromosome in (1, 2) for position in (3, 15)]
+
+
+def _make_measurements(folder: Path) -> None:
+    from importlib.resources import files
+
+    source = files("gwasbone") / "resources" / "bmd_measurements.tsv"
+    (folder / "m.tsv").write_text(source.read_text(encoding="utf-8"))
+
+
+def _read_measurements(folder: Path) -> Any:
+    from gwasbone.phenotypes.measurements import bmd_measurements
+
+    return bmd_measurements(folder / "m.tsv")
+
+
 def _read_region_map(folder: Path) -> Any:
     from gwasbone.images.region_map import read_region_map
 
@@ -425,6 +451,8 @@ READERS: dict[str, Reader] = {
     "coding": Reader(text("coding19.tsv", "coding\tmeaning\nM81\tosteoporosis\n"), _read_coding),
     "labels": Reader(text("labels.tsv", "file\tregion\tside\na.dcm\thip\tleft\n"), _read_labels),
     "region_map": Reader(text("map.tsv", "name\tregion\tside\nbmd\thip\tleft\n"), _read_region_map),
+    "measurements": Reader(_make_measurements, _read_measurements),
+    "fasta_index": Reader(_make_fasta, _read_fasta),
     "id_lists": Reader(_make_id_list, _read_id_list, spared=(".bed", ".bim", ".fam")),
     **{
         f"scan_{name}": Reader(_make_scan(name), _read_scans, seeds=n)
