@@ -15,13 +15,12 @@ import io
 import logging
 import lzma
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from gwasbone.errors import InputError
+from gwasbone.errors import GwasboneError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -131,14 +130,16 @@ def text_faults_named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"expected a file of text, there is no {path}: check the path") from None
-    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
-            "damaged or cut short, copy it again"
-        ) from error
     except UnicodeError as error:
         raise InputError(
             f"expected text in {path}, it cannot be decoded ({error}): save it as UTF-8"
+        ) from error
+    except GwasboneError:
+        raise
+    except Exception as error:  # of gzip, zstd, bzip2, xz, zip or the disk
+        raise InputError(
+            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
+            "damaged or cut short, copy it again"
         ) from error
 
 
