@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gwasbone.learning.genotype_inputs import read_selected
 from gwasbone.comparison.known_loci import read_loci
+from gwasbone.learning.genotype_inputs import read_selected
 from gwasbone.sumstats.leads import read_leads
 from gwasbone.sumstats.scans import open_scans
 
