@@ -164,7 +164,8 @@ def person_maps(
     )  # fmt: skip
     mean = _person_means(made, place, len(people))
     small = ReducedPictures(pictures, rows, *made.shape[1:])
-    picture = _mean_picture(small)
+    # as 0 to 255, whatever the cache's precision
+    picture = _mean_picture(small) * (255 / pictures.white)
     background = 255.0 if cache.settings.invert else 0.0
     return PersonMaps(
         people, mean, fold, group, np.rint(picture).astype(np.uint8),
