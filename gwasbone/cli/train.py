@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names, option_flags
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_options
 from gwasbone.cli.train_genotypes import (
     GENOTYPE_TASK,
     genotype_task_options,
@@ -45,6 +45,7 @@ from gwasbone.options import with_given
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What identifies a person.")  # fmt: skip
 @genotype_task_options
+@table_options
 @click.option("--force", is_flag=True, help="Overwrite output, and models of another training.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")

@@ -15,10 +15,11 @@ from gwasbone.errors import InputError
 
 _COLUMNS = ("field", "code", "use")
 _MISSING, _VALUE, _ALL = "missing", "value", "*"
-#: Negative whole numbers that UK Biobank uses as codes; others are not suspected.
+#: Negative whole numbers that UK Biobank uses as codes; others are not suspected. -9 means missing
+#: in every table and has a rule of its own.
 _SUSPECTS = frozenset(
     {*range(-13, 0), -17, -21, -23, -27, -121, -131, -141, -313, -521, -600, -818, -999}
-)
+) - {-9}
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class SpecialCodes:
     ----------
     uses : field -> code -> ``missing``, ``value`` or the number that it stands for.
     measured : fields whose negative numbers are measurements.
+
+    Examples
+    --------
+    >>> hours_of_television = pd.Series([2.0, -10, -1, -3])
+    >>> SpecialCodes.read().recode(1070, hours_of_television).values.tolist()
+    [2.0, 0.5, nan, nan]
     """
 
     uses: Mapping[int, Mapping[float, str]]

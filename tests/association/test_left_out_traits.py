@@ -70,7 +70,7 @@ BAD = {
     "nearly_constant": "to vary",
     "empty": "there are none",
     "few": "at least 4 people",
-    "words": "numbers in column words",
+    "words": "in column words",
     "from_age": r"beyond its covariates, they \(age\) explain it wholly",
     "coded_012": "say --binary-coding",
 }

@@ -327,7 +327,7 @@ def test_genotypes_without_a_framework(snps, tmp_path, capfd):
     [
         (("--genotypes", "none.parquet"), 1, "there is no file none.parquet"),
         (("--snps", "none.tsv"), 2, "--snps none.tsv: no such file"),
-        (("--keep", "none.txt"), 1, "none.txt: no such file"),
+        (("--keep", "none.txt"), 1, "there is no file none.txt"),
         (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
         (("--covar", "bmi"), 1, "expected a column bmi"),
         (("--side-inputs", "sex"), 2, "a network of genotypes sees pictures only"),
