@@ -16,7 +16,7 @@ import logging
 import lzma
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
@@ -103,6 +103,25 @@ def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> T
             _check(path, compression, encoding, max_gb, quotes)
             log.warning("%s: not UTF-8, read as Latin-1: letters with accents may be wrong", path)
     return TextFile(path, compression, encoding)
+
+
+def within_limit(pieces: Iterable[bytes], path: Path, max_gb: float = MAX_GB) -> Iterator[bytes]:
+    """The text of a file that is kept in memory as a whole.
+
+    Raises
+    ------
+    InputError
+        More than ``max_gb`` gigabytes come out of a compressed file.
+    """
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > max_gb * 1e9 and size > path.stat().st_size:
+            raise InputError(
+                f"expected at most {max_gb:g} GB of text in the compressed file {path}, more comes "
+                "out of it: if that is right, unpack it before"
+            )
+        yield piece
 
 
 @contextlib.contextmanager
