@@ -123,6 +123,27 @@ def within_limit(pieces: Iterable[bytes], path: Path, max_gb: float = MAX_GB) ->
         yield piece
 
 
+def glance_at_text(path: Path) -> TextFile:
+    """How a file of text is written, seen from its first bytes alone, for reading its header.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it begins like one of another format.
+    """
+    with text_faults_named(path):
+        compression = _compression(path)
+        with _opened(path, compression) as stream:
+            head = stream.read(_CHUNK)
+    marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark))
+    encoding = next(marks, "utf-8")
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(head)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return TextFile(path, compression, encoding)
+
+
 @contextlib.contextmanager
 def text_faults_named(path: Path) -> Iterator[None]:
     """Turn what goes wrong in decompressing and decoding into an error that names the file."""
