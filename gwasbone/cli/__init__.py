@@ -43,7 +43,7 @@ COMMANDS = {
     "prune": ("gwasbone.cli.prune", "Prune variants in linkage disequilibrium."),
     "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
-    "compare": ("gwasbone.cli.compare", "Compare scans of definitions of a disease."),
+    "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }

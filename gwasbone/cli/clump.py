@@ -58,7 +58,7 @@ _DRAWN_BY_DEFAULT = LociOptions.regional_plots
 @click.option(
     "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
     flag_value=_DRAWN_BY_DEFAULT,
-    help=f"Draw regional plots of the N strongest loci; without N, {_DRAWN_BY_DEFAULT}.",
+    help=f"Draw regional plots of the N strongest loci.  [default without N: {_DRAWN_BY_DEFAULT}]",
 )  # fmt: skip
 @positions_option
 @option_flags(LociOptions, only=("genetic_map",))

@@ -24,7 +24,11 @@ def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bo
     "  gwasbone assoc ... --pheno bmd_total_std --pheno-file pheno.bmd.tsv --covar sex,age,weight"
 )
 @click.option("--table", metavar="FILE", help="Table of a biobank (CSV, TSV or Parquet).")
-@click.option("--definition", metavar="FILE", help="Who is a case (osteoporosis by default).")
+@click.option(
+    "--definition",
+    metavar="FILE",
+    help="TOML file of the case definition.  [default: the package's osteoporosis]",
+)
 @click.option(
     "--measurements",
     metavar="FILE",

@@ -18,7 +18,12 @@ import click
     "--set phantoms.scale=0.25\n  gwasbone images --dicom cohort/images --preset age --out cache"
 )
 @click.option("--out", metavar="FOLDER", required=True, help="Folder of the output files.")
-@click.option("--people", "n_people", type=int, help="Number of participants.  [default: 2000]")
+@click.option(
+    "--people",
+    "n_people",
+    type=int,
+    help="Number of participants.  [default: 2000; with --no-genotypes, 5000]",
+)
 @click.option("--variants", "n_variants", type=int, help="Number of variants.  [default: 25000]")
 @click.option("--seed", type=int, help="Random seed.  [default: 1]")
 @click.option(

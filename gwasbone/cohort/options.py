@@ -170,8 +170,8 @@ class RelatednessOptions(Options):
     keep_cases_of : column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE);
         where one sample of a related pair must be removed, the case is kept.
     maf : minimum minor allele frequency of the variants used; at 0 rare variants are used too.
-    r2 : maximum squared correlation (r²) of two of the variants used, which are pruned within
-        pca.window; it is higher than for principal components because kinship needs many variants.
+    r2 : maximum squared correlation (r²) of two variants in a window after pruning; higher than
+        for principal components because kinship needs many variants.
     """
 
     remove: bool = True

@@ -192,7 +192,8 @@ class GenotypeTraining(NetworkTraining, GenotypeRequest):
     Parameters
     ----------
     regions : body regions of the selected SNPs to learn; all of them where empty.
-    strata : number of quantiles of PC1, and of PC2 within each, in which labels are permuted.
+    strata : number of quantile groups of PC1, and of PC2 within each; labels are permuted within
+        groups.
     covariates : covariates of the baseline model; sex, age, weight and PC1-PC10 as far as
         available where empty.
     """

@@ -80,13 +80,12 @@ class SelectionRule(Options):
 
     Parameters
     ----------
-    p_threshold : p-value below which the strongest variant of a block must be for the block to be
-        selected.
+    p_threshold : p-value below which a block is selected, by its strongest variant.
     block_bp : length of a block in base pairs.
     max_blocks : maximum number of blocks, in order of p-value: of each scan, and of each region.
     best_of : group in which blocks are ranked when the best of a region are selected: region (all
         its scans together), measurement (the scans of one bone density) or scan.
-    window_bp : maximum distance in base pairs of peaks that are merged into one SNP.
+    window_bp : maximum distance of peaks that are merged into one SNP, in base pairs.
     r2 : minimum squared correlation (r²) of peaks that are merged into one SNP.
     """
 
