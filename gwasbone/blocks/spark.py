@@ -167,7 +167,7 @@ class SparkExecutors:
 def package_zip(folder: Path) -> Path:
     """Write the modules of gwasbone to ``gwasbone-<hash>.zip`` in a folder, and say where.
 
-    Tables and pictures under ``resources`` are left out: no kernel reads them.
+    Tables and images under ``resources`` are left out: no kernel reads them.
     """
     home = Path(str(gwasbone.__file__)).parent
     sources = sorted(path for path in home.rglob("*.py") if path.is_file())

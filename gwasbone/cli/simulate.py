@@ -169,7 +169,7 @@ def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
 
 
 def _draw(chosen: Any, context: Any, phantoms: Any, options: dict[str, Any], progress: Any) -> None:
-    """Draw pictures, and say how many."""
+    """Draw images, and say how many."""
     from gwasbone.simulate.phantom_people import IMAGES, write_phantoms
 
     out = context.out
@@ -180,7 +180,7 @@ def _draw(chosen: Any, context: Any, phantoms: Any, options: dict[str, Any], pro
 
 
 def _image_names(options: dict[str, Any]) -> list[str]:
-    """The file that stands for all pictures, where there will be any; the truth about them."""
+    """The file that stands for all images, where there will be any; the truth about them."""
     if options["n_images"] is None:
         return []
     from gwasbone.simulate.phantom_people import EFFECTS_FILE, PEOPLE_FILE
@@ -192,7 +192,7 @@ _QUESTIONNAIRE, _PHANTOMS = "questionnaire.", "phantoms."
 
 
 def _phantoms(options: dict[str, Any]) -> Any:
-    """The settings of pictures, None where none are asked for."""
+    """The settings of images, None where none are asked for."""
     return None if options["n_images"] is None else _phantom_settings(options)
 
 
@@ -204,7 +204,7 @@ def _phantom_settings(options: dict[str, Any]) -> Any:
 
 
 def _shown(phantoms: Any) -> dict[str, Any]:
-    """Settings of pictures for the log."""
+    """Settings of images for the log."""
     if phantoms is None:
         return {}
     return {_PHANTOMS + name: value for name, value in dataclasses.asdict(phantoms).items()}

@@ -139,7 +139,7 @@ def british_ancestry(
     -------
     The cohort with columns ``ancestry_deviation`` (D), ``ancestry_group`` and the components used
     on its people table, and the decisions ``no_scores`` and ``ancestry_deviation`` of stage
-    ``ancestry``. Only kept people define the centre; people excluded earlier get a D too.
+    ``ancestry``. Only retained samples define the centre; people excluded earlier get a D too.
 
     Raises
     ------

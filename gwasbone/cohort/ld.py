@@ -1,4 +1,4 @@
-"""Linkage disequilibrium and relationships in the kept people of a cohort.
+"""Linkage disequilibrium and relationships in the retained samples of a cohort.
 
 Hard calls; on X men count once and women twice. What is computed, and how missing calls count, is
 in :mod:`gwasbone.blocks.ld` and :mod:`gwasbone.blocks.kinship`.
@@ -207,7 +207,7 @@ def ld_scores(
     Raises
     ------
     UsageError
-        Annotations do not cover the kept variants, or centimorgans of a source without.
+        Annotations do not cover the retained variants, or centimorgans of a source without.
 
     Notes
     -----

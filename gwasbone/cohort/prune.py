@@ -56,7 +56,7 @@ def prune(
     step : by how many variants the window moves, only where it is counted in variants; 1 by
         default.
     r2 : of a pair above this one variant goes.
-    maf : minimum minor-allele frequency, in the kept people, of the variants used.
+    maf : minimum minor allele frequency, in the retained samples, of the variants used.
     exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
@@ -169,9 +169,9 @@ def _prune_by_hail(
 
 
 def sex_variants(cohort: Cohort) -> BoolArray:
-    """(variants,) the kept variants that tell sex.
+    """(variants,) the retained variants that tell sex.
 
-    They lie on X outside the pseudo-autosomal regions, have a minor-allele frequency of at least
+    They lie on X outside the pseudo-autosomal regions, have a minor allele frequency of at least
     0.05 and are pruned to r² 0.2 in 500 kb: on rare variants women are homozygous like men, and
     linked ones count the same segment of a chromosome many times.
     """

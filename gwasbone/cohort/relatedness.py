@@ -140,7 +140,7 @@ def relatedness(
 def _components_of_unrelated(
     cohort: Cohort, wanted: BoolArray, k: int | None, *, by_blocks: bool
 ) -> tuple[FloatArray, BoolArray]:
-    """(n, k) scores of the kept people on components of the unrelated ones, and who these are.
+    """(n, k) scores of the retained samples on components of the unrelated ones, and who these are.
 
     Relatives would become components, and allele frequencies be fitted to them.
     """

@@ -36,7 +36,7 @@ class BuildReport:
     folder : of the cache.
     n_read : files that were opened and decoded, or refused.
     n_known : files that the cache knew already.
-    pictures : one row per picture of this run's files; columns of ``ImageCache.index``.
+    pictures : one row per image of this run's files; columns of ``ImageCache.index``.
     refusals : ``file``, ``reason``, ``sentence``, ``person``, ``visit``, ``region``, ``side``.
     """
 
@@ -66,7 +66,7 @@ def build_cache(
     Parameters
     ----------
     sources : from :func:`gwasbone.images.sources.find_sources`.
-    settings : how pictures become arrays; :class:`ImageSettings` by default.
+    settings : how images become arrays; :class:`ImageSettings` by default.
     workers : processes. With more than 1, a script needs ``if __name__ == "__main__":``.
     max_bytes : of a file, and of what a compressed one unfolds to.
     force : throw away a cache that is there.

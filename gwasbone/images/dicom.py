@@ -44,7 +44,7 @@ class Picture:
     person : Patient ID, None where empty; several are joined by a backslash, as in the file.
     study_date : YYYYMMDD as written, empty where it is.
     instance_number : None where it is no number.
-    sop_instance_uid : the picture's own identifier.
+    sop_instance_uid : the image's own identifier.
     sha256 : of the file's bytes, 64 hexadecimal digits.
     """
 
@@ -207,7 +207,7 @@ def _after_meta(data: bytes) -> bytes:
 
 
 def _check_header(header: Any) -> None:
-    """Refuse, by the first reason that applies, what is not one grey picture of sane size."""
+    """Refuse, by the first reason that applies, what is not one grey image of sane size."""
     if "DirectoryRecordSequence" in header:
         raise refuse("directory", "a DICOMDIR, which lists other files: give the files themselves")
     if "FloatPixelData" in header or "DoubleFloatPixelData" in header:

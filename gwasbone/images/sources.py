@@ -33,7 +33,7 @@ _LABELS = ("person", "visit", "region", "side", "view")
 
 @dataclass(frozen=True)
 class Source:
-    """A file that may hold a picture, before it is opened.
+    """A file that may hold an image, before it is opened.
 
     Parameters
     ----------

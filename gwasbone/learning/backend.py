@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Rows(Protocol):
-    """Values of N people or pictures that are read a few rows at a time: an array, a memory map."""
+    """Values of N people or images that are read a few rows at a time: an array, a memory map."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -110,7 +110,7 @@ class Model(Protocol):
         index: int = 0,
         contrast: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
+        """(len(rows), height, width) ≥ 0: where an image moves one number of one head.
 
         Class activation maps averaged over several convolutional layers. Everything is of log
         odds or numbers, not of probabilities.
@@ -124,7 +124,7 @@ class Model(Protocol):
         Raises
         ------
         ValueError
-            No such head, a network without pictures, or weights that do not fit the head.
+            No such head, a network without images, or weights that do not fit the head.
         """
 
     def save(self, path: Path) -> None:

@@ -85,7 +85,7 @@ def cross_fit(
     ----------
     inputs, targets, weights : see :class:`gwasbone.learning.backend.Model`; N rows.
     folder : where the folds are kept, ``fold0`` and so on.
-    data_hash : of what the inputs are (the cache of pictures, the table): a kept fold of other
+    data_hash : of what the inputs are (the cache of images, the table): a kept fold of other
         data is trained anew.
     first_weights : per fold, a saved model whose layers below the heads its model starts from. It
         must not have seen the people of the fold either.

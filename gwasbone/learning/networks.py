@@ -81,8 +81,8 @@ class ImageNetwork:
     heads : its outputs.
     architecture : ``small`` (a few plain convolutions), ``efficientnet_v2_s``,
         ``efficientnet_b0``, or any name the backend knows.
-    height, width, channels : of the pictures, which come in (n, height, width, channels).
-    side_inputs : numbers about the person beside the picture (sex, ethnicity): name -> how many.
+    height, width, channels : of the images, which come in (n, height, width, channels).
+    side_inputs : numbers about the person beside the image (sex, ethnicity): name -> how many.
     side_nodes : width of the layer that takes the side inputs.
     weights : ``random``, or the path of a weights file of the architecture (ImageNet's, or a
         model this backend saved, whose layers below the heads are taken).

@@ -1,6 +1,6 @@
 """SNPs of bone regions out of many scans (Eriksson & Nakamori 2025, §2.6).
 
-Scans of bone measurements belong to the regions of the pictures that the measurements are learnt
+Scans of bone measurements belong to the regions of the images that the measurements are learnt
 from. Of each region the blocks of the genome with the smallest p-values count; the best variants
 of its scans there are peaks. Over all scans, peaks in strong linkage disequilibrium are one SNP:
 that with the smallest p-value.

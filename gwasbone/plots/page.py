@@ -76,7 +76,7 @@ class PageFigure:
     notes : what the reader must know to judge it.
     item : the figure as BokehJS embeds it, as JSON text; empty where ``markup`` is the figure.
     bundles : the parts of BokehJS that draw it.
-    markup : HTML of what needs no drawing: a table, a sheet of pictures.
+    markup : HTML of what needs no drawing: a table, a sheet of images.
     """
 
     heading: str

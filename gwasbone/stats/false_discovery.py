@@ -19,7 +19,7 @@ FloatArray = npt.NDArray[np.float64]
 def neg_log10_q(neg_log10_p: npt.ArrayLike) -> FloatArray:
     """Compute −log10 of the Benjamini-Hochberg adjusted p-values.
 
-    A test is found at false-discovery rate q where its value is at least −log10 q.
+    A test is found at false discovery rate q where its value is at least −log10 q.
 
     Parameters
     ----------

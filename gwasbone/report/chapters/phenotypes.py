@@ -71,7 +71,7 @@ def _residual_parts(findings: Findings) -> list[Part]:
 
 
 def images_chapter(findings: Findings) -> Chapter:
-    """What pictures there are."""
+    """What images there are."""
     page = findings.page("images", "contact_sheet.html")
     counts = findings.table("images", "counts.tsv")
     if page is None or counts is None:
@@ -88,7 +88,7 @@ def images_chapter(findings: Findings) -> Chapter:
 
 
 def without_identities(sheet: PageFigure) -> PageFigure:
-    """A sheet of pictures as others may see it: numbered, without persons and visits."""
+    """A sheet of images as others may see it: numbered, without persons and visits."""
     number = itertools.count(1)
     plain = re.sub(r"<figcaption>.*?</figcaption>", "", sheet.markup, flags=re.DOTALL)
     named = re.sub(

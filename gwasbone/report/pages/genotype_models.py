@@ -67,7 +67,7 @@ def genotype_sections(run: GenotypeRun) -> Sections:
 
 
 def summary(run: GenotypeRun) -> list[str]:
-    """A line per region's pretraining and per status, and the jobs at the false-discovery rate."""
+    """A line per region's pretraining and per status, and the jobs at the false discovery rate."""
     lines = [
         f"{row.region}: sex AUC {row.auc:.4f} [{row.auc_low:.4f}, {row.auc_high:.4f}]"
         for row in run.sex.itertuples()
