@@ -65,11 +65,11 @@ def ld_matrix(
     Parameters
     ----------
     region : ``7:120000000-121000000``, ends included, or a chromosome.
-    variants : rows of the variant table instead, of one chromosome or several.
-    signed : r, whose sign is that of ALT dosages, instead of r².
-    missing : ``mean``: missing calls at the variant's mean, as LDSC, Hail and fine mapping have
-        it; ``pairwise``: only people called at both variants, as PLINK has it.
-    threads : cores to use; all by default.
+    variants : rows of the variant table, of one or several chromosomes, instead of a region.
+    signed : return r, with the sign of the ALT dosages, instead of r².
+    missing : ``mean`` sets missing calls to the variant's mean, as LDSC, Hail and fine mapping do;
+        ``pairwise`` uses the samples called at both variants, as PLINK does.
+    threads : number of cores to use; all by default.
 
     Raises
     ------
@@ -147,8 +147,8 @@ def ld_table(
 
     Parameters
     ----------
-    window : greatest distance, in kilobases (``1000kb``), centimorgans (``1cM``, from the .bim)
-        or variants (``500``).
+    window : maximum distance in kilobases (``1000kb``), centimorgans (``1cM``, from the .bim) or
+        variants (``500``).
     missing, threads : as in :func:`ld_matrix`.
 
     Returns
@@ -193,10 +193,10 @@ def ld_scores(
 
     Parameters
     ----------
-    window : greatest distance, as in :func:`ld_table`; LDSC's is 1 cM.
-    annotations : numbers for each kept variant: index = rows of the variant table, a column an
-        annotation. The plain score (all ones) by default.
-    threads : cores to use; all by default.
+    window : maximum distance, as in :func:`ld_table`; LDSC's is 1 cM.
+    annotations : annotation values of each retained variant: index = rows of the variant table,
+        one column per annotation. The plain score (all ones) by default.
+    threads : number of cores to use; all by default.
 
     Returns
     -------
@@ -266,8 +266,9 @@ def relationship_matrix(
 
     Parameters
     ----------
-    variants : rows of the variant table to use, all kept ones by default; only autosomes count.
-    threads : cores to use; all by default.
+    variants : rows of the variant table to use, all retained ones by default; only autosomes are
+        used.
+    threads : number of cores to use; all by default.
 
     Raises
     ------

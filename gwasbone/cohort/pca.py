@@ -97,8 +97,8 @@ def principal_components(
         read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
         ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
         components.
-    seed : of the random vectors that ``blocks`` starts from.
-    threads : cores that ``blocks`` uses; all by default.
+    seed : random seed of the starting vectors of ``blocks``.
+    threads : number of cores of ``blocks``; all by default.
 
     Raises
     ------
@@ -256,9 +256,9 @@ def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
 
     Parameters
     ----------
-    cohort : of the same build; variants are matched by position and alleles (swapped alleles are
-        turned round), whether kept or not.
-    components : from :func:`principal_components`.
+    cohort : cohort on the same build; variants are matched by position and alleles (swapped
+        alleles are recoded), whether retained or not.
+    components : result of :func:`principal_components`.
 
     Returns
     -------

@@ -53,15 +53,15 @@ def prune(
     ----------
     window : width in kilobases (``500kb``) or in variants (``500``), as PLINK spells it; the two
         give other sets of variants.
-    step : by how many variants the window moves, only where it is counted in variants; 1 by
+    step : number of variants by which the window moves, for a window counted in variants; 1 by
         default.
-    r2 : of a pair above this one variant goes.
+    r2 : maximum r² of two variants in a window; of a pair above it one variant is removed.
     maf : minimum minor allele frequency, in the retained samples, of the variants used.
-    exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
+    exclude_long_range_ld : exclude the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
         window graph), is far slower and gives another set. ``auto`` is ``blocks``.
-    threads : cores that ``blocks`` uses; all by default.
+    threads : number of cores of ``blocks``; all by default.
 
     Returns
     -------

@@ -61,14 +61,14 @@ def qc(
 
     Parameters
     ----------
-    cohort : people and variants that earlier steps excluded are not looked at again.
-    thresholds : the rules; the defaults where None.
+    cohort : cohort; samples and variants that earlier steps excluded are not tested again.
+    thresholds : thresholds of quality control; the defaults where None.
     biobank : the biobank's own columns; what they hold is not computed.
     pairs : related pairs as :func:`gwasbone.cohort.relatedness.relatedness` gives them, to count
         third-degree relatives (with ``min_kinship=0.0442``); without them, and without the
         biobank's column, that rule is skipped and the log says so (all pairs of people are
         costly: ask for it).
-    withdrawn : IDs of people who withdrew.
+    withdrawn : IDs of participants who withdrew consent.
 
     Returns
     -------

@@ -81,11 +81,11 @@ def read_genotypes(
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
-    id_rule : which ID names a person: ``iid``, or ``fid_iid`` for FID_IID.
-    ref_last : the second allele of a BGEN's variants is the reference, and not the first.
-    reference_fasta : FASTA (with .fai) against which a VCF's indels are left-aligned.
-    keep_at : where the MatrixTable that a VCF is imported to is kept; the session's temporary
-        folder by default.
+    id_rule : columns that identify a sample: ``iid``, or ``fid_iid`` for FID_IID.
+    ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
+    reference_fasta : FASTA file (with .fai) against which the indels of a VCF are left-aligned.
+    keep_at : folder of the MatrixTable that a VCF is imported to; the session's temporary folder
+        by default.
 
     Returns
     -------

@@ -73,8 +73,8 @@ def relatedness(
         between admixed people) or ``pc_relate`` (allele frequencies by person, from ``k``
         principal components of those whom KING shows to be unrelated, onto which the others are
         projected).
-    min_kinship : pairs below are left out; 0.0884, the border between the second and the third
-        degree, by default.
+    min_kinship : minimum kinship coefficient of reported pairs; 0.0884, the border between the
+        second and the third degree, by default.
     variants : rows of the variant table to use, such as those :func:`~gwasbone.cohort.prune.prune`
         keeps; all kept autosomal variants by default.
     k : number of principal components for ``pc_relate``; by default one for every 50 unrelated

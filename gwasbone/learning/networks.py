@@ -33,11 +33,12 @@ class Head:
 
     Parameters
     ----------
-    name : key of its targets and predictions.
+    name : key of the targets and predictions of this output.
     kind : ``binary`` (``size`` columns of 0 and 1), ``categorical`` and ``ordinal`` (one column of
         0 … size − 1), ``regression`` (``size`` columns of numbers), or ``mask`` (``size`` masks of
         0 and 1, as large as the image).
-    size : classes of ``categorical`` and ``ordinal``; columns or masks of the others.
+    size : number of classes of ``categorical`` and ``ordinal``; number of columns or masks of the
+        others.
     loss : one of :data:`LOSSES` of the kind; its first by default. ``dice`` is one minus the soft
         Dice coefficient of a row.
     """
@@ -78,24 +79,24 @@ class ImageNetwork:
 
     Parameters
     ----------
-    heads : its outputs.
+    heads : outputs of the network.
     architecture : ``small`` (a few plain convolutions), ``efficientnet_v2_s``,
         ``efficientnet_b0``, or any name the backend knows.
     height, width, channels : of the images, which come in (n, height, width, channels).
-    side_inputs : numbers about the person beside the image (sex, ethnicity): name -> how many.
-    side_nodes : width of the layer that takes the side inputs.
+    side_inputs : inputs beside the image, such as sex: name -> number of values.
+    side_nodes : number of units of the layer that takes the side inputs.
     weights : ``random``, or the path of a weights file of the architecture (ImageNet's, or a
         model this backend saved, whose layers below the heads are taken).
-    mixed_precision : compute in 16 bits where the device gains by it.
-    dropout : before the heads.
+    mixed_precision : compute in 16-bit precision where the device supports it.
+    dropout : dropout rate before the heads.
     dense_layers, dense_nodes : layers of ``dense_nodes`` rectified units between the pooled
         features and the heads; a ``mask`` head has none.
-    l2 : penalty: this times the sum of squared weights of the dense layers and heads is added to
-        the loss.
-    augment : in training, the largest random changes of an image, see
+    l2 : L2 penalty: this times the sum of squared weights of the dense layers and heads is added
+        to the loss.
+    augment : maximum random changes of an image in training, see
         :data:`gwasbone.learning.options.AUGMENTATIONS`; empty for none.
     pixels : ``uint8`` or ``float32`` as images are given.
-    pixel_range : the values that stand for black and white.
+    pixel_range : pixel values of black and white.
     """
 
     heads: tuple[Head, ...]
@@ -126,10 +127,11 @@ class TableNetwork:
 
     Parameters
     ----------
-    heads : its outputs.
-    numeric : names of the inputs that are numbers, (n,) each, standardised, NaN = missing.
+    heads : outputs of the network.
+    numeric : names of the numeric inputs, (n,) each, standardised, NaN = missing.
     categorical : name -> number of levels; inputs (n,) hold 0 … levels − 1, −1 = missing.
-    hidden, layers, attention_heads : of the encoder.
+    hidden, layers, attention_heads : number of hidden units, layers and attention heads of the
+        encoder.
     """
 
     heads: tuple[Head, ...]

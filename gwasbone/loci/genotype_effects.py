@@ -133,10 +133,10 @@ def genotype_effects(
 
     Parameters
     ----------
-    genotypes : of :func:`selected_genotypes`.
-    variants : what they are of: a selection, or a table as there.
-    phenotypes : indexed by person, with the columns that are named.
-    traits, covariates, categorical : names of columns, as in :func:`gwasbone.associate`.
+    genotypes : result of :func:`selected_genotypes`.
+    variants : the variants of the genotypes: a selection, or a table as there.
+    phenotypes : table indexed by sample, with the columns of traits and covariates.
+    traits, covariates, categorical : column names, as in :func:`gwasbone.associate`.
 
     Returns
     -------

@@ -142,9 +142,9 @@ def select_regions(
     region_map : measurements and their regions; the package's by default. A trait belongs to the
         measurement that its name holds, see :meth:`RegionMap.measurement_in`.
     regions : trait -> names of regions, for traits that the map does not have, or instead of it.
-    rule : thresholds; the paper's by default.
-    threads : files read at the same time, and cores for LD.
-    progress : called with a step, how much of it is done, and of what.
+    rule : thresholds; those of the paper by default.
+    threads : number of files read at the same time, and of cores for LD.
+    progress : function called with the name of a step, the amount done and the total.
 
     Raises
     ------

@@ -42,13 +42,13 @@ _TRUTH = ".phantoms.json"
 
 @dataclass(frozen=True)
 class PhantomSettings:
-    """Choices of a simulation of images.
+    """Settings of simulated images.
 
     Parameters
     ----------
-    pictures : which of :data:`~gwasbone.simulate.phantom_anatomy.PICTURES` everybody gets.
-    scale : of the images, 1 being the scanner's size.
-    seed : equal seeds give equal files.
+    pictures : images of each participant, of :data:`~gwasbone.simulate.phantom_anatomy.PICTURES`.
+    scale : scale of the images relative to the scanner's resolution.
+    seed : random seed; equal settings give equal files.
     """
 
     pictures: tuple[str, ...] = tuple(PICTURES)

@@ -47,7 +47,7 @@ def lead_blocks(
     ----------
     results_table : results table of one trait (:data:`gwasbone.sumstats.table.COLUMNS`);
         untested variants (NaN) are never lead variants.
-    p_threshold : between 0 and 1.
+    p_threshold : p-value below which the strongest variant of a block must be, between 0 and 1.
     block_bp : width of a block, in base pairs.
     max_blocks : maximum number of blocks; None keeps all.
 

@@ -69,9 +69,9 @@ def open_scans(
         SAIGE, fastGWA, METAL, LDSC, FinnGen or GWAS-VCF, plain or compressed; Parquet of one
         trait or of many; the folder of a run's results; or a folder of such files. The format is
         told by the columns. Sidecars and tables of untested variants are passed over.
-    traits : only these, in this order.
-    names : what to call the scans instead, one for each.
-    positions : where the variants are, for formats that give their names only.
+    traits : traits to open, in this order; all by default.
+    names : names of the scans, instead of their traits.
+    positions : table with the positions of the variants, for formats that have variant names only.
 
     Raises
     ------
