@@ -80,7 +80,7 @@ def command(**options: Any) -> None:
     if not dicom and config is not None:
         dicom = list(config.resolved(config.images).dicom)
     if not dicom:
-        raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
+        raise UsageError("no images: give --dicom PATH, or images.dicom in study.toml")
     chosen, settings = _settings(options, config)
     in_effect = {"dicom": dicom} | vars(chosen)
     if is_url(options["out"]):
@@ -123,13 +123,14 @@ def _say(report: Any, cache: Any, counts: Any, context: Any, out: Path) -> None:
 
     context.say(
         f"{report.n_read:,} files read, {report.n_known:,} known; the cache has "
-        f"{len(cache.index):,} pictures of {cache.index['person'].nunique():,} people: {out / PAGE}"
+        f"{len(cache.index):,} images of {cache.index['person'].nunique():,} participants: "
+        f"{out / PAGE}"
     )
     remarks = {
         f"files refused: {out / REFUSALS}": len(cache.refusals),
-        f"repeated pictures of a visit: {out / REPEATED}": counts.n_repeated,
-        "people without a picture": counts.n_without_picture,
-        f"pictures of nobody in the table: {out / WITHOUT_PERSON}": counts.n_without_person,
+        f"repeated images of a visit: {out / REPEATED}": counts.n_repeated,
+        "participants without an image": counts.n_without_picture,
+        f"images of participants not in the table: {out / WITHOUT_PERSON}": counts.n_without_person,
     }
     for what, count in remarks.items():
         if count:

@@ -94,5 +94,5 @@ def command(**options: Any) -> None:
         n_controls = len(cases.rules) - cases.n_cases
         context.say(f"{cases.n_cases:,} cases of {cases.definition.name}, {n_controls:,} controls")
         if bmd is not None:
-            context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
+            context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} participants")
         context.say(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")

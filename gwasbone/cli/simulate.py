@@ -91,7 +91,7 @@ def command(**options: Any) -> None:
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings
 
     if options["n_images"] is not None and options["table_format"] is None:
-        raise UsageError("--images draws the people of a questionnaire: add --questionnaire")
+        raise UsageError("--images draws the participants of a questionnaire: add --questionnaire")
     asked = _questionnaire_settings(options, QuestionnaireSettings)
     if options["no_genotypes"] and not options["settings"]:
         if options["table_format"] is None:
@@ -137,8 +137,9 @@ def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
 
             _draw(cohort_phantoms(chosen, asked), context, phantoms, options, progress)
         context.say(
-            f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} "
-            f"pairs of relatives, {made.n_causal} causal variants: {options['out']}"
+            f"{made.n_people:,} participants, {made.n_variants:,} variants, "
+            f"{made.n_relative_pairs} pairs of relatives, {made.n_causal} causal variants: "
+            f"{options['out']}"
         )
 
 
@@ -163,7 +164,7 @@ def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
 
             _draw(stranger_phantoms(asked), context, phantoms, options, progress)
         context.say(
-            f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
+            f"{len(made.table):,} participants, {made.table.shape[1] - 1} columns, "
             f"{int(made.people['is_case'].sum()):,} cases: {path}"
         )
 
@@ -176,7 +177,7 @@ def _draw(chosen: Any, context: Any, phantoms: Any, options: dict[str, Any], pro
     made = write_phantoms(
         chosen, out, settings=phantoms, n_people=options["n_images"], progress=progress
     )
-    context.say(f"{len(made):,} pictures of {made['eid'].nunique():,} people: {out / IMAGES}")
+    context.say(f"{len(made):,} images of {made['eid'].nunique():,} participants: {out / IMAGES}")
 
 
 def _image_names(options: dict[str, Any]) -> list[str]:

@@ -59,8 +59,8 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     others = given_flags(options, _OF_OTHERS)
     if others:
         raise UsageError(
-            f"{others[0]}: a network of genotypes sees pictures only and weighs people alike, "
-            "leave it out"
+            f"{others[0]}: not an option of networks of genotypes, which take images only and "
+            "do not weight classes; leave it out"
         )
     config = current_study()
     chosen = with_given(_base(config), options)
