@@ -8,7 +8,7 @@ their p, abs(β)/z.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.design import Design, fit_null_model
+from gwasbone.association.design import Design, TraitGroup, fit_null_model
 from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import RowStatistics, results_table, status_of, variant_columns
 from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
@@ -75,6 +75,20 @@ class MixedScan:
         return {trait: tables[trait] for trait in self._traits}
 
 
+def _by_group(
+    design: Design, results: list[list[Any]]
+) -> Iterator[tuple[TraitGroup, list[Any], RowStatistics]]:
+    """Each group of traits, its results of consecutive blocks, and what they say of its people."""
+    for g, group in enumerate(design.groups):
+        parts = [block[g] for block in results]
+        yield group, parts, RowStatistics.from_sums(part.sums for part in parts)
+
+
+def _columns(parts: list[Any], names: Sequence[str], j: int) -> list[npt.NDArray[Any]]:
+    """(m,) each of some results of trait j, of consecutive blocks."""
+    return [np.concatenate([getattr(part, name)[:, j] for part in parts]) for name in names]
+
+
 class LinearScan:
     """Linear regression of every trait of a design."""
 
@@ -93,22 +107,17 @@ class LinearScan:
         """Trait -> canonical results table."""
         named = variant_columns(variants)
         tables: dict[str, pd.DataFrame] = {}
-        for g, group in enumerate(self._design.groups):
-            parts = [block[g] for block in results]
-            statistics = RowStatistics.from_sums(part.sums for part in parts)
+        for group, parts, statistics in _by_group(self._design, results):
             status = status_of(statistics, np.concatenate([p.unexplained for p in parts]))
             dof = float(len(group.X) - group.X.shape[1] - 1)
             for j, trait in enumerate(group.traits):
-                beta, se, t = (
-                    np.concatenate([getattr(p, name)[:, j] for p in parts])
-                    for name in ("beta", "se", "t")
-                )
+                beta, se, t = _columns(parts, ("beta", "se", "t"), j)
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=t, dof=dof,
                     neg_log10_p=neg_log10_p_t(np.where(status == "", t, np.nan), dof),
                     test="t", status=status,
                 )  # fmt: skip
-        return {trait.name: tables[trait.name] for trait in self._design.traits}
+        return tables
 
 
 @dataclass(frozen=True)
@@ -217,16 +226,12 @@ class LogisticScan:
         """Trait -> canonical results table."""
         named = variant_columns(variants)
         tables: dict[str, pd.DataFrame] = {}
-        for g, group in enumerate(self._design.groups):
-            parts = [block[g] for block in results]
-            statistics = RowStatistics.from_sums(part.sums for part in parts)
+        for group, parts, statistics in _by_group(self._design, results):
             for j, trait in enumerate(group.traits):
-                beta, se, z, test, status = (
-                    np.concatenate([getattr(part, name)[:, j] for part in parts])
-                    for name in ("beta", "se", "statistic", "test", "status")
-                )
+                names = ("beta", "se", "statistic", "test", "status")
+                beta, se, z, test, status = _columns(parts, names, j)
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=z, dof=np.inf,
                     neg_log10_p=neg_log10_p_normal(z), test=test, status=status,
                 )  # fmt: skip
-        return {trait.name: tables[trait.name] for trait in self._design.traits}
+        return tables

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,7 @@ from gwasbone.cohort.sources.tables import chromosome_codes
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS
 from gwasbone.session import hail, temporary_path
-from gwasbone.sumstats.checks import SetAside
-from gwasbone.sumstats.scan import Counter, Scan, ScanPiece, Scans, checked
+from gwasbone.sumstats.scan import ReadRequest, Scan, ScanPiece, Scans, checked
 from gwasbone.sumstats.table import ARROW_TYPES
 
 if TYPE_CHECKING:
@@ -107,19 +106,11 @@ class HailScan(Scan):
     def has(self) -> frozenset[str]:
         return frozenset(self._fields) | frozenset(_KEY_COLUMNS)
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         # annotated first, for fields of one table may have the names of others
         chosen = self._table.select(**self._fields)
-        if above is not None:
-            chosen = chosen.filter(chosen[_P] > above)
+        if request.above is not None:
+            chosen = chosen.filter(chosen[_P] > request.above)
         chosen = chosen.key_by()
         chosen = chosen.select(
             chromosome=chosen.locus.contig,
@@ -128,10 +119,10 @@ class HailScan(Scan):
             effect_allele=chosen.alleles[1],
             **{name: chosen[name] for name in self._fields},
         )
-        chosen = chosen.select(*columns)
-        raw = _few(chosen) if above is not None else _all(chosen)
-        made = {name: _typed(raw[name], name) for name in columns}
-        table = checked(pa.table(made), aside, lambda row: f"row {row + 1}")
+        chosen = chosen.select(*request.columns)
+        raw = _few(chosen) if request.above is not None else _all(chosen)
+        made = {name: _typed(raw[name], name) for name in request.columns}
+        table = checked(pa.table(made), request.aside, lambda row: f"row {row + 1}")
         yield ScanPiece(table, len(raw))
 
 

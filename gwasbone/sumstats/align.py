@@ -19,7 +19,7 @@ from gwasbone.blocks.kernel_progress import Progress, ProgressCount
 from gwasbone.errors import InputError
 from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
 from gwasbone.sumstats.checks import NO_EFFECT, SetAside
-from gwasbone.sumstats.scan import Scan, report
+from gwasbone.sumstats.scan import ReadRequest, Scan, report
 from gwasbone.sumstats.scans import as_scans
 from gwasbone.sumstats.table import KEY
 from gwasbone.sumstats.variants import (
@@ -190,7 +190,7 @@ def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
     parts: list[Variants] = []
     columns: dict[str, list[FloatArray]] = {name: [] for name in NUMBERS}
     n_rows = n_incomplete = 0
-    for piece in scan.pieces([*KEY, *there], aside, count=count.add):
+    for piece in scan.pieces(ReadRequest([*KEY, *there], aside, count=count.add)):
         n_rows += piece.n_rows
         table = piece.table
         numbers = {n: table[n].to_numpy().astype(np.float64, copy=False) for n in there}

@@ -80,6 +80,26 @@ class ScanPiece:
     n_rows: int
 
 
+@dataclass(frozen=True)
+class ReadRequest:
+    """What is read of a scan.
+
+    Parameters
+    ----------
+    columns : canonical names (``table.SCAN_COLUMNS``) out of :attr:`Scan.has`.
+    aside : counts the rows that are left out, by reason.
+    above : only rows with a −log10 p above this.
+    count : called with the bytes read since it was called last.
+    threads : whether a piece may be read on several cores.
+    """
+
+    columns: Sequence[str]
+    aside: SetAside
+    above: float | None = None
+    count: Counter | None = None
+    threads: bool = True
+
+
 class Scan(abc.ABC):
     """Summary statistics of one trait.
 
@@ -109,25 +129,8 @@ class Scan(abc.ABC):
         """Canonical columns that the source holds or that can be worked out from what it holds."""
 
     @abc.abstractmethod
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
-        """Some columns of the scan, a piece at a time, in the source's order.
-
-        Parameters
-        ----------
-        columns : canonical names (``table.SCAN_COLUMNS``) out of :attr:`has`.
-        aside : counts the rows that are left out, by reason.
-        above : only rows with a −log10 p above this.
-        count : called with bytes read since.
-        threads : whether a piece may be read on several cores.
-        """
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
+        """What a request asks of the scan, a piece at a time, in the source's order."""
 
     def renamed(self, name: str) -> Scan:
         """The same scan under another name."""
@@ -151,7 +154,7 @@ class Scan(abc.ABC):
         self._refuse_absent(needed)
         chosen = [name for name in dict.fromkeys([*needed, *wanted]) if name in self.has]
         aside = SetAside(self.where)
-        parts = [piece.table for piece in self.pieces(chosen, aside)]
+        parts = [piece.table for piece in self.pieces(ReadRequest(chosen, aside))]
         report(aside)
         return arrow_backed(joined_pieces(parts, chosen))
 
@@ -168,7 +171,7 @@ class Scan(abc.ABC):
         self._refuse_absent((*KEY, "neg_log_10_p_value"))
         chosen = [name for name in SCAN_COLUMNS if name in self.has]
         aside = SetAside(self.where)
-        parts = [piece.table for piece in self.pieces(chosen, aside)]
+        parts = [piece.table for piece in self.pieces(ReadRequest(chosen, aside))]
         columns = most_significant_rows(joined_pieces(parts, chosen), aside)
         report(aside)
         return scan_table(columns)
@@ -180,7 +183,8 @@ class Scan(abc.ABC):
         self._refuse_absent((*KEY, "neg_log_10_p_value"))
         chosen = [name for name in SCAN_COLUMNS if name in self.has]
         aside, n, parts = SetAside(self.where), 0, []
-        for piece in self.pieces(chosen, aside, above=above, count=count, threads=threads):
+        request = ReadRequest(chosen, aside, above=above, count=count, threads=threads)
+        for piece in self.pieces(request):
             n += piece.n_rows
             if len(piece.table):
                 parts.append(piece.table)
@@ -228,21 +232,13 @@ class FrameScan(Scan):
     def has(self) -> frozenset[str]:
         return frozenset(self._table.columns) & frozenset(SCAN_COLUMNS)
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         table = self._table
-        if above is not None:
-            table = table[table["neg_log_10_p_value"].to_numpy(dtype=float) > above]
-        raw = {name: _arrow(table[name], name) for name in columns}
+        if request.above is not None:
+            table = table[table["neg_log_10_p_value"].to_numpy(dtype=float) > request.above]
+        raw = pa.table({name: _arrow(table[name], name) for name in request.columns})
         # p-values of a table in memory may be of another test than its effects
-        fine = checked(pa.table(raw), aside, lambda row: f"row {table.index[row]}", one_test=False)
+        fine = checked(raw, request.aside, lambda row: f"row {table.index[row]}", one_test=False)
         yield ScanPiece(fine, len(self._table))
 
 

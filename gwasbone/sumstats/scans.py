@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from gwasbone.sumstats.formats.parquet import (
     open_results_folder,
 )
 from gwasbone.sumstats.formats.text_format import places_in
-from gwasbone.sumstats.scan import Counter, FrameScan, Scan, ScanPiece, Scans, checked
+from gwasbone.sumstats.scan import FrameScan, ReadRequest, Scan, ScanPiece, Scans, checked
 from gwasbone.sumstats.text import TextTable
 
 log = logging.getLogger(__name__)
@@ -254,27 +254,19 @@ class _PlacedScan(Scan):
     def has(self) -> frozenset[str]:
         return self._scan.has | {"chromosome", "base_pair_location"}
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         place_of = ("chromosome", "base_pair_location")
-        theirs = [n for n in dict.fromkeys([*columns, "source_id"]) if n not in place_of]
+        theirs = [n for n in dict.fromkeys([*request.columns, "source_id"]) if n not in place_of]
         within = SetAside(self.where)
-        for piece in self._scan.pieces(theirs, within, above=above, count=count, threads=threads):
+        for piece in self._scan.pieces(replace(request, columns=theirs, aside=within)):
             names = piece.table["source_id"]
             known, otherwise = self._positions.of(names), places_in(names)
             place = {n: pa.array(np.where(np.isnan(v), otherwise[n], v)) for n, v in known.items()}
-            made = {n: place[n] if n in place else piece.table[n] for n in columns}
-            fine = checked(pa.table(made), aside, partial(_named, names))
+            made = {n: place[n] if n in place else piece.table[n] for n in request.columns}
+            fine = checked(pa.table(made), request.aside, partial(_named, names))
             yield ScanPiece(fine, piece.n_rows)
         for reason, n in within.counts.items():
-            aside.add(reason, n, partial(within.examples.__getitem__, reason))
+            request.aside.add(reason, n, partial(within.examples.__getitem__, reason))
 
 
 def _named(names: pa.ChunkedArray, row: int) -> str:

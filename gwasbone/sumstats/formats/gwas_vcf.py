@@ -8,7 +8,7 @@ Lyon et al. (2021), Genome Biology 22:32; specification 1.1 (MRCIEU/gwas-vcf-spe
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -18,9 +18,8 @@ import pyarrow.compute as pc
 
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS
-from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.formats.text_format import allele_column, chromosome_number, numbers_by_text
-from gwasbone.sumstats.scan import Counter, Scan, ScanPiece, checked
+from gwasbone.sumstats.scan import ReadRequest, Scan, ScanPiece, checked
 from gwasbone.sumstats.text import MISSING_TEXTS, TextTable
 
 _FIXED = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
@@ -76,32 +75,24 @@ class _VcfScan(Scan):
             {"chromosome", "base_pair_location", "effect_allele", "other_allele", "source_id"}
         ) | frozenset(_KEYS)
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         line = self._text.n_before + 1
         types: dict[str, pa.DataType] = {
             "CHROM": _DICTIONARY, "POS": pa.float64(), "ID": pa.string(), "REF": _DICTIONARY,
             "ALT": _DICTIONARY, "FORMAT": _DICTIONARY, self._sample: pa.string(),
         }  # fmt: skip
-        for lines in self._text.pieces(count):
-            raw = self._text.columns(lines, types, first_line=line, threads=threads)
+        for lines in self._text.pieces(request.count):
+            raw = self._text.columns(lines, types, first_line=line, threads=request.threads)
             numbers = self._numbers(raw, line)
             places = line + np.arange(len(raw))
             line += len(raw)
             n_rows = len(raw)
-            if above is not None:
-                rows = np.flatnonzero(numbers["neg_log_10_p_value"] > above)
+            if request.above is not None:
+                rows = np.flatnonzero(numbers["neg_log_10_p_value"] > request.above)
                 raw, places = raw.take(rows), places[rows]
                 numbers = {name: column[rows] for name, column in numbers.items()}
-            made = {name: self._column(raw, numbers, name) for name in columns}
-            fine = checked(pa.table(made), aside, partial(_line, places))
+            made = {name: self._column(raw, numbers, name) for name in request.columns}
+            fine = checked(pa.table(made), request.aside, partial(_line, places))
             yield ScanPiece(fine, n_rows)
 
     def _column(

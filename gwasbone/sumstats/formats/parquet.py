@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX
 from gwasbone.sumstats.scan import (
     Counter,
+    ReadRequest,
     Scan,
     ScanHits,
     ScanPiece,
@@ -149,38 +150,25 @@ class ParquetScan(Scan):
     def has(self) -> frozenset[str]:
         return frozenset(self._columns)
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         for group in range(self.source.n_groups):
-            yield self.piece(group, columns, aside, above, {})
-            if count is not None:
-                count(self.n_bytes // self.source.n_groups)
+            yield self.piece(group, request, {})
+            if request.count is not None:
+                request.count(self.n_bytes // self.source.n_groups)
 
     def piece(
-        self,
-        group: int,
-        columns: Collection[str],
-        aside: SetAside,
-        above: float | None,
-        shared: dict[str, pa.ChunkedArray],
+        self, group: int, request: ReadRequest, shared: dict[str, pa.ChunkedArray]
     ) -> ScanPiece:
         """A row group; ``shared`` keeps the variants' columns for the other traits of the file."""
         n = self.source.n_rows(group)
         rows = None
-        if above is not None:
+        if request.above is not None:
             p = self.source.group(group, [self._columns[_P]])[0].to_numpy()
-            rows = np.flatnonzero(p > above)
+            rows = np.flatnonzero(p > request.above)
             if not len(rows):
-                return ScanPiece(joined_pieces([], columns), n)
+                return ScanPiece(joined_pieces([], request.columns), n)
         made = {}
-        for name in columns:
+        for name in request.columns:
             column = shared.get(name)
             if column is None:
                 column = self.source.group(group, [self._columns[name]])[0]
@@ -190,7 +178,7 @@ class ParquetScan(Scan):
         first = f"row group {group + 1}"
         table = pa.table({name: _typed(column, name) for name, column in made.items()})
         # of a run's own results p may be of another test (likelihood ratio) than SE (Wald)
-        fine = checked(table, aside, lambda _: f"first in {first}", one_test=False)
+        fine = checked(table, request.aside, lambda _: f"first in {first}", one_test=False)
         return ScanPiece(fine, n)
 
     def hits_together(
@@ -198,22 +186,26 @@ class ParquetScan(Scan):
     ) -> Iterator[ScanHits]:
         """Hits of several scans of the file, which is read once."""
         mine = [scan for scan in scans if isinstance(scan, ParquetScan)]
-        asides = [SetAside(scan.where) for scan in mine]
+        requests = [
+            ReadRequest(
+                [name for name in SCAN_COLUMNS if name in scan.has], SetAside(scan.where), above
+            )
+            for scan in mine
+        ]
         parts: list[list[pa.Table]] = [[] for _ in mine]
-        wanted = [[name for name in SCAN_COLUMNS if name in scan.has] for scan in mine]
         n = 0
         for group in range(self.source.n_groups):
             shared: dict[str, pa.ChunkedArray] = {}
             for i, scan in enumerate(mine):
-                piece = scan.piece(group, wanted[i], asides[i], above, shared)
+                piece = scan.piece(group, requests[i], shared)
                 if len(piece.table):
                     parts[i].append(piece.table)
             n += self.source.n_rows(group)
             if count is not None:
                 count(self.n_bytes // self.source.n_groups)
-        for i, scan in enumerate(mine):
-            columns = most_significant_rows(joined_pieces(parts[i], wanted[i]), asides[i])
-            report(asides[i])
+        for scan, request, found in zip(mine, requests, parts, strict=True):
+            columns = most_significant_rows(joined_pieces(found, request.columns), request.aside)
+            report(request.aside)
             yield ScanHits(scan.name, scan_table(columns), n)
 
 

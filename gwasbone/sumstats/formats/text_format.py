@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code
-from gwasbone.sumstats.checks import P_OF_ZERO, SetAside
+from gwasbone.sumstats.checks import P_OF_ZERO
 from gwasbone.sumstats.formats.derivations import (
     NEG_LOG10_OF_TEXT,
     NUMBERS,
@@ -26,7 +26,7 @@ from gwasbone.sumstats.formats.derivations import (
     neg_log10_p,
     neg_log10_p_of_effect,
 )
-from gwasbone.sumstats.scan import Counter, Scan, ScanPiece, checked, joined_pieces
+from gwasbone.sumstats.scan import ReadRequest, Scan, ScanPiece, checked, joined_pieces
 from gwasbone.sumstats.text import TextTable, lines_at
 
 FloatArray = npt.NDArray[np.float64]
@@ -143,33 +143,26 @@ class TextScan(Scan):
     def has(self) -> frozenset[str]:
         return self._has
 
-    def pieces(
-        self,
-        columns: Collection[str],
-        aside: SetAside,
-        *,
-        above: float | None = None,
-        count: Counter | None = None,
-        threads: bool = True,
-    ) -> Iterator[ScanPiece]:
+    def pieces(self, request: ReadRequest) -> Iterator[ScanPiece]:
         line = self._text.n_before + 1
-        for lines in self._text.pieces(count):
-            if above is None:
-                raw = self._read(lines, self._needed_for(columns), line, threads)
+        needed, threads = self._needed_for(request.columns), request.threads
+        for lines in self._text.pieces(request.count):
+            if request.above is None:
+                raw = self._read(lines, needed, line, threads)
                 places = line + np.arange(len(raw))
                 line += len(raw)
-                yield self._piece(lines, raw, columns, aside, places)
+                yield self._piece(lines, raw, request, places)
                 continue
             p, own = self._p_values(lines, line, threads)
-            rows = np.flatnonzero(own & (p > above))
+            rows = np.flatnonzero(own & (p > request.above))
             places = line + rows
             line += len(p)
             if not len(rows):
-                yield ScanPiece(joined_pieces([], columns), int(own.sum()))
+                yield ScanPiece(joined_pieces([], request.columns), int(own.sum()))
                 continue
             some = lines_at(lines, rows, len(p), self._text.path)
-            raw = self._read(some, self._needed_for(columns), line, threads)
-            table = self._piece(some, raw, columns, aside, places).table
+            raw = self._read(some, needed, line, threads)
+            table = self._piece(some, raw, request, places).table
             yield ScanPiece(table, int(own.sum()))
 
     def _p_values(
@@ -205,8 +198,7 @@ class TextScan(Scan):
         self,
         lines: bytes,
         raw: pa.Table,
-        columns: Collection[str],
-        aside: SetAside,
+        request: ReadRequest,
         places: npt.NDArray[np.intp],
     ) -> ScanPiece:
         """Canonical columns of the rows that are the variants' own effects.
@@ -225,11 +217,11 @@ class TextScan(Scan):
             if n not in _TEXT_FIELDS and self._fields[n][0] in raw.column_names
         }
         zero = np.zeros(len(raw), dtype=bool)
-        if "p_value" in numbers and "neg_log_10_p_value" in columns:
+        if "p_value" in numbers and "neg_log_10_p_value" in request.columns:
             zero = self._tiny_p_values(lines, own, int(places[0]) if len(places) else 0, numbers)
-        made = self._canonical(raw, numbers, columns)
+        made = self._canonical(raw, numbers, request.columns)
         fine = checked(
-            pa.table(made), aside, lambda row: f"first in line {places[row]}",
+            pa.table(made), request.aside, lambda row: f"first in line {places[row]}",
             faults=[(P_OF_ZERO, zero)] if zero.any() else (),
         )  # fmt: skip
         return ScanPiece(fine, len(raw))
