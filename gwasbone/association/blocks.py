@@ -25,7 +25,6 @@ from gwasbone.association.block_scans import (
 from gwasbone.association.design import Design, Offset
 from gwasbone.association.options import AssociationOptions
 from gwasbone.blocks.mapping import Executor, LocalThreads
-from gwasbone.blocks.spark import SparkExecutors
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock, variant_blocks
 from gwasbone.errors import GwasboneError, InputError
@@ -160,6 +159,8 @@ def choose_executor(name: ExecutorName, cohort: Cohort, *, threads: int | None =
     """
     if name == "local" or (name == "auto" and not session.is_on_cluster()):
         return LocalThreads(threads)
+    from gwasbone.blocks.spark import SparkExecutors
+
     executors = SparkExecutors(session.hail().spark_context())
     files = [str(absolute(file)) for file in cohort.source.files]
     try:

@@ -31,12 +31,13 @@ from gwasbone.sumstats.parquet import (
     WideParquetWriter,
     results_writer,
 )
-from gwasbone.sumstats.scan import Scans
 from gwasbone.sumstats.ssf_write import stage_ssf
 from gwasbone.sumstats.table import COLUMNS, canonical_table
 
 if TYPE_CHECKING:
     import hail as hl
+
+    from gwasbone.sumstats.scan import Scans
 
 _WIDE = "all_traits.parquet"
 _ROWS_PER_GROUP = 250_000
@@ -216,6 +217,7 @@ class AssociationResults(Shown):
     def scans(self) -> Scans:
         """The traits' scans, as every command and function that takes scans takes them."""
         from gwasbone.sumstats.formats.parquet import open_results_folder
+        from gwasbone.sumstats.scan import Scans
 
         return Scans(open_results_folder(self.folder))
 

@@ -26,7 +26,8 @@ def show(path: Path | None, debug: bool) -> None:
     Of the given study.toml, else of the current folder's; the defaults where there is none, or
     where it is empty, as the shell makes it for `gwasbone config show > study.toml`.
     """
-    from gwasbone.study.config import StudyConfig, find_study, load_config, show_config
+    from gwasbone.study import find_study
+    from gwasbone.study.config import StudyConfig, load_config, show_config
 
     found = path or find_study()
     empty = found is None or (found.is_file() and not found.read_bytes().strip())
@@ -44,8 +45,9 @@ def check(path: Path | None, debug: bool) -> None:
     """
     from gwasbone.errors import ConfigError
     from gwasbone.steps.stages import STAGES
+    from gwasbone.study import FILE_NAME
     from gwasbone.study.columns import column_faults
-    from gwasbone.study.config import FILE_NAME, load_config
+    from gwasbone.study.config import load_config
     from gwasbone.study.runner import stage_status
 
     config = load_config(path or Path(FILE_NAME))

@@ -26,12 +26,14 @@ from gwasbone.files import (
 )
 from gwasbone.options import with_given
 from gwasbone.run_log import run_log
-from gwasbone.study.config import StudyConfig, find_study, load_config
+from gwasbone.study import RECORD, find_study
 
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from gwasbone.study.config import StudyConfig
 
 _GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "mt")
 
@@ -123,10 +125,11 @@ class Context:
     def people_tables(self, paths: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
         """The tables of people that flags name, else all of the study."""
         from gwasbone.phenotypes.table import read_people_table
-        from gwasbone.study.files import people_tables
 
         if paths or self.config is None:
             return {path: read_people_table(path, id_rule=self.id_rule) for path in paths}
+        from gwasbone.study.files import people_tables
+
         return people_tables(self.config, id_rule=self.id_rule)
 
     def _subset(self, cohort: Cohort) -> Cohort:
@@ -143,7 +146,11 @@ class Context:
 def current_study() -> StudyConfig | None:
     """The study of the current folder, read and checked; None outside one."""
     path = find_study()
-    return load_config(path) if path is not None else None
+    if path is None:
+        return None
+    from gwasbone.study.config import load_config
+
+    return load_config(path)
 
 
 @contextlib.contextmanager
@@ -245,8 +252,6 @@ def inputs_of(options: Mapping[str, Any], config: StudyConfig | None) -> list[Pa
 
 
 def _refuse_in_stage(home: str | Path) -> None:
-    from gwasbone.study.runner import RECORD
-
     if not is_url(home) and Path(home, RECORD).exists():
         raise InputError(
             f"--out lies in {home}, which belongs to `gwasbone run`: choose a prefix elsewhere"

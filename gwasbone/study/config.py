@@ -38,10 +38,9 @@ from gwasbone.learning.options import (
 from gwasbone.loci.options import LociOptions, SelectionRule
 from gwasbone.options import InputFile, InputPath, Options, option_kinds
 from gwasbone.phenotypes.options import ResidualModel
+from gwasbone.study import FILE_NAME
 
 O = TypeVar("O", bound=Options)  # noqa: E741
-
-FILE_NAME = "study.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -289,12 +288,6 @@ def sections() -> dict[str, type[Options]]:
     """Section name -> its class, in the order of the file."""
     hints = typing.get_type_hints(StudyConfig)
     return {name: kind for name, kind in hints.items() if name != "folder"}
-
-
-def find_study(folder: Path | None = None) -> Path | None:
-    """The ``study.toml`` of the current folder (or of ``folder``), if there is one."""
-    path = (folder or Path.cwd()) / FILE_NAME
-    return path if path.is_file() else None
 
 
 def load_config(path: Path) -> StudyConfig:

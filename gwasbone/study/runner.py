@@ -32,11 +32,11 @@ from gwasbone.files import (
     staged_outputs,
 )
 from gwasbone.run_log import versions
+from gwasbone.study import RECORD
 from gwasbone.study.config import StudyConfig
 
 log = logging.getLogger(__name__)
 
-RECORD = "stage.json"
 _HASHES, _LOCK = ".gwasbone-hashes.json", ".gwasbone-lock"
 
 

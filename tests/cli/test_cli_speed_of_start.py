@@ -44,6 +44,12 @@ def test_nothing_heavy_is_imported(code):
     assert not _imported_by(code) & set(HEAVY)
 
 
+def test_a_scan_outside_a_study_imports_no_study_and_no_options_of_other_methods():
+    modules = "gwasbone.cli.assoc, gwasbone.cli.context, gwasbone.steps.scan"
+    rooms = ("study.config", "study.runner", "learning.options", "loci.options", "blocks.spark")
+    assert not _imported_by(f"import {modules}") & {f"gwasbone.{name}" for name in rooms}
+
+
 def test_the_check_sees_what_is_imported():
     assert "pandas" in _imported_by("import gwasbone; gwasbone.Cohort")
 

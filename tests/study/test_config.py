@@ -16,10 +16,10 @@ from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.docstrings import parameter_docs
 from gwasbone.errors import ConfigError, UsageError
+from gwasbone.study import find_study
 from gwasbone.study.config import (
     AssociationSection,
     StudyConfig,
-    find_study,
     load_config,
     sections,
     show_config,

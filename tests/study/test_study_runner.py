@@ -17,8 +17,9 @@ import pytest
 from gwasbone.cohort.options import PcaOptions
 from gwasbone.errors import GwasboneError, UsageError
 from gwasbone.run_log import versions
+from gwasbone.study import RECORD
 from gwasbone.study.config import GenotypesSection, StudyConfig, StudySection
-from gwasbone.study.runner import RECORD, Stage, StageRun, read_record, run_study, stage_status
+from gwasbone.study.runner import Stage, StageRun, read_record, run_study, stage_status
 
 
 @pytest.fixture
