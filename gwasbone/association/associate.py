@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ from gwasbone.association.options import (
     Test,
 )
 from gwasbone.association.results import AssociationResults
+from gwasbone.association.rows import variant_columns
+from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
-from gwasbone.errors import NotBuiltError, UsageError
-from gwasbone.genome import locus_key
+from gwasbone.errors import InputError, NotBuiltError, UsageError
+from gwasbone.genome import Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.progress import hail_progress
@@ -40,6 +42,9 @@ log = logging.getLogger(__name__)
 
 #: What a trait of a run can have of its own; ``by trait`` of a run in which traits differ.
 _SETTINGS = ("method", "test")
+
+#: Share of a phenotype table's participants in the genotypes below which a warning is due.
+FEW_MATCHED = 0.5
 
 
 def associate(
@@ -151,11 +156,12 @@ def scan_cohort(
     """
     if not request.traits:
         raise UsageError("expected at least one trait, got none")
+    _refuse_without_variants(cohort)
     people = cohort.people.kept_table()
+    if phenotypes is not None:
+        _warn_of_few_matches(cohort, phenotypes)
     design = build_design(
-        people.index.tolist(),
-        people if phenotypes is None else phenotypes,
-        request,
+        people.index.tolist(), people if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, design)
     chosen = choose_engine(cohort, design, request)
@@ -165,6 +171,7 @@ def scan_cohort(
         **_models(design, request),
         "engine": chosen,
         "covariates": list(design.covariates),
+        "left_out": dict(design.left_out),
         "rint": request.rint,
         "genotypes": cohort.source.describe(),
         "versions": versions(),
@@ -175,15 +182,61 @@ def scan_cohort(
             where = choose_executor(executor, cohort, threads=threads)
             chunks = scan_blocks(cohort, design, request, executor=where)
         else:
-            from gwasbone.association.hail import scan_hail
-
-            chunks = iter([scan_hail(cohort.mt, design, request)])
+            chunks = iter([_scan_by_hail(cohort, design, request)])
         return AssociationResults.from_chunks(
-            with_untestable(chunks, untestable),
+            with_untestable(chunks, untestable, {t.name: t.n for t in design.traits}),
             build=cohort.build,
             provenance=provenance,
             folder=folder,
         )
+
+
+def _scan_by_hail(
+    cohort: Cohort, design: Design, request: AssociationRequest
+) -> dict[str, pd.DataFrame]:
+    """The Hail engine's tables: of Y in men, of everything else in everybody."""
+    from gwasbone.association.hail import scan_hail
+
+    chromosome = cohort.variants.table["chromosome"].to_numpy()
+    on_y = cohort.variants.kept & (chromosome == Y)
+    if not on_y.any():
+        return scan_hail(cohort.mt, design, request)
+    of_men, variants = design_of_men(cohort, design), cohort.variants.table[on_y]
+    tables: dict[str, pd.DataFrame] = {}
+    if of_men.groups:
+        only_y = cohort.exclude_variants("scan", "not_y", ~on_y, description="not on Y")
+        tables = scan_hail(only_y.mt, of_men, request)
+    tables = with_left_out(tables, variant_columns(variants), design)
+    if on_y.sum() == cohort.variants.n_kept:
+        return tables
+    rest = cohort.exclude_variants("scan", "on_y", chromosome == Y, description="on Y")
+    return {
+        trait: canonical_table(pd.concat([table, tables[trait]]))
+        for trait, table in scan_hail(rest.mt, design, request).items()
+    }
+
+
+def _refuse_without_variants(cohort: Cohort) -> None:
+    if cohort.variants.n_kept:
+        return
+    removed = cohort.variants.funnel().query("removed > 0")
+    steps = [f"{row.removed:,} by {row.description}" for row in removed.itertuples()]
+    more = f", and {len(steps) - 5} more steps" if len(steps) > 5 else ""
+    raise InputError(
+        f"{cohort.source.describe()}: expected variants to test, none of "
+        f"{len(cohort.variants):,} is left: {', '.join(steps[:5])}{more}"
+    )
+
+
+def _warn_of_few_matches(cohort: Cohort, phenotypes: pd.DataFrame) -> None:
+    """Say where most people of a table are not in the genotypes: IDs may be spelled otherwise."""
+    known = phenotypes.index.astype(str).isin(cohort.people.table.index)
+    if len(known) and known.mean() < FEW_MATCHED:
+        log.warning(
+            "only %s of the %s participants in the phenotype table are in the genotypes (%d %%): "
+            "check that both spell their IDs alike (--id)",
+            f"{known.sum():,}", f"{len(known):,}", int(100 * known.mean()),
+        )  # fmt: skip
 
 
 def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -> str:
@@ -210,9 +263,14 @@ def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -
 
 
 def with_untestable(
-    chunks: Iterable[dict[str, pd.DataFrame]], rows: pd.DataFrame
+    chunks: Iterable[dict[str, pd.DataFrame]], rows: pd.DataFrame, n_people: Mapping[str, int]
 ) -> Iterator[dict[str, pd.DataFrame]]:
-    """Chunks of results with the variants that were set aside on reading among them, in order."""
+    """Chunks of results with the variants that were set aside on reading among them, in order.
+
+    Parameters
+    ----------
+    n_people : analysed, by trait.
+    """
     ahead = iter(chunks)
     chunk = next(ahead, None)
     while chunk is not None:
@@ -223,7 +281,7 @@ def with_untestable(
                 before = _locus(rows) < _locus(next(iter(following.values())))[0]
             taken, rows = rows[before], rows[~before]
             chunk = {
-                trait: canonical_table(pd.concat([table, taken.assign(n=table["n"].iloc[0])]))
+                trait: canonical_table(pd.concat([table, taken.assign(n=n_people[trait])]))
                 for trait, table in chunk.items()
             }
         yield chunk

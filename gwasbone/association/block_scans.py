@@ -16,9 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.association.design import Design, TraitGroup, fit_null_model
+from gwasbone.association.design import Design
 from gwasbone.association.options import AssociationOptions
-from gwasbone.association.rows import RowStatistics, results_table, status_of, variant_columns
+from gwasbone.association.rows import (
+    RowStatistics,
+    results_table,
+    status_of,
+    variant_columns,
+    with_perfect_fits,
+)
+from gwasbone.association.trait_groups import TraitGroup
 from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
 from gwasbone.blocks.logistic import (
@@ -112,10 +119,12 @@ class LinearScan:
             dof = float(len(group.X) - group.X.shape[1] - 1)
             for j, trait in enumerate(group.traits):
                 beta, se, t = _columns(parts, ("beta", "se", "t"), j)
+                [perfect] = _columns(parts, ("perfect",), j)
+                of_trait = with_perfect_fits(status, perfect)
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=t, dof=dof,
-                    neg_log10_p=neg_log10_p_t(np.where(status == "", t, np.nan), dof),
-                    test="t", status=status,
+                    neg_log10_p=neg_log10_p_t(np.where(of_trait == "", t, np.nan), dof),
+                    test="t", status=of_trait,
                 )  # fmt: skip
         return tables
 
@@ -153,9 +162,7 @@ class LogisticScan:
                 group.people,
                 group.X,
                 [
-                    NullModel.of(
-                        group.X, group.Y[:, j], fit_null_model(group, j), group.offset_of(j)
-                    )
+                    NullModel.of(group.X, group.Y[:, j], group.null_model(j), group.offset_of(j))
                     for j in range(len(group.traits))
                 ],
             )

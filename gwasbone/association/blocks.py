@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from gwasbone import session
@@ -24,10 +25,13 @@ from gwasbone.association.block_scans import (
 )
 from gwasbone.association.design import Design, Offset
 from gwasbone.association.options import AssociationOptions
+from gwasbone.association.rows import variant_columns
+from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.blocks.mapping import Executor, LocalThreads
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock, variant_blocks
+from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock
 from gwasbone.errors import GwasboneError, InputError
+from gwasbone.genome import Y
 from gwasbone.ranges import absolute
 
 log = logging.getLogger(__name__)
@@ -80,36 +84,47 @@ def scan_blocks(
     InputError
         A logistic model of the covariates alone that has no maximum; a chromosome without offset.
     """
-    variants = cohort.variants.kept_table()
     size = max(1, min(VARIANTS_PER_CHUNK, RESULTS_PER_CHUNK // len(design.traits)))
-    for part, its_design in _with_offsets(variants, design, offset):
-        genotypes, scan = prepare_scan(cohort, its_design, options)
+    for part, its_design in _parts(cohort, design, offset):
         chunks = [part.iloc[top : top + size] for top in range(0, len(part), size)]
+        if not its_design.groups:
+            for chunk in chunks:
+                yield with_left_out({}, variant_columns(chunk), design)
+            continue
+        genotypes, scan = prepare_scan(cohort, its_design, options)
         results = (executor or LocalThreads()).map(
             ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
         )
         for chunk, of_chunk in zip(chunks, results, strict=True):
-            yield scan.tables(chunk, of_chunk)
+            tables = scan.tables(chunk, of_chunk)
+            if len(tables) < len(design.traits):
+                tables = with_left_out(tables, variant_columns(chunk), design)
+            yield {trait.name: tables[trait.name] for trait in design.traits}
 
 
-def _with_offsets(
-    variants: pd.DataFrame, design: Design, offset: Offset | None
+def _parts(
+    cohort: Cohort, design: Design, offset: Offset | None
 ) -> Iterator[tuple[pd.DataFrame, Design]]:
-    """Consecutive variants with the same offset, and the design with that offset."""
-    if offset is None:
-        yield variants, design
-    elif isinstance(offset, Mapping):
-        chromosomes = variants["chromosome"].unique().tolist()
-        absent = [str(code) for code in chromosomes if code not in offset]
+    """Consecutive variants that are tested in the same people with the same offset, and how."""
+    variants = cohort.variants.kept_table()
+    chromosome = variants["chromosome"].to_numpy()
+    if isinstance(offset, Mapping):
+        absent = [str(code) for code in pd.unique(chromosome) if code not in offset]
         if absent:
             raise InputError(
                 f"offset: expected one for each chromosome of the scan, chromosome {absent[0]} "
                 f"(of {len(absent)}) has none: leave its variants out or give its offset"
             )
-        for block in variant_blocks(variants, len(variants)):
-            yield block.variants, design.with_offset(offset[block.chromosome])
-    else:
-        yield variants, design.with_offset(offset)
+    kind = chromosome if isinstance(offset, Mapping) else chromosome == Y
+    borders = np.flatnonzero(kind[1:] != kind[:-1]) + 1
+    ends = [*borders.tolist(), len(variants)] if len(variants) else []
+    for start, end in zip([0, *ends], ends, strict=False):
+        code = int(chromosome[start])
+        known = offset[code] if isinstance(offset, Mapping) else offset
+        its_design = design if known is None else design.with_offset(known)
+        if code == Y:
+            its_design = design_of_men(cohort, its_design)
+        yield variants.iloc[start:end], its_design
 
 
 def can_scan_blocks(cohort: Cohort, design: Design, options: AssociationOptions) -> bool:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gwasbone.errors import GwasboneWarning, InputError
 from gwasbone.phenotypes.table import numbers
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -21,7 +22,21 @@ COLLINEAR_BELOW = 1e-6
 
 
 class DroppedCovariateWarning(GwasboneWarning):
-    """A categorical covariate, or one of its levels, that says nothing here was left out."""
+    """A covariate, or a level of one, that says nothing here was left out."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A covariate of few values: a category, or numbers of which there are only two.
+
+    Parameters
+    ----------
+    levels : their names, spelled ``name=level``.
+    codes : (n,) which level each participant has; −1 where it is missing.
+    """
+
+    levels: tuple[str, ...]
+    codes: npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -32,13 +47,13 @@ class Covariates:
     ----------
     matrix : (n, k − 1) as in the table; NaN in people who miss them.
     labels : k − 1 names, an indicator's spelled ``name=level``.
-    from_category : k − 1, whether a column is an indicator of a categorical covariate.
+    factors : those of few values.
     complete : (n,) whether a person has every covariate.
     """
 
     matrix: FloatArray
     labels: tuple[str, ...]
-    from_category: tuple[bool, ...]
+    factors: tuple[Factor, ...]
     complete: BoolArray
 
 
@@ -48,7 +63,7 @@ def covariate_columns(
     """Covariates of a table as a matrix: numbers as they are, categories as indicators.
 
     The most frequent level (of levels equally frequent, the first in sorted order) is the
-    reference. A categorical covariate with a single level is left out with a warning.
+    reference. A covariate that does not vary is left out with a warning.
 
     Parameters
     ----------
@@ -57,8 +72,8 @@ def covariate_columns(
     Raises
     ------
     InputError
-        Text in a covariate of numbers; nobody has every covariate; one is constant, or a
-        combination of others (named, with the others).
+        Text in a covariate of numbers; nobody has every covariate; one is a combination of others
+        (named, with the others).
     """
     columns = {name: numbers(table, name) for name in numeric}
     levels = {name: _categories(table[name]) for name in categorical}
@@ -70,65 +85,84 @@ def covariate_columns(
             f"expected people with all covariates ({', '.join((*numeric, *categorical))}), "
             "nobody has them all: check the table or leave one out"
         )
+    columns = {name: v for name, v in columns.items() if _varies(name, v[complete])}
+    factors = [pair for name, v in columns.items() if (pair := _pair(name, v, complete))]
     for name, values in levels.items():
         columns |= _indicators(name, values, complete)
+        factors.append(_factor(name, values, complete))
     labels = tuple(columns)
     matrix = np.column_stack([np.empty((len(table), 0)), *columns.values()])
     matrix[~complete] = np.nan
-    _check(matrix[complete], labels)
-    from_category = tuple(label not in numeric for label in labels)
-    return Covariates(matrix, labels, from_category, complete)
+    _refuse_combinations(matrix[complete], labels)
+    return Covariates(matrix, labels, tuple(factors), complete)
+
+
+def without_contrast(
+    covariates: Covariates, people: BoolArray, cases: BoolArray
+) -> tuple[BoolArray, dict[str, str]]:
+    """Who of some people tells a logistic model nothing, since all of a level are cases or none is.
+
+    The coefficient of such a level is infinite: it predicts its people perfectly, whatever their
+    genotypes, and the likelihood of all else is that of the other people.
+
+    Parameters
+    ----------
+    people : (n,) who is considered. cases : (n,) who is a case.
+
+    Returns
+    -------
+    (n,) those people; and the levels, ``name=level`` -> (how many, and whether they are cases).
+    Levels are looked at again without the people of others, until each has both or one is left.
+    """
+    left, before = people.copy(), -1
+    named: dict[str, str] = {}
+    while before != len(named):
+        before = len(named)
+        for factor in covariates.factors:
+            codes, m = factor.codes[left], len(factor.levels)
+            n = np.bincount(codes, minlength=m)
+            n_cases = np.bincount(codes, weights=cases[left], minlength=m)
+            pure = (n > 0) & ((n_cases == 0) | (n_cases == n))
+            if not pure.any() or pure[n > 0].all():
+                continue
+            for level in np.flatnonzero(pure):
+                word = "none a case" if n_cases[level] == 0 else "all cases"
+                named[factor.levels[level]] = f"({n[level]:,} participants, {word})"
+            left &= ~pure[factor.codes]
+    return people & ~left, named
 
 
 @dataclass(frozen=True)
 class CovariateMatrix:
-    """(n_g, k) covariates of the people of one group, intercept first, and their k names."""
+    """(n_g, k) covariates of the people of one group, intercept first, and their k names.
+
+    ``dropped`` are those that are constant or a combination of others in these people, such as a
+    level that none of them has.
+    """
 
     X: FloatArray
     names: tuple[str, ...]
+    dropped: tuple[str, ...] = ()
 
 
-def group_matrix(
-    covariates: Covariates, people: BoolArray, traits: Sequence[str]
-) -> CovariateMatrix:
+def group_matrix(covariates: Covariates, people: BoolArray) -> CovariateMatrix:
     """Covariates of the people who have a trait, intercept first, the others with SD 1.
 
     Parameters
     ----------
-    people : (n,) n_g people, all of them complete. traits : names, for messages.
-
-    Raises
-    ------
-    InputError
-        A covariate of numbers is constant or a combination of others in these people.
-
-    Warns
-    -----
-    DroppedCovariateWarning
-        An indicator is so (a level that none of these people has): it is left out.
+    people : (n,) n_g people, all of them complete.
     """
     matrix, labels = covariates.matrix[people], covariates.labels
-    constant = _constant(matrix)
+    constant = ~varies(matrix)
     varying = np.flatnonzero(~constant)
     X = _standardised(matrix[:, varying])
     dependent = [int(varying[j - 1]) for j in _dependent(X)] if len(X) > X.shape[1] else []
     useless = sorted({*np.flatnonzero(constant).tolist(), *dependent})
-    faulty = [labels[j] for j in useless if not covariates.from_category[j]]
-    if faulty and len(matrix) > 1:
-        raise InputError(
-            f"expected covariates that vary independently in the people of trait {traits[0]}, "
-            f"{', '.join(faulty)} is constant or a combination of others there: leave it out"
-        )
-    if useless:
-        warnings.warn(
-            f"{', '.join(labels[j] for j in useless)} left out for {', '.join(traits)}: "
-            "constant or a combination of other covariates in its people",
-            DroppedCovariateWarning,
-            stacklevel=5,
-        )
     kept = [j for j in range(len(labels)) if j not in useless]
     return CovariateMatrix(
-        _standardised(matrix[:, kept]), ("intercept", *(labels[j] for j in kept))
+        _standardised(matrix[:, kept]),
+        ("intercept", *(labels[j] for j in kept)),
+        tuple(labels[j] for j in useless),
     )
 
 
@@ -155,6 +189,39 @@ def _indicators(
     return {f"{name}={level}": (values == level).astype(np.float64) for level in others}
 
 
+def _varies(name: str, values: FloatArray) -> bool:
+    """Whether a covariate of numbers varies; says so where it does not."""
+    if bool(varies(values)) or len(values) < 2:
+        return True
+    warnings.warn(
+        f"covariate {name} is constant ({values[0]:g}) in the people analysed: left out",
+        DroppedCovariateWarning,
+        stacklevel=4,
+    )
+    return False
+
+
+def _pair(name: str, values: FloatArray, complete: BoolArray) -> Factor | None:
+    """A covariate of numbers that has two values, such as sex, as a factor."""
+    some = values[complete]
+    low, high = some.min(), some.max()
+    if low == high or not ((some == low) | (some == high)).all():
+        return None
+    codes = np.where(complete, values == high, -1).astype(np.int32)
+    return Factor((f"{name}={low:g}", f"{name}={high:g}"), codes)
+
+
+def _factor(name: str, values: npt.NDArray[np.object_], complete: BoolArray) -> Factor:
+    codes, levels = pd.factorize(np.where(complete, values, None), sort=True)
+    return Factor(tuple(f"{name}={level}" for level in levels), codes.astype(np.int32))
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names in a message, of many the first ones."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _categories(column: pd.Series) -> npt.NDArray[np.object_]:
     """Levels as text, whole numbers without a decimal point; None for missing."""
     if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
@@ -164,28 +231,21 @@ def _categories(column: pd.Series) -> npt.NDArray[np.object_]:
     return text
 
 
-def _check(matrix: FloatArray, labels: tuple[str, ...]) -> None:
-    faults = []
-    if matrix.shape[0] > 1:
-        constant = _constant(matrix)
-        faults += [
-            f"covariate {label} is constant ({value:g})"
-            for label, value, bad in zip(labels, matrix[0], constant, strict=True)
-            if bad
-        ]
-        varying = np.flatnonzero(~constant)
-        X = _standardised(matrix[:, varying])
-        names = ("the intercept", *(labels[j] for j in varying))
-        faults += [
-            f"covariate {names[j]} is a combination of {' and '.join(names[i] for i in others)}"
-            for j, others in _dependent(X).items()
-        ]
+def _refuse_combinations(matrix: FloatArray, labels: tuple[str, ...]) -> None:
+    if matrix.shape[0] < 2:
+        return
+    names = ("the intercept", *labels)
+    faults = [
+        f"covariate {names[j]} is a combination of {_sum_of([names[i] for i in others])}"
+        for j, others in _dependent(_standardised(matrix)).items()
+    ]
     if faults:
-        raise InputError(f"expected independent covariates, but {'; '.join(faults)}: leave it out")
+        shown = "; ".join(faults[:3]) + (f"; and {len(faults) - 3} more" if faults[3:] else "")
+        raise InputError(f"expected independent covariates, but {shown}: leave it out")
 
 
-def _constant(matrix: FloatArray) -> BoolArray:
-    return np.asarray(np.ptp(matrix, axis=0) == 0)
+def _sum_of(names: Sequence[str]) -> str:
+    return listed(names, 4) if len(names) > 4 else " and ".join(names)
 
 
 def _standardised(columns: FloatArray) -> FloatArray:

@@ -5,7 +5,8 @@ including the intercept; n_g and q_g are those of one group of traits.
 
 A person without some covariate is left out of every trait. A person without a trait is left out
 of that trait only: traits with the same people and the same model form a `TraitGroup` and are
-analysed together, and the intersection over all traits is never taken.
+analysed together, and the intersection over all traits is never taken. A trait that cannot be
+analysed is left out and named; the others go on.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -22,11 +23,13 @@ import pandas as pd
 
 from gwasbone.association.covariates import (
     Covariates,
+    DroppedCovariateWarning,
     covariate_columns,
     everyone_matrix,
-    group_matrix,
+    listed,
 )
 from gwasbone.association.options import AssociationRequest
+from gwasbone.association.trait_groups import BoolArray, FloatArray, Method, TraitGroup, grouped
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.traits import (
     Trait,
@@ -35,63 +38,19 @@ from gwasbone.phenotypes.traits import (
     rank_inverse_normal,
     trait_values,
 )
-from gwasbone.stats.logistic import LogisticFit, fit_logistic
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
-
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
-Method = Literal["linear", "logistic"]
 
 #: What is known of the traits beforehand, such as predictions by whole-genome regression: (n,) for
 #: every trait, (n, q) with the columns of ``Design.traits``, or one of these per chromosome code.
 Offset = npt.ArrayLike | Mapping[int, npt.ArrayLike]
 
+#: Cases or controls of a binary trait below which a warning is due.
+FEW_CASES = 50
+
 #: ``auto`` takes the method of each trait's kind.
 METHOD_OF_KIND: dict[TraitKind, Method] = {"quantitative": "linear", "binary": "logistic"}
-
-
-@dataclass(frozen=True)
-class TraitGroup:
-    """Traits measured in exactly the same people and analysed by the same method.
-
-    Parameters
-    ----------
-    method : ``linear`` or ``logistic``.
-    traits : q_g traits, the columns of ``Y``.
-    people : (n,) whether each person of ``Design.ids`` is analysed; n_g are.
-    Y : (n_g, q_g) phenotypes, complete.
-    X : (n_g, k) covariates, the intercept first, the others with mean 0 and SD 1 in these
-        people (which changes no genotype effect and keeps the fits well conditioned).
-    covariates : k names, of the columns of ``X``.
-    offset : (n_g, q_g) what is known of each trait beforehand, None where nothing is: a linear
-        model is of Y − offset, a logistic one has it in its linear predictor.
-    """
-
-    method: Method
-    traits: tuple[Trait, ...]
-    people: BoolArray
-    Y: FloatArray
-    X: FloatArray
-    covariates: tuple[str, ...]
-    offset: FloatArray | None = None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(trait.name for trait in self.traits)
-
-    @property
-    def n(self) -> int:
-        return self.Y.shape[0]
-
-    @property
-    def beyond_offset(self) -> FloatArray:
-        """(n_g, q_g) Y − offset."""
-        return self.Y if self.offset is None else self.Y - self.offset
-
-    def offset_of(self, j: int) -> FloatArray | None:
-        """(n_g,) the offset of trait j."""
-        return None if self.offset is None else self.offset[:, j]
 
 
 @dataclass(frozen=True)
@@ -102,20 +61,31 @@ class Design:
     ----------
     ids : (n,) names of the people of the genotypes, in the genotypes' order.
     groups : the traits by method and missingness pattern, in the order of the traits' names.
-    covariates : covariate columns besides the intercept, categorical ones spelled ``name=level``.
-    X : (n, k) covariates of everybody, the intercept first, the others with mean 0 and SD 1
-        over all who have them; NaN in people who miss one. Engines that need one matrix for
-        several groups take the columns named in ``TraitGroup.covariates``.
+    columns : covariates of everybody.
     n_not_in_table : people of the genotypes who are in no phenotype table.
     n_without_covariate : people in the table who miss some covariate, left out of every trait.
+    left_out : traits that cannot be analysed -> why not.
     """
 
     ids: npt.NDArray[np.str_]
     groups: tuple[TraitGroup, ...]
-    covariates: tuple[str, ...]
-    X: FloatArray
+    columns: Covariates
     n_not_in_table: int
     n_without_covariate: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def covariates(self) -> tuple[str, ...]:
+        """Covariate columns besides the intercept, categorical ones spelled ``name=level``."""
+        return self.columns.labels
+
+    @cached_property
+    def covariate_matrix(self) -> FloatArray:
+        """(n, k) covariates of everybody, the intercept first, the others with mean 0 and SD 1
+        over all who have them; NaN in people who miss one. Engines that need one matrix for
+        several groups take the columns named in ``TraitGroup.covariates``.
+        """
+        return everyone_matrix(self.columns)
 
     @property
     def traits(self) -> tuple[Trait, ...]:
@@ -129,6 +99,28 @@ class Design:
     def of(self, method: Method) -> Design:
         """The groups that are analysed by one method."""
         return replace(self, groups=tuple(g for g in self.groups if g.method == method))
+
+    def among(self, people: BoolArray) -> Design:
+        """The design in some of its people, (n,); traits that it cannot take are in `left_out`.
+
+        Covariates that do not vary among these are dropped, and transformed traits stay as they
+        are.
+        """
+        traits = [(group, j) for group in self.groups for j in range(len(group.traits))]
+        values = {
+            group.names[j]: TraitValues(group.spread(group.Y[:, j]), group.traits[j].kind)
+            for group, j in traits
+        }
+        methods = {group.names[j]: group.method for group, j in traits}
+        offsets = {
+            group.names[j]: group.spread(group.offset[:, j])
+            for group, j in traits
+            if group.offset is not None
+        }
+        found = grouped(values, methods, self.columns, people, offsets)
+        for sentence in found.dropped:
+            log.debug("%s", sentence)
+        return replace(self, groups=found.groups, left_out=found.left_out)
 
     def with_offset(self, offset: npt.ArrayLike) -> Design:
         """The design with something known of the traits beforehand.
@@ -162,28 +154,9 @@ class Design:
                     f"{', '.join(group.names)}, {int(absent.sum()):,} have none, such as "
                     f"{self.ids[group.people][absent][0]}: predict for them or leave them out"
                 )
-            groups.append(replace(group, offset=own))
+            groups.append(replace(group, offset=own, fits=()))
             first += len(group.traits)
         return replace(self, groups=tuple(groups))
-
-
-def fit_null_model(group: TraitGroup, j: int) -> LogisticFit:
-    """Fit trait j of a group on its covariates, beyond its offset.
-
-    Raises
-    ------
-    InputError
-        The likelihood has no maximum.
-    """
-    fit = fit_logistic(group.X, group.Y[:, j], group.offset_of(j))
-    if not fit.converged:
-        name, cases = group.names[j], group.traits[j].n_cases
-        raise InputError(
-            f"expected a logistic model of {name} ({cases:,} cases) on its covariates, it has no "
-            f"maximum ({fit.status}): some covariate ({', '.join(group.covariates[1:])}) "
-            "predicts cases perfectly; leave it out or merge levels"
-        )
-    return fit
 
 
 def build_design(
@@ -207,14 +180,19 @@ def build_design(
     Raises
     ------
     InputError
-        No person in common; text; a constant or empty trait; too few people; a covariate that
-        is constant or a combination of others; a trait that is not coded as its method needs.
+        No person in common; text in a covariate, or one that is a combination of others; no trait
+        that can be analysed.
     UsageError
         Options that contradict each other.
 
     Warns
     -----
-    BinaryTraitWarning, DroppedCovariateWarning
+    TraitLeftOutWarning
+        One of several traits cannot be analysed: it holds text, is constant or empty, is not coded
+        as its method needs, is explained by its covariates, or too few people have it.
+    DroppedCovariateWarning
+        A covariate, or a level, says nothing of a trait.
+    BinaryTraitWarning, FewCasesWarning
 
     Examples
     --------
@@ -230,28 +208,56 @@ def build_design(
     table, in_table = _aligned(names, phenotypes)
 
     columns = covariate_columns(table, numeric, categorical, in_table)
-    logistic = request.method == "logistic"
-    values = {
-        name: trait_values(table, name, coding=request.binary_coding, need_binary=logistic)
-        for name in traits
-    }
+    values, unread = _read_traits(table, columns.complete, request)
     methods = _methods(values, request)
+    if request.rint or request.standardize:
+        values = _transformed(values, methods, columns.complete, request)
+    found = grouped(values, methods, columns, columns.complete)
+    reasons = unread | dict(found.left_out)
+    left_out = {name: reasons[name] for name in traits if name in reasons}
+    if not found.groups:
+        shown = "; ".join(list(left_out.values())[:3])
+        more = f"; and {len(left_out) - 3} more traits" if len(left_out) > 3 else ""
+        raise InputError(f"{shown}{more}")
     design = Design(
         ids=names,
-        groups=tuple(
-            _group(people, members, values, methods[members[0]], columns, request)
-            for people, members in _patterns(values, methods, columns.complete)
-        ),
-        covariates=columns.labels,
-        X=everyone_matrix(columns),
+        groups=found.groups,
+        columns=columns,
         n_not_in_table=int((~in_table).sum()),
         n_without_covariate=int((in_table & ~columns.complete).sum()),
+        left_out=left_out,
     )
+    for sentence in found.dropped:
+        warnings.warn(sentence, DroppedCovariateWarning, stacklevel=2)
+    for name, why in left_out.items():
+        warnings.warn(f"trait {name} is left out: {why}", TraitLeftOutWarning, stacklevel=2)
+    for group in design.groups:
+        n, k = group.X.shape
+        log.info("%s: n = %d, %d covariates", listed(group.names), n, k - 1)
+        for trait in group.traits:
+            _warn_of_cases(trait, group.method)
     log.info(
         "%d genotyped people: %d in no phenotype table, %d without some covariate",
         len(names), design.n_not_in_table, design.n_without_covariate,
     )  # fmt: skip
     return design
+
+
+def _read_traits(
+    table: pd.DataFrame, complete: BoolArray, request: AssociationRequest
+) -> tuple[dict[str, TraitValues], dict[str, str]]:
+    """Traits that can be read, and why others cannot."""
+    values: dict[str, TraitValues] = {}
+    refused: dict[str, str] = {}
+    logistic = request.method == "logistic"
+    for name in request.traits:
+        try:
+            values[name] = trait_values(
+                table, name, coding=request.binary_coding, need_binary=logistic
+            )
+        except InputError as error:
+            refused[name] = str(error)
+    return values, refused
 
 
 def _methods(values: Mapping[str, TraitValues], request: AssociationRequest) -> dict[str, Method]:
@@ -265,26 +271,6 @@ def _methods(values: Mapping[str, TraitValues], request: AssociationRequest) -> 
             )
         return methods
     return dict.fromkeys(values, "logistic" if request.method == "logistic" else "linear")
-
-
-def _group(
-    people: BoolArray,
-    members: Sequence[str],
-    values: Mapping[str, TraitValues],
-    method: Method,
-    columns: Covariates,
-    request: AssociationRequest,
-) -> TraitGroup:
-    """The traits of one method that are measured in the same people."""
-    matrix = group_matrix(columns, people, members)
-    X = matrix.X
-    made = [_finished(name, values[name], people, X.shape[1], method) for name in members]
-    Y = np.column_stack([values[trait.name].y[people] for trait in made])
-    if (request.rint or request.standardize) and method == "linear":
-        for y, trait in zip(Y.T, made, strict=True):
-            y[:] = _transformed(y, trait, request.rint, request.standardize)
-    log.info("%s: n = %d, %d covariates", ", ".join(members), len(X), X.shape[1] - 1)
-    return TraitGroup(method, tuple(made), people, Y, X, matrix.names)
 
 
 def _check_names(
@@ -329,62 +315,61 @@ def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.Da
     return known.reindex(ids), in_table
 
 
-def _patterns(
-    values: dict[str, TraitValues], methods: dict[str, Method], complete: BoolArray
-) -> list[tuple[BoolArray, list[str]]]:
-    """People analysed and the names of their traits, which share one method."""
-    groups: dict[tuple[Method, bytes], tuple[BoolArray, list[str]]] = {}
-    for name, trait in values.items():
-        people = complete & ~np.isnan(trait.y)
-        if not people.any():
-            raise InputError(
-                f"expected people with trait {name} and all covariates, there are none "
-                f"({(~np.isnan(trait.y)).sum():,} genotyped people have the trait)"
-            )
-        key = methods[name], np.packbits(people).tobytes()
-        groups.setdefault(key, (people, []))[1].append(name)
-    return list(groups.values())
-
-
 class BinaryTraitWarning(GwasboneWarning):
     """A linear model of a case-control trait: effects are differences in risk, not log odds."""
 
 
-def _finished(name: str, values: TraitValues, people: BoolArray, k: int, method: Method) -> Trait:
-    y, kind = values.y[people], values.kind
-    n = len(y)
-    if n < k + 2:
-        raise InputError(
-            f"expected at least {k + 2} people for trait {name} (a genotype, the intercept, "
-            f"{k - 1} covariates, one degree of freedom), there are {n} with all of it"
-        )
-    if np.ptp(y) == 0:
-        raise InputError(
-            f"expected trait {name} to vary, all {n:,} people analysed have {y[0]:g}"
-            f"{' (controls only)' if kind == 'binary' and y[0] == 0 else ''}"
-            f"{' (cases only)' if kind == 'binary' and y[0] == 1 else ''}"
-        )
-    if kind == "quantitative":
-        return Trait(name, "quantitative", n)
-    cases = int(y.sum())
+class FewCasesWarning(GwasboneWarning):
+    """A case-control trait with few cases or controls."""
+
+
+class TraitLeftOutWarning(GwasboneWarning):
+    """A trait that cannot be analysed was left out; the others go on."""
+
+
+def _warn_of_cases(trait: Trait, method: Method) -> None:
+    if trait.n_cases is None:
+        return
+    counts = f"{trait.n_cases:,} cases, {trait.n - trait.n_cases:,} controls"
     if method == "linear":
         warnings.warn(
-            f"linear model of the binary trait {name} ({cases:,} cases, {n - cases:,} controls): "
+            f"linear model of the binary trait {trait.name} ({counts}): "
             "effects are differences in risk; --method logistic gives log odds",
             BinaryTraitWarning,
-            stacklevel=5,
+            stacklevel=3,
         )
-    return Trait(name, "binary", n, cases)
+    if min(trait.n_cases, trait.n - trait.n_cases) < FEW_CASES:
+        warnings.warn(
+            f"trait {trait.name} has few cases or controls ({counts}): only large effects of "
+            "common variants can be found, and tests of rare ones rest on single carriers",
+            FewCasesWarning,
+            stacklevel=3,
+        )
 
 
-def _transformed(y: FloatArray, trait: Trait, rint: bool, standardize: bool) -> FloatArray:
-    if trait.kind == "binary":
-        raise UsageError(
-            f"expected quantitative traits with --rint and --standardize, {trait.name} is "
-            "binary: leave --method out, or run it apart"
-        )
-    if rint:
-        y = rank_inverse_normal(y)
-    if standardize:
-        y = (y - y.mean()) / y.std(ddof=1)
-    return y
+def _transformed(
+    values: Mapping[str, TraitValues],
+    methods: Mapping[str, Method],
+    complete: BoolArray,
+    request: AssociationRequest,
+) -> dict[str, TraitValues]:
+    """Traits of linear models with the transforms of a request, each within its people."""
+    made = dict(values)
+    for name, trait in values.items():
+        people = complete & ~np.isnan(trait.y)
+        if methods[name] != "linear" or not bool(varies(trait.y[people])):
+            continue
+        if trait.kind == "binary":
+            raise UsageError(
+                f"expected quantitative traits with --rint and --standardize, {name} is "
+                "binary: leave --method out, or run it apart"
+            )
+        y = trait.y[people]
+        if request.rint:
+            y = rank_inverse_normal(y)
+        if request.standardize:
+            y = (y - y.mean()) / y.std(ddof=1)
+        all_y = np.full(len(people), np.nan)
+        all_y[people] = y
+        made[name] = TraitValues(all_y, trait.kind)
+    return made

@@ -25,17 +25,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone import session
-from gwasbone.association.design import Design, TraitGroup
+from gwasbone.association.design import Design
 from gwasbone.association.hail_rows import (
     add_people_columns,
     collect_numbers,
     collect_variants,
     covariate_fields,
     row_statistics,
-    spread,
 )
 from gwasbone.association.options import AssociationOptions
-from gwasbone.association.rows import RowStatistics, results_table, status_of
+from gwasbone.association.rows import RowStatistics, results_table, status_of, with_perfect_fits
+from gwasbone.association.trait_groups import TraitGroup
 from gwasbone.errors import NotBuiltError
 from gwasbone.stats.pvalues import neg_log10_p_t
 
@@ -47,6 +47,9 @@ Progress = Callable[[str], None]
 
 #: A chained pass costs about 0.2 passes per trait more; from here on a pass of its own is faster.
 OWN_PASS_FROM_TRAITS = 5
+
+#: A genotype that leaves less than this share of a trait's variance explains it wholly.
+PERFECT_BELOW_SHARE = 1e-13
 
 
 def scan_hail(
@@ -75,7 +78,8 @@ def scan_hail(
     Trait -> canonical results table (`results_table.COLUMNS`), all variants of ``mt`` in it. The
     effect allele is ALT; ``n`` is the number of people analysed for the trait (missing dosages
     are imputed); ``status`` is '' or ``all_missing``, ``monomorphic`` (everybody analysed has
-    the same dosage), ``collinear_genotype`` (the covariates determine it), ``no_convergence``.
+    the same dosage), ``collinear_genotype`` (the covariates determine it), ``perfect_fit`` (it
+    determines the trait), ``no_convergence``.
 
     Raises
     ------
@@ -143,7 +147,7 @@ def _linear_pass(mt: Any, design: Design, groups: Sequence[TraitGroup]) -> Any:
     x = covariate_fields(design, groups[0])
     names = [[f"y{g}_{j}" for j in range(len(group.traits))] for g, group in enumerate(groups)]
     y = {
-        name: spread(group, group.Y[:, j])
+        name: group.spread(group.Y[:, j])
         for group, row in zip(groups, names, strict=True)
         for j, name in enumerate(row)
     }
@@ -180,9 +184,13 @@ def _linear_table(
     residual = y - group.X @ np.linalg.lstsq(group.X, y, rcond=None)[0]
     with np.errstate(all="ignore"):
         # se² = (y'y/g'g − β²)/dof with y and g free of covariates gives back Hail's g'g.
-        left = (residual @ residual) / (dof * se**2 + beta**2)
+        # it is not a number where rounding makes RSS negative
+        left = (residual @ residual) / (dof * np.nan_to_num(se) ** 2 + beta**2)
         status = status_of(statistics, left / statistics.sum_of_squares)
         t = beta / se
+    # Hail takes 1 − r² from r, so that below 1e-13 not a digit of an SE is right
+    perfect = ~(np.abs(t) < np.sqrt(dof / PERFECT_BELOW_SHARE))
+    status = with_perfect_fits(status, perfect)
     return results_table(
         variants,
         statistics,

@@ -31,7 +31,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone import session
-from gwasbone.association.design import Design, Trait, TraitGroup, fit_null_model
+from gwasbone.association.design import Design, Trait
 from gwasbone.association.hail_rows import (
     add_people_columns,
     collect_dosages,
@@ -40,10 +40,10 @@ from gwasbone.association.hail_rows import (
     covariate_fields,
     keep_variants,
     row_statistics,
-    spread,
 )
 from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import RowStatistics, results_table, status_of
+from gwasbone.association.trait_groups import TraitGroup
 from gwasbone.stats.logistic import FirthTest, firth_lrt
 from gwasbone.stats.pvalues import neg_log10_p_normal
 
@@ -120,7 +120,7 @@ def scan_logistic(
 
 
 def _null_model(group: TraitGroup, j: int) -> _Null:
-    fit = fit_null_model(group, j)
+    fit = group.null_model(j)
     w = fit.fitted * (1 - fit.fitted)
     return _Null(group.Y[:, j] - fit.fitted, w, (group.X * w[:, None]).T @ group.X)
 
@@ -136,10 +136,10 @@ def _score_pass(mt: Any, design: Design, group: TraitGroup, fits: list[_Null]) -
     hl = session.hail()
     columns: dict[str, FloatArray] = {}
     for j, null in enumerate(fits):
-        columns[f"r{j}"] = spread(group, null.r)
+        columns[f"r{j}"] = group.spread(null.r)
         for i, x in enumerate(group.X.T):
             # Column 0 of X is the intercept: wx{j}_0 is w itself.
-            columns[f"wx{j}_{i}"] = spread(group, null.w * x)
+            columns[f"wx{j}_{i}"] = group.spread(null.w * x)
     mt = add_people_columns(mt, design.ids, columns)
     mt = mt.filter_cols(hl.is_defined(mt.people.r0))
     weights = [mt.people[f"wx{j}_0"] for j in range(len(fits))]
@@ -207,7 +207,7 @@ def _repeated(
         return scans
     say(f"{by} test of {', '.join(names)}: {again.any(axis=1).sum():,} variants")
     columns = covariate_fields(design, group)
-    y = {f"y{j}": spread(group, values) for j, values in enumerate(group.Y.T)}
+    y = {f"y{j}": group.spread(values) for j, values in enumerate(group.Y.T)}
     mt = add_people_columns(mt, design.ids, {**columns, **y})
     mt = mt.filter_cols(hl.is_defined(mt.people.y0))
     if again.all():

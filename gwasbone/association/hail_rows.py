@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.csv
 
 from gwasbone import session
-from gwasbone.association.design import Design, TraitGroup
+from gwasbone.association.design import Design
+from gwasbone.association.trait_groups import TraitGroup
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code
 
@@ -199,13 +200,6 @@ def _export(ht: Any, delimiter: str, null_values: list[str], dtype: pa.DataType)
 
 
 def covariate_fields(design: Design, group: TraitGroup) -> dict[str, FloatArray]:
-    """Columns of ``design.X`` that a group uses, but the intercept, as ``x1``, ``x2``, ..."""
+    """Covariates of everybody that a group uses, but the intercept, as ``x1``, ``x2``, ..."""
     used = [1 + design.covariates.index(name) for name in group.covariates[1:]]
-    return {f"x{j}": design.X[:, j] for j in used}
-
-
-def spread(group: TraitGroup, values: FloatArray) -> FloatArray:
-    """(n_g,) values of a group's people -> (n,), NaN for everybody else."""
-    everyone = np.full(len(group.people), np.nan)
-    everyone[group.people] = values
-    return everyone
+    return {f"x{j}": design.covariate_matrix[:, j] for j in used}

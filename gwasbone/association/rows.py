@@ -95,6 +95,19 @@ def status_of(statistics: RowStatistics, unexplained: FloatArray) -> npt.NDArray
     ).astype(object)
 
 
+def with_perfect_fits(
+    status: npt.NDArray[np.object_], perfect: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.object_]:
+    """(m,) the status of one trait's tests.
+
+    Parameters
+    ----------
+    perfect : (m,) whether a genotype explains the trait wholly: its standard error is 0, and no p
+        can be given.
+    """
+    return np.where((status == "") & perfect, "perfect_fit", status) if perfect.any() else status
+
+
 def results_table(
     variants: pd.DataFrame,
     statistics: RowStatistics,
@@ -132,7 +145,7 @@ def results_table(
         },
         "n": _constant(n, m, "int32"),
         "effect_allele_frequency": statistics.frequency,
-        "call_rate": statistics.n_called / n,
+        "call_rate": statistics.n_called / n if n else np.full(m, np.nan),
         "beta": known(beta),
         "standard_error": known(se),
         "statistic": known(statistic),

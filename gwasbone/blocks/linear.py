@@ -7,7 +7,8 @@ first: with Q an orthonormal basis of X, y⊥ = y − QQ'y and g mean-imputed,
 
 All traits and the covariates of all groups of people share one product with the genotypes.
 Missing genotypes enter that product as 0 and are corrected by their own sparse product, times the
-mean. Sums (and so g'g and the intercept's part of Q'g) are exact.
+mean. Sums (and so g'g and the intercept's part of Q'g) are exact. Where a genotype leaves little of
+a trait, RSS is a small difference of large numbers: it is summed over people there, in float64.
 """
 
 from __future__ import annotations
@@ -22,9 +23,17 @@ import numpy.typing as npt
 from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 #: Where covariates explain more than this of a genotype's variance, float32 is not enough.
 EXPLAINED_NEEDS_FLOAT64 = 0.999
+
+#: Where a genotype leaves less than this share of a trait's variance, RSS is summed in float64: a
+#: correlation in float32 is known to 1e-7, so an SE would be wrong by 1e-7 over the share.
+LEFT_NEEDS_FLOAT64 = 0.05
+
+#: What a genotype leaves of a trait is rounding where it is below this share of the trait's size.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -38,6 +47,7 @@ class LinearGroup:
     columns : where the group's covariates and traits are among the columns of ``W``.
     k : covariates with the intercept, q : traits.
     y_norm : (q,) ‖y⊥‖; the columns of W hold y⊥ / ‖y⊥‖.
+    rounding : (q,) share of y⊥'y⊥ that is rounding of y.
     W : (n, k − 1 + q) the group's part of the design's W in float64.
     """
 
@@ -48,6 +58,7 @@ class LinearGroup:
     k: int
     q: int
     y_norm: FloatArray
+    rounding: FloatArray
     W: FloatArray
 
     @property
@@ -74,6 +85,7 @@ class GroupResult:
     sums : of ALT over the group's people.
     beta, se, t : (m, q), per copy of ALT.
     unexplained : (m,) share of the genotype's variance that the covariates leave; NaN for none.
+    perfect : (m, q) whether the genotype leaves nothing of the trait but rounding.
     """
 
     sums: GenotypeSums
@@ -81,6 +93,7 @@ class GroupResult:
     se: FloatArray
     t: FloatArray
     unexplained: FloatArray
+    perfect: BoolArray
 
 
 def linear_design(
@@ -98,13 +111,17 @@ def linear_design(
     for people, X, Y in groups:
         n, k = X.shape
         Q = np.linalg.qr(X)[0]
+        # in units of the largest value, whose square might not be a number
+        unit = np.abs(Y).max(axis=0)
+        Y = Y / unit
         residual = Y - Q @ (Q.T @ Y)
         residual -= Q @ (Q.T @ residual)
         norm = np.linalg.norm(residual, axis=0)
+        rounding = (ROUNDING * np.linalg.norm(Y, axis=0) / norm) ** 2
         W = np.column_stack([Q[:, 1:], residual / norm])
         stop = start + W.shape[1]
         mask, at = layout.mask(people), slice(start, stop)
-        made.append(LinearGroup(people, mask, at, n, k, Y.shape[1], norm, W))
+        made.append(LinearGroup(people, mask, at, n, k, Y.shape[1], unit * norm, rounding, W))
         start = stop
     anyone = np.logical_or.reduce([group.people for group in made])
     everything = np.zeros((layout.n_slots, start), dtype=np.float32)
@@ -124,29 +141,76 @@ def linear_block(genotypes: GenotypeBlock, design: LinearDesign) -> list[GroupRe
         xw = products[:, group.columns].copy()
         if absent is not None:
             xw += sums.mean[:, None] * absent[:, group.columns]
-        result = _solve(group, sums, xw, block.swapped)
-        inexact = (result.unexplained < 1 - EXPLAINED_NEEDS_FLOAT64) | sums.needs_float64
+        fit = _Fit.of(group, sums, xw)
+        inexact = fit.unexplained < 1 - EXPLAINED_NEEDS_FLOAT64
+        inexact |= sums.needs_float64 | (fit.left < LEFT_NEEDS_FLOAT64).any(axis=1)
         if inexact.any():
             rows = np.flatnonzero(inexact)
             G = block.rows(rows, design.layout.slots[group.people], sums.mean[rows])
             xw[rows] = G @ group.W
-            result = _solve(group, sums, xw, block.swapped)
-        results.append(result)
+            fit = _Fit.of(group, sums, xw)
+            _sum_what_is_left(fit, group, rows, G)
+        results.append(fit.result(group, sums, block.swapped))
     return results
 
 
-def _solve(
-    group: LinearGroup, sums: GenotypeSums, xw: FloatArray, swapped: npt.NDArray[np.bool_]
-) -> GroupResult:
-    """Results in terms of ALT from sums and products of the counted allele."""
-    total, sign = sums.about_mean, np.where(swapped, -1.0, 1.0)[:, None]
-    Qg, gy = np.split(xw, [group.k - 1], axis=1)
-    d = total - (Qg**2).sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        unexplained = np.where(sums.varies, d / total, np.nan)
-        d = np.where(sums.varies & (d > 0), d, np.nan)[:, None]
-        xy = gy * group.y_norm
-        beta = xy / d
-        rss = np.maximum(group.y_norm**2 - beta * xy, 0)
-        se = np.sqrt(rss / group.dof / d)
-        return GroupResult(sums.exchanged(swapped), sign * beta, se, sign * beta / se, unexplained)
+@dataclass(frozen=True)
+class _Fit:
+    """Fits of m variants to q traits of norm 1, in terms of the counted allele.
+
+    Parameters
+    ----------
+    unexplained : (m,) share of the genotype's variance that the covariates leave.
+    d : (m, 1) that variance, times n. NaN where the genotype does not vary.
+    beta, left : (m, q) coefficients, and RSS.
+    """
+
+    unexplained: FloatArray
+    d: FloatArray
+    beta: FloatArray
+    left: FloatArray
+
+    @classmethod
+    def of(cls, group: LinearGroup, sums: GenotypeSums, xw: FloatArray) -> _Fit:
+        """From products (m, k − 1 + q) of the genotypes with a group's columns."""
+        Qg, gy = np.split(xw, [group.k - 1], axis=1)
+        d = sums.about_mean - (Qg**2).sum(axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            unexplained = np.where(sums.varies, d / sums.about_mean, np.nan)
+            d = np.where(sums.varies & (d > 0), d, np.nan)[:, None]
+            beta = gy / d
+            return cls(unexplained, d, beta, np.maximum(1 - beta * gy, 0))
+
+    def result(self, group: LinearGroup, sums: GenotypeSums, swapped: BoolArray) -> GroupResult:
+        """In the traits' units, per copy of ALT."""
+        sign = np.where(swapped, -1.0, 1.0)[:, None]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            se = np.sqrt(self.left / group.dof / self.d)
+            return GroupResult(
+                sums=sums.exchanged(swapped),
+                beta=sign * self.beta * group.y_norm,
+                se=se * group.y_norm,
+                t=sign * self.beta / se,
+                unexplained=self.unexplained,
+                perfect=self.left < group.rounding,
+            )
+
+
+def _sum_what_is_left(
+    fit: _Fit, group: LinearGroup, rows: npt.NDArray[np.intp], G: FloatArray
+) -> None:
+    """Put the sum of squared residuals over people where it is small into ``fit.left``.
+
+    Parameters
+    ----------
+    rows : of the variants whose genotypes are G (r, n), missing ones at their mean.
+    """
+    small = fit.left[rows] < LEFT_NEEDS_FLOAT64
+    for j in np.flatnonzero(small.any(axis=0)):
+        of = np.flatnonzero(small[:, j])
+        Q, y = group.W[:, : group.k - 1], group.W[:, group.k - 1 + j]
+        g = G[of] - G[of].mean(axis=1, keepdims=True)
+        g -= (g @ Q) @ Q.T
+        beta = (g @ y) / (g * g).sum(axis=1)
+        residual = y - beta[:, None] * g
+        fit.left[rows[of], j] = (residual * residual).sum(axis=1)
