@@ -222,11 +222,23 @@ def is_rsid(source_id: Any) -> Any:
     return pc.match_substring_regex(source_id, r"^rs[0-9]+$")
 
 
+_FLOAT32 = np.finfo(np.float32)
+
+
 def _text(column: pa.ChunkedArray) -> pa.Array:
-    """A column as text; floats as the shortest decimal of their float32, missing as ``#NA``."""
+    """A column as text; floats as the shortest decimal of their float32, missing as ``#NA``.
+
+    Floats that a float32 cannot hold, such as effects on a trait of size 1e160, stay as they are.
+    """
     if pa.types.is_floating(column.type):
-        numbers = column.to_numpy().astype(np.float32)
-        text = pa.array(numbers, from_pandas=True).cast(pa.string())
+        numbers = column.to_numpy()
+        size = np.abs(numbers)
+        beyond = ((size > _FLOAT32.max) & (size < np.inf)) | ((size < _FLOAT32.tiny) & (size > 0))
+        with np.errstate(over="ignore"):
+            single = pa.array(numbers.astype(np.float32), from_pandas=True)
+        text = single.cast(pa.string())
+        if beyond.any():
+            text = pc.if_else(beyond, pa.array(numbers, from_pandas=True).cast(pa.string()), text)
         return text.fill_null(MISSING) if text.null_count else text
     array = _one(column)
     if not pa.types.is_string(array.type):

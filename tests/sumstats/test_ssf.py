@@ -121,6 +121,15 @@ def test_round_trip(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(back, expected, rtol=1e-6, atol=1e-16)
 
 
+def test_numbers_beyond_a_float32_stay_numbers(tmp_path: Path) -> None:
+    table = scan()
+    for row, unit in ((3, 1e160), (4, 1e-200)):
+        table.loc[row, ["beta", "standard_error"]] *= unit
+    back = read_scan(write(table, tmp_path).data)
+    np.testing.assert_allclose(back["beta"], table["beta"], rtol=1e-6, atol=0)
+    np.testing.assert_allclose(back["standard_error"], table["standard_error"], rtol=1e-6, atol=0)
+
+
 def test_nothing_disappears(tmp_path: Path) -> None:
     table = with_untested(scan())
     paths = write(table, tmp_path)
