@@ -70,6 +70,19 @@ def test_y_is_tested_in_men_as_plink2_does(assoc):
     np.testing.assert_allclose(10 ** -first["neg_log_10_p_value"], 0.237, atol=6e-4)
 
 
+def test_x_and_y_of_a_mixed_file_have_the_numbers_of_plink2(assoc, capsys):
+    """PLINK 2 on Y (haploid 0 to 1) and on XY: β/SE and p; sex is unknown of ten people."""
+    code, rows = assoc("05-x-y-mt", "y")
+    assert code == 0
+    table = rows("y").set_index("source_id")
+    assert table.loc["rs6", "n"] == 151
+    t = table["beta"] / table["standard_error"]
+    np.testing.assert_allclose(t[["rs6", "rs5", "rs8"]], [1.06761, -0.0326274, 1.09008], rtol=1e-4)
+    p = 10 ** -table["neg_log_10_p_value"]
+    np.testing.assert_allclose(p[["rs6", "rs5", "rs8"]], [0.287422, 0.973994, 0.27656], rtol=1e-4)
+    assert "10 participants of unknown sex" in capsys.readouterr().err
+
+
 def test_sex_among_women_is_dropped_for_their_trait_only(assoc, capsys):
     code, rows = assoc("10-covariates", "menopause_bmd,y", "--covar", "age,sex")
     assert code == 0
