@@ -26,16 +26,17 @@ from gwasbone.images.cache import open_cache
 from gwasbone.images.regions import REGIONS
 from gwasbone.images.settings import Frame, ImageSettings
 from gwasbone.images.sources import find_sources
+from gwasbone.learning import training_run as step
 from gwasbone.learning.backend import load_backend
+from gwasbone.learning.image_training import phenotype_table
 from gwasbone.learning.networks import TrainingPlan
-from gwasbone.learning.options import NetworkChoice
+from gwasbone.learning.options import ImageTraining
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
 from gwasbone.simulate.phantom_people import cohort_phantoms, write_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings
 from gwasbone.stats.jackknife import jackknife_interval
 from gwasbone.stats.logistic import fit_logistic
 from gwasbone.stats.roc import area_under_curve
-from gwasbone.steps import train as step
 
 RESULTS = Path(__file__).parent / "results" / "cnn-on-phantoms.md"
 SCALE, CACHED = 0.25, 96
@@ -94,9 +95,12 @@ def trained(
     models = folder / f"{name}.models"
     with step.compiled_in(models):
         return step.train(
-            load_backend("keras"), open_cache(folder / "cache"), regions, {"people": table}, task,
-            NetworkChoice("small", size=size, dropout=0.4), plan, models=models, folds=folds,
-            force=True,
+            load_backend("keras"), open_cache(folder / "cache"), {"people": table},
+            ImageTraining(
+                task=task, regions=regions, folds=folds, architecture="small", size=size,
+                dropout=0.4, **vars(plan),
+            ),
+            models=models, force=True,
         )  # fmt: skip
 
 
@@ -166,7 +170,7 @@ def scans(
 
     Two ratios: of all planted loci, and of those that act through density alone.
     """
-    score = step.phenotype_table(made.scores)
+    score = phenotype_table(made.scores, made.people.task)
     together = table.loc[score.index].join(score[["cnn_prob", "cnn_logit_std"]])
     together.rename_axis("IID").to_csv(folder / "scan.tsv", sep="\t")
     code = gwasbone([

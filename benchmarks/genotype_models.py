@@ -28,14 +28,15 @@ from gwasbone.images.regions import REGIONS
 from gwasbone.images.settings import Frame, ImageSettings
 from gwasbone.images.sources import find_sources
 from gwasbone.learning.backend import load_backend
+from gwasbone.learning.genotype_inputs import genotype_inputs, genotype_jobs
+from gwasbone.learning.genotype_run import GenotypeRun, train_genotypes
 from gwasbone.learning.networks import TrainingPlan
-from gwasbone.learning.options import GenotypeRequest, NetworkChoice
+from gwasbone.learning.options import GenotypeRequest, GenotypeTraining
 from gwasbone.simulate import QuestionnaireSettings
 from gwasbone.simulate.phantom_anatomy import LocalEffect
 from gwasbone.simulate.phantom_people import stranger_phantoms
 from gwasbone.simulate.phantoms import PhantomSettings, simulate_phantoms
 from gwasbone.steps import genotype_models as step
-from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs
 
 RESULTS = Path(__file__).parent / "results" / "genotype-models.md"
 REGION, SCALE, CACHED = "ap_spine", 0.12, 64
@@ -123,7 +124,7 @@ def main() -> None:
     def trained(
         what: str, names: list[str], n: int, plan: TrainingPlan, size: int,
         request: GenotypeRequest,
-    ) -> step.GenotypeRun:  # fmt: skip
+    ) -> GenotypeRun:  # fmt: skip
         started = time.perf_counter()
 
         def say(step_name: str, done: int, total: int) -> None:
@@ -133,10 +134,10 @@ def main() -> None:
 
         some = genotypes.sort_index().iloc[:n]
         inputs = genotype_inputs(some, some.index, {"people": people}, keep=some.index)
-        run = step.train_genotypes(
+        run = train_genotypes(
             backend, cache, genotype_jobs(None, [REGION], names), inputs,
-            NetworkChoice("small", size=size), plan, request, models=folder / f"{what}.models",
-            progress=say,
+            GenotypeTraining(architecture="small", size=size, **vars(plan), **vars(request)),
+            models=folder / f"{what}.models", progress=say,
         )  # fmt: skip
         # a later run takes what is finished: the first one's seconds count
         seconds.setdefault(what, time.perf_counter() - started)
@@ -165,7 +166,7 @@ def interval(k: int, n: int) -> str:
 
 
 def report(
-    planted: step.GenotypeRun, nulls: step.GenotypeRun, sizes: dict[str, float],
+    planted: GenotypeRun, nulls: GenotypeRun, sizes: dict[str, float],
     asked: argparse.Namespace, seconds: dict[str, float],
 ) -> str:  # fmt: skip
     """The page of results."""
@@ -209,7 +210,7 @@ def report(
     return "\n".join([*lines, "", *null_lines(nulls)])
 
 
-def null_lines(nulls: step.GenotypeRun) -> list[str]:
+def null_lines(nulls: GenotypeRun) -> list[str]:
     """How the p-values of SNPs without effect are distributed."""
     null = nulls.table
     p = null["null_p"].to_numpy(float)

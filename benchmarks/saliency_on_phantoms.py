@@ -30,7 +30,6 @@ from gwasbone.learning.backend import load_backend
 from gwasbone.learning.cross_fit import CrossFit, cross_fit
 from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.held_out_maps import held_out_maps
-from gwasbone.learning.image_phenotype import balanced
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
 from gwasbone.learning.person_maps import RegionSaliency, keep_saliency
 from gwasbone.learning.saliency import (
@@ -43,6 +42,7 @@ from gwasbone.learning.saliency import (
     group_maps,
     mass_share,
 )
+from gwasbone.learning.task import binary_task
 from gwasbone.plots.page import save_page
 from gwasbone.report.pages.saliency import saliency_sections
 from gwasbone.simulate.phantom_anatomy import PICTURES, Body, LocalEffect, draw
@@ -165,10 +165,11 @@ class Study:
             weights=self.sex_weights if pretrained else "random",
         )  # fmt: skip
         split = person_folds(np.arange(n).astype(str), label, folds=FOLDS, seed=SEED)
+        weights = binary_task(name, class_weights=True).encode(label).weights if weigh else None
         fit = cross_fit(
             self.backend, network, replace(PLAN, epochs=epochs), {"image": self.X[..., None]},
             {"target": label.astype(float)}, split, folder=self.folder / name, data_hash=name,
-            weights={"target": balanced(label).weights} if weigh else None,
+            weights={"target": weights} if weights is not None else None,
         )  # fmt: skip
         rows = chosen_people(label, split.fold, most=MOST, seed=SEED)
         question = Question("target")

@@ -23,7 +23,8 @@ class Batches(keras.utils.PyDataset):
     Parameters
     ----------
     columns : input -> one array, or for a table the arrays of its columns.
-    targets : head -> (N, size); empty to predict.
+    targets : head -> (N, ...), an array or read from disk; empty to predict.
+    shapes : head -> shape of a row's target.
     weights : head -> (N,).
     """
 
@@ -33,13 +34,15 @@ class Batches(keras.utils.PyDataset):
         rows: IntArray,
         batch_size: int,
         *,
-        targets: Mapping[str, npt.NDArray[np.floating]] | None = None,
+        targets: Mapping[str, Any] | None = None,
+        shapes: Mapping[str, tuple[int, ...]] | None = None,
         weights: Mapping[str, npt.NDArray[np.floating]] | None = None,
         workers: int = 2,
     ) -> None:
         super().__init__(workers=workers, use_multiprocessing=False, max_queue_size=8)
         self._columns, self._rows, self._size = columns, rows, batch_size
         self._targets, self._weights = targets or {}, weights or {}
+        self._shapes = shapes or {}
 
     def __len__(self) -> int:
         return math.ceil(len(self._rows) / self._size)
@@ -52,7 +55,10 @@ class Batches(keras.utils.PyDataset):
         if not self._targets:
             return inputs
         counts = (np.arange(self._size) < n).astype(np.float32)
-        targets = {name: y[filled].astype(np.float32) for name, y in self._targets.items()}
+        targets = {
+            name: _taken(y, filled).astype(np.float32).reshape(self._size, *self._shapes[name])
+            for name, y in self._targets.items()
+        }
         weights = {
             name: counts * self._weights[name][filled].astype(np.float32)
             if name in self._weights

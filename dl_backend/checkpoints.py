@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 _STATE = "training.npz"
+_ROWS_AT_ONCE = 1024
 
 
 @dataclass
@@ -25,7 +26,9 @@ class TrainingState:
     epochs : what was measured in each, in order.
     variables, optimizer : values of the network's and the optimiser's variables after the last.
     best : values of the network's variables after the best.
-    wait : epochs since the best; reductions : how often the plateau schedule reduced the rate.
+    wait : epochs since the best.
+    lowest : lowest loss that the plateau schedule has seen; flat : epochs since it.
+    reductions : how often the plateau schedule reduced the rate.
     """
 
     epochs: list[dict[str, float]] = field(default_factory=list)
@@ -34,7 +37,27 @@ class TrainingState:
     best: list[npt.NDArray[Any]] = field(default_factory=list)
     best_loss: float = float("inf")
     wait: int = 0
+    lowest: float = float("inf")
+    flat: int = 0
     reductions: int = 0
+
+    def add(self, epoch: dict[str, float], plan: Mapping[str, Any]) -> bool:
+        """Take note of an epoch; whether it is the best so far.
+
+        The plateau schedule reduces the rate after half the patience without a lower loss, the one
+        that ``plan["plateau_on"]`` names, and then counts anew.
+        """
+        self.epochs.append(epoch)
+        is_best = epoch["validation_loss"] < self.best_loss
+        self.wait = 0 if is_best else self.wait + 1
+        if is_best:
+            self.best_loss = epoch["validation_loss"]
+        watched = epoch["loss" if plan["plateau_on"] == "training" else "validation_loss"]
+        self.flat = 0 if watched < self.lowest else self.flat + 1
+        self.lowest = min(self.lowest, watched)
+        if self.flat == max(1, plan["patience"] // 2):
+            self.reductions, self.flat = self.reductions + 1, 0
+        return is_best
 
     def save(self, folder: Path, key: str) -> None:
         """Replace the kept state, whole or not at all.
@@ -50,6 +73,8 @@ class TrainingState:
             "epochs": self.epochs,
             "best_loss": self.best_loss,
             "wait": self.wait,
+            "lowest": self.lowest,
+            "flat": self.flat,
             "reductions": self.reductions,
         }
         arrays: dict[str, Any] = {"about": np.array(json.dumps(about))}
@@ -92,10 +117,23 @@ class TrainingState:
 
 
 def training_key(
-    network: Mapping[str, Any], plan: Mapping[str, Any], *arrays: npt.NDArray[Any]
+    network: Mapping[str, Any],
+    plan: Mapping[str, Any],
+    arrays: Sequence[npt.NDArray[Any]],
+    values: Sequence[Any],
+    rows: npt.NDArray[np.integer],
 ) -> str:
-    """A hash that differs between trainings that must not go on from each other."""
+    """A hash that differs between trainings that must not go on from each other.
+
+    Parameters
+    ----------
+    values : (N, ...) of which ``rows`` count; they may lie on disk and are read in parts.
+    """
     digest = hashlib.sha256(json.dumps([dict(network), dict(plan)], sort_keys=True).encode())
     for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
+    for value in values:
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = np.sort(rows[start : start + _ROWS_AT_ONCE])
+            digest.update(np.ascontiguousarray(value[part]).tobytes())
     return digest.hexdigest()

@@ -41,25 +41,48 @@ class OrderedThresholds(keras.layers.Layer):
         return {**super().get_config(), "classes": self.classes}
 
 
-def output_layer(head: Mapping[str, Any], features: Any) -> Any:
-    """The output of a head in float32: logits, cumulative logits or numbers."""
+def output_layer(head: Mapping[str, Any], features: Any, pixels: Any, penalty: Any) -> Any:
+    """The output of a head in float32: logits, cumulative logits or numbers.
+
+    Parameters
+    ----------
+    features : (n, d); pixels : (n, height, width, d), None where the network has no masks.
+    penalty : regulariser of the weights, or None.
+    """
     name, kind, size = head["name"], head["kind"], head["size"]
+    options = {"dtype": "float32", "kernel_regularizer": penalty}
+    if kind == "mask":
+        return keras.layers.Conv2D(size, 1, name=name, **options)(pixels)
     if kind == "ordinal":
-        score = keras.layers.Dense(1, use_bias=False, dtype="float32", name=f"{name}_score")
+        score = keras.layers.Dense(1, use_bias=False, name=f"{name}_score", **options)
         return OrderedThresholds(size, dtype="float32", name=name)(score(features))
-    return keras.layers.Dense(size, dtype="float32", name=name)(features)
+    return keras.layers.Dense(size, name=name, **options)(features)
+
+
+def dense_features(network: Mapping[str, Any], features: Any, penalty: Any) -> Any:
+    """Features after the dense layers that an ``ImageNetwork`` may have before its heads."""
+    for i in range(network.get("dense_layers", 0)):
+        features = keras.layers.Dense(
+            network["dense_nodes"], activation="relu", kernel_regularizer=penalty, name=f"dense{i}"
+        )(features)
+    return features
 
 
 def loss(head: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
     """The loss of a row, as a function of (targets, outputs); targets that are NaN count 0."""
-    kind = head["kind"]
+    kind, wanted = head["kind"], head.get("loss")
 
     def by_row(y: Any, output: Any) -> Any:
         known = ops.logical_not(ops.isnan(y))
         y = ops.where(known, y, ops.zeros_like(y))
         known = ops.cast(known, output.dtype)
         if kind == "regression":
-            return ops.mean(known * ops.square(output - y), axis=-1)
+            error = ops.abs if wanted == "absolute" else ops.square
+            return ops.mean(known * error(output - y), axis=-1)
+        if kind == "mask":
+            if wanted == "dice":
+                return _dice(y, known, output)
+            return ops.mean(known * _binary(y, output), axis=(1, 2, 3))
         if kind == "binary":
             return ops.mean(known * _binary(y, output), axis=-1)
         if kind == "ordinal":
@@ -78,9 +101,18 @@ def _binary(y: Any, logit: Any) -> Any:
     return ops.softplus(logit) - y * logit
 
 
+def _dice(y: Any, known: Any, logit: Any) -> Any:
+    """(n,) one minus the soft Dice coefficient over known pixels, with one pixel added to each."""
+    axes = (1, 2, 3)
+    p = known * ops.sigmoid(logit)
+    both = 2 * ops.sum(p * y, axis=axes) + 1
+    coefficient = both / (ops.sum(p, axis=axes) + ops.sum(known * y, axis=axes) + 1)
+    return ops.max(known, axis=axes) * (1 - coefficient)
+
+
 def predicted(head: Mapping[str, Any], output: FloatArray) -> FloatArray:
-    """Probabilities or numbers from a head's output, (n, size)."""
-    if head["kind"] == "binary":
+    """Probabilities or numbers from a head's output, (n, size), masks (n, height, width, size)."""
+    if head["kind"] in ("binary", "mask"):
         return expit(output)
     if head["kind"] == "categorical":
         return softmax(output, axis=1)
@@ -98,7 +130,8 @@ def score_of(
 
     Parameters
     ----------
-    index : of a class (its logit) or number; of a binary head 1 for its log odds, 0 against.
+    index : of a class (its logit) or number; of a binary head 1, 2, … for the log odds of its
+        columns, 0 against the first.
     contrast : weights of the outputs instead: (−1, 0, 1) over three classes are the log odds of
         the last against the first. What is added to all logits alike drops out.
 
@@ -122,7 +155,7 @@ def score_of(
         if kind == "ordinal":
             return output[:, 0]
         if kind == "binary":
-            return output[:, 0] if index else -output[:, 0]
+            return output[:, max(index - 1, 0)] if index else -output[:, 0]
         return output[:, index]
 
     return score

@@ -19,17 +19,38 @@ _OWN_SCALING = ("efficientnet",)
 _MOMENTUM = 0.9
 
 
-def image_base(network: Mapping[str, Any]) -> tuple[dict[str, Any], Any, keras.Model]:
-    """Inputs, pooled features and the convolutional base of an ``ImageNetwork`` as a mapping."""
+def image_base(network: Mapping[str, Any]) -> tuple[dict[str, Any], Any, Any]:
+    """Inputs, pooled features and (where there are masks, else None) pixels' features.
+
+    ``network`` is an ``ImageNetwork`` as a mapping.
+
+    Raises
+    ------
+    ValueError
+        Masks of a network with side inputs or with random changes of its images, which would not
+        change the masks.
+    """
     shape = (network["height"], network["width"], network["channels"])
-    image = keras.Input(shape, name=IMAGE, dtype="uint8")
-    x = keras.layers.Rescaling(1.0, name="as_float")(image)
+    is_dense = any(head["kind"] == "mask" for head in network["heads"])
+    if is_dense and (network["side_inputs"] or network["augment"]):
+        raise ValueError(
+            "masks: expected a network without side inputs and augment, leave them out"
+        )
+    image = keras.Input(shape, name=IMAGE, dtype=network.get("pixels", "uint8"))
+    x = _as_grey_levels(network)(image)
     for layer in _augmentation(network["augment"]):
         x = layer(x)
     base = _base(network["architecture"], shape)
     if network["weights"] != "random":
         _take_weights(base, network["architecture"], Path(network["weights"]))
-    features = keras.layers.GlobalAveragePooling2D(name="pooled")(base(x))
+    pixels = None
+    if is_dense:
+        levels = keras.Model(base.input, _levels(base), name="levels")(x)
+        levels = levels if isinstance(levels, list) else [levels]
+        pixels, top = _pixel_features(x, levels), levels[0]
+    else:
+        top = base(x)
+    features = keras.layers.GlobalAveragePooling2D(name="pooled")(top)
     inputs = {IMAGE: image}
     if network["side_inputs"]:
         sides = {
@@ -41,23 +62,59 @@ def image_base(network: Mapping[str, Any]) -> tuple[dict[str, Any], Any, keras.M
         side = joined[0] if len(joined) == 1 else keras.layers.Concatenate()(joined)
         side = keras.layers.Dense(network["side_nodes"], activation="relu", name="side")(side)
         features = keras.layers.Concatenate()([features, side])
-    return inputs, keras.layers.Activation("linear", name="features")(features), base
+    return inputs, keras.layers.Activation("linear", name="features")(features), pixels
+
+
+def _as_grey_levels(network: Mapping[str, Any]) -> keras.layers.Layer:
+    """Pixels to 0 to 255, which networks expect."""
+    low, high = network.get("pixel_range", (0.0, 255.0))
+    scale = 255.0 / (high - low)
+    return keras.layers.Rescaling(scale, offset=-low * scale, name="as_float")
+
+
+def _levels(base: keras.Model) -> list[Any]:
+    """The last activations of each size below the image's own, the coarsest first."""
+    found: dict[tuple[int, ...], Any] = {}
+    for layer in reversed(base.layers):
+        output = layer.output
+        if hasattr(output, "shape") and len(output.shape) == 4:
+            found.setdefault(tuple(output.shape[1:3]), output)
+    found.pop(tuple(base.input.shape[1:3]), None)
+    return [base.output, *list(found.values())[1:]]
+
+
+def _pixel_features(image: Any, levels: list[Any]) -> Any:
+    """Coarse features brought to finer sizes and joined with the features there (U-Net)."""
+    x = levels[0]
+    finer = [*levels[1:], keras.layers.Rescaling(1 / 127.5, offset=-1)(image)]
+    for i, skip in enumerate(finer):
+        height, width = skip.shape[1:3]
+        x = keras.layers.Resizing(height, width, interpolation="bilinear")(x)
+        x = keras.layers.Concatenate()([x, skip])
+        filters = max(16, 128 // 2 ** (i + 1))
+        x = keras.layers.Conv2D(filters, 3, padding="same", activation="relu", name=f"up{i}")(x)
+    return x
 
 
 def _augmentation(most: Mapping[str, float]) -> list[keras.layers.Layer]:
-    """Random changes of a picture in training; what comes in from outside is its edge."""
-    unknown = set(most) - {"shift", "rotate", "zoom"}
+    """Random changes of an image in training; what comes in from outside is its edge."""
+    known = {"shift", "shift_x", "shift_y", "zoom", "zoom_x", "zoom_y", "rotate"}
+    unknown = set(most) - known
     if unknown:
-        raise ValueError(f"augment: expected shift, rotate and zoom, got {sorted(unknown)}")
+        raise ValueError(f"augment: expected {', '.join(sorted(known))}, got {sorted(unknown)}")
     made: list[keras.layers.Layer] = []
-    if most.get("shift"):
-        made.append(
-            keras.layers.RandomTranslation(most["shift"], most["shift"], fill_mode="nearest")
-        )
+    both = most.get("shift", 0.0)
+    down, across = most.get("shift_y", both), most.get("shift_x", both)
+    if down or across:
+        made.append(keras.layers.RandomTranslation(down, across, fill_mode="nearest"))
     if most.get("rotate"):
         made.append(keras.layers.RandomRotation(most["rotate"] / 360, fill_mode="nearest"))
     if most.get("zoom"):
+        # one factor for both axes keeps the proportions
         made.append(keras.layers.RandomZoom(most["zoom"], fill_mode="nearest"))
+    down, across = most.get("zoom_y", 0.0), most.get("zoom_x", 0.0)
+    if down or across:
+        made.append(keras.layers.RandomZoom(down, across, fill_mode="nearest"))
     return made
 
 

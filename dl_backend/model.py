@@ -18,7 +18,7 @@ import numpy.typing as npt
 from dl_backend import engine
 from dl_backend.batches import Batches, columns_of
 from dl_backend.checkpoints import training_key
-from dl_backend.heads import output_layer, predicted
+from dl_backend.heads import dense_features, output_layer, predicted
 from dl_backend.images import image_base
 from dl_backend.saliency import SaliencyMaps
 from dl_backend.tables import table_base
@@ -49,13 +49,17 @@ class KerasModel:
         """
         with _seeded(seed), _precision(mixed=network["mixed_precision"]):
             if network["input"] == "image":
-                inputs, features, _ = image_base(network)
+                inputs, features, pixels = image_base(network)
             else:
-                inputs, features = table_base(network, seed)
-            x = features
+                (inputs, features), pixels = table_base(network, seed), None
+            l2 = network.get("l2", 0.0)
+            penalty = keras.regularizers.L2(l2) if l2 else None
+            x = dense_features(network, features, penalty)
             if network["dropout"] and network["input"] == "image":
                 x = keras.layers.Dropout(network["dropout"], seed=seed)(x)
-            outputs = {head["name"]: output_layer(head, x) for head in network["heads"]}
+            outputs = {
+                head["name"]: output_layer(head, x, pixels, penalty) for head in network["heads"]
+            }
             return cls(network, keras.Model(inputs, outputs))
 
     @classmethod
@@ -71,15 +75,16 @@ class KerasModel:
             with zipfile.ZipFile(path) as archive:
                 network = json.loads(archive.read(_NETWORK))
             return cls(network, keras.saving.load_model(path, compile=False))
-        except (zipfile.BadZipFile, KeyError, json.JSONDecodeError, OSError) as error:
+        except Exception as error:
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise ValueError(
-                f"{path}: expected a model saved by this backend, it cannot be read: {error}"
-            ) from None
+                f"{path}: expected a model saved by this backend, it cannot be read: {reason}"
+            ) from error
 
     def fit(
         self,
         inputs: Mapping[str, Any],
-        targets: Mapping[str, npt.NDArray[np.floating]],
+        targets: Mapping[str, Any],
         *,
         rows: IntArray,
         validation_rows: IntArray,
@@ -98,20 +103,40 @@ class KerasModel:
         if set(targets) != set(names):
             raise ValueError(f"targets: expected {', '.join(names)}, got {', '.join(targets)}")
         columns = columns_of(self._network, inputs)
-        shaped = {name: np.asarray(y).reshape(len(y), -1) for name, y in targets.items()}
+        shapes = {head["name"]: self._target_shape(head, targets[head["name"]])
+                  for head in self._network["heads"]}  # fmt: skip
 
         def batches(of: IntArray) -> Batches:
-            return Batches(columns, of, plan["batch_size"], targets=shaped, weights=weights)
+            return Batches(
+                columns, of, plan["batch_size"], targets=targets, shapes=shapes, weights=weights
+            )
 
         compiled = self._compile(plan, batches, validation_rows)
         training = Training(
             compiled, batches, rows=rows, validation_rows=validation_rows, plan=plan
         )
         used = np.concatenate([rows, validation_rows])
-        values = [shaped[name][used] for name in names]
-        values += [weights[name][used] for name in names if weights and name in weights]
-        key = training_key(self._network, plan, rows, validation_rows, *values)
+        values = [targets[name] for name in names]
+        values += [weights[name] for name in names if weights and name in weights]
+        key = training_key(self._network, plan, [rows, validation_rows], values, used)
         return training.run(checkpoint, key, on_epoch)
+
+    def _target_shape(self, head: Mapping[str, Any], target: Any) -> tuple[int, ...]:
+        """The shape of a row of a head's target.
+
+        Raises
+        ------
+        ValueError
+            The target has another.
+        """
+        columns = 1 if head["kind"] in ("categorical", "ordinal") else head["size"]
+        shape: tuple[int, ...] = (columns,)
+        if head["kind"] == "mask":
+            shape = (self._network["height"], self._network["width"], columns)
+        given = tuple(target.shape[1:])
+        if given != shape and not (columns == 1 and given == shape[:-1]):
+            raise ValueError(f"target {head['name']}: expected rows of shape {shape}, got {given}")
+        return shape
 
     def restart(self) -> None:
         """Go back to the weights and random states from before the first fit."""
@@ -148,7 +173,10 @@ class KerasModel:
         ValueError
             No such head, a network without pictures, or weights that do not fit the head.
         """
-        found = next((h for h in self._network["heads"] if h["name"] == head), None)
+        heads = self._network["heads"]
+        if any(h["kind"] == "mask" for h in heads):
+            raise ValueError("saliency: expected a network without masks, this one gives some")
+        found = next((h for h in heads if h["name"] == head), None)
         # cutting a network to pieces leaves marks on its layers: a copy is cut
         model = KerasModel.build({**self._network, "weights": "random"}, seed=0)._model
         model.set_weights(self._model.get_weights())
@@ -189,13 +217,13 @@ class KerasModel:
         if plan["schedule"] not in SCHEDULES:
             raise ValueError(f"schedule: expected one of {SCHEDULES}, got {plan['schedule']}")
         known = self._compiled
-        if known is not None and known.weight_decay == plan["weight_decay"]:
+        optimiser = {name: plan[name] for name in ("weight_decay", "clip_global_norm")}
+        if known is not None and known.optimiser == optimiser:
             known.forget()
             return known
         self._compiled = Compiled(
-            self._model, self._network["heads"], weight_decay=plan["weight_decay"],
-            first_row=batches(rows[:1]),
-        )  # fmt: skip
+            self._model, self._network["heads"], optimiser=optimiser, first_row=batches(rows[:1])
+        )
         return self._compiled
 
     def _batches(self, inputs: Mapping[str, Any], rows: IntArray) -> Batches:
@@ -207,7 +235,7 @@ class KerasModel:
         self, model: keras.Model, inputs: Mapping[str, Any], rows: IntArray
     ) -> dict[str, FloatArray]:
         if len(rows) == 0:
-            return {n: np.empty((0, x.shape[-1]), np.float32) for n, x in model.output.items()}
+            return {n: np.empty((0, *x.shape[1:]), np.float32) for n, x in model.output.items()}
         outputs = model.predict(self._batches(inputs, rows), verbose=0)
         return {name: np.asarray(output)[: len(rows)] for name, output in outputs.items()}
 

@@ -30,6 +30,7 @@ class Compiled:
 
     Parameters
     ----------
+    optimiser : ``weight_decay`` and ``clip_global_norm`` of the plan.
     first_row : one row as a batch: the model is run on it, since that builds what the first epoch
         would build and draws from the layers' random states.
     """
@@ -39,14 +40,16 @@ class Compiled:
         model: keras.Model,
         heads: list[Mapping[str, Any]],
         *,
-        weight_decay: float,
+        optimiser: Mapping[str, float],
         first_row: Batches,
     ) -> None:
-        self.model, self.weight_decay = model, weight_decay
+        self.model, self.optimiser = model, dict(optimiser)
+        clip = {"global_clipnorm": optimiser["clip_global_norm"] or None}
+        decay = optimiser["weight_decay"]
         optimizer = (
-            keras.optimizers.AdamW(weight_decay=weight_decay)
-            if weight_decay
-            else keras.optimizers.Adam()
+            keras.optimizers.AdamW(weight_decay=decay, **clip)
+            if decay
+            else keras.optimizers.Adam(**clip)
         )
         model.compile(optimizer=optimizer, loss={head["name"]: loss(head) for head in heads})
         optimizer.build(model.trainable_variables)
@@ -118,6 +121,7 @@ class Training:
         rate = self._rate(number, state.reductions)
         self._model.optimizer.learning_rate.assign(rate)
         order = np.random.default_rng([self._plan["seed"], number]).permutation(self._rows)
+        order = order[: self._plan["rows_per_epoch"] or None]
         started = time.perf_counter()
         trained = self._model.fit(self._batches(order), epochs=1, verbose=0, shuffle=False)
         seconds = time.perf_counter() - started
@@ -125,28 +129,21 @@ class Training:
             self._batches(self._validation_rows), verbose=0, return_dict=True
         )
         size = self._plan["batch_size"]
-        found = validation["loss"] * _filling(len(self._validation_rows), size)
-        state.epochs.append(
-            {
-                "epoch": number,
-                "loss": trained.history["loss"][0] * _filling(len(self._rows), size),
-                "validation_loss": found,
-                "learning_rate": rate,
-                "seconds": round(seconds, 3),
-            }
-        )
-        if not math.isfinite(state.epochs[-1]["loss"]):
-            raise ValueError(
-                f"training: the loss is {state.epochs[-1]['loss']} after epoch {number}: "
-                "give a lower learning rate, or look for infinite inputs"
-            )
-        if found < state.best_loss:
-            state.best_loss, state.wait = found, 0
+        epoch = {
+            "epoch": number,
+            "loss": trained.history["loss"][0] * _filling(len(order), size),
+            "validation_loss": validation["loss"] * _filling(len(self._validation_rows), size),
+            "learning_rate": rate,
+            "seconds": round(seconds, 3),
+        }
+        for name, words in (("loss", "loss"), ("validation_loss", "validation loss")):
+            if not math.isfinite(epoch[name]):
+                raise ValueError(
+                    f"training diverged: the {words} is {epoch[name]} after epoch {number}: "
+                    "give a lower learning rate, or look for infinite inputs"
+                )
+        if state.add(epoch, self._plan):
             state.best = _values(self._model.variables)
-        else:
-            state.wait += 1
-            if state.wait == max(1, self._plan["patience"] // 2):
-                state.reductions += 1
 
     def _rate(self, epoch: int, reductions: int) -> float:
         """The learning rate of an epoch, from 1."""

@@ -6,7 +6,15 @@ The command line prints the message and exits with the class's ``exit_code``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class GwasboneError(Exception):
@@ -43,3 +51,94 @@ class NotBuiltError(UsageError):
 
 class GwasboneWarning(UserWarning):
     """Something suspicious that does not stop the run."""
+
+
+@contextlib.contextmanager
+def reading(path: object, expected: str) -> Iterator[None]:
+    """Turn whatever fails while a file is read into one error that names the file.
+
+    Parameters
+    ----------
+    path : the file.
+    expected : what the file should be, such as ``a table of genes``.
+
+    Raises
+    ------
+    InputError
+        In place of any other exception than those that are raised on purpose.
+    """
+    try:
+        yield
+    except GwasboneError:
+        raise
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; expected {expected}") from error
+    except Exception as error:
+        raise InputError(
+            f"{path}: expected {expected}, but it cannot be read: {failure_reason(error)}"
+        ) from error
+
+
+def reads(expected: str, argument: str = "path") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Run the whole of a function within :func:`reading` the file that it is given.
+
+    Parameters
+    ----------
+    expected : what the file should be.
+    argument : the name of the function's argument that is the file.
+    """
+
+    def decorated(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def read(*args: P.args, **kwargs: P.kwargs) -> R:
+            path = signature.bind(*args, **kwargs).arguments.get(argument)
+            with reading(path, expected):
+                return function(*args, **kwargs)
+
+        return read
+
+    return decorated
+
+
+#: What a message says of a failure without words of its own.
+_REASONS = {
+    "EOFError": "it ends too early",
+    "EmptyDataError": "it is empty",
+    "RecursionError": "it is nested too deeply",
+}
+_LONGEST_REASON = 200
+
+
+def failure_reason(error: BaseException) -> str:
+    """Why a file could not be read, in one line, with the line of the file where it is known.
+
+    >>> failure_reason(UnicodeDecodeError("utf-8", b"a\\xff", 1, 2, "invalid start byte"))
+    'bytes that are not UTF-8 text (byte 2: invalid start byte)'
+    """
+    kind = type(error).__name__
+    if isinstance(error, UnicodeDecodeError):
+        return f"bytes that are not UTF-8 text (byte {error.start + 1}: {error.reason})"
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = _columns_by_line(text)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if isinstance(error, MemoryError):
+        return "it asks for more memory than there is"
+    if kind in _REASONS or not lines:
+        return _REASONS.get(kind, kind)
+    if isinstance(error, (KeyError, IndexError)):
+        lines[0] = f"{kind} {lines[0]}"
+    plain = "".join(c if c.isprintable() else "?" for c in lines[0])
+    return plain[:_LONGEST_REASON] + ("…" if len(plain) > _LONGEST_REASON else "")
+
+
+def _columns_by_line(text: str) -> str:
+    """The words of pandas and Arrow for a row with too many or too few fields, in ours."""
+    for pattern in (
+        r"Expected (?P<due>\d+) fields in line (?P<line>\d+), saw (?P<seen>\d+)",
+        r"Row #(?P<line>\d+): Expected (?P<due>\d+) columns, got (?P<seen>\d+)",
+    ):
+        if found := re.search(pattern, text):
+            return f"{found['seen']} columns instead of {found['due']} in line {found['line']}"
+    return text

@@ -23,6 +23,9 @@ _LABELS = {**{i: str(i) for i in range(1, 23)}, X: "X", Y: "Y", MT: "MT"}
 _CODES = {
     **{str(i): i for i in range(1, 23)},
     **{f"0{i}": i for i in range(1, 10)},
+    "0X": X,
+    "0Y": Y,
+    "0M": MT,
     "X": X,
     "23": X,
     "XY": X,
@@ -66,6 +69,9 @@ LENGTHS_BP: dict[str, dict[int, int]] = {
     ),
 }  # fmt: skip
 
+#: No position lies beyond this (the longest chromosome has 249 Mb; 28 bits hold a position).
+MAX_POSITION_BP = (1 << 28) - 1
+
 #: Pseudo-autosomal regions of X, 1-based and inclusive (Genome Reference Consortium).
 PAR_X_BP: dict[str, tuple[tuple[int, int], tuple[int, int]]] = {
     "GRCh37": ((60001, 2699520), (154931044, 155260560)),
@@ -77,15 +83,28 @@ def chromosome_code(name: str) -> int | None:
     """The code of a chromosome as files spell it, or None where it is none of 1-22, X, Y, MT.
 
     ``chr`` prefixes and letter case do not matter: ``chrX``, ``x``, ``23`` and PLINK's ``25``
-    (the pseudo-autosomal part) are all 23; ``26``, ``chrM`` and ``MT`` are 25.
+    (the pseudo-autosomal part) are all 23; ``26``, ``chrM`` and ``MT`` are 25. So are spreadsheets'
+    ``7.0`` and RefSeq's accessions, such as ``NC_000007.13``.
 
     >>> chromosome_code("chr7"), chromosome_code("XY"), chromosome_code("26")
     (7, 23, 25)
+    >>> chromosome_code("7.0"), chromosome_code("NC_000024.9"), chromosome_code("77")
+    (7, 24, None)
     """
     text = name.strip()
+    if text.startswith("NC_"):
+        return _accession_code(text)
     if text[:3].lower() == "chr":
         text = text[3:]
-    return _CODES.get(text.upper())
+    return _CODES.get(text.removesuffix(".0").upper())
+
+
+def _accession_code(name: str) -> int | None:
+    """The code of one of RefSeq's accessions: NC_000001.11 to NC_000024.10, or NC_012920.1."""
+    if name.startswith("NC_012920."):
+        return MT
+    number = name.removeprefix("NC_0000").partition(".")[0]
+    return int(number) if number.isdecimal() and 1 <= int(number) <= Y else None
 
 
 def chromosome_label(code: int) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.phenotypes.codings import level_names
 from gwasbone.phenotypes.table import numbers
 from gwasbone.stats.variation import varies
 
@@ -76,7 +77,7 @@ def covariate_columns(
         (named, with the others).
     """
     columns = {name: numbers(table, name) for name in numeric}
-    levels = {name: _categories(table[name]) for name in categorical}
+    levels = {name: level_names(table[name]) for name in categorical}
     complete = people.copy()
     for values in (*columns.values(), *levels.values()):
         complete &= ~pd.isna(values)
@@ -222,15 +223,6 @@ def listed(names: Sequence[str], most: int = 12) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _categories(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Levels as text, whole numbers without a decimal point; None for missing."""
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    text = column.astype(str).to_numpy(object)
-    text[column.isna().to_numpy()] = None
-    return text
-
-
 def _refuse_combinations(matrix: FloatArray, labels: tuple[str, ...]) -> None:
     if matrix.shape[0] < 2:
         return
@@ -253,8 +245,7 @@ def _standardised(columns: FloatArray) -> FloatArray:
     centred = columns - columns.mean(axis=0)
     # Twice, since the mean of numbers such as birth dates is itself rounded.
     centred -= centred.mean(axis=0)
-    scale = centred.std(axis=0)
-    scale[scale == 0] = 1
+    scale = np.where(varies(columns), centred.std(axis=0), 1.0)
     return np.column_stack([np.ones(len(columns)), centred / scale])
 
 

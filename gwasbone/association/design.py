@@ -336,7 +336,7 @@ def _warn_of_cases(trait: Trait, method: Method) -> None:
             f"linear model of the binary trait {trait.name} ({counts}): "
             "effects are differences in risk; --method logistic gives log odds",
             BinaryTraitWarning,
-            stacklevel=3,
+            stacklevel=5,
         )
     if min(trait.n_cases, trait.n - trait.n_cases) < FEW_CASES:
         warnings.warn(

@@ -22,7 +22,7 @@ class AssociationOptions(Options):
     Parameters
     ----------
     method : linear or logistic for every trait (wgr is not built yet); auto takes logistic for
-        traits coded 0/1 or 1/2 and linear for the others.
+        traits coded 0/1, 1/2 or Yes/No and linear for the others.
     test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, spa (with a
         saddlepoint p there), wald, lrt.
     engine : computation engine: hail (Hail's own methods), blocks (genotype files read directly,

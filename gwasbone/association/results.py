@@ -20,7 +20,7 @@ import pyarrow as pa
 from gwasbone.association.result_files import output_paths, trait_stems, write_wide_parquet
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
 from gwasbone.display import Shown
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import UsageError
 from gwasbone.files import atomic_path
 from gwasbone.genome import BUILDS
 from gwasbone.stats.genomic_control import lambda_gc
@@ -29,6 +29,7 @@ from gwasbone.sumstats.parquet import (
     RESULTS_INDEX,
     ResultsFile,
     WideParquetWriter,
+    read_results_index,
     results_writer,
 )
 from gwasbone.sumstats.ssf_write import stage_ssf
@@ -175,14 +176,7 @@ class AssociationResults(Shown):
         InputError
             Where the folder holds no finished results.
         """
-        path = Path(folder)
-        try:
-            record = json.loads((path / RESULTS_INDEX).read_text("utf-8"))
-        except (OSError, json.JSONDecodeError) as error:
-            raise InputError(
-                f"{path}: expected a folder of results, no {RESULTS_INDEX} to read"
-            ) from error
-        return cls._of(record, path, None)
+        return cls._of(read_results_index(Path(folder)), Path(folder), None)
 
     @classmethod
     def _of(

@@ -1,20 +1,23 @@
-"""Dosages and calls decoded from the genotype blocks of BGEN v1.2 files, without a JVM.
+"""Dosages and calls decoded from the genotype blocks of BGEN files, without a JVM.
 
-Format: https://www.chg.ox.ac.uk/~gav/bgen_format/spec/v1.2.html, layout 2. Decoded are variants of
-two alleles with probabilities of 8 or 16 bits, phased or not, of people with one or two copies of
-the chromosome, uncompressed or compressed by zlib or zstd. A person with one copy (a man on X) has
-dosage 0 to 2 like everybody else, as in calls.
+Formats: https://www.chg.ox.ac.uk/~gav/bgen_format/, layout 2 (v1.2, v1.3) and layout 1 (v1.1).
+Decoded are variants of two alleles with probabilities of 1 to 32 bits, phased or not, of
+participants with one or two copies of the chromosome, uncompressed or compressed by zlib or zstd. A
+participant with one copy (a man on X) has dosage 0 to 2 like everybody else, as in calls. What a
+block says of itself is checked before anything is read by it: nothing is read beyond a block.
 
-Measured on one core, 3,000 variants of 5,000 people, 8 and 16 bits: this 0.08 and 0.13 s, of which
-unpacking with isal 0.07 and 0.11 (with the standard library's zlib more than twice that); the
-package bgen 1.10 0.07 and 0.13 s for the dosages alone, without chosen people, calls or URLs.
+Measured on one core, 3,000 variants of 5,000 participants, 8 and 16 bits: this 0.08 and 0.13 s, of
+which unpacking with isal 0.07 and 0.11 (with the standard library's zlib more than twice that); the
+package bgen 1.10 0.07 and 0.13 s for the dosages alone, without chosen participants, calls or URLs.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,35 +25,63 @@ import zstandard
 from isal import isal_zlib
 from scipy import sparse
 
-from gwasbone.blocks.compiled import compiled
+from gwasbone.blocks.bgen_kernels import decode_calls, decode_dosages, pack, unpack_bits
 from gwasbone.blocks.dosages import DosageBlock
 from gwasbone.blocks.packed import PEOPLE_PER_WORD, Words
 from gwasbone.errors import InputError
 from gwasbone.ranges import Bytes, RangeReader, absolute
 
 NO_COMPRESSION, ZLIB, ZSTD = 0, 1, 2
-#: Bits per probability that are decoded.
-BITS = (8, 16)
+#: Units that make a probability of 1 in layout 1.
+_ONE_OF_LAYOUT_1 = 32_768
+#: Dosages are held in float32, which has whole numbers up to this exactly.
+_MOST_UNITS = 2**23
+_COPY_AGAIN = "the file is damaged; copy it again"
 
+BoolArray = npt.NDArray[np.bool_]
+Calls = npt.NDArray[np.int8]
 _Inflate = Callable[[memoryview, int], bytes]
+
+
+class BgenVariantError(InputError):
+    """The genotypes of a variant are not what a BGEN file must hold.
+
+    Parameters
+    ----------
+    path : of the file. offset : byte where the variant's genotypes start.
+    fault : what was expected, what came, and what to do.
+    """
+
+    def __init__(self, path: str | Path, offset: int, fault: str) -> None:
+        super().__init__(f"{path}: the variant whose genotypes are at byte {offset}: {fault}")
+        self.path, self.offset, self.fault = path, offset, fault
+
+    def __reduce__(self) -> tuple[type[BgenVariantError], tuple[str | Path, int, str]]:
+        return BgenVariantError, (self.path, self.offset, self.fault)
 
 
 @dataclass(frozen=True)
 class BgenFile:
-    """A BGEN v1.2 file, whose header was checked before.
+    """A BGEN file, whose header was checked before.
 
     Parameters
     ----------
     path : the file or its URL.
+    n_people : participants in the file.
     compression : 0 none, 1 zlib, 2 zstd.
+    layout : 2 (v1.2, v1.3) or 1 (v1.1).
+    ref_last : REF is the second allele of a variant, and not the first.
     """
 
     path: str | Path
     n_people: int
     compression: int
+    layout: int = 2
+    ref_last: bool = False
 
-    def __reduce__(self) -> tuple[type[BgenFile], tuple[str | Path, int, int]]:
-        return BgenFile, (absolute(self.path), self.n_people, self.compression)
+    def __reduce__(self) -> tuple[Any, ...]:
+        told = (self.n_people, self.compression, self.layout, self.ref_last)
+        return BgenFile, (absolute(self.path), *told)
 
     def probabilities(
         self, offsets: Sequence[int], sizes: Sequence[int]
@@ -59,37 +90,74 @@ class BgenFile:
 
         Raises
         ------
-        InputError
+        BgenVariantError
             See :meth:`Probabilities.of`; genotypes that cannot be unpacked.
         """
         stops = [offset + size for offset, size in zip(offsets, sizes, strict=True)]
         ranges = RangeReader(self.path).read_many(offsets, stops)
         inflate = _inflater(self.compression)
+        take = Probabilities.of if self.layout == 2 else Probabilities.of_layout_1
         for data, offset in zip(ranges, offsets, strict=True):
-            yield self._opened(data, offset, inflate)
+            try:
+                raw = self._unpacked(data, inflate)
+                yield take(np.frombuffer(raw, np.uint8), self.n_people)
+            except _DamagedError as error:
+                raise BgenVariantError(self.path, offset, str(error)) from None
 
-    def _opened(self, data: Bytes, offset: int, inflate: _Inflate) -> Probabilities:
-        where = f"{self.path}: the variant whose genotypes are at byte {offset}"
-        skipped = 4 if self.compression == NO_COMPRESSION else 8
-        size = int(data[skipped - 4 : skipped].view("<u4")[0])
+    def _unpacked(self, data: Bytes, inflate: _Inflate) -> bytes:
+        """The genotypes of a variant, behind their length in the file and when unpacked."""
+        if self.layout == 1:
+            skipped, size = (0 if self.compression == NO_COMPRESSION else 4), 6 * self.n_people
+        else:
+            skipped = 4 if self.compression == NO_COMPRESSION else 8
+            size = int(data[skipped - 4 : skipped].view("<u4")[0]) if len(data) >= skipped else -1
+        # a byte of ploidy and two numbers of 32 bits for each participant
+        if not 0 <= size <= 10 + 9 * self.n_people:
+            raise _DamagedError(
+                f"expected the genotypes of {self.n_people} participants with one or two copies "
+                f"of the chromosome, got {size} bytes: {_COPY_AGAIN}"
+            )
         try:
             raw = inflate(data[skipped:].data, size)
         # isal's type stub declares an instance where the class is
-        except (isal_zlib.IsalError, zstandard.ZstdError) as error:  # type: ignore[misc]
-            raise InputError(
-                f"{where}: expected compressed genotypes, cannot unpack them ({error}): "
-                "copy the file again"
+        except (isal_zlib.IsalError, zlib.error, zstandard.ZstdError) as error:  # type: ignore[misc]
+            raise _DamagedError(
+                f"expected compressed genotypes, cannot unpack them ({error}): copy the file again"
             ) from None
-        return Probabilities.of(np.frombuffer(raw, np.uint8), self.n_people, where)
+        if len(raw) != size:
+            raise _DamagedError(
+                f"expected {size} bytes of genotypes, unpacked {len(raw)}: {_COPY_AGAIN}"
+            )
+        return raw
+
+
+class _DamagedError(Exception):
+    """What is wrong with the genotypes of a variant."""
 
 
 def _inflater(compression: int) -> _Inflate:
     if compression == ZLIB:
-        return lambda data, size: bytes(isal_zlib.decompress(data, bufsize=max(size, 1)))
+        return _inflate_zlib
     if compression == ZSTD:
         unpacker = zstandard.ZstdDecompressor()
-        return lambda data, size: unpacker.decompress(data, max_output_size=size)
+
+        def inflate(data: memoryview, size: int) -> bytes:
+            # the size that a frame declares would be believed
+            declared = zstandard.frame_content_size(data)
+            if declared not in (-1, size):
+                raise zstandard.ZstdError(f"{declared} bytes instead of {size}")
+            return unpacker.decompress(data, max_output_size=size)
+
+        return inflate
     return lambda data, size: bytes(data)
+
+
+def _inflate_zlib(data: memoryview, size: int) -> bytes:
+    unpacker = isal_zlib.decompressobj()
+    raw: bytes = unpacker.decompress(data, size + 1)
+    if not unpacker.eof and len(raw) <= size:
+        raise zlib.error("the stream does not end")
+    return raw
 
 
 @dataclass(frozen=True)
@@ -98,84 +166,166 @@ class Probabilities:
 
     Parameters
     ----------
-    ploidy : (n,) bytes: copies of the chromosome, plus 128 where the genotype is missing.
-    copies : the number that all have, 0 where it differs among people.
-    values : probabilities in units of 1 / (2^bits − 1), one for each copy a person has.
+    ploidy : (n,) bytes: copies of the chromosome (1 or 2), plus 128 where the genotype is missing.
+    copies : the number that all have, 0 where it differs among participants.
+    values : probabilities in units, one for each copy a participant has.
     phased : whether they are of alleles rather than of genotypes.
-    where : the variant, for messages.
+    one : units that make a probability of 1.
+    bits : of a probability in the file.
     """
 
     ploidy: Bytes
     copies: int
     values: npt.NDArray[np.unsignedinteger]
     phased: bool
+    one: int
     bits: int
-    where: str
 
     @classmethod
-    def of(cls, raw: Bytes, n_people: int, where: str) -> Probabilities:
+    def of(cls, raw: Bytes, n_people: int) -> Probabilities:
         """Check and take apart a genotype block of layout 2.
 
         Raises
         ------
-        InputError
-            Other people, alleles, bits or ploidy than are decoded; a wrong length.
+        _DamagedError
+            Other participants, alleles, bits or ploidy than are decoded; a wrong length.
         """
         if len(raw) < 10 + n_people:
-            raise InputError(
-                f"{where}: expected the genotypes of {n_people} people, got {len(raw)} bytes: "
+            raise _DamagedError(
+                f"expected the genotypes of {n_people} participants, got {len(raw)} bytes: "
                 "copy the file again"
             )
         n, n_alleles = int(raw[:4].view("<u4")[0]), int(raw[4:6].view("<u2")[0])
         if n != n_people or n_alleles != 2:
-            raise InputError(
-                f"{where}: expected {n_people} people and 2 alleles, got {n} and {n_alleles}: "
-                "the file is damaged; copy it again"
-            )
-        least, most = int(raw[6]) & 63, int(raw[7]) & 63
-        phased, bits = int(raw[8 + n]), int(raw[9 + n])
-        if not 1 <= least <= most <= 2:
-            raise InputError(
-                f"{where}: expected one or two copies of the chromosome in everybody, got {least} "
-                f"to {most}: export the file again, for example with plink2 --export bgen-1.2"
-            )
-        if bits not in BITS:
-            raise InputError(
-                f"{where}: expected probabilities of 8 or 16 bits, got {bits}: convert the file "
-                "with plink2 --export bgen-1.2 bits=8"
+            raise _DamagedError(
+                f"expected {n_people} participants and 2 alleles, got {n} and {n_alleles}: "
+                f"{_COPY_AGAIN}"
             )
         ploidy = raw[8 : 8 + n]
-        copies = least if least == most else 0
-        n_values = n * copies if copies else int((ploidy & 63).sum(dtype=np.int64))
-        if len(raw) != 10 + n + n_values * bits // 8 or phased > 1:
-            raise InputError(
-                f"{where}: expected {n_values} probabilities of {bits} bits, got "
-                f"{len(raw) - 10 - n} bytes: the file is damaged; copy it again"
+        copies, n_values = _copies(ploidy, int(raw[6]), int(raw[7]))
+        phased, bits = int(raw[8 + n]), int(raw[9 + n])
+        if not 1 <= bits <= 32 or phased > 1:
+            raise _DamagedError(
+                f"expected probabilities of 1 to 32 bits, phased (1) or not (0), got {bits} bits "
+                f"and {phased}: {_COPY_AGAIN}"
             )
-        values = raw[10 + n :]
-        if bits == 16:
-            # a copy, since they may start at an odd byte
-            values = np.frombuffer(values.tobytes(), "<u2")
-        return cls(ploidy, copies, values, bool(phased), bits, where)
+        if len(raw) != 10 + n + (n_values * bits + 7) // 8:
+            raise _DamagedError(
+                f"expected {n_values} probabilities of {bits} bits, got {len(raw) - 10 - n} bytes: "
+                f"{_COPY_AGAIN}"
+            )
+        values = _numbers(raw[10 + n :], n_values, bits)
+        return cls(ploidy, copies, values, bool(phased), 2**bits - 1, bits)
+
+    @classmethod
+    def of_layout_1(cls, raw: Bytes, n_people: int) -> Probabilities:
+        """Take apart a genotype block of layout 1: three numbers a participant, of 1/32768.
+
+        Where they add up to another number than 1 they are divided by their sum, as in PLINK 2; a
+        genotype whose three numbers are 0 is missing.
+        """
+        P = np.frombuffer(raw.tobytes(), "<u2").reshape(n_people, 3).astype(np.int64)
+        total = P.sum(axis=1)
+        missing = total == 0
+        share = _ONE_OF_LAYOUT_1 * P[:, :2] / np.where(missing, 1, total)[:, None]
+        values = np.rint(share).astype(np.uint16).ravel()
+        ploidy = np.where(missing, 130, 2).astype(np.uint8)
+        return cls(ploidy, 2, values, False, _ONE_OF_LAYOUT_1, 16)
 
     @property
     def top(self) -> int:
-        """Units that make two copies."""
-        return 2 * (2**self.bits - 1)
+        """Units of a dosage that make two copies: twice ``one``, or fewer where those are many."""
+        return min(2 * self.one, _MOST_UNITS)
 
     def starts(self) -> npt.NDArray[np.intp]:
-        """(n,) where each person's probabilities start; nothing where all have as many copies."""
+        """(n,) where each one's probabilities start; nothing where all have as many copies."""
         if self.copies:
             return np.empty(0, np.intp)
         copies = (self.ploidy & 63).astype(np.intp)
         return np.cumsum(copies) - copies
 
-    def calls(self, people: npt.NDArray[np.intp], calls: npt.NDArray[np.int8]) -> None:
-        """Fill calls (n,) of people at these positions, as of :func:`read_dosages`."""
-        _decode_calls(
-            self.values, self.ploidy, self.copies, self.starts(), people, self.phased, self.top,
+    def calls(self, people: npt.NDArray[np.intp], calls: Calls) -> bool:
+        """Fill calls (n,) of participants at these positions: copies of the second allele.
+
+        −1 where missing or where two are equally probable. False where probabilities add up to
+        more than 1.
+        """
+        return decode_calls(
+            self.values, self.ploidy, self.copies, self.starts(), people, self.phased, self.one,
             calls,
         )  # fmt: skip
+
+    def without(self, people: npt.NDArray[np.intp]) -> Probabilities:
+        """The same, missing in participants at these positions."""
+        ploidy = self.ploidy.copy()
+        ploidy[people] |= 128
+        return replace(self, ploidy=ploidy)
+
+
+def _copies(ploidy: Bytes, least: int, most: int) -> tuple[int, int]:
+    """The copies that all have (0 where it differs) and how many probabilities there are.
+
+    Raises
+    ------
+    _DamagedError
+        Fewer or more copies than one or two; bytes of ploidy that are outside the bounds which the
+        block states, or use a bit that has no meaning.
+    """
+    if not 1 <= least <= most <= 2:
+        raise _DamagedError(
+            "expected one or two copies of the chromosome in everybody, got "
+            f"{least} to {most}: export the file again, for example with plink2 --export bgen-1.2"
+        )
+    copies = ploidy & 63
+    wrong = (copies < least) | (copies > most) | (ploidy & 64 != 0)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise _DamagedError(
+            f"expected {least} to {most} copies of the chromosome in every byte of ploidy, got "
+            f"byte {int(ploidy[first])} for participant {first + 1} (and {int(wrong.sum()) - 1} "
+            f"more such bytes): {_COPY_AGAIN}"
+        )
+    return (least if least == most else 0), int(copies.sum(dtype=np.int64))
+
+
+def _numbers(data: Bytes, n: int, bits: int) -> npt.NDArray[np.unsignedinteger]:
+    """(n,) numbers of so many bits, packed from the lowest bit of the first byte on."""
+    if bits == 8:
+        return data
+    if bits in (16, 32):
+        # a copy, since they may start at an odd byte
+        return np.frombuffer(data.tobytes(), f"<u{bits // 8}")
+    values = np.empty(n, np.uint32)
+    unpack_bits(data, bits, values)
+    return values
+
+
+@dataclass(frozen=True)
+class SexRules:
+    """Genotypes that a participant's sex rules out, which are errors and become missing.
+
+    Parameters
+    ----------
+    on_x, on_y : (m,) variants on X outside the pseudo-autosomal regions, where men are not
+        heterozygous, and on Y, which only men have.
+    men : (n,) participants who are men.
+    """
+
+    on_x: BoolArray
+    on_y: BoolArray
+    men: BoolArray
+
+    def applied(
+        self, found: Probabilities, i: int, people: npt.NDArray[np.intp], calls: Calls
+    ) -> Probabilities:
+        """Probabilities of the i-th variant without them; ``calls`` (n,) is overwritten."""
+        if self.on_y[i]:
+            return found.without(people[~self.men])
+        if not self.on_x[i] or not self.men.any():
+            return found
+        found.calls(people, calls)
+        wrong = self.men & (calls == 1)
+        return found.without(people[wrong]) if wrong.any() else found
 
 
 def read_dosages(
@@ -185,9 +335,10 @@ def read_dosages(
     size: npt.NDArray[np.integer],
     people: npt.NDArray[np.intp],
     *,
-    calls: npt.NDArray[np.int8] | None = None,
+    calls: Calls | None = None,
+    rules: SexRules | None = None,
 ) -> DosageBlock:
-    """The dosages of m variants and some people.
+    """The dosages of m variants and some participants.
 
     Parameters
     ----------
@@ -195,31 +346,32 @@ def read_dosages(
     people : (n,) their rising positions in the files.
     calls : (m, n) filled, where given, with the most probable copies of ALT, −1 where missing or
         where two are equally probable.
+    rules : what becomes missing on the sex chromosomes; nothing where None.
 
     Raises
     ------
-    InputError
+    BgenVariantError
         See :meth:`Probabilities.of`; probabilities whose sum is more than 1.
     """
     m, n = len(file), len(people)
     units = np.empty((m, n), dtype=np.float32)
     top, swapped = np.empty(m), np.zeros(m, dtype=bool)
     absent: list[npt.NDArray[np.int32]] = [np.empty(0, np.int32)] * m
-    buffer = np.empty(n, dtype=np.int32)
-    for i, found in _unpacked(files, file, offset, size):
+    buffer, some_calls = np.empty(n, dtype=np.int32), np.empty(n, dtype=np.int8)
+    for i, found in _unpacked(files, file, offset, size, people, some_calls, rules):
         top[i] = found.top
-        n_missing, swapped[i] = _decode_dosages(
+        n_missing, first_counted = decode_dosages(
             found.values, found.ploidy, found.copies, found.starts(), people, found.phased,
-            found.top, units[i], buffer,
+            found.one, found.top, units[i], buffer,
         )  # fmt: skip
         if n_missing < 0:
-            raise InputError(
-                f"{found.where}: expected genotype probabilities that add up to 1, some add up to "
-                "more: the file is damaged; copy it again"
-            )
+            raise _sum_above_1(files[file[i]], int(offset[i]))
+        swapped[i] = first_counted != files[file[i]].ref_last
         absent[i] = buffer[:n_missing].copy()
         if calls is not None:
             found.calls(people, calls[i])
+            if files[file[i]].ref_last:
+                calls[i] = _other_allele(calls[i])
     missing = None
     if any(len(places) for places in absent):
         indptr = np.cumsum([0, *(len(places) for places in absent)])
@@ -237,14 +389,33 @@ def read_packed_calls(
 ) -> Words:
     """(m, w) most probable calls, packed as in :mod:`gwasbone.blocks.packed`.
 
-    The n people follow one another: ``PeopleColumns.of(np.arange(n), n_people=n)``.
+    The n participants follow one another: ``PeopleColumns.of(np.arange(n), n_people=n)``.
+
+    Raises
+    ------
+    BgenVariantError
+        As of :func:`read_dosages`.
     """
     words = np.empty((len(file), -(-len(people) // PEOPLE_PER_WORD)), dtype=np.uint64)
     calls = np.empty(len(people), dtype=np.int8)
-    for i, found in _unpacked(files, file, offset, size):
-        found.calls(people, calls)
-        _pack(calls, words[i])
+    for i, found in _unpacked(files, file, offset, size, people, calls, None):
+        if not found.calls(people, calls):
+            raise _sum_above_1(files[file[i]], int(offset[i]))
+        pack(_other_allele(calls) if files[file[i]].ref_last else calls, words[i])
     return words
+
+
+def _other_allele(calls: Calls) -> Calls:
+    """Copies of the other allele, −1 where missing."""
+    return np.where(calls < 0, calls, 2 - calls).astype(np.int8)
+
+
+def _sum_above_1(file: BgenFile, offset: int) -> BgenVariantError:
+    return BgenVariantError(
+        file.path,
+        offset,
+        f"expected genotype probabilities that add up to 1, some add up to more: {_COPY_AGAIN}",
+    )
 
 
 def _unpacked(
@@ -252,149 +423,13 @@ def _unpacked(
     file: npt.NDArray[np.integer],
     offset: npt.NDArray[np.integer],
     size: npt.NDArray[np.integer],
+    people: npt.NDArray[np.intp],
+    calls: Calls,
+    rules: SexRules | None,
 ) -> Iterator[tuple[int, Probabilities]]:
     """The number of each variant and its probabilities, one at a time in memory."""
     for f in np.unique(file):
         here = np.flatnonzero(file == f)
         found = files[f].probabilities(offset[here].tolist(), size[here].tolist())
-        yield from zip(here.tolist(), found, strict=True)
-
-
-@compiled
-def _decode_dosages(
-    values: npt.NDArray[np.unsignedinteger],
-    ploidy: Bytes,
-    copies: int,
-    starts: npt.NDArray[np.intp],
-    people: npt.NDArray[np.intp],
-    phased: bool,
-    top: int,
-    units: npt.NDArray[np.float32],
-    missing: npt.NDArray[np.int32],
-) -> tuple[int, bool]:
-    """Fill units (n,) with the rarer allele's; the number of missing ones and if REF is counted.
-
-    −1 for that number where probabilities add up to more than 1.
-    """
-    n_missing = 0
-    for j in range(len(people)):
-        if ploidy[people[j]] >= 128:
-            missing[n_missing] = j
-            n_missing += 1
-    if copies == 2 and len(people) == len(ploidy):
-        total, most = _fill_everyone(values, ploidy, phased, top, units)
-    else:
-        total, most = _fill_some(values, ploidy, copies, starts, people, phased, top, units)
-    if not phased and 2 * most > top:
-        return -1, False
-    swapped = 2 * total > top * (len(people) - n_missing)
-    if swapped:
-        for j in range(len(people)):
-            units[j] = top - units[j]
-        for j in range(n_missing):
-            units[missing[j]] = 0
-    return n_missing, bool(swapped)
-
-
-@compiled
-def _fill_everyone(
-    values: npt.NDArray[np.unsignedinteger],
-    ploidy: Bytes,
-    phased: bool,
-    top: int,
-    units: npt.NDArray[np.float32],
-) -> tuple[np.int64, np.int32]:
-    """Fill units where all have two copies; their sum, and the greatest sum of probabilities.
-
-    Without branches, so that several people are done at a time.
-    """
-    total, most, weight = np.int64(0), np.int32(0), np.int32(1 if phased else 2)
-    for j in range(len(ploidy)):
-        present = np.int32(ploidy[j] < 128)
-        first, second = np.int32(values[2 * j]), np.int32(values[2 * j + 1])
-        most = max(most, np.int32(present * (first + second)))
-        x = np.int32(present * (np.int32(top) - weight * first - second))
-        total += x
-        units[j] = x
-    return total, most
-
-
-@compiled
-def _fill_some(
-    values: npt.NDArray[np.unsignedinteger],
-    ploidy: Bytes,
-    copies: int,
-    starts: npt.NDArray[np.intp],
-    people: npt.NDArray[np.intp],
-    phased: bool,
-    top: int,
-    units: npt.NDArray[np.float32],
-) -> tuple[np.int64, np.int32]:
-    """As :func:`_fill_everyone`, of some people, or where some have one copy."""
-    total, most = np.int64(0), np.int32(0)
-    for j in range(len(people)):
-        person = people[j]
-        state, start = ploidy[person], copies * person if copies else starts[person]
-        x = np.int64(0)
-        if state == 1:
-            x = top - 2 * np.int64(values[start])
-        elif state == 2:
-            first, second = np.int64(values[start]), np.int64(values[start + 1])
-            x = top - (first if phased else 2 * first) - second
-            most = max(most, np.int32(first + second))
-        total += x
-        units[j] = x
-    return total, most
-
-
-@compiled
-def _decode_calls(
-    values: npt.NDArray[np.unsignedinteger],
-    ploidy: Bytes,
-    copies: int,
-    starts: npt.NDArray[np.intp],
-    people: npt.NDArray[np.intp],
-    phased: bool,
-    top: int,
-    calls: npt.NDArray[np.int8],
-) -> None:
-    """Fill calls (n,) with the genotype of the greatest probability."""
-    one = top // 2
-    for j in range(len(people)):
-        person = people[j]
-        state, start = ploidy[person], copies * person if copies else starts[person]
-        if state >= 128:
-            calls[j] = -1
-            continue
-        first = np.int64(values[start])
-        if state == 1:
-            zero, het, two = first, np.int64(-1), one - first
-        else:
-            second = np.int64(values[start + 1])
-            if phased:
-                zero, two = first * second, (one - first) * (one - second)
-                het = one * one - zero - two
-            else:
-                zero, het, two = first, second, one - first - second
-        if zero > het and zero > two:
-            calls[j] = 0
-        elif het > zero and het > two:
-            calls[j] = 1
-        elif two > zero and two > het:
-            calls[j] = 2
-        else:
-            calls[j] = -1
-
-
-@compiled
-def _pack(calls: npt.NDArray[np.int8], words: Words) -> None:
-    """Fill words (w,) with calls (n,): 00 two copies of ALT, 10 one, 11 none, 01 missing."""
-    for w in range(len(words)):
-        word = np.uint64(0)
-        for j in range(PEOPLE_PER_WORD * w, min(PEOPLE_PER_WORD * (w + 1), len(calls))):
-            copies = calls[j]
-            code = np.uint64(1)
-            if copies >= 0:
-                code = np.uint64(0 if copies == 2 else 3 - copies)
-            word |= code << np.uint64(2 * (j - PEOPLE_PER_WORD * w))
-        words[w] = word
+        for i, each in zip(here.tolist(), found, strict=True):
+            yield i, (each if rules is None else rules.applied(each, i, people, calls))

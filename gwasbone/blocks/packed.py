@@ -145,6 +145,11 @@ def without_het(words: Words, mask: Words) -> Words:
     return words ^ (het * _THREE)
 
 
+def only_of(words: Words, mask: Words) -> Words:
+    """Calls of everybody but the people of a mask become missing (men on Y)."""
+    return (words & (mask * _THREE)) | (~mask & _LOW)
+
+
 def swap_alleles(words: Words, rows: npt.NDArray[np.bool_]) -> Words:
     """Count the other allele in some rows: 00 and 11 change places, 10 and 01 stay."""
     if not rows.any():

@@ -34,7 +34,8 @@ from gwasbone.options import part_of, with_given
     "--ld-scores",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="LDSC's *.l2.ldscore.gz and *.l2.M_5_50; of --bfile otherwise.",
+    help="Folder of LDSC's *.l2.ldscore.gz and *.l2.M_5_50, or the prefix of one set in it (of "
+    "several populations); computed from --bfile otherwise.",
 )
 @positions_option
 @genotype_options

@@ -73,12 +73,13 @@ class Context:
             return given
         return self.config.genotypes.id if self.config is not None else "iid"
 
-    def cohort(self, *, before: str | None = None) -> Cohort:
+    def cohort(self, *, before: str | None = None, infer_sex: bool = True) -> Cohort:
         """The genotypes that flags name, else the study's with the decisions made so far.
 
         Parameters
         ----------
         before : leave out what this stage of the study and later ones decided.
+        infer_sex : take the sex of participants whose sex is not stated from chromosome X.
         """
         if self.names_genotypes:
             from gwasbone.cohort.read import read_genotypes
@@ -90,6 +91,7 @@ class Context:
                 bfile=self.options.get("bfile"),
                 bgen=self.options.get("bgen"),
                 sample=self.options.get("sample"),
+                ref_last=self.options.get("ref_first") is False,
                 vcf=self.options.get("vcf"),
                 mt=self.options.get("mt"),
                 build=build,
@@ -107,9 +109,22 @@ class Context:
                 "study.toml"
             )
         log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
+        cohort = self._with_sex(cohort)
         cohort = self._subset(cohort)
+        if infer_sex and cohort.source.capabilities.blocks:
+            from gwasbone.cohort.sex import with_inferred_sex
+
+            cohort = with_inferred_sex(cohort)
         log.info("kept: %s", _size(cohort))
         return cohort
+
+    def _with_sex(self, cohort: Cohort) -> Cohort:
+        path = self.options.get("sex")
+        if path is None:
+            return cohort
+        from gwasbone.cohort.sex import read_sex, with_sex
+
+        return with_sex(cohort, read_sex(path, id_rule=self.id_rule), where=f"--sex {path}")
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""

@@ -23,30 +23,44 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--dicom", multiple=True, metavar="PATH",
-    help="Folder, file or glob of DICOM files, or zips of them.",
+    help="Folder, file or glob of DICOM files, or of zip archives of them.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
 @click.option("--out", metavar="FOLDER",
-              help="Folder of the cache.  [default: gwasbone.images, inside a study]",
+              help="Folder of the image cache.  [default: gwasbone.images, inside a study]",
               )  # fmt: skip
-@click.option("--people", metavar="TABLE", help="People (IID): who lacks pictures, and vice versa.")
+@click.option(
+    "--people",
+    metavar="TABLE",
+    help="Table of participants (IID); report those without images and images of others.",
+)
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
-              help="What names a person in --people.")  # fmt: skip
-@click.option("--labels", metavar="TABLE", help="file, and person, visit, region, side or view.")
+              help="Columns that identify a participant in --people.")  # fmt: skip
+@click.option(
+    "--labels",
+    metavar="TABLE",
+    help="Table with the column file and any of person, visit, region, side and view, "
+    "which take precedence over the header.",
+)
 @option_flags(ImageOptions)
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
-              help="cnn: inverted squares; age: uncropped, right to left (Le Goallec 2021).",
+              help="cnn: cropped and inverted squares; age: uncropped, right sides mirrored "
+              "(Le Goallec 2021).",
               )  # fmt: skip
-@click.option("--voi", is_flag=True, help="Apply windows that the headers ask for.")
-@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--max-megabytes", type=click.FloatRange(0, min_open=True), default=400,
+              show_default=True,
+              help="Maximum size of a file, and of what a compressed file unfolds to.",
+              )  # fmt: skip
+@click.option("--threads", type=click.IntRange(1), help="Number of cores to use; all by default.")
 @click.option("--force", is_flag=True, help="Build the cache anew.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(**options: Any) -> None:
-    """Bring DICOM files of bone scans to standard arrays in a cache on disk.
+    """Convert DICOM files of bone scans to standard arrays in a cache on disk.
 
-    Region and side come from the header, person and visit from it or from UK Biobank's file
-    names. A file that gives no picture is refused by name: refusals.tsv. Run again with more
-    files, the cache grows; nothing is decoded twice. See contact_sheet.html.
+    Region and side are read from the header, participant and visit from the header or from UK
+    Biobank's file names. Files without a usable image are listed with their reasons in
+    refusals.tsv. A second run with more files extends the cache; nothing is decoded twice.
+    contact_sheet.html shows a sample of each array.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import InputError, UsageError
@@ -90,6 +104,7 @@ def command(**options: Any) -> None:
                 people=options["people"],
                 id_rule=context.id_rule,
                 workers=options["threads"] or _cores(),
+                max_bytes=round(options["max_megabytes"] * 1e6),
                 force=options["force"],
                 progress=progress,
             )
@@ -136,14 +151,15 @@ def _settings(
         if options["size"] is not None:
             raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
         settings = ImageSettings.biological_age()
-        chosen = with_given(ImageOptions(), {"mirror": options["mirror"] or settings.mirror})
-        in_effect = {"mirror": chosen.mirror}
+        given = options | {"mirror": options["mirror"] or settings.mirror}
+        chosen = with_given(ImageOptions(), given)
+        in_effect = {k: v for k, v in vars(chosen).items() if k not in ("size", "scale")}
     else:
         base = ImageOptions() if config is None else part_of(ImageOptions, config.images)
         chosen = with_given(base, options)
         settings = ImageSettings.sized(chosen.size, scale=chosen.scale)
         in_effect = vars(chosen)
-    return replace(settings, mirror=chosen.mirrored_side, voi=options["voi"]), in_effect
+    return replace(settings, **chosen.of_levels), in_effect
 
 
 def _cores() -> int:

@@ -29,8 +29,16 @@ genotype_options = _stack(
     click.option("--bfile", type=GENOTYPE_FILES["--bfile"], metavar="PREFIX...",
                  help="PLINK .bed/.bim/.fam: prefixes, files or a glob such as ukb_chr*."),
     click.option("--bgen", type=GENOTYPE_FILES["--bgen"], metavar="FILE...",
-                 help="BGEN v1.2 files or a glob, with --sample."),
-    click.option("--sample", metavar="FILE", help="Oxford .sample file of the BGEN."),
+                 help="BGEN files or a glob, with --sample."),
+    click.option("--sample", metavar="FILE",
+                 help="Oxford .sample file of the BGEN; not needed where it holds the IDs itself."),
+    click.option("--ref-first/--ref-last", "ref_first", default=None,
+                 help="Whether a BGEN's first or last allele is the reference.  "
+                 "[default: ref-first]"),
+    click.option("--sex", metavar="FILE",
+                 help="Table with the participants' sex: a .fam, .psam or .sample file, or any "
+                 "table with a column SEX or UK Biobank's field 31. It goes before the sex that "
+                 "the genotype files state; where neither tells, chromosome X does."),
     click.option("--vcf", type=GENOTYPE_FILES["--vcf"], metavar="FILE...",
                  help="VCF files, plain, .gz or .bgz, or a glob."),
     click.option("--mt", metavar="FOLDER", help="Hail MatrixTable."),

@@ -19,26 +19,28 @@ from gwasbone.options import with_given
 )
 @click.option("--models", metavar="FOLDER", help="PREFIX.models of gwasbone train.")
 @click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--table", "tables", multiple=True, metavar="FILE",
+              help="Tables of people (IID) with the side inputs that the networks were trained "
+              "with.  [default: those of the study]")  # fmt: skip
 @option_flags(ImageTraining, only=("backend",))
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Apply trained models to the pictures of a cache.
+    """Apply trained networks to the images of a cache.
 
-    Whoever was trained on gets the prediction of the fold that held them out; everybody else the
-    mean over folds, each standardised by the people it held out. Writes PREFIX.predicted.tsv: IID,
-    then for each region cnn_prob_REGION (mean log odds over folds, as a probability),
-    cnn_logit_std_REGION and pictures_REGION; and in_training. The stacked score of several regions
-    needs the people it was fitted to, so it is not given for new ones.
+    Participants of the training get the prediction of the fold that held them out; everybody else
+    gets the mean over folds, each standardised by the participants it held out. Writes
+    PREFIX.predicted.tsv: IID, in_training, and for each region cnn_prob_REGION (mean log odds over
+    folds, as a probability), cnn_logit_std_REGION and pictures_REGION; of other targets than 0/1
+    the predicted numbers or probabilities of classes. Networks with side inputs need them in
+    --table. Each model's file is checked against the hash that its training recorded. The stacked
+    score of several regions needs the participants it was fitted to, so new ones have none.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import study_images
-    from gwasbone.images.cache import open_cache
-    from gwasbone.learning.backend import load_backend
-    from gwasbone.steps.predict import OUTPUTS, predict
+    from gwasbone.steps.predict import OUTPUTS, predict_people
     from gwasbone.study.files import of_study, training_models
-    from gwasbone.tables import write_table
 
     config = current_study()
     base = ImageTraining() if config is None else config.training
@@ -47,10 +49,6 @@ def command(**options: Any) -> None:
         models = options["models"] or of_study(
             config, training_models, "models", flag="--models FOLDER", key="training.regions"
         )
-        cache = open_cache(study_images(options, config))
-        table = predict(load_backend(backend), Path(models), cache)
-        write_table(table.rename_axis("IID"), Path(f"{context.out}.predicted.tsv"))
-        context.say(
-            f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
-            f"{context.out}.predicted.tsv"
-        )
+        images = study_images(options, config)
+        tables = context.people_tables(options["tables"])
+        context.say(predict_people(backend, Path(models), images, context.out, tables))

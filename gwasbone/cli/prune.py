@@ -19,7 +19,7 @@ from gwasbone.options import part_of
 @genotype_options
 @subset_options
 @option_flags(PruningRule)
-@click.option("--maf", type=_MAF, help="Only variants above this minor-allele frequency.")
+@click.option("--maf", type=_MAF, help="Minimum minor-allele frequency.")
 @click.option("--keep-long-range-ld", is_flag=True, help="Do not leave out long-range-LD regions.")
 @click.option(
     "--engine", type=click.Choice(["auto", "blocks", "hail"]), default="auto", help="What computes."

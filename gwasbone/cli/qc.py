@@ -54,7 +54,7 @@ def command(**options: Any) -> None:
         out = context.out
         page = Path(f"{out}{_PAGE}") if options["plots"] else None
         cohort = check_all(
-            context.cohort(before="people"),
+            context.cohort(before="people", infer_sex=False),
             thresholds,
             out,
             biobank=_biobank(options["biobank_qc"], context),

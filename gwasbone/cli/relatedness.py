@@ -13,7 +13,7 @@ from gwasbone.cohort.options import PcaOptions, RelatednessOptions
 from gwasbone.options import with_given
 
 #: Without the key remove: the flag of that name is a list of people.
-_OPTIONS = ("method", "min_kinship", "r2", "keep_cases_of")
+_OPTIONS = ("method", "min_kinship", "maf", "r2", "keep_cases_of")
 
 
 @click.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -55,50 +56,38 @@ def command(**options: Any) -> None:
     --heads 4.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.phenotypes.confounders import read_assessments
-    from gwasbone.phenotypes.residuals import residual_phenotypes
-    from gwasbone.steps.residuals import OUTPUTS, write_residuals
+    from gwasbone.cli.train_options import local_out
+    from gwasbone.phenotypes.table import column_names, expand_names
+    from gwasbone.steps import residuals as step
 
     config = current_study()
     table = _table(options, config)
     chosen = _chosen(options, config)
-    traits = _expanded(chosen.traits, table) or None
+    columns = column_names([table])
+    chosen = replace(
+        chosen, traits=tuple(expand_names(chosen.traits, columns)),
+        covariates=tuple(expand_names(chosen.covariates, columns)),
+    )  # fmt: skip
+    # models are kept beside the output, which must then be on this machine
+    is_network = chosen.model == "transformer"
+    out = local_out(options) if is_network else Path(options["out"])
+    models = step.models_folder(out, refit=chosen.refit)
+    in_effect = _in_effect(chosen)
+    with command_context(options, config, outputs=step.OUTPUTS, in_effect=in_effect) as context:
+        written = [f"{context.out}{ending}" for ending in step.OUTPUTS]
+        written += [str(models)] if is_network else []
+        for line in step.make_residuals(table, chosen, context.out, models=models):
+            context.say(line)
+        context.say(f"written: {', '.join(written)}")
+
+
+def _in_effect(chosen: ResidualOptions) -> dict[str, Any]:
+    """The options that the model uses, for the log."""
     if chosen.model == "transformer":
-        _transformer(options, config, chosen, table, traits)
-        return
-    covariates = _expanded(chosen.covariates, table)
-    # a seed of 0 is one too, and the log leaves out what is not set
-    in_effect = {name: getattr(chosen, name) for name in ("model", "traits", "covariates")}
-    if chosen.model == "deepnull":
-        in_effect |= {"folds": chosen.folds, "seed": chosen.seed}
-    with command_context(options, config, outputs=OUTPUTS, in_effect=in_effect) as context:
-        result = residual_phenotypes(
-            read_assessments(table), traits, model=chosen.model, covariates=covariates,
-            n_folds=chosen.folds, seed=chosen.seed,
-        )  # fmt: skip
-        write_residuals(result, context.out)
-        _say(result, context)
-
-
-def _transformer(
-    options: dict[str, Any],
-    config: StudyConfig | None,
-    chosen: ResidualOptions,
-    table: str,
-    traits: list[str] | None,
-) -> None:
-    from gwasbone.cli.context import command_context
-    from gwasbone.cli.train_options import local_out
-    from gwasbone.phenotypes.confounders import read_assessments
-    from gwasbone.steps import transformer_residuals as step
-    from gwasbone.steps.residuals import OUTPUTS
-
-    folder = step.models_folder(local_out(options), refit=chosen.refit)
-    with command_context(options, config, outputs=OUTPUTS, in_effect=vars(chosen)) as context:
-        made = step.make_residuals(read_assessments(table), chosen, traits, folder=folder)
-        step.write_transformer(made, context.out, folder=folder)
-        context.say(step.summary(made))
-        _say(made.phenotypes, context, f", {folder}")
+        return vars(chosen)
+    used = ["model", "traits", "covariates"]
+    used += ["folds", "seed"] if chosen.model == "deepnull" else []
+    return {name: getattr(chosen, name) for name in used}
 
 
 def _chosen(options: dict[str, Any], config: StudyConfig | None) -> ResidualOptions:
@@ -125,21 +114,4 @@ def _table(options: dict[str, Any], config: StudyConfig | None) -> str:
         return str(options["table"])
     return str(
         of_study(config, assessments, "assessments", flag="--table FILE", key="records.table")
-    )
-
-
-def _expanded(names: tuple[str, ...], table: str) -> list[str]:
-    from gwasbone.phenotypes.table import column_names, expand_names
-
-    return expand_names(names, column_names([table])) if names else []
-
-
-def _say(result: Any, context: Any, more: str = "") -> None:
-    from gwasbone.phenotypes.residuals import left_summary
-
-    out = context.out
-    context.say(
-        f"{len(result.fitted)} of {len(result.models)} traits, {len(result.residuals):,} "
-        f"people. {left_summary(result)}\nwritten: {out}.residuals.tsv, {out}.models.tsv, "
-        f"{out}.confounding.tsv, {out}.residuals.html{more}"
     )

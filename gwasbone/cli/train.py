@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,10 +15,9 @@ from gwasbone.cli.train_genotypes import (
     refuse_of_genotypes,
     train_on_genotypes,
 )
-from gwasbone.cli.train_options import local_out, people_tables, study_images
-from gwasbone.learning.networks import TrainingPlan
-from gwasbone.learning.options import ImageTraining, NetworkChoice
-from gwasbone.options import part_of, with_given
+from gwasbone.cli.train_options import models_folder, people_tables, study_images
+from gwasbone.learning.options import ImageTraining
+from gwasbone.options import with_given
 
 
 @click.command(
@@ -68,16 +66,8 @@ def command(**options: Any) -> None:
     that are trained on shuffled labels. Writes PREFIX.genotype_models.tsv and .html.
     """
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.images.cache import open_cache
-    from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.person_maps import sentence
     from gwasbone.phenotypes.table import expand_names
-    from gwasbone.progress import counted_progress
-    from gwasbone.report.pages.saliency import PAGE as SALIENCY_PAGE
-    from gwasbone.report.pages.saliency import write_saliency
-    from gwasbone.steps import saliency
     from gwasbone.steps import train as step
-    from gwasbone.steps.train_inputs import LEFT_OUT
 
     config = current_study()
     base = ImageTraining() if config is None else config.resolved(config.training)
@@ -86,39 +76,16 @@ def command(**options: Any) -> None:
         return
     refuse_of_genotypes(options, options["task"] or base.task)
     chosen = with_given(base, options)
-    regions = expand_names(chosen.regions or ("ap_spine",))
-    chosen = replace(chosen, side_inputs=tuple(expand_names(chosen.side_inputs)))
-    models = Path(f"{local_out(options)}{step.MODELS}")
-    outputs = (*step.OUTPUTS, SALIENCY_PAGE) if chosen.saliency else step.OUTPUTS
+    chosen = replace(
+        chosen, regions=tuple(expand_names(chosen.regions or ("ap_spine",))),
+        side_inputs=tuple(expand_names(chosen.side_inputs)),
+    )  # fmt: skip
+    models, outputs = models_folder(options), step.outputs(chosen)
     with command_context(options, config, outputs=outputs, in_effect=vars(chosen)) as context:
-        tables = people_tables(options, context)
-        cache = open_cache(study_images(options, config))
-        with step.compiled_in(models), counted_progress() as progress:
-            backend = load_backend(chosen.backend)
-            architecture = chosen.architecture or step.default_architecture(backend)
-            trained = step.train(
-                backend, cache, regions, tables, chosen.task,
-                part_of(NetworkChoice, chosen, architecture=architecture),
-                part_of(TrainingPlan, chosen), models=models, side_inputs=chosen.side_inputs,
-                folds=chosen.folds, validation_share=chosen.validation_share,
-                force=options["force"], progress=progress,
-            )  # fmt: skip
-            step.write_training(trained, context.out, models=models)
-            if chosen.saliency:
-                seen = saliency.training_saliency(
-                    backend, cache, trained, models=models, most=chosen.saliency_people,
-                    seed=chosen.seed, progress=progress,
-                )  # fmt: skip
-                write_saliency(seen, context.out, task=chosen.task)
-        for line in step.summary(trained):
+        lines = step.train_images(
+            chosen, study_images(options, config), people_tables(options, context), context.out,
+            models=models, force=options["force"], say=context.say,
+        )  # fmt: skip
+        written = [f"{context.out}{ending}" for ending in outputs]
+        for line in [*lines, f"written: {', '.join(written)}, {models}"]:
             context.say(line)
-        if chosen.saliency:
-            for one in seen:
-                context.say(sentence(one))
-        for reason, count in trained.left_out["reason"].value_counts().items():
-            context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
-        out = context.out
-        context.say(
-            f"written: {out}.cnn.tsv, {out}.evaluation.tsv, {out}.left_out.tsv, "
-            f"{out}.train.html, {models}" + (f", {out}{SALIENCY_PAGE}" * chosen.saliency)
-        )

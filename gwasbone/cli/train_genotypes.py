@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,7 @@ import click
 from gwasbone.cli.flags import given_flags, option_flags
 from gwasbone.cli.options import _stack
 from gwasbone.errors import UsageError
-from gwasbone.learning.networks import TrainingPlan
-from gwasbone.learning.options import (
-    GenotypeRequest,
-    GenotypeTraining,
-    ImageNetworkOptions,
-    ImageTraining,
-)
+from gwasbone.learning.options import GenotypeTraining, ImageTraining
 from gwasbone.options import option_kinds, part_of, with_given
 
 if TYPE_CHECKING:
@@ -57,24 +52,9 @@ def refuse_of_genotypes(options: dict[str, Any], task: str) -> None:
 def train_on_genotypes(options: dict[str, Any]) -> None:
     """Learn SNPs from pictures."""
     from gwasbone.cli.context import command_context, current_study
-    from gwasbone.cli.train_options import local_out, people_tables, study_images
-    from gwasbone.images.cache import open_cache
-    from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.person_maps import sentence
-    from gwasbone.phenotypes.table import expand_names, read_people_table
-    from gwasbone.progress import counted_progress
-    from gwasbone.report.pages.saliency import PAGE as SALIENCY_PAGE
-    from gwasbone.report.pages.saliency import write_saliency
+    from gwasbone.cli.train_options import models_folder, people_tables, study_images
+    from gwasbone.phenotypes.table import expand_names
     from gwasbone.steps import genotype_models as step
-    from gwasbone.steps import genotype_saliency
-    from gwasbone.steps.genotype_inputs import (
-        LEFT_OUT,
-        genotype_inputs,
-        genotype_jobs,
-        pictured_jobs,
-        pictured_people,
-    )
-    from gwasbone.steps.train import MODELS, compiled_in, default_architecture
 
     others = given_flags(options, _OF_OTHERS)
     if others:
@@ -84,54 +64,19 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
         )
     config = current_study()
     chosen = with_given(_base(config), options)
-    genotypes_path, pairs_path = _selection(options, config)
-    regions = expand_names(chosen.regions)
-    models = Path(f"{local_out(options)}{MODELS}")
-    outputs = (*step.OUTPUTS, *([SALIENCY_PAGE] if chosen.saliency else []))
+    chosen = replace(chosen, regions=tuple(expand_names(chosen.regions)))
+    genotypes, selected = _selection(options, config)
+    models, outputs = models_folder(options), step.outputs(chosen)
     with command_context(options, config, outputs=outputs, in_effect=vars(chosen)) as context:
-        # `select` has named people by the rule already
-        genotypes = read_people_table(genotypes_path, id_rule="iid")
-        selected = None
-        if pairs_path is not None:
-            selected = _selected(pairs_path)
-        elif not regions:
-            regions = ["ap_spine"]
-        jobs = genotype_jobs(selected, regions, list(genotypes.columns))
-        cache = open_cache(study_images(options, config))
-        if options["snps"] is None and selected is not None:
-            jobs, absent = pictured_jobs(jobs, cache)
-            if absent:
-                context.say(f"no pictures of {', '.join(absent)}: its SNPs are not learned")
-        inputs = genotype_inputs(
-            genotypes, pictured_people(cache, jobs), people_tables(options, context),
-            keep=_kept(options["keep"], context),
-            covariates=chosen.covariates or None, strata_bins=chosen.strata,
+        lines = step.learn_genotypes(
+            chosen, study_images(options, config), genotypes, selected,
+            people_tables(options, context), context.out, keep=_kept(options["keep"], context),
+            models=models, only_with_images=options["snps"] is None and selected is not None,
+            force=options["force"], say=context.say,
         )  # fmt: skip
-        with compiled_in(models), counted_progress() as progress:
-            backend = load_backend(chosen.backend)
-            architecture = chosen.architecture or default_architecture(backend, "efficientnet_b0")
-            run = step.train_genotypes(
-                backend, cache, jobs, inputs,
-                part_of(ImageNetworkOptions, chosen, architecture=architecture),
-                part_of(TrainingPlan, chosen), part_of(GenotypeRequest, chosen), models=models,
-                force=options["force"], progress=progress,
-            )  # fmt: skip
-            step.write_genotype_models(run, inputs, context.out)
-            seen = []
-            if chosen.saliency:
-                seen = genotype_saliency.genotype_saliency(
-                    backend, cache, models, genotype_saliency.learned_jobs(run.table),
-                    most=chosen.saliency_people, seed=chosen.seed, progress=progress,
-                )  # fmt: skip
-                write_saliency(seen, context.out, task="Genotypes")
-        for line in [*step.summary(run), *map(sentence, seen)]:
+        written = [f"{context.out}{name}" for name in step.OUTPUTS]
+        for line in [*lines, f"written: {', '.join(written)}, {models}"]:
             context.say(line)
-        for reason, count in inputs.left_out["reason"].value_counts().items():
-            context.say(f"{count:,} people {LEFT_OUT[str(reason)]} ({reason})")
-        context.say(
-            f"written: {', '.join(f'{context.out}{name}' for name in step.OUTPUTS)}, {models}"
-            + (f", {context.out}{SALIENCY_PAGE}" * bool(seen))
-        )
 
 
 def _base(config: StudyConfig | None) -> GenotypeTraining:
@@ -159,20 +104,9 @@ def _selection(options: dict[str, Any], config: StudyConfig | None) -> tuple[Pat
     return genotypes, snps or (selected_snps(config) if config is not None else None)
 
 
-def _selected(path: Path) -> Any:
-    import pandas as pd
-
-    from gwasbone.sumstats.table import with_names_of_today
-
-    if not path.is_file():
-        raise UsageError(f"--snps {path}: no such file; `gwasbone select` writes one")
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    return with_names_of_today(table, path)
-
-
 def _kept(path: str | None, context: Any) -> Any:
     """People to keep: of the flag, else of the study; None where neither says."""
-    from gwasbone.steps.genotype_inputs import read_keep
+    from gwasbone.learning.genotype_inputs import read_keep
     from gwasbone.study.files import kept_people
 
     if path is not None:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from gwasbone.study.config import StudyConfig
 
+#: The folder of models, as a suffix of the prefix of outputs.
+MODELS = ".models"
+
 
 def local_out(options: dict[str, Any]) -> Path:
     """The prefix of outputs, where models are kept beside them.
@@ -26,6 +29,11 @@ def local_out(options: dict[str, Any]) -> Path:
             "machine, got a URL: copy the results there afterwards"
         )
     return Path(options["out"])
+
+
+def models_folder(options: dict[str, Any]) -> Path:
+    """Where the models of a training are kept."""
+    return Path(f"{local_out(options)}{MODELS}")
 
 
 def people_tables(options: dict[str, Any], context: Any) -> dict[str, Any]:

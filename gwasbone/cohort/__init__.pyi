@@ -34,7 +34,6 @@ from gwasbone.cohort.prune import (
     prune as prune,
 )
 from gwasbone.cohort.qc import (
-    infer_sex as infer_sex,
     qc as qc,
     qc_people as qc_people,
     qc_variants as qc_variants,
@@ -50,4 +49,10 @@ from gwasbone.cohort.relatedness import (
     maximal_unrelated as maximal_unrelated,
     relatedness as relatedness,
     third_degree_relatives as third_degree_relatives,
+)
+from gwasbone.cohort.sex import (
+    infer_sex as infer_sex,
+    read_sex as read_sex,
+    with_inferred_sex as with_inferred_sex,
+    with_sex as with_sex,
 )

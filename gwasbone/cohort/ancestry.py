@@ -6,6 +6,7 @@ and SD over the people of the reference group; people with D below the squared r
 
 from __future__ import annotations
 
+import difflib
 import logging
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ import pandas as pd
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import AncestryOptions
 from gwasbone.errors import InputError, UsageError
+from gwasbone.phenotypes.codings import level_name, level_names, unknown_levels
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
 
@@ -87,13 +90,30 @@ def ancestry_deviation(
             "they are spelt in the table"
         )
     centre, sd = group.mean(axis=0), group.std(axis=0, ddof=1)
-    if (sd == 0).any():
+    same = ~varies(group, magnitude=np.abs(values[complete]).max())
+    if same.any():
+        shown = ", ".join(str(j + 1) for j in np.flatnonzero(same))
         raise InputError(
-            f"ancestry deviation: component {int(np.argmax(sd == 0)) + 1} is the same in all "
-            "reference people; recompute the components"
+            f"ancestry deviation: expected components that vary in the reference group, component "
+            f"{shown} is the same in all {len(group):,} participants: recompute the components"
         )
     squared = (((values - centre) / sd) ** 2).sum(axis=1)
     return AncestryDeviation(np.where(complete, squared, np.nan), centre, sd, len(group))
+
+
+def _name_absent_groups(reference: Collection[str], group: pd.Series) -> None:
+    """Warn of reference groups that nobody reports; raise where there is nobody of any."""
+    present = [str(name) for name in group.dropna().value_counts().index]
+    absent = unknown_levels(reference, present)
+    if not absent:
+        return
+    near = difflib.get_close_matches(absent[0], present, 2, 0.5)
+    shown = ", ".join(present[:8]) or "none"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"reported groups are: {shown}"
+    message = f"ancestry filter: nobody reports {' or '.join(absent)}; {hint}"
+    if len(absent) == len({level_name(name) for name in reference}):
+        raise InputError(message)
+    log.warning("%s", message)
 
 
 def british_ancestry(
@@ -146,14 +166,12 @@ def british_ancestry(
             f"{', '.join(absent)} missing; it has {', '.join(map(str, scores.columns[:8]))}"
         )
     people = cohort.people.table.index
-    held, group = scores[names].reindex(people), reported.reindex(people)
+    reported = reported.reindex(people)
+    held = scores[names].reindex(people)
+    group = pd.Series(level_names(reported), people, name=reported.name, dtype=object)
     kept = cohort.people.kept
-    is_reference = group.isin(list(reference)).to_numpy()
-    if not (is_reference & kept).any():
-        seen = ", ".join(map(str, group[kept].dropna().unique()[:5])) or "none"
-        raise InputError(
-            f"ancestry filter: nobody reports {' or '.join(reference)}; reported groups are: {seen}"
-        )
+    _name_absent_groups(reference, group[kept])
+    is_reference = group.isin([level_name(name) for name in reference]).to_numpy()
     result = ancestry_deviation(held.to_numpy(), is_reference & kept, n_components=n_components)
     columns = held.assign(ancestry_deviation=result.squared, ancestry_group=group)
     cohort = cohort.annotate_people(columns)

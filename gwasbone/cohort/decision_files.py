@@ -10,6 +10,7 @@ import pyarrow as pa
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.subsets import variant_names
+from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.tables import write_lines, write_pieces, write_table
 
@@ -43,6 +44,22 @@ def write_funnels(cohort: Cohort, path: Path) -> None:
     """Write the funnels of people and variants as one table."""
     parts = [t.funnel().assign(of=t.noun) for t in (cohort.people, cohort.variants)]
     write_table(pd.concat(parts), path, index=False)
+
+
+def refuse_nothing_kept(cohort: Cohort) -> None:
+    """Refuse a cohort of which decisions keep nobody, or no variant.
+
+    Raises
+    ------
+    InputError
+        With the reasons and how many each removed.
+    """
+    for table in (cohort.people, cohort.variants):
+        if table.n_kept == 0:
+            raise InputError(
+                f"expected {table.noun} to remain after quality control, none do: "
+                f"{funnel_summary(table)}: loosen the thresholds, or look at the data"
+            )
 
 
 def funnel_summary(table: MaskedTable) -> str:

@@ -257,7 +257,12 @@ class RelationshipMatrix(Shown):
 def relationship_matrix(
     cohort: Cohort, variants: pd.Index | None = None, *, threads: int | None = None
 ) -> RelationshipMatrix:
-    """The genetic relationship matrix of the kept people, that of ``plink2 --make-rel``.
+    """The genetic relationship matrix of the kept people, over the variants that vary.
+
+    It is that of GCTA, and of ``plink2 --make-rel`` where all variants vary: PLINK divides by the
+    number of variants called in both of a pair, those included of which one allele only is seen,
+    so its numbers are smaller by the share of such variants. Leave them out there too
+    (``--mac 1``).
 
     Parameters
     ----------
@@ -269,7 +274,7 @@ def relationship_matrix(
     InputError
         No autosomal variant is left.
     """
-    from gwasbone.blocks.kinship import relationships
+    from gwasbone.blocks.grm import relationships
 
     table = cohort.variants.table
     wanted = cohort.variants.kept & table["chromosome"].isin(list(AUTOSOMES)).to_numpy()

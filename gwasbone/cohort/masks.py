@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gwasbone.display import Shown, counted
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.files import atomic_path
 
 BoolArray = npt.NDArray[np.bool_]
@@ -160,6 +160,7 @@ class MaskedTable(Shown):
             pq.write_table(data.replace_schema_metadata(metadata), temporary)
 
     @classmethod
+    @reads("a table of participants or variants written by gwasbone")
     def read(cls, path: Path) -> MaskedTable:
         """Read what :meth:`write` wrote.
 

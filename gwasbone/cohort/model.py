@@ -112,8 +112,9 @@ class Cohort(Shown, Genotypes):
         """The kept people and variants as a Hail MatrixTable.
 
         Entry fields: ``dosage`` (float64, copies of ALT, 0 to 2; men have 0 or 2 on X outside
-        the pseudo-autosomal regions) and ``GT`` (diploid in everyone, coded the same way), where
-        the source has calls. Columns carry the people table, rows ``source_id``.
+        the pseudo-autosomal regions, and on Y everybody but men is missing) and ``GT`` (diploid in
+        everyone, coded the same way), where the source has calls. Columns carry the people table,
+        rows ``source_id``.
         """
         from gwasbone.cohort.sources.matrix_table import kept_matrix
 

@@ -22,6 +22,9 @@ from gwasbone.options import (
 
 P = TypeVar("P", bound="PruningRule")
 
+#: A share such as 1 - 194/200 is a little more than 0.03 in float64; PLINK 2 allows for it, too.
+ROUNDING = 1e-9
+
 _WholeFromZero = Annotated[int, Range(0)]
 
 
@@ -31,8 +34,8 @@ class QcThresholds(Options):
 
     Parameters
     ----------
-    maf : keep variants with a minor-allele frequency above this.
-    hwe : keep variants whose exact Hardy-Weinberg p-value is above this.
+    maf : minimum minor-allele frequency of a variant.
+    hwe : minimum exact Hardy-Weinberg p-value of a variant.
     hwe_midp : use the mid-p value (as Hail computes) instead of the plain one (as PLINK).
     info : keep variants with an imputation INFO of at least this; for imputed variants only.
     variant_call_rate : keep variants called in at least this share of people.
@@ -42,7 +45,10 @@ class QcThresholds(Options):
     max_third_degree : exclude people with more third-degree relatives than this.
     male_min_f : a person whose F on chromosome X is at least this is taken as a man.
     female_max_f : a person whose F on chromosome X is at most this is taken as a woman.
-    min_x_variants : sex is inferred where at least this many variants of X that vary are called.
+    min_x_variants : sex is inferred where at least this many common variants of X, pruned for
+        linkage disequilibrium, are called.
+    min_x_heterozygotes : and where a woman would be expected to be heterozygous at at least this
+        many of them.
     """
 
     maf: MinorFrequency = 0.001
@@ -56,6 +62,7 @@ class QcThresholds(Options):
     male_min_f: Share = 0.8
     female_max_f: Share = 0.2
     min_x_variants: _WholeFromZero = 50
+    min_x_heterozygotes: NonNegative = 20.0
 
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
@@ -159,7 +166,9 @@ class RelatednessOptions(Options):
     method : king (fast, robust to ancestry) or pc_relate.
     min_kinship : pairs with at least this kinship are related; 0.0442 is the third degree and
         closer, 0.0884 the second, 0.177 the first.
-    keep_cases_of : a 0/1 column: where one of a pair has to go, keep the case.
+    keep_cases_of : a column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE):
+        where one of a related pair has to go, the case is kept.
+    maf : minimum minor-allele frequency of the variants used; rare ones count as they are.
     r2 : the variants used are pruned until no pair within pca.window has a higher squared
         correlation; kinship needs many variants, so this is looser than for components.
     """
@@ -168,7 +177,13 @@ class RelatednessOptions(Options):
     method: Literal["king", "pc_relate"] = "king"
     min_kinship: Annotated[float, Range(0, 0.5)] = 0.0884
     keep_cases_of: str | None = None
+    maf: MinorFrequency = 0.0
     r2: LinkedAbove = 0.5
+
+
+def at_least(limit: float) -> float:
+    """The lowest number that counts as reaching a limit: shares are rounded in float64."""
+    return limit * (1 - ROUNDING)
 
 
 def with_window(rule: P, given: Mapping[str, Any]) -> P:

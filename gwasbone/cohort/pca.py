@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
 _LEAST_ROWS = 512
+#: Decimals to which copies of a sample have the same scores.
+_SAME_SCORE = 6
 _CALLS_PER_PARTITION = 5_000_000
 
 
@@ -89,7 +91,7 @@ def principal_components(
     ----------
     variants : which to use: index of rows of the variant table (as of what
         :func:`gwasbone.cohort.prune.prune` returns) or a mask over it; by default those pruned at
-        r² 0.1 in 500 kb with MAF above 0.05 outside regions of long-range LD. Only autosomes.
+        r² 0.1 in 500 kb with MAF of at least 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
     engine : ``blocks`` works on packed calls (:func:`gwasbone.blocks.pca.leading_components`),
         read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
@@ -137,9 +139,21 @@ def principal_components(
     else:
         eigenvalues, scores, loadings = _components_by_blocks(cohort, mask, k, seed, threads)
     names = list(scores.columns)
+    _warn_of_copies(scores)
     signs = _signs(loadings[names].to_numpy())
     loadings[names] *= signs
     return PrincipalComponents(scores * signs, loadings, eigenvalues)
+
+
+def _warn_of_copies(scores: pd.DataFrame) -> None:
+    """Copies of a sample have the same scores, and enough of them become a component."""
+    copies = scores.round(_SAME_SCORE).duplicated(keep=False)
+    if copies.any():
+        log.warning(
+            "principal components: %d people have the components of another, such as %s: copies "
+            "of a sample can become a component; leave out relatives first (gwasbone relatedness)",
+            int(copies.sum()), ", ".join(map(str, scores.index[copies][:2])),
+        )  # fmt: skip
 
 
 _Components = tuple[npt.NDArray[np.float64], pd.DataFrame, pd.DataFrame]
@@ -228,7 +242,7 @@ def _numbers(table: Any, array: Any, names: list[str], others: dict[str, Any]) -
 def _placed(loadings: pd.DataFrame, cohort: Cohort, names: list[str]) -> pd.DataFrame:
     """Loadings in the order, and with the index, of the variant table."""
     loadings["chromosome"] = chromosome_codes(loadings["chromosome"])
-    table = cohort.variants.table[list(VARIANT_COLUMNS)].rename_axis("variant").reset_index()
+    table = cohort.variants.kept_table(*VARIANT_COLUMNS).rename_axis("variant").reset_index()
     both = table.merge(loadings, on=VARIANT_KEY, how="inner").set_index("variant")
     return both[[*VARIANT_COLUMNS, "frequency", *names]]
 
@@ -335,6 +349,8 @@ def _signs(loadings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 def _matched(cohort: Cohort, loadings: pd.DataFrame) -> pd.DataFrame:
     """Loadings of variants of the cohort, with their row there (``position``) and orientation."""
     table = cohort.variants.table[VARIANT_KEY].assign(position=np.arange(len(cohort.variants)))
+    # of copies the one that is kept; the order is by place where none is
+    table = table.iloc[np.argsort(~cohort.variants.kept, kind="stable")]
     straight = loadings.merge(table, on=VARIANT_KEY).assign(swapped=False)
     turned = table.rename(columns={"ref": "alt", "alt": "ref"})
     swapped = loadings.merge(turned, on=VARIANT_KEY).assign(swapped=True)

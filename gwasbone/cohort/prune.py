@@ -7,6 +7,7 @@ By default PLINK's rule runs over hard calls read straight from .bed files
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -18,10 +19,10 @@ import pandas as pd
 from gwasbone import session
 from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.options import PruningRule, parse_window
+from gwasbone.cohort.options import PruningRule, at_least, parse_window
 from gwasbone.cohort.sources.calls import CohortRows, autosomal_calls, packed_rows, variants_of
 from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import BUILDS, X
+from gwasbone.genome import BUILDS, X, in_x_non_par
 from gwasbone.progress import counted_progress
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,10 @@ log = logging.getLogger(__name__)
 BoolArray = npt.NDArray[np.bool_]
 
 _READ_TOGETHER = 1024
+#: Variants of X by which sex is told are at least this common, and pruned to this r².
+_MIN_MAF, _MAX_R2 = 0.05, 0.2
+#: Participants and variants from which these are chosen, evenly taken from all.
+_PEOPLE_SAMPLED, _VARIANTS_SAMPLED = 2_000, 20_000
 
 
 def prune(
@@ -51,7 +56,7 @@ def prune(
     step : by how many variants the window moves, only where it is counted in variants; 1 by
         default.
     r2 : of a pair above this one variant goes.
-    maf : use only variants with a minor-allele frequency above this in the kept people.
+    maf : minimum minor-allele frequency, in the kept people, of the variants used.
     exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
@@ -94,9 +99,10 @@ def prune(
     else:
         kept = _prune_by_blocks(cohort, candidates, {**width, "r2": r2}, maf, threads)
     log.info(
-        "prune by %s: %d of %d variants kept at r2 %g, window %s%s",
+        "prune by %s: %d of %d variants kept at r2 %g, window %s%s%s",
         "hail" if engine == "hail" else "blocks", kept.sum(), candidates.sum(), r2, window,
         f" step {step}" if step else "",
+        f", minor-allele frequency at least {maf:g}" if maf else "",
     )  # fmt: skip
     return table.loc[kept]
 
@@ -117,7 +123,8 @@ def _prune_by_blocks(
     with counted_progress() as progress:
         for part, weights in rows.by_weights():
             if maf is not None:
-                part = part[_minor_frequency(rows.take(part), weights, threads) > maf]
+                frequency = _minor_frequency(rows.take(part), weights, threads)
+                part = part[frequency >= at_least(maf)]
             some = rows.take(part)
             kept[chosen[part]] = prune_pairwise(
                 some, some.chromosome, some.position_bp, weights=weights, threads=threads,
@@ -156,9 +163,47 @@ def _prune_by_hail(
     if maf is not None:
         frequency = hl.agg.call_stats(mt.GT, 2).AF
         mt = mt.annotate_rows(minor=hl.min(frequency))
-        mt = mt.filter_rows(mt.minor > maf)
+        mt = mt.filter_rows(mt.minor >= at_least(maf))
     pruned = hl.ld_prune(mt.GT, r2=r2, bp_window_size=round(width["window_kb"] * 1000))
     return variants_of(cohort, pruned)
+
+
+def sex_variants(cohort: Cohort) -> BoolArray:
+    """(variants,) the kept variants that tell sex.
+
+    They lie on X outside the pseudo-autosomal regions, have a minor-allele frequency of at least
+    0.05 and are pruned to r² 0.2 in 500 kb: on rare variants women are homozygous like men, and
+    linked ones count the same segment of a chromosome many times.
+    """
+    table = cohort.variants.table
+    on_x = cohort.variants.kept & in_x_non_par(
+        table["chromosome"].to_numpy(), table["base_pair_location"].to_numpy(), cohort.build
+    )
+    n = cohort.people.n_kept
+    if not on_x.any() or n == 0:
+        return np.zeros(len(table), dtype=bool)
+    candidates = _evenly(on_x, _VARIANTS_SAMPLED)
+    some = _evenly(cohort.people.kept, _PEOPLE_SAMPLED)
+    n = int(some.sum())
+    small = replace(
+        cohort,
+        people=cohort.people.exclude("sex", "not_sampled", ~some, description="not sampled"),
+        variants=cohort.variants.exclude("sex", "not_used", ~candidates, description="not used"),
+    )
+    # the sampling error of r² between unlinked variants is 1/n
+    r2 = min(0.95, _MAX_R2 + 10 / n)
+    pruned = prune(small, window="500kb", r2=r2, maf=_MIN_MAF, exclude_long_range_ld=False)
+    return np.asarray(table.index.isin(pruned.index))
+
+
+def _evenly(mask: BoolArray, n: int) -> BoolArray:
+    """At most n of the rows of a mask, evenly spaced."""
+    rows = np.flatnonzero(mask)
+    if len(rows) > n:
+        rows = rows[np.linspace(0, len(rows) - 1, n).round().astype(np.intp)]
+    chosen = np.zeros(len(mask), dtype=bool)
+    chosen[rows] = True
+    return chosen
 
 
 @cache

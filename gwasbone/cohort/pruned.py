@@ -66,7 +66,7 @@ def ancestry_scores(
 
 def related_pairs(cohort: Cohort, rule: RelatednessOptions, pca: PcaOptions) -> pd.DataFrame:
     """Pairs of kept people above the kinship that counts as related."""
-    variants = pruned_variants(cohort, replace(pca, r2=rule.r2)).index
+    variants = pruned_variants(cohort, replace(pca, r2=rule.r2, maf=rule.maf)).index
     if len(variants) < FEW_VARIANTS:
         log.warning(
             "kinship from %d variants is unreliable, %d or more are usual: unrelated people can "

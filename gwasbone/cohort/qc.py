@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
-from gwasbone.cohort.options import QcThresholds
-from gwasbone.errors import UsageError
+from gwasbone.cohort.options import QcThresholds, at_least
+from gwasbone.genome import AUTOSOMES
 
 if TYPE_CHECKING:
     from gwasbone.cohort.biobank import BiobankQcColumns
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STAGE = "qc"
+
+#: Rules about people that are judged on autosomes.
+_ON_AUTOSOMES = ("low_call_rate", "missing_heterozygosity", "heterozygosity_outlier")
+#: A person with so many times the missing calls allowed is a failed sample.
+_FAILED = 4
+#: Failures of Hardy-Weinberg that are worth a warning: their number, their share of the variants
+#: tested, and the share of them with too few heterozygotes.
+_MANY_FAILING, _SHARE_FAILING, _SHARE_WITH_FEW_HETS = 10, 0.01, 0.8
 
 BoolArray = npt.NDArray[np.bool_]
 
@@ -66,8 +74,8 @@ def qc(
     -------
     The cohort with decisions of stage ``qc`` and, on its tables, the columns of
     :func:`~gwasbone.cohort.statistics.people_statistics` and ``sex_inferred`` (1, 2; 0 where X
-    does not tell), and of :func:`~gwasbone.cohort.statistics.variant_statistics`. Reported sex
-    is left as it is; :func:`use_inferred_sex` takes the inferred one.
+    does not tell), and of :func:`~gwasbone.cohort.statistics.variant_statistics`. Where no sex is
+    stated the inferred one is taken, which the log says; a stated one is left as it is.
 
     Examples
     --------
@@ -90,14 +98,20 @@ def qc_people(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """The first half of :func:`qc`: judge people."""
-    from gwasbone.cohort.statistics import people_statistics
+    """The first half of :func:`qc`: judge people.
+
+    Where anybody's call rate is too low, variants that are called in too few go first, as
+    ``--geno`` goes before ``--mind``: those typed on one of several arrays, or failed in
+    everybody, would count against people.
+    """
+    from gwasbone.cohort.sex import fill_unknown_sex, infer_sex
 
     thresholds = thresholds or QcThresholds()
     cohort = replace(cohort, people=_undecided(cohort.people))
-    measured = people_statistics(cohort)
+    measured = _people_measured(cohort, thresholds)
     measured["sex_inferred"] = infer_sex(measured, thresholds)
-    cohort = cohort.annotate_people(measured)
+    cohort = fill_unknown_sex(cohort.annotate_people(measured), measured["sex_inferred"])
+    _say_calls_on_y(cohort.people.kept_table())
     reasons = people_reasons(
         cohort.people.kept_table(),
         thresholds,
@@ -105,7 +119,60 @@ def qc_people(
         third_degree=_third_degree(pairs, cohort),
         withdrawn=withdrawn,
     )
+    autosomal = cohort.variants.kept_table("chromosome")["chromosome"].isin(list(AUTOSOMES))
+    if not autosomal.any() and biobank is None:
+        log.warning(
+            "no autosomal variants: call rates and heterozygosity of people are not judged (%s)",
+            ", ".join(_ON_AUTOSOMES),
+        )
+        reasons = [reason for reason in reasons if reason.name not in _ON_AUTOSOMES]
     return replace(cohort, people=_decide(cohort.people, reasons))
+
+
+def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
+    """Statistics of people over the variants that are called in enough of them."""
+    from gwasbone.cohort.statistics import people_statistics, variant_call_rates
+
+    measured = people_statistics(cohort)
+    limit = thresholds.person_call_rate
+    low = measured["call_rate"].lt(limit)
+    if not thresholds.variant_call_rate or not low.any():
+        return measured
+    # failed samples say nothing of variants
+    failed = measured["call_rate"].lt(1 - _FAILED * (1 - limit)) | measured["call_rate"].isna()
+    failed = failed.reindex(cohort.people.table.index, fill_value=False)
+    if not (cohort.people.kept & ~failed.to_numpy()).any():
+        return measured
+    whole = cohort.exclude_people(STAGE, "failed", failed, description="far too few calls")
+    rates = variant_call_rates(whole)
+    poor = rates.lt(thresholds.variant_call_rate).to_numpy()
+    n_poor, n_kept = int(poor.sum()), cohort.variants.n_kept
+    if not n_poor or 2 * n_poor > n_kept:
+        if n_poor:
+            log.warning(
+                "%d of %d variants are called in fewer than %g of people: too many to leave out "
+                "before people are judged", n_poor, n_kept, thresholds.variant_call_rate,
+            )  # fmt: skip
+        return measured
+    log.info(
+        "%d of %d variants are called in fewer than %g of people: they do not count against "
+        "people's call rate and heterozygosity", n_poor, n_kept, thresholds.variant_call_rate,
+    )  # fmt: skip
+    return people_statistics(
+        cohort.exclude_variants(STAGE, "poor", poor, description="called in too few")
+    )
+
+
+def _say_calls_on_y(people: pd.DataFrame) -> None:
+    """On Y only men count; that others are called there is said."""
+    others = people.loc[people["sex"] != 1, "call_rate_y"]
+    called = others[others > 0]
+    if len(called):
+        log.warning(
+            "%d of %d participants who are not men are called on Y, at up to %.0f %% of its "
+            "variants: these calls are ignored",
+            len(called), len(others), 100 * called.max(),
+        )  # fmt: skip
 
 
 def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
@@ -121,45 +188,8 @@ def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohor
     cohort = cohort.annotate_variants(variant_statistics(cohort, midp=thresholds.hwe_midp))
     judged = cohort.variants.kept_table("call_rate", "maf", "mac", "hwe_neg_log10_p", "info")
     reasons = variant_reasons(judged, thresholds)
+    _warn_of_mixed_ancestry(cohort.variants.kept_table(), reasons)
     return replace(cohort, variants=_decide(cohort.variants, reasons))
-
-
-def use_inferred_sex(cohort: Cohort, *, where: str = "unknown") -> Cohort:
-    """Take the sex that chromosome X shows.
-
-    Parameters
-    ----------
-    where : ``unknown`` fills people without a reported sex; ``all`` replaces the reported one
-        wherever X tells.
-
-    Raises
-    ------
-    UsageError
-        ``qc`` has not run, or ``where`` is neither.
-    """
-    table = cohort.people.table
-    if "sex_inferred" not in table or where not in ("unknown", "all"):
-        raise UsageError(
-            "use_inferred_sex: expected a cohort after qc and where 'unknown' or 'all', "
-            f"got columns {list(table)[:6]} and where={where!r}"
-        )
-    inferred = table["sex_inferred"].fillna(0).astype("int8")
-    take = inferred.ne(0) & (table["sex"].eq(0) if where == "unknown" else True)
-    return cohort.annotate_people(table[["sex"]].mask(take, inferred, axis=0))
-
-
-def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
-    """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
-
-    Parameters
-    ----------
-    statistics : columns ``f_x`` and ``n_called_x``, one row per person.
-    """
-    f, enough = statistics["f_x"], statistics["n_called_x"] >= thresholds.min_x_variants
-    sex = np.select(
-        [enough & (f >= thresholds.male_min_f), enough & (f <= thresholds.female_max_f)], [1, 2], 0
-    )
-    return pd.Series(sex.astype("int8"), index=statistics.index, name="sex_inferred")
 
 
 def people_reasons(
@@ -236,27 +266,45 @@ def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Re
     Parameters
     ----------
     variants : one row per variant: ``call_rate``, ``maf``, ``mac``, ``hwe_neg_log10_p``,
-        ``info``; a missing value never fails a rule, but ``maf`` (nobody was called).
+        ``info``; a missing value never fails a rule.
     """
     t = thresholds
     reasons = [
-        Reason("all_missing", "nobody was called", variants["maf"].isna().to_numpy()),
+        Reason("all_missing", "nobody was called", variants["call_rate"].eq(0).to_numpy()),
         Reason("monomorphic", "one allele only", variants["mac"].eq(0).to_numpy()),
     ]
     if t.variant_call_rate:
         low = variants["call_rate"].lt(t.variant_call_rate).to_numpy()
         reasons.append(Reason("low_call_rate", f"call rate below {t.variant_call_rate:g}", low))
     if t.maf:
-        rare = variants["maf"].le(t.maf).to_numpy()
-        reasons.append(Reason("low_maf", f"minor-allele frequency not above {t.maf:g}", rare))
+        rare = variants["maf"].lt(at_least(t.maf)).to_numpy()
+        reasons.append(Reason("low_maf", f"minor-allele frequency below {t.maf:g}", rare))
     if t.hwe:
         p = f"exact {'mid-' if t.hwe_midp else ''}p"
-        far = variants["hwe_neg_log10_p"].ge(-np.log10(t.hwe)).to_numpy()
-        reasons.append(Reason("hwe", f"Hardy-Weinberg {p} not above {t.hwe:g}", far))
+        far = variants["hwe_neg_log10_p"].gt(-np.log10(at_least(t.hwe))).to_numpy()
+        reasons.append(Reason("hwe", f"Hardy-Weinberg {p} below {t.hwe:g}", far))
     if t.info:
         poor = variants["info"].lt(t.info).to_numpy()
         reasons.append(Reason("low_info", f"imputation INFO below {t.info:g}", poor))
     return reasons
+
+
+def _warn_of_mixed_ancestry(variants: pd.DataFrame, reasons: list[Reason]) -> None:
+    """Several ancestries in one sample show as too few heterozygotes at many variants."""
+    failing = next((r.excluded for r in reasons if r.name == "hwe"), np.zeros(0, dtype=bool))
+    n_failing, n_tested = int(failing.sum()), int(variants["hwe_neg_log10_p"].notna().sum())
+    if n_failing < _MANY_FAILING or n_failing < _SHARE_FAILING * n_tested:
+        return
+    counts = variants.loc[failing, ["hom_ref", "het", "hom_alt"]]
+    p = (counts["hom_ref"] + counts["het"] / 2) / counts.sum(axis=1)
+    few = int((counts["het"] < 2 * p * (1 - p) * counts.sum(axis=1)).sum())
+    if few > _SHARE_WITH_FEW_HETS * n_failing:
+        log.warning(
+            "%d of %d variants fail Hardy-Weinberg, %d of them with too few heterozygotes, as "
+            "where several ancestries are in one sample: filter by ancestry first (gwasbone "
+            "ancestry), or leave the test out (--hwe 0)",
+            n_failing, n_tested, few,
+        )  # fmt: skip
 
 
 def _third_degree(pairs: pd.DataFrame | None, cohort: Cohort) -> pd.Series | None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.source import Genotypes, ReadOptions
+from gwasbone.cohort.sources.tables import READ_STAGE, same_as_before
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import BUILDS
 from gwasbone.phenotypes.table import IdRule, read_people_table
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ def read_genotypes(
     sample: str | Path | None = None,
     build: str | None = None,
     id_rule: IdRule = "iid",
+    ref_last: bool = False,
     reference_fasta: str | Path | None = None,
     keep_at: str | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
@@ -66,11 +73,13 @@ def read_genotypes(
     ----------
     bfile : prefix of PLINK .bed, .bim, .fam; a glob or a comma-separated list for several (one
         per chromosome). The A1 allele of the .bim is ALT. Read in place, without Hail.
-    bgen : BGEN v1.2 file or glob, with ``sample``; 8 or 16 bits are read in place, without Hail.
+    bgen : BGEN file (v1.1 to v1.3) or glob, with ``sample`` unless the files hold the IDs; read
+        in place, without Hail.
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
     id_rule : which ID names a person: ``iid``, or ``fid_iid`` for FID_IID.
+    ref_last : the second allele of a BGEN's variants is the reference, and not the first.
     reference_fasta : FASTA (with .fai) against which a VCF's indels are left-aligned.
     keep_at : where the MatrixTable that a VCF is imported to is kept; the session's temporary
         folder by default.
@@ -114,13 +123,72 @@ def read_genotypes(
         build=build,
         id_rule=id_rule,
         sample=None if sample is None else Path(sample),
+        ref_last=ref_last,
         reference_fasta=None if reference_fasta is None else Path(reference_fasta),
         keep_at=keep_at,
     )
     location = genotypes[given[0]]
     if isinstance(location, os.PathLike):
         location = os.fspath(location)
-    return Cohort.of(chosen.read(location, options))
+    read = set_copies_aside(chosen.read(location, options))
+    _say_what_is_set_aside(read)
+    return Cohort.of(read)
+
+
+def set_copies_aside(genotypes: Genotypes) -> Genotypes:
+    """Leave one of the variants with the same place and alleles, such as duplicate probes.
+
+    The copy that is called in most participants is kept, the first of several such; the others get
+    the reason ``duplicate_variant``. Of a source that is not read in blocks the copies are
+    gone already.
+    """
+    variants = genotypes.variants
+    rows = np.flatnonzero(variants.kept)
+    same = same_as_before(variants.table.iloc[rows])
+    if not same.any():
+        return genotypes
+    several = same | np.append(same[1:], False)
+    group, rows = np.cumsum(~same)[several], rows[several]
+    best_first = np.lexsort((rows, -_n_called(genotypes, rows), group))
+    worse = rows[best_first][~np.append(True, np.diff(group[best_first]) > 0)]
+    excluded = np.zeros(len(variants), dtype=bool)
+    excluded[worse] = True
+    log.warning(
+        "%s: %d copies of variants (same place and alleles) are set aside, such as %s",
+        genotypes.source.describe(), len(worse), variants.table["source_id"].iloc[worse[0]],
+    )  # fmt: skip
+    rule = "another variant with the same place and alleles is called in more participants"
+    kept = variants.exclude(READ_STAGE, "duplicate_variant", excluded, description=rule)
+    return replace(genotypes, variants=kept)
+
+
+def _n_called(genotypes: Genotypes, rows: npt.NDArray[np.intp]) -> npt.NDArray[np.int64]:
+    """(m,) participants who are called at rows of the variant table."""
+    from gwasbone.blocks.packed import count_calls
+
+    calls = genotypes.source.calls(genotypes.participants)
+    table = genotypes.variants.table.iloc[rows]
+    parts = [
+        count_calls(calls.read(block.variants), calls.everyone, genotypes.participants.n).called
+        for block in calls.blocks(table)
+    ]
+    return np.concatenate(parts)
+
+
+def _say_what_is_set_aside(genotypes: Genotypes) -> None:
+    """Log what cannot be used of the files, with its reason; refuse files with nothing left."""
+    for table in (genotypes.people, genotypes.variants):
+        reasons = [f"{int(d.excluded.sum())} {d.reason} ({d.description})" for d in table.decisions]
+        if reasons:
+            log.info(
+                "%s: %s set aside: %s",
+                genotypes.source.describe(), table.noun, "; ".join(reasons),
+            )  # fmt: skip
+        if table.n_kept == 0:
+            raise InputError(
+                f"{genotypes.source.describe()}: expected {table.noun} that can be used, all "
+                f"{len(table)} are set aside: {'; '.join(reasons)}"
+            )
 
 
 def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid") -> Cohort:

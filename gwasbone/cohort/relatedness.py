@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.cohort.options import RelatednessOptions
+from gwasbone.cohort.options import PcaOptions, RelatednessOptions
 from gwasbone.errors import UsageError
 from gwasbone.genome import AUTOSOMES
+from gwasbone.phenotypes.codings import binary_words
+from gwasbone.phenotypes.table import numbers
 
 if TYPE_CHECKING:
     from gwasbone.cohort.model import Cohort
@@ -28,10 +30,14 @@ log = logging.getLogger(__name__)
 STAGE = "relatedness"
 
 BoolArray = npt.NDArray[np.bool_]
+FloatArray = npt.NDArray[np.float64]
 _Pairs = tuple[npt.NDArray[np.integer], npt.NDArray[np.integer], npt.NDArray[np.float64]]
 
 # Two tables of all pairs in float64 take 16 bytes a pair, 6 GB here.
 _MOST_PEOPLE_IN_MEMORY = 20_000
+
+#: Unrelated people for each principal component of PC-Relate, and the most components.
+PEOPLE_PER_COMPONENT, _MOST_COMPONENTS = 50, 10
 
 #: Least kinship of degree 0 (identical), 1, 2 and 3.
 DEGREE_BORDERS = tuple(2.0 ** -((2 * d + 3) / 2) for d in range(4))
@@ -55,7 +61,7 @@ def relatedness(
     method: Literal["king", "pc_relate"] = "king",
     min_kinship: float = RelatednessOptions.min_kinship,
     variants: pd.Index | None = None,
-    k: int = 10,
+    k: int | None = None,
     maf: float = 0.01,
     engine: Literal["auto", "blocks", "hail"] = "auto",
 ) -> pd.DataFrame:
@@ -65,14 +71,18 @@ def relatedness(
     ----------
     method : ``king`` (KING-robust: no allele frequencies, right across ancestries, biased down
         between admixed people) or ``pc_relate`` (allele frequencies by person, from ``k``
-        principal components).
-    min_kinship : pairs below are left out; the second degree and closer by default.
+        principal components of those whom KING shows to be unrelated, onto which the others are
+        projected).
+    min_kinship : pairs below are left out; 0.0884, the border between the second and the third
+        degree, by default.
     variants : rows of the variant table to use, such as those :func:`~gwasbone.cohort.prune.prune`
         keeps; all kept autosomal variants by default.
+    k : number of principal components for ``pc_relate``; by default one for every 50 unrelated
+        people, at least 1 and at most 10, since more would be fitted to their relatives.
     maf : of a person's own allele frequency, for ``pc_relate``.
-    engine : for ``king``: ``blocks`` (:func:`gwasbone.blocks.kinship.king_kinship`) or ``hail``
-        (``hl.king``), which agree; ``auto`` is ``blocks`` up to 20,000 people, whose table of all
-        pairs fits in memory. ``pc_relate`` is Hail's.
+    engine : ``blocks`` (:mod:`gwasbone.blocks.kinship`) or ``hail`` (``hl.king``,
+        ``hl.pc_relate``, which fits allele frequencies in everybody); ``auto`` is ``blocks`` up
+        to 20,000 people, whose table of all pairs fits in memory.
 
     Returns
     -------
@@ -105,12 +115,14 @@ def relatedness(
             f"got {len(people)} people and {int(wanted.sum())} variants"
         )
     by_blocks = engine == "blocks" or (engine == "auto" and len(people) <= _MOST_PEOPLE_IN_MEMORY)
-    if method == "king" and by_blocks:
-        first, second, kinship = _king_by_blocks(cohort, wanted, min_kinship)
+    scores, unrelated = None, None
+    if method == "pc_relate":
+        scores, unrelated = _components_of_unrelated(cohort, wanted, k, by_blocks=by_blocks)
+    if by_blocks:
+        found = _by_blocks(cohort, wanted, min_kinship, scores, unrelated, maf)
     else:
-        first, second, kinship = _by_hail(
-            cohort, wanted, method, min_kinship, k=min(k, len(people) - 1), maf=maf
-        )
+        found = _by_hail(cohort, wanted, min_kinship, scores, maf)
+    first, second, kinship = found
     result = pd.DataFrame(
         {
             "id1": people.to_numpy()[np.minimum(first, second)],
@@ -125,30 +137,80 @@ def relatedness(
     )
 
 
-def _king_by_blocks(cohort: Cohort, wanted: BoolArray, min_kinship: float) -> _Pairs:
-    from gwasbone.blocks.kinship import king_kinship
+def _components_of_unrelated(
+    cohort: Cohort, wanted: BoolArray, k: int | None, *, by_blocks: bool
+) -> tuple[FloatArray, BoolArray]:
+    """(n, k) scores of the kept people on components of the unrelated ones, and who these are.
+
+    Relatives would become components, and allele frequencies be fitted to them.
+    """
+    from gwasbone.cohort.pca import principal_components, project
+    from gwasbone.cohort.prune import prune
+
+    people = cohort.people.kept_table().index
+    king = _by_blocks if by_blocks else _by_hail
+    first, second, _ = king(cohort, wanted, DEGREE_BORDERS[3])
+    pairs = pd.DataFrame({"id1": people.to_numpy()[first], "id2": people.to_numpy()[second]})
+    related = maximal_unrelated(pairs, people)
+    unrelated = ~people.isin(related)
+    n_unrelated = int(unrelated.sum())
+    k = k or int(np.clip(n_unrelated // PEOPLE_PER_COMPONENT, 1, _MOST_COMPONENTS))
+    only = cohort.exclude_variants(STAGE, "not_used", ~wanted, description="not used for kinship")
+    fewer = only.exclude_people(
+        STAGE, "related", cohort.people.table.index.isin(related), description="has relatives"
+    )
+    pruned = prune(fewer, maf=PcaOptions.maf).index
+    components = principal_components(fewer, pruned, k=k)
+    log.info(
+        "relatedness (pc_relate): %d components of %d unrelated people and %d variants, %d people "
+        "projected", k, n_unrelated, len(pruned), len(people) - n_unrelated,
+    )  # fmt: skip
+    return project(only, components).to_numpy(), unrelated
+
+
+def _by_blocks(
+    cohort: Cohort,
+    wanted: BoolArray,
+    min_kinship: float,
+    scores: FloatArray | None = None,
+    unrelated: BoolArray | None = None,
+    maf: float = 0.0,
+) -> _Pairs:
+    """By KING, or by PC-Relate where there are scores."""
+    from gwasbone.blocks.kinship import king_kinship, pc_relate_kinship
     from gwasbone.cohort.sources.calls import packed_rows
 
-    kinship = king_kinship(packed_rows(cohort, np.flatnonzero(wanted)))
+    rows = packed_rows(cohort, np.flatnonzero(wanted))
+    if scores is None or unrelated is None:
+        kinship = king_kinship(rows)
+    else:
+        kinship = pc_relate_kinship(rows, scores, unrelated, maf=maf)
     first, second = np.nonzero(np.triu(kinship >= min_kinship, k=1))
     return first, second, kinship[first, second]
 
 
 def _by_hail(
-    cohort: Cohort, wanted: BoolArray, method: str, min_kinship: float, *, k: int, maf: float
+    cohort: Cohort,
+    wanted: BoolArray,
+    min_kinship: float,
+    scores: FloatArray | None = None,
+    maf: float = 0.0,
 ) -> _Pairs:
+    """By KING, or by PC-Relate where there are scores."""
     from gwasbone.cohort.sources.calls import autosomal_calls
     from gwasbone.session import hail
 
     hl = hail()
     mt = autosomal_calls(cohort, wanted)
-    if method == "king":
+    if scores is None:
         # every pair twice, and the diagonal
         pairs = hl.king(mt.GT).entries().key_by()
         table = pairs.select(i=pairs.s_1, j=pairs.s, kinship=pairs.phi)
     else:
+        mt = mt.add_col_index("person")
+        of = hl.literal(scores.tolist(), "array<array<float64>>")[hl.int32(mt.person)]
         found = hl.pc_relate(
-            mt.GT, maf, k=k, min_kinship=min_kinship, statistics="kin", block_size=512
+            mt.GT, maf, scores_expr=of, min_kinship=min_kinship, statistics="kin", block_size=512
         ).key_by()
         table = found.select(i=found.i.s, j=found.j.s, kinship=found.kin)
     table = table.filter((table.kinship >= min_kinship) & (table.i != table.j))
@@ -158,7 +220,7 @@ def _by_hail(
         people.get_indexer(pd.Index(frame["i"])),
         people.get_indexer(pd.Index(frame["j"])),
     )
-    once = first < second if method == "king" else first >= 0
+    once = first < second if scores is None else first >= 0
     return first[once], second[once], frame["kinship"].to_numpy(dtype=float)[once]
 
 
@@ -199,7 +261,8 @@ def maximal_unrelated(
     pairs : columns ``id1``, ``id2``; pairs with somebody not in ``people`` do not count.
     people : everyone, in an order that settles ties.
     keep_first : priority by person; people with a higher one are kept where either could be, such
-        as 1 for cases and 0 for controls. Missing is lowest.
+        as 1 for cases and 0 for controls, or Yes and No, case and control, TRUE and FALSE
+        (:func:`gwasbone.phenotypes.codings.binary_words`). Missing is lowest.
 
     Returns
     -------
@@ -222,8 +285,7 @@ def maximal_unrelated(
             relatives.setdefault(b, set()).add(a)
     priority = np.zeros(len(people))
     if keep_first is not None:
-        given = pd.to_numeric(keep_first.reindex(people), errors="coerce").to_numpy(dtype=float)
-        priority = np.where(np.isnan(given), -np.inf, given)
+        priority = _priorities(keep_first.reindex(people))
     left = {person: len(of) for person, of in relatives.items()}
     queue = [(priority[p], -n, -p) for p, n in left.items()]
     heapq.heapify(queue)
@@ -241,6 +303,19 @@ def maximal_unrelated(
         if relatives[person] <= removed:
             removed.discard(person)
     return people[sorted(removed)].tolist()
+
+
+def _priorities(column: pd.Series) -> npt.NDArray[np.float64]:
+    """(n,) priorities, −inf where missing; of text that is no pair of classes it is an error."""
+    words = binary_words(column)
+    given = numbers(column.to_frame("priority"), "priority") if words is None else words.y
+    priority = np.where(np.isnan(given), -np.inf, given)
+    if len(np.unique(priority)) < 2:
+        log.warning(
+            "%s tells no relatives apart: it has one value or none in the %d participants kept",
+            column.name, len(column),
+        )  # fmt: skip
+    return priority
 
 
 def exclude_related(

@@ -1,22 +1,29 @@
 """Statistics of people and of variants from counts of their calls, in one pass for each.
 
 Chromosome X outside the pseudo-autosomal regions: men count once in allele frequencies, only
-women count for Hardy-Weinberg proportions, and sex is judged on calls as the file has them.
+women count for Hardy-Weinberg proportions, and sex is judged on calls as the file has them. On Y
+only men count. Participants of unknown sex count in neither.
 """
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from types import ModuleType
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.prune import sex_variants
+from gwasbone.cohort.sources.tables import MALE
 from gwasbone.errors import UsageError
 from gwasbone.genome import MT, Y, in_x_non_par
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
+
+log = logging.getLogger(__name__)
 
 Engine = Literal["auto", "blocks", "hail"]
 
@@ -35,17 +42,19 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
     Indexed by person ID, in the order of the people table: ``n_called`` and ``call_rate`` (of
     autosomal variants), ``het_rate`` (heterozygous among called), ``observed_hom`` and
     ``expected_hom`` over autosomal variants that vary, ``f`` = (observed − expected) /
-    (called − expected) there, the inbreeding coefficient; ``n_called_x`` (variants that vary)
-    and ``f_x``, the same on X outside the pseudo-autosomal regions (near 1 in men, near 0 in
-    women); ``call_rate_x``, in which a man's heterozygous calls count as missing. NaN where there
-    is nothing to judge by.
+    (called − expected) there, the inbreeding coefficient; ``n_called_x``, ``expected_het_x``
+    (heterozygous calls expected in a woman) and ``f_x``, the same on the variants of X that
+    :func:`gwasbone.cohort.prune.sex_variants` chooses (near 1 in men, near 0 in women);
+    ``call_rate_x``, over X outside the pseudo-autosomal regions, in which a man's heterozygous
+    calls count as missing; ``call_rate_y``, as the file has it, women's calls included. NaN where
+    there is nothing to judge by.
 
     Notes
     -----
     A variant with allele frequency p among the N alleles called is expected to be homozygous
     with probability 1 − 2p(1 − p)·N/(N − 1), as in PLINK's ``--het``.
     """
-    raw = _counter(cohort, engine).count_people(cohort)
+    raw = _counter(cohort, engine).count_people(cohort, sex_variants(cohort))
     raw = raw.reindex(cohort.people.kept_table().index)
     return pd.DataFrame(
         {
@@ -56,8 +65,10 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
             "expected_hom": raw["expected_hom"],
             "f": _inbreeding(raw["observed_hom"], raw["expected_hom"], raw["n_judged"]),
             "n_called_x": raw["n_called_x"],
+            "expected_het_x": raw["n_called_x"] - raw["expected_hom_x"],
             "f_x": _inbreeding(raw["observed_hom_x"], raw["expected_hom_x"], raw["n_called_x"]),
             "call_rate_x": _ratio(raw["n_right_x"], raw["n_variants_x"]),
+            "call_rate_y": _ratio(raw["n_called_y"], raw["n_variants_y"]),
         }
     )
 
@@ -75,29 +86,58 @@ def variant_statistics(
     Returns
     -------
     Aligned to ``cohort.variants.table``, NaN for variants that are excluded: ``call_rate`` (on Y
-    among men); ``alt_frequency``, ``mac`` and ``maf`` (from dosages where the file has them; men
-    count once on X outside the pseudo-autosomal regions); ``hom_ref``, ``het`` and ``hom_alt``
-    among those who count for Hardy-Weinberg proportions (on X outside the pseudo-autosomal
-    regions women), ``hwe_neg_log10_p`` (NaN on Y and mitochondria); ``info``: the file's own
-    where it has one, else, for dosages, their variance over 2p(1 − p) (the MACH ratio).
+    among men); ``alt_frequency``, ``mac`` and ``maf`` (from dosages where the file has them; on X
+    outside the pseudo-autosomal regions men count once, on Y and mitochondria everybody does);
+    ``hom_ref``, ``het`` and ``hom_alt`` among those who count for Hardy-Weinberg proportions (on X
+    outside the pseudo-autosomal regions women), ``hwe_neg_log10_p`` (NaN on Y and mitochondria);
+    ``info``: the file's own where it has one, else, for dosages, their variance over 2p(1 − p)
+    (the MACH ratio), over 4p(1 − p) on Y and mitochondria.
+
+    Those of unknown sex are left out on X and Y; where nobody's sex is known the statistics are
+    NaN there. A warning says so.
     """
+    _warn_of_unknown_sex(cohort)
     counter = _counter(cohort, engine)
-    n_people = cohort.people.n_kept
-    n_men = int(cohort.participants.men.sum())
     columns: dict[str, np.ndarray] = {}
     top = 0
     # Hail takes all variants at once; of blocks no more is held than of one piece
     in_blocks = _in_blocks(cohort, engine)
     for piece in cohort.variants.pieces() if in_blocks else [cohort.variants]:
         part = replace(cohort, variants=piece)
-        found = _variant_columns(
-            counter.count_variants(part), part, n_people=n_people, n_men=n_men, midp=midp
-        )
+        found = _variant_columns(counter.count_variants(part), part, midp=midp)
         for name in found:
             column = columns.setdefault(str(name), np.empty(len(cohort.variants)))
             column[top : top + len(piece)] = found[name]
         top += len(piece)
     return pd.DataFrame(columns, index=cohort.variants.table.index, copy=False)
+
+
+def variant_call_rates(cohort: Cohort, *, engine: Engine = "auto") -> pd.Series:
+    """(variants,) the share of kept people who are called, on Y of men; NaN for excluded ones."""
+    counter = _counter(cohort, engine)
+    pieces = cohort.variants.pieces() if _in_blocks(cohort, engine) else [cohort.variants]
+    sex = cohort.people.kept_table()["sex"]
+    parts = []
+    for piece in pieces:
+        raw = counter.count_variants(replace(cohort, variants=piece))
+        parts.append(_call_rate(raw["n"], raw["chromosome"].eq(Y).to_numpy(), sex))
+    return pd.concat(parts)
+
+
+def _warn_of_unknown_sex(cohort: Cohort) -> None:
+    sex = cohort.people.kept_table()["sex"]
+    n_unknown = int(sex.eq(0).sum())
+    table = cohort.variants.kept_table("chromosome", "base_pair_location")
+    chromosome = table["chromosome"].to_numpy()
+    on_x = in_x_non_par(chromosome, table["base_pair_location"].to_numpy(), cohort.build)
+    concerned = int(on_x.sum() + (chromosome == Y).sum())
+    if n_unknown and concerned:
+        log.warning(
+            "%d of %d participants are of unknown sex: they are left out of the statistics of %d "
+            "variants on X and Y%s: give --sex FILE",
+            n_unknown, len(sex), concerned,
+            ", which are therefore missing" if n_unknown == len(sex) else "",
+        )  # fmt: skip
 
 
 def _in_blocks(cohort: Cohort, engine: Engine) -> bool:
@@ -120,28 +160,27 @@ def _counter(cohort: Cohort, engine: Engine) -> ModuleType:
     return statistics_hail
 
 
-def _variant_columns(
-    raw: pd.DataFrame, cohort: Cohort, *, n_people: int, n_men: int, midp: bool
-) -> pd.DataFrame:
+def _variant_columns(raw: pd.DataFrame, cohort: Cohort, *, midp: bool) -> pd.DataFrame:
     """Frequencies, tests and INFO from counts; see :func:`variant_statistics`."""
     chromosome = raw["chromosome"].to_numpy()
     x = in_x_non_par(chromosome, raw["base_pair_location"].to_numpy(), cohort.build)
     on_y = chromosome == Y
-    men_once = raw["n_men"].where(x, 0)
-    alleles = 2 * raw["n"] - men_once
-    alt = raw["alt_copies"] - raw["alt_men"].where(x, 0) / 2
+    haploid = on_y | (chromosome == MT)
+    # genotypes are coded 0 to 2 in everybody, and count as one allele where there is but one
+    alleles = (2 * raw["n_women"] + raw["n_men"]).where(x, np.where(haploid, 1, 2) * raw["n"])
+    halves = raw["alt_copies"] / np.where(haploid, 2, 1)
+    alt = (raw["alt_women"] + raw["alt_men"] / 2).where(x, halves)
     frequency = _ratio(alt, alleles)
-    tested = raw["n"].notna().to_numpy() & ~on_y & (chromosome != MT)
+    tested = raw["n"].notna().to_numpy() & ~haploid & ~(x & (raw["n_women"] == 0).to_numpy())
     hwe = np.full(len(raw), np.nan)
     counts = raw.loc[tested, ["hom_ref", "het", "hom_alt"]].astype(np.int64)
     hwe[tested] = hardy_weinberg_neg_log10_p(
         counts["hom_ref"], counts["het"], counts["hom_alt"], midp=midp
     )
-    called = raw["n_men"].where(on_y, raw["n"])
     columns = {
-        "call_rate": _ratio(called, pd.Series(np.where(on_y, n_men, n_people), raw.index)),
+        "call_rate": _call_rate(raw["n"], on_y, cohort.people.kept_table()["sex"]),
         "alt_frequency": frequency,
-        "mac": np.minimum(alt, alleles - alt).round(6),
+        "mac": np.minimum(alt, alleles - alt).round(6).where(alleles > 0),
         "maf": np.minimum(frequency, 1 - frequency),
         "hom_ref": raw["hom_ref"],
         "het": raw["het"],
@@ -155,8 +194,15 @@ def _variant_columns(
     elif "n_info" in raw:
         p = _ratio(raw["sum_info"], 2 * raw["n_info"])
         variance = _ratio(raw["squares_info"], raw["n_info"]) - (2 * p) ** 2
-        columns["info"] = _ratio(variance, 2 * p * (1 - p))
+        columns["info"] = _ratio(variance, np.where(haploid, 4, 2) * p * (1 - p))
     return pd.DataFrame(columns, index=raw.index)
+
+
+def _call_rate(called: pd.Series, on_y: npt.NDArray[np.bool_], sex: pd.Series) -> pd.Series:
+    """Of all participants, on Y of men; there 0 where all are known to be women."""
+    n_men = int(sex.eq(MALE).sum())
+    rate = _ratio(called, pd.Series(np.where(on_y, n_men, len(sex)), called.index))
+    return rate if n_men or sex.eq(0).any() else rate.mask(on_y & called.notna(), 0.0)
 
 
 def _ratio(numerator: pd.Series, denominator: pd.Series) -> pd.Series:

@@ -12,10 +12,14 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.bed_reader import on_x
 from gwasbone.cohort.sources.source import VariantBlock
 from gwasbone.cohort.sources.tables import FEMALE, MALE
-from gwasbone.genome import AUTOSOMES
+from gwasbone.genome import AUTOSOMES, Y
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
+
+_NAMES = [
+    "n", "alt_copies", "n_men", "alt_men", "n_women", "alt_women", "hom_ref", "het", "hom_alt",
+]  # fmt: skip
 
 
 def count_variants(cohort: Cohort) -> pd.DataFrame:
@@ -41,10 +45,10 @@ def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
             np.where(x, getattr(tested, name), getattr(everyone, name))
             for name in ("hom_ref", "het", "hom_alt")
         ]
-        return np.stack([everyone.called, men.called, everyone.alt, men.alt, *genotypes])
+        sums = [getattr(of, name) for of in (everyone, men, tested) for name in ("called", "alt")]
+        return np.stack([*sums, *genotypes])
 
-    names = ["n", "n_men", "alt_copies", "alt_men", "hom_ref", "het", "hom_alt"]
-    return _counted(names, list(map_blocks(count, calls.blocks(table))), table.index)
+    return _counted(_NAMES, list(map_blocks(count, calls.blocks(table))), table.index)
 
 
 def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
@@ -69,12 +73,12 @@ def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
             np.where(x, getattr(women, name), getattr(everyone, name))
             for name in ("called", "alleles", "squares")
         ]
-        return np.stack(
-            [everyone.called, men.called, everyone.alleles, men.alleles, *genotypes, *tested]
-        )
+        sums = [
+            getattr(of, name) for of in (everyone, men, women) for name in ("called", "alleles")
+        ]
+        return np.stack([*sums, *genotypes, *tested])
 
-    names = ["n", "n_men", "alt_copies", "alt_men", "hom_ref", "het", "hom_alt"]
-    names += ["n_info", "sum_info", "squares_info"]
+    names = [*_NAMES, "n_info", "sum_info", "squares_info"]
     return _counted(names, list(map_blocks(count, reader.blocks(table))), table.index)
 
 
@@ -87,8 +91,13 @@ def _counted(
     return pd.DataFrame(np.hstack(parts).T.astype(float), index=index, columns=names)
 
 
-def count_people(cohort: Cohort) -> pd.DataFrame:
-    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`."""
+def count_people(cohort: Cohort, tells_sex: BoolArray) -> pd.DataFrame:
+    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`.
+
+    Parameters
+    ----------
+    tells_sex : (variants,) those of X that sex is judged by.
+    """
     people, participants = cohort.people.kept_table(), cohort.participants
     calls = cohort.source.calls(participants, as_filed=True)
     n, n_men = participants.n, int(participants.men.sum())
@@ -112,7 +121,10 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
 
     # where anybody is heterozygous a variant varies: all heterozygous calls are among the judged
     called, judged, expected, het = totals(autosomal)
-    called_x, judged_x, expected_x, het_x = totals(x)
+    called_x, _, _, het_x = totals(x)
+    _, judged_x, expected_x, sex_het = totals(tells_sex[cohort.variants.kept])
+    y = table["chromosome"].eq(Y).to_numpy()
+    called_y = totals(y)[0]
     wrong = np.where(people["sex"].to_numpy() == MALE, het_x, 0)
     return pd.DataFrame(
         {
@@ -123,9 +135,11 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
             "observed_hom": judged - het,
             "expected_hom": expected,
             "n_variants_x": x.sum(),
+            "n_variants_y": y.sum(),
+            "n_called_y": called_y,
             "n_right_x": called_x - wrong,
             "n_called_x": judged_x,
-            "observed_hom_x": judged_x - het_x,
+            "observed_hom_x": judged_x - sex_het,
             "expected_hom_x": expected_x,
         },
         index=people.index,

@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.sources.matrix_table import hard_calls
+from gwasbone.cohort.sources.matrix_table import hard_calls, kept_matrix, on_y, variant_keys
 from gwasbone.cohort.sources.tables import FEMALE, MALE, VARIANT_KEY, chromosome_codes
 from gwasbone.session import hail, temporary_path
 
 
-def count_people(cohort: Cohort) -> pd.DataFrame:
-    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`."""
+def count_people(cohort: Cohort, tells_sex: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`.
+
+    Parameters
+    ----------
+    tells_sex : (variants,) those of X that sex is judged by.
+    """
     hl = hail()
-    sex = cohort.people.table["sex"]
-    # With sex unknown, calls on X come as the file has them; otherwise a man's heterozygous
-    # calls, which tell that he is none, would already be missing.
-    columns = pd.DataFrame({"sex": np.zeros(len(sex), np.int8), "reported_sex": sex})
-    mt = replace(cohort, people=cohort.people.annotate(columns)).mt
-    mt = mt.annotate_rows(x=mt.locus.in_x_nonpar(), autosomal=mt.locus.in_autosome())
-    mt = mt.filter_rows(mt.x | mt.autosomal)
+    chosen = variant_keys(cohort.variants.table[tells_sex], cohort.build)
+    # a man's heterozygous calls, which tell that he is none, would otherwise be missing
+    mt = kept_matrix(cohort, as_filed=True)
+    mt = mt.annotate_rows(
+        x=mt.locus.in_x_nonpar(),
+        autosomal=mt.locus.in_autosome(),
+        y=on_y(mt),
+        tells_sex=hl.is_defined(chosen[mt.row_key]),
+    )
+    mt = mt.filter_rows(mt.x | mt.y | mt.autosomal)
     mt = mt.select_entries(n_alt=hard_calls(mt))
-    copies = hl.if_else(mt.x & (mt.reported_sex == MALE), 1, 2)
+    copies = hl.if_else(mt.x & (mt.sex == MALE), 1, 2)
     called = hl.is_defined(mt.n_alt)
     mt = mt.annotate_rows(
         alleles_called=hl.agg.sum(hl.if_else(called, copies, 0)),
@@ -39,7 +47,7 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
     )
     agg = hl.agg
     called, het = hl.is_defined(mt.n_alt), mt.n_alt == 1
-    wrong = (mt.reported_sex == MALE) & het
+    wrong = (mt.sex == MALE) & het
     judged = called & mt.varies
     counts = {
         "n_variants": agg.count_where(mt.autosomal),
@@ -49,10 +57,14 @@ def count_people(cohort: Cohort) -> pd.DataFrame:
         "observed_hom": agg.count_where(mt.autosomal & judged & ~het),
         "expected_hom": _exact(hl, agg.filter(mt.autosomal & judged, agg.sum(mt.hom_probability))),
         "n_variants_x": agg.count_where(mt.x),
+        "n_variants_y": agg.count_where(mt.y),
+        "n_called_y": agg.count_where(mt.y & called),
         "n_right_x": agg.count_where(mt.x & called & ~wrong),
-        "n_called_x": agg.count_where(mt.x & judged),
-        "observed_hom_x": agg.count_where(mt.x & judged & ~het),
-        "expected_hom_x": _exact(hl, agg.filter(mt.x & judged, agg.sum(mt.hom_probability))),
+        "n_called_x": agg.count_where(mt.tells_sex & judged),
+        "observed_hom_x": agg.count_where(mt.tells_sex & judged & ~het),
+        "expected_hom_x": _exact(
+            hl, agg.filter(mt.tells_sex & judged, agg.sum(mt.hom_probability))
+        ),
     }
     return _exported(mt.select_cols(**counts).cols(), text=("s",)).set_index("s")
 
@@ -64,12 +76,12 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     mt = cohort.mt
     x = mt.locus.in_x_nonpar()
     mt = mt.annotate_entries(n_alt=hard_calls(mt), counts=~x | (mt.sex == FEMALE))
-    male, called = mt.sex == MALE, hl.is_defined(mt.dosage)
-    fields = {
-        "n": agg.count_where(called),
-        "n_men": agg.count_where(called & male),
-        "alt": _exact(hl, agg.sum(mt.dosage)),
-        "alt_men": _exact(hl, agg.filter(male, agg.sum(mt.dosage))),
+    called = hl.is_defined(mt.dosage)
+    fields = {"n": agg.count_where(called), "alt": _exact(hl, agg.sum(mt.dosage))}
+    for who, code in (("men", MALE), ("women", FEMALE)):
+        fields[f"n_{who}"] = agg.count_where(called & (mt.sex == code))
+        fields[f"alt_{who}"] = _exact(hl, agg.filter(mt.sex == code, agg.sum(mt.dosage)))
+    fields |= {
         "hom_ref": agg.count_where(mt.counts & (mt.n_alt == 0)),
         "het": agg.count_where(mt.counts & (mt.n_alt == 1)),
         "hom_alt": agg.count_where(mt.counts & (mt.n_alt == 2)),
@@ -91,7 +103,11 @@ def count_variants(cohort: Cohort) -> pd.DataFrame:
     raw = raw.rename(columns={"alt": "alt_copies", "alt_allele": "alt"})
     raw["chromosome"] = chromosome_codes(raw["chromosome"])
     table = cohort.variants.table
-    return table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+    counts = table[VARIANT_KEY].merge(raw, on=VARIANT_KEY, how="left").set_axis(table.index)
+    numbers = counts.columns.difference(VARIANT_KEY)
+    # a copy that was set aside has the place and alleles of the one that was counted
+    counts.loc[~cohort.variants.kept, numbers] = np.nan
+    return counts
 
 
 def _exact(hl: Any, number: Any) -> Any:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import all_different
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.genome import chromosome_code
 
 log = logging.getLogger(__name__)
@@ -183,6 +183,7 @@ def variant_names(table: pd.DataFrame) -> pd.Series:
     return pd.Series(names.to_numpy(zero_copy_only=False), index=table.index, dtype=object)
 
 
+@reads("a list of participants or variants")
 def _lines(path: Path) -> list[str]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")

@@ -136,7 +136,7 @@ def compare_files(
     ----------
     scans : two or more.
     loci : table of loci known from outside.
-    ld_scores : folder of LDSC's LD scores.
+    ld_scores : folder of LDSC's LD scores, or what the names of one set in it begin with.
     cohort : genotypes to make LD scores of instead.
     """
     if len(scans) < 2:

@@ -26,7 +26,7 @@ from gwasbone.stats.jackknife import (
     ratio_interval,
 )
 from gwasbone.sumstats.align import AlignedScans
-from gwasbone.sumstats.ld_score_files import LdScores
+from gwasbone.sumstats.ld_score_files import LdScores, named_chromosomes
 from gwasbone.sumstats.ldsc import (
     TWO_STEP,
     GeneticCorrelation,
@@ -96,7 +96,12 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
             f"of {len(scores):,} LD scores and {len(position):,} variants only {len(rows):,} meet: "
             "are they on one build?"
         )
-    return LdRows(rows, scores.ld_score[found[rows]], scores.m_ld, scores.source, status)
+    lacking = np.setdiff1d(scans.chromosome[scans.chromosome <= 22], scores.chromosome)
+    note = ""
+    if len(lacking):
+        several = "s" if len(lacking) > 1 else ""
+        note = f"without chromosome{several} {named_chromosomes(lacking)}: no LD scores there"
+    return LdRows(rows, scores.ld_score[found[rows]], scores.m_ld, scores.source, status, note)
 
 
 def genome_measures(
@@ -202,10 +207,10 @@ def _ld_regressions(
         OfScans(
             "ld_intercept" if quantity == "intercept" else quantity, method,
             [getattr(fit, quantity) for fit in fits],
-            [getattr(fit, f"{quantity}_deleted") for fit in fits], n,
+            [getattr(fit, f"{quantity}_deleted") for fit in fits], n, ld.note,
         ).write(scans.names, measures)  # fmt: skip
     for name, fit in zip(scans.names, fits, strict=True):
-        _write_ratio(measures, name, fit, method)
+        _write_ratio(measures, name, fit, method, ld.note)
     rg: dict[tuple[int, int], GeneticCorrelation] = {}
     signal: dict[tuple[int, int], float] = {}
     pairs = list(combinations(range(k), 2))
@@ -215,7 +220,7 @@ def _ld_regressions(
         found = genetic_correlation(z[a], z[b], ld.ld_score, people[a], people[b], **options)
         rg[a, b] = found
         names = (scans.names[a], scans.names[b])
-        _write_rg(measures, names, found, method)
+        _write_rg(measures, names, found, method, ld.note)
         ratio = _signal_ratio(fits[a], fits[b], people[a].mean(), people[b].mean())
         defined = ratio.bounded and fits[a].h2 > 0 and fits[b].h2 > 0
         if not defined:
@@ -224,21 +229,28 @@ def _ld_regressions(
             continue
         signal[a, b], signal[b, a] = ratio.estimate, 1 / ratio.estimate
         measures.add_interval(
-            names, "polygenic_signal_ratio", ratio, method=f"N h² by {method}, Fieller", n=n
+            names,
+            "polygenic_signal_ratio",
+            ratio,
+            method=f"N h² by {method}, Fieller",
+            n=n,
+            note=ld.note,
         )
     return GenomeResults(rg, signal)
 
 
-def _write_ratio(measures: Measures, name: str, fit: Heritability, method: str) -> None:
+def _write_ratio(measures: Measures, name: str, fit: Heritability, method: str, note: str) -> None:
     if np.isnan(fit.ratio):
         measures.undefined((name, ""), "ld_ratio", "mean χ² is not above 1", n=fit.n_variants)
         return
     low, high = (fit.ratio + side * 1.96 * fit.ratio_se for side in (-1, 1))
-    measures.add((name, ""), "ld_ratio", fit.ratio, low, high, method=method, n=fit.n_variants)
+    measures.add(
+        (name, ""), "ld_ratio", fit.ratio, low, high, method=method, n=fit.n_variants, note=note
+    )
 
 
 def _write_rg(
-    measures: Measures, names: tuple[str, str], found: GeneticCorrelation, method: str
+    measures: Measures, names: tuple[str, str], found: GeneticCorrelation, method: str, note: str
 ) -> None:
     n = found.n_variants
     if found.status:
@@ -246,12 +258,13 @@ def _write_rg(
     else:
         interval = jackknife_interval(found.rg, found.rg_deleted)
         wide = interval.upper - interval.lower > 2
+        notes = ["the interval holds nearly every correlation"] if wide else []
         measures.add_interval(
             names, "rg", interval, method=method, n=n,
-            note="the interval holds nearly every correlation" if wide else "",
+            note="; ".join([*notes, note] if note else notes),
         )  # fmt: skip
     low, high = (found.intercept + side * 1.96 * found.intercept_se for side in (-1, 1))
-    measures.add(names, "rg_intercept", found.intercept, low, high, method=method, n=n)
+    measures.add(names, "rg_intercept", found.intercept, low, high, method=method, n=n, note=note)
 
 
 def _signal_ratio(

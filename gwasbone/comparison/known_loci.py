@@ -14,20 +14,32 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
-from gwasbone.genome import chromosome_code, locus_key
+from gwasbone.columns import (
+    CHROMOSOME_NAMES,
+    POSITION_NAMES,
+    chromosomes,
+    columns_called,
+    is_missing,
+    numbers,
+    positions,
+    refuse_rows,
+)
+from gwasbone.errors import InputError, reading
+from gwasbone.genome import locus_key
 from gwasbone.sumstats.align import AlignedScans
-from gwasbone.sumstats.table import with_names_of_today
+from gwasbone.sumstats.table import NAMES_OF_0_1, warn_of_names_of_0_1
 from gwasbone.sumstats.variants import Variants, match_variants
+from gwasbone.text_table import TextTable
 
 log = logging.getLogger(__name__)
 
-#: Name of a column -> names that files give it, in small letters.
-_SPELLINGS = {
-    "chromosome": ("chromosome", "chrom", "chr", "#chrom"),
-    "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
-    "neg_log_10_p_value": ("neg_log_10_p_value",),
-    "p_value": ("p_value", "p", "pval"),
+#: Ours -> names that files use, as :func:`gwasbone.columns.plain_name` spells them; the first that
+#: is there.
+_NAMES = {
+    "chromosome": CHROMOSOME_NAMES,
+    "base_pair_location": POSITION_NAMES,
+    "neg_log_10_p_value": ("neg_log_10_p_value", "neg_log10_p"),
+    "p_value": ("p_value", "p", "pval", "pvalue"),
     "planted": ("planted",),
     "effect_allele": ("effect_allele", "a1", "alt"),
     "other_allele": ("other_allele", "a2", "ref"),
@@ -62,70 +74,86 @@ class KnownLoci:
 
 
 def read_loci(path: Path) -> pd.DataFrame:
-    """Loci of a tab-separated file, by the names of its columns.
+    """Loci of a table, by the names of its columns.
 
     Parameters
     ----------
-    path : needs a chromosome and a position (``chromosome base_pair_location``, ``chr bp``,
-        …), and may have alleles. Other columns may stand beside them. The order of the file says
-        which of near loci stays; of a simulation's ``causal_variants.tsv`` planted ones come first.
+    path : separated by tabs, commas or blanks; needs a chromosome and a position (``chromosome
+        base_pair_location``, ``chr bp``, the GWAS Catalog's ``CHR_ID CHR_POS``, …), and may have
+        alleles. Other columns may stand beside them. The order of the file says which of near loci
+        stays; of a simulation's ``causal_variants.tsv`` planted ones come first.
 
     Returns
     -------
     ``chromosome`` (code), ``base_pair_location``, and ``neg_log_10_p_value``, ``effect_allele``
-    and ``other_allele`` where the file has them.
+    and ``other_allele`` where the file has them. Rows without a position are left out, with a
+    warning that counts them.
 
     Raises
     ------
     InputError
-        The file is missing or empty, lacks a column, or holds what is no place.
+        The file is missing or empty, lacks a column, or has a row whose chromosome, position or
+        p-value is none.
     """
-    try:
-        raw = with_names_of_today(
-            pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False), path
-        )
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected a table of loci, got {error}") from error
-    columns = {str(c).strip().lower(): c for c in raw.columns}
-    named = {
-        ours: raw[columns[next(s for s in spellings if s in columns)]]
-        for ours, spellings in _SPELLINGS.items()
-        if any(s in columns for s in spellings)
-    }
-    if "chromosome" not in named or "base_pair_location" not in named:
-        raise InputError(
-            f"{path}: expected columns chromosome and base_pair_location (a locus is the variant "
-            f"at which it is known), got {', '.join(map(str, raw.columns))}"
-        )
+    with reading(path, "a table of loci"):
+        source = TextTable.open(path)
+        cells = source.text()
+        if old := [name for name in source.header if name in NAMES_OF_0_1]:
+            warn_of_names_of_0_1(path, old)
+        found = {ours: columns_called(source.header, names) for ours, names in _NAMES.items()}
+        said = pd.DataFrame({ours: cells[at[0]] for ours, at in found.items() if at})
+        if "chromosome" not in said or "base_pair_location" not in said:
+            raise InputError(
+                f"{path}: expected columns chromosome and base_pair_location (a locus is the "
+                f"variant at which it is known), got {', '.join(source.header[:8])}"
+            )
+        return _loci(said, path)
+
+
+def _loci(said: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The values of the cells that a file has; its index is the line."""
+    absent = is_missing(said["chromosome"]) | is_missing(said["base_pair_location"])
+    if absent.any():
+        log.warning("%s: %d loci without a position are left out", path, int(absent.sum()))
+        said = said[~absent]
+    if said.empty:
+        raise InputError(f"{path}: expected a chromosome and a position on each line, it has none")
     table = pd.DataFrame(
         {
-            "chromosome": [chromosome_code(text) or 0 for text in named["chromosome"]],
-            "base_pair_location": pd.to_numeric(named["base_pair_location"], errors="coerce"),
+            "chromosome": chromosomes(said["chromosome"]),
+            "base_pair_location": positions(said["base_pair_location"]),
         }
     )
-    wrong = (table["chromosome"] == 0) | table["base_pair_location"].isna()
-    if len(table) == 0 or wrong.any():
-        line = f"line {int(np.flatnonzero(wrong)[0]) + 2} is not" if len(table) else "it has none"
-        raise InputError(f"{path}: expected a chromosome and a position on each line, {line}")
-    if "neg_log_10_p_value" in named:
-        table["neg_log_10_p_value"] = pd.to_numeric(named["neg_log_10_p_value"], errors="coerce")
-    elif "p_value" in named:
-        with np.errstate(divide="ignore"):
-            table["neg_log_10_p_value"] = -np.log10(
-                pd.to_numeric(named["p_value"], errors="coerce")
-            )
-    if "planted" in named:
-        planted = named["planted"].str.lower().isin(["true", "1", "yes"])
+    refuse_rows(
+        path, table.isna().any(axis=1), said[["chromosome", "base_pair_location"]],
+        "a chromosome (1-22, X, Y, MT) and a position in each row",
+    )  # fmt: skip
+    if "neg_log_10_p_value" in said or "p_value" in said:
+        table["neg_log_10_p_value"] = _neg_log10_p(said, path)
+    alleles = [name for name in ("effect_allele", "other_allele") if name in said]
+    if len(alleles) == 2 and not said[alleles].apply(is_missing).any(axis=None):
+        table[alleles] = said[alleles]
+    else:
+        alleles = []
+    if "planted" in said:
+        planted = said["planted"].str.lower().isin(["true", "1", "yes"])
         table = table.iloc[np.argsort(~planted.to_numpy(), kind="stable")]
-    alleles = [name for name in ("effect_allele", "other_allele") if name in named]
-    if len(alleles) == 2:
-        table[alleles] = pd.DataFrame({n: named[n].str.strip() for n in alleles}).loc[table.index]
-        if (table[alleles] == "").any(axis=None) or table[alleles].isin(["NA"]).any(axis=None):
-            table = table.drop(columns=alleles)
-            alleles = []
     # a locus of several traits stands in some files once for each
     once = table.drop_duplicates(["chromosome", "base_pair_location", *alleles])
-    return once.astype({"base_pair_location": np.int64}).reset_index(drop=True)
+    kinds = {"chromosome": np.int64, "base_pair_location": np.int64}
+    return once.astype(kinds).reset_index(drop=True)
+
+
+def _neg_log10_p(said: pd.DataFrame, path: Path) -> pd.Series:
+    name = "neg_log_10_p_value" if "neg_log_10_p_value" in said else "p_value"
+    value = numbers(said[name])
+    upper = 1 if name == "p_value" else np.inf
+    wrong = ~value.between(0, upper) & ~is_missing(said[name])
+    refuse_rows(path, wrong, said[[name]], f"{name} from 0{' to 1' if upper == 1 else ' up'}")
+    if name == "neg_log_10_p_value":
+        return value
+    with np.errstate(divide="ignore"):
+        return -np.log10(value)
 
 
 def known_loci(

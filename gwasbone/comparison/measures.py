@@ -27,6 +27,7 @@ class LdRows:
     ----------
     rows : (r,) ascending. ld_score : (r,). m_ld : M. source : where scores come from.
     status : '' or why they cannot be used.
+    note : '' or what they leave out of the scans' genome, for the table and the page.
     """
 
     rows: npt.NDArray[np.intp]
@@ -34,6 +35,7 @@ class LdRows:
     m_ld: float
     source: str
     status: str = ""
+    note: str = ""
 
 
 class Measures:
@@ -89,18 +91,20 @@ class OfScans:
     values: list[float]
     deleted: list[FloatArray]
     n: int
+    note: str = ""
 
     def write(self, names: tuple[str, ...], measures: Measures, *, least: float = -np.inf) -> None:
         for name, value, deleted in zip(names, self.values, self.deleted, strict=True):
             found = jackknife_interval(value, deleted)
             measures.add_interval(
-                (name, ""), self.quantity, found, method=self.method, n=self.n, least=least
-            )
+                (name, ""), self.quantity, found, method=self.method, n=self.n, least=least,
+                note=self.note,
+            )  # fmt: skip
         for a, b in combinations(range(len(names)), 2):
             found = jackknife_interval(
                 self.values[a] - self.values[b], self.deleted[a] - self.deleted[b]
             )
             measures.add_interval(
                 (names[a], names[b]), f"{self.quantity}_difference", found,
-                method=f"{self.method}, paired", n=self.n,
+                method=f"{self.method}, paired", n=self.n, note=self.note,
             )  # fmt: skip

@@ -2,37 +2,46 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from isal import igzip
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.columns import (
+    chromosomes,
+    columns_called,
+    is_missing,
+    plain_name,
+    positions,
+    refuse_rows,
+)
+from gwasbone.errors import InputError, UsageError, reading
 from gwasbone.genes.bone import build_by_bone_genes
 from gwasbone.genes.gtf import read_gtf
 from gwasbone.genes.table import GENE_COLUMNS, Genes
-from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
+from gwasbone.genome import BUILDS, LENGTHS_BP
+from gwasbone.text_table import TextTable, head_of
 
 log = logging.getLogger(__name__)
 
-#: What a column of a table may be called, in lower case, with or without ``gene_`` in front; the
-#: first that is there. UCSC's txStart is not among them: it counts from 0.
+#: What a column of a table may be called, as :func:`plain_name` spells it, with or without
+#: ``gene_`` in front; the first that is there. UCSC's txStart is not among them: it counts from 0.
 _NAMES = {
-    "chromosome": ("chromosome", "chrom", "chr", "seqname", "seqid", "chromosome_name"),
+    "chromosome": ("chromosome", "chrom", "chr", "seqname", "seqid", "chromosome_name",
+                   "chromosome_scaffold_name"),
     "start_bp": ("start_bp", "start", "start_position", "begin"),
     "end_bp": ("end_bp", "end", "end_position", "stop"),
     "strand": ("strand", "orientation"),
     "name": ("symbol", "hgnc_symbol", "external_gene_name", "gene_name", "name", "gene"),
-    "biotype": ("biotype", "gene_type", "type_of_gene"),
-}
+    "id": ("gene_id", "ensembl_gene_id", "stable_id", "ensembl_id", "entrezgene_id", "entrez_id",
+           "id"),
+    "biotype": ("biotype", "gene_type", "type", "type_of_gene"),
+}  # fmt: skip
 _NEEDED = ("chromosome", "start_bp", "end_bp", "name")
 _STRANDS = {"+": "+", "1": "+", "+1": "+", "-": "-", "-1": "-", "−": "-"}
 _ASSEMBLIES = re.compile(r"\b(GRCh37|hg19|GRCh38|hg38)", re.IGNORECASE)
@@ -40,7 +49,7 @@ _ASSEMBLIES = re.compile(r"\b(GRCh37|hg19|GRCh38|hg38)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class _Raw:
-    """What a file says: genes with chromosomes as spelled, exons, and the build in its header."""
+    """What a file says: genes as spelled (the index is the line, of a table), exons, comments."""
 
     table: pd.DataFrame
     exons: pd.DataFrame | None
@@ -120,19 +129,15 @@ def named_build(name: str) -> str:
 
 
 def _read(path: Path) -> _Raw:
-    try:
-        with _opened(path) as handle:
-            comments, first = _head(handle)
-            fields = first.rstrip("\r\n").split("\t")
-            if len(fields) != 9 or not fields[3].isdigit() or not fields[4].isdigit():
-                rest = _Lines([first], handle)
-                return _Raw(_read_table(first, rest, path), None, "".join(comments))
-        with _bytes_of(path) as stream:
-            table, exons = read_gtf(stream, str(path), skip_rows=len(comments))
-            return _Raw(table, exons, "".join(comments))
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: expected a GTF file or a table of genes: {reason}") from None
+    with reading(path, "a GTF file or a table of genes"):
+        comments, first, _ = head_of(path)
+        header = "\n".join(comments)
+        fields = first.split("\t")
+        if len(fields) == 9 and fields[3].isdigit() and fields[4].isdigit():
+            with _bytes_of(path) as stream:
+                table, exons = read_gtf(stream, str(path), skip_rows=len(comments))
+            return _Raw(table, exons, header)
+        return _Raw(_read_table(path, first, len(comments)), None, header)
 
 
 def _bytes_of(path: Path) -> Any:
@@ -142,125 +147,91 @@ def _bytes_of(path: Path) -> Any:
     return igzip.IGzipFile(fileobj=handle) if packed else handle
 
 
-def _opened(path: Path) -> IO[str]:
-    return io.TextIOWrapper(_bytes_of(path), encoding="utf-8-sig")
-
-
-def _head(handle: IO[str]) -> tuple[list[str], str]:
-    """The lines of comment or nothing in front, and the first line after them."""
-    comments: list[str] = []
-    for line in handle:
-        # a table's header may begin with # as well
-        if line.strip() and not (line.startswith("#") and not ("\t" in line and _header(line))):
-            return comments, line
-        comments.append(line)
-    return comments, ""
-
-
-class _Lines(io.TextIOBase):
-    """A text file with lines put back in front, to read from."""
-
-    def __init__(self, first: list[str], rest: IO[str]) -> None:
-        self._first, self._rest = "".join(first), rest
-
-    def read(self, size: int | None = -1) -> str:
-        if self._first:
-            text, self._first = self._first, ""
-            return text
-        return self._rest.read(-1 if size is None else size)
-
-    def __iter__(self) -> Iterator[str]:  # type: ignore[override]
-        if self._first:
-            text, self._first = self._first, ""
-            yield text
-        yield from self._rest
-
-
-def _header(line: str) -> dict[str, int]:
-    """Our names of the columns of a header -> their places; {} where it is none."""
-    words = next(csv.reader([line.lstrip("#").strip()], delimiter=_separator(line)))
-    plain = [word.strip().lower().replace(" ", "_") for word in words]
-    short = [word.removeprefix("gene_") for word in plain]
+def _columns_of(header: tuple[str, ...]) -> dict[str, int]:
+    """Our names of the columns of a header -> their places; {} where it is none of genes."""
+    short = [plain_name(name).removeprefix("gene_") for name in header]
     found: dict[str, int] = {}
-    for ours, known in _NAMES.items():
-        there = [spelled.index(name) for name in known for spelled in (plain, short)
-                 if name in spelled]  # fmt: skip
+    for ours, names in _NAMES.items():
+        there = [i for name in names for h in (header, short) for i in columns_called(h, [name])]
         if there:
             found[ours] = there[0]
     return found if all(name in found for name in _NEEDED) else {}
 
 
-def _separator(line: str) -> str:
-    return "\t" if "\t" in line else ","
-
-
-def _read_table(first: str, rest: _Lines, path: Path) -> pd.DataFrame:
+def _read_table(path: Path, first: str, n_before: int) -> pd.DataFrame:
     """Columns as the file spells them: those of a header, or of NCBI's .gene.loc."""
-    columns = _header(first)
-    if not columns:
-        fields = first.split()
-        if len(fields) != 6 or fields[4] not in ("+", "-") or not fields[2].isdigit():
-            raise InputError(
-                f"{path}: expected a GTF file, NCBI's .gene.loc, or a table whose header names "
-                f"chromosome, start, end and gene; got {first.strip()[:80]!r}"
-            )
-        columns = {"chromosome": 1, "start_bp": 2, "end_bp": 3, "strand": 4, "name": 5}
-        raw = pd.read_csv(rest, sep=r"\s+", header=None, dtype=str, keep_default_na=False)
-    else:
-        raw = pd.read_csv(
-            rest, sep=_separator(first), dtype=str, keep_default_na=False, header=0,
-            skipinitialspace=True,
-        )  # fmt: skip
-    return pd.DataFrame({ours: raw.iloc[:, place] for ours, place in columns.items()})
+    fields = first.split()
+    if len(fields) == 6 and fields[4] in ("+", "-") and fields[2].isdigit():
+        names = ("id", "chromosome", "start_bp", "end_bp", "strand", "name")
+        cells = TextTable(path, names, " ", n_before).text()
+        return cells.set_axis(names, axis=1)
+    table = TextTable.open(path) if len(first.split("\t")) + len(first.split(",")) > 2 else None
+    columns = _columns_of(table.header) if table is not None else {}
+    if table is None or not columns:
+        raise InputError(
+            f"{path}: expected a GTF file, NCBI's .gene.loc, or a table whose header names "
+            f"chromosome, start, end and gene; got {first.strip()[:80]!r}"
+        )
+    cells = table.text()
+    return pd.DataFrame({ours: cells[place] for ours, place in columns.items()})
 
 
 def _checked(raw: _Raw, path: str) -> Genes:
     """The columns of a table of genes, sorted, on chromosomes; not yet on a build."""
-    table = raw.table.assign(
-        strand=raw.table["strand"].map(_STRANDS).fillna("") if "strand" in raw.table else "",
-        biotype=raw.table["biotype"].str.replace("-", "_") if "biotype" in raw.table else "",
-    )
-    spelled = pd.Index(table["chromosome"].unique())
-    code = table["chromosome"].map({name: chromosome_code(accession(name)) for name in spelled})
-    for end in ("start_bp", "end_bp"):
-        table[end] = pd.to_numeric(table[end], errors="coerce")
-    wrong = ~((table["start_bp"] >= 1) & (table["end_bp"] >= table["start_bp"])) & code.notna()
-    if wrong.any():
-        row = raw.table[wrong].iloc[0]
-        raise InputError(
-            f"{path}: expected 1 <= start <= end, {int(wrong.sum())} genes have another place, "
-            f"such as {row['name']}: {row['start_bp']} to {row['end_bp']}"
-        )
-    known = code.notna().to_numpy()
+    said = raw.table
+    code = chromosomes(said["chromosome"])
+    known = code.notna()
     if not known.any():
+        spelled = ", ".join(said["chromosome"].unique()[:3]) or "nothing"
         raise InputError(
-            f"{path}: none of its {len(table)} genes lies on a chromosome 1-22, X, Y or MT; the "
-            f"chromosomes are spelled like {', '.join(map(str, spelled[:3])) or 'nothing'}"
+            f"{path}: none of its {len(said)} genes lies on a chromosome 1-22, X, Y or MT; the "
+            f"chromosomes are spelled like {spelled[:100]}"
         )
     if not known.all():
         log.info("%s: %d genes on other sequences left out", path, int((~known).sum()))
-    kept = table[known].assign(chromosome=code[known])[list(GENE_COLUMNS)].astype(GENE_COLUMNS)
-    kept = kept.assign(_row=np.flatnonzero(known)).sort_values(
-        ["chromosome", "start_bp", "end_bp", "name"], kind="stable"
+    said, code = said[known], code[known]
+    ends = {end: positions(said[end].astype(str)) for end in ("start_bp", "end_bp")}
+    refuse_rows(
+        path, ~(ends["end_bp"] >= ends["start_bp"]),
+        said[["name", "chromosome", "start_bp", "end_bp"]],
+        "whole positions with 1 <= start <= end",
+    )  # fmt: skip
+    table = pd.DataFrame({"chromosome": code, **ends}).assign(
+        strand=said["strand"].map(_STRANDS).fillna("") if "strand" in said else "",
+        name=_named(said),
+        biotype=_biotypes(said["biotype"]) if "biotype" in said else "",
+        _row=np.flatnonzero(known),
     )
-    genes = Genes(kept.drop(columns="_row").reset_index(drop=True), "", path)
-    return genes if raw.exons is None else _with_exons(genes, raw.exons, kept["_row"].to_numpy())
+    table = table.sort_values(["chromosome", "start_bp", "end_bp", "name"], kind="stable")
+    # BioMart's tables have a row for each transcript
+    table = table.drop_duplicates(list(GENE_COLUMNS)) if raw.exons is None else table
+    row = table["_row"].to_numpy()
+    kept = table[list(GENE_COLUMNS)].astype(GENE_COLUMNS).reset_index(drop=True)
+    genes = Genes(kept, "", path)
+    return genes if raw.exons is None else _with_exons(genes, raw.exons, row)
+
+
+def _named(said: pd.DataFrame) -> pd.Series:
+    """Symbols; the gene's ID, or else its locus, where there is none."""
+    locus = said["chromosome"] + ":" + said["start_bp"].astype(str)
+    names = said["name"]
+    for other in ([said["id"]] if "id" in said else []) + [locus]:
+        names = names.where(~is_missing(names), other)
+    return names
+
+
+def _biotypes(said: pd.Series) -> pd.Series:
+    return said.str.replace("-", "_").where(~is_missing(said), "")
 
 
 def _with_exons(genes: Genes, exons: pd.DataFrame, row: np.ndarray) -> Genes:
+    if exons.empty:
+        return genes
     new = np.full(max(int(row.max(initial=-1)), int(exons["gene"].max())) + 1, -1)
     new[row] = np.arange(len(row))
     moved = exons.assign(gene=new[exons["gene"].to_numpy(dtype=np.int64)])
     moved = moved[moved["gene"] >= 0].sort_values(["gene", "start_bp"], ignore_index=True)
     return Genes(genes.table, genes.build, genes.source, moved)
-
-
-def accession(name: str) -> str:
-    """A chromosome by RefSeq's accession, such as ``NC_000023.10``, else the name as it is."""
-    match = re.fullmatch(r"NC_0000(\d\d)\.\d+", name)
-    if match and 1 <= int(match[1]) <= 24:
-        return {"23": "X", "24": "Y"}.get(match[1], match[1])
-    return "MT" if name.startswith("NC_012920") else name
 
 
 def _build_of(header: str, table: pd.DataFrame) -> tuple[str | None, str]:

@@ -73,11 +73,8 @@ class Genes(Shown):
         return self.chosen((keep & (t["end_bp"] >= start_bp)).to_numpy())
 
     def coding(self) -> Genes:
-        """The protein-coding genes; all where the file does not say what they are."""
-        biotype = self.table["biotype"]
-        return (
-            self if (biotype == "").all() else self.chosen((biotype == "protein_coding").to_numpy())
-        )
+        """The genes that are protein-coding, and those of which the file does not say."""
+        return self.chosen(self.table["biotype"].isin(["", "protein_coding"]).to_numpy())
 
     def describe(self) -> str:
         """Number, build and source, in a few words."""

@@ -18,12 +18,13 @@ from gwasbone.images.one_file import Outcome, begun, refused, standardise
 from gwasbone.images.refusal import Refusal
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import Source
+from gwasbone.images.streams import MAX_BYTES
 from gwasbone.images.workers import ordered_map
 
 log = logging.getLogger(__name__)
 
 #: Refused for what may be over by now.
-_TRY_AGAIN = frozenset({"cannot_open", "decoder_crashed", "duplicate"})
+_TRY_AGAIN = frozenset({"cannot_open", "decoder_crashed", "duplicate", "too_large"})
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def build_cache(
     settings: ImageSettings | None = None,
     *,
     workers: int = 1,
+    max_bytes: int = MAX_BYTES,
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BuildReport:
@@ -66,6 +68,7 @@ def build_cache(
     sources : from :func:`gwasbone.images.sources.find_sources`.
     settings : how pictures become arrays; :class:`ImageSettings` by default.
     workers : processes. With more than 1, a script needs ``if __name__ == "__main__":``.
+    max_bytes : of a file, and of what a compressed one unfolds to.
     force : throw away a cache that is there.
     progress : called with a step, how many files are done, and of how many.
 
@@ -94,7 +97,7 @@ def build_cache(
                 if e.content_sha256 and e.reason not in _TRY_AGAIN
             )  # fmt: skip
             outcomes = ordered_map(
-                standardise, todo, (settings, known), workers=workers, crashed=_crashed
+                standardise, todo, (settings, known, max_bytes), workers=workers, crashed=_crashed
             )
             for done, outcome in enumerate(outcomes, 1):
                 _take(outcome, writer, names)
@@ -151,7 +154,8 @@ def _crashed(source: Source) -> Outcome:
 
 def _warn_of_space(todo: Sequence[Source], folder: Path, settings: ImageSettings) -> None:
     largest = max(frame.height * frame.width for frame in settings.frames.values())
-    needed, free = len(todo) * largest, free_bytes(folder)
+    needed = len(todo) * largest * settings.dtype.itemsize
+    free = free_bytes(folder)
     if needed > free:
         log.warning(
             "%s has %.1f MB free, %d pictures need about %.1f MB",

@@ -1,7 +1,8 @@
 """The cache on disk: one growing array of pictures per region, and an index.
 
 ``settings.json`` says how the arrays were made, ``index.tsv`` (:mod:`gwasbone.images.journal`)
-what became of each file, ``<array>.npy`` holds the pictures (n, height, width) uint8.
+what became of each file, ``<array>.npy`` holds the images (n, height, width) in the data type of
+the settings.
 """
 
 from __future__ import annotations
@@ -17,16 +18,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.display import Shown
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.images import journal
-from gwasbone.images.array_file import mapped
+from gwasbone.images.array_file import ArrayFile
+from gwasbone.images.grey import Levels, white_of
 from gwasbone.images.journal import Entry
 from gwasbone.images.settings import ARRAYS, BODY_ARRAYS, ImageSettings
 
 SETTINGS = "settings.json"
 _OF_PICTURE = (
     "person", "visit", "region", "side", "view", "mirrored", "array", "row", "study_date",
-    "instance_number", "sop_instance_uid", "height_px", "width_px", "file", "content_sha256",
+    "instance_number", "sop_instance_uid", "height_px", "width_px", "white", "grey_minimum",
+    "grey_maximum", "grey_levels", "kept_levels", "padded_pixels", "file", "content_sha256",
     "settings_hash",
 )  # fmt: skip
 
@@ -39,7 +42,7 @@ class Pictures:
     ----------
     table : one row per picture, sorted by person and visit: ``person``, ``visit``, ``side``,
         ``mirrored``, ``file`` and the other columns of the index. People may have several.
-    arrays : one (all, height, width) uint8 map per channel.
+    arrays : one (all, height, width) map per channel, of the cache's data type.
     rows : (n, channels) where each picture lies in them.
 
     Examples
@@ -52,7 +55,7 @@ class Pictures:
     """
 
     table: pd.DataFrame
-    arrays: tuple[npt.NDArray[np.uint8], ...]
+    arrays: tuple[Levels, ...]
     rows: npt.NDArray[np.int64]
 
     @property
@@ -62,8 +65,14 @@ class Pictures:
         return len(self.rows), height, width, len(self.arrays)
 
     @property
-    def dtype(self) -> np.dtype[np.uint8]:
-        return np.dtype(np.uint8)
+    def dtype(self) -> np.dtype[Any]:
+        """uint8, uint16 or float32; black is 0."""
+        return self.arrays[0].dtype
+
+    @property
+    def white(self) -> int:
+        """The level of white: 255, 65,535 or 1."""
+        return white_of(self.dtype)
 
     @property
     def people(self) -> npt.NDArray[np.object_]:
@@ -73,9 +82,9 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def __getitem__(self, which: Any, /) -> npt.NDArray[np.uint8]:
-        """(k, height, width, channels) uint8 for a slice, numbers or a mask; (height, width,
-        channels) for one number."""
+    def __getitem__(self, which: Any, /) -> Levels:
+        """(k, height, width, channels) for a slice, numbers or a mask; (height, width, channels)
+        for one number."""
         rows = self.rows[which]
         channels = [array[rows[..., i]] for i, array in enumerate(self.arrays)]
         return np.stack(channels, axis=-1)
@@ -104,8 +113,8 @@ class ImageCache(Shown):
         """The arrays that have pictures."""
         return [name for name in ARRAYS if (self.index["array"] == home_of(name)).any()]
 
-    def array(self, name: str) -> npt.NDArray[np.uint8]:
-        """(n, height, width) uint8 map of all pictures, in the order they were read.
+    def array(self, name: str) -> Levels:
+        """(n, height, width) map of all images, in the order they were read.
 
         Raises
         ------
@@ -118,8 +127,7 @@ class ImageCache(Shown):
                 f"{', '.join(self.names) or 'none'}"
             )
         n = int(self.index.loc[self.index["array"] == home_of(name), "row"].max()) + 1
-        frame = self.settings.frame_of(name)
-        return mapped(self.folder / f"{name}.npy", n, frame.height, frame.width)
+        return array_file(self.folder, name, self.settings).mapped(n)
 
     def pictures(
         self, name: str, *, side: str | None = None, people: Iterable[str] | None = None
@@ -166,6 +174,7 @@ class ImageCache(Shown):
         return self.index
 
 
+@reads("an image cache", "folder")
 def open_cache(folder: str | Path) -> ImageCache:
     """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
 
@@ -174,12 +183,54 @@ def open_cache(folder: str | Path) -> ImageCache:
     Raises
     ------
     InputError
-        No cache in the folder, or a damaged one.
+        No cache in the folder, or a damaged one: rows of the index that are negative, beyond the
+        end of an array, or those of two files.
     """
     folder = Path(folder)
     settings = read_settings(folder)
-    entries = journal.read_entries(folder / journal.NAME)
+    entries = read_index(folder, settings)
     return ImageCache(folder, settings, picture_table(entries), refusal_table(entries))
+
+
+def array_file(folder: Path, name: str, settings: ImageSettings) -> ArrayFile:
+    """Where an array of a cache lies, and what it holds."""
+    frame = settings.frame_of(name)
+    return ArrayFile(folder / f"{name}.npy", frame.height, frame.width, settings.dtype)
+
+
+def read_index(folder: Path, settings: ImageSettings) -> list[Entry]:
+    """The index of a cache, each image of which has a row of its own in its array.
+
+    Raises
+    ------
+    InputError
+        The index is none, or its rows are not those of the arrays; or an array is too short.
+    """
+    path = folder / journal.NAME
+    entries = journal.read_entries(path)
+    owners: dict[tuple[str, int], str] = {}
+    faults = []
+    for entry in entries:
+        if entry.reason:
+            continue
+        place = (entry.array, entry.row)
+        if home_of(entry.array) != entry.array or entry.array not in ARRAYS:
+            faults.append(f"{entry.name} has the array {entry.array or 'none'}")
+        elif entry.row < 0:
+            faults.append(f"{entry.name} has row {entry.row}")
+        elif place in owners:
+            faults.append(f"{entry.name} and {owners[place]} have row {entry.row} of {place[0]}")
+        owners[place] = entry.name
+    if faults:
+        more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
+        raise InputError(
+            f"expected a row of its own for each image in {path}, {'; '.join(faults[:3])}{more}: "
+            "the index was edited or is damaged; build the cache anew with --force"
+        )
+    for name in ARRAYS:
+        rows = [row for array, row in owners if array == home_of(name)]
+        array_file(folder, name, settings).check(max(rows, default=-1) + 1)
+    return entries
 
 
 def picture_table(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -219,7 +270,7 @@ def read_settings(folder: Path) -> ImageSettings:
             f"expected an image cache in {folder}, there is no {SETTINGS}: make one with "
             "`gwasbone images`"
         ) from None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise InputError(
             f"expected the settings of an image cache in {path} ({error}): build it anew with "
             "--force"

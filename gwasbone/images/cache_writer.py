@@ -13,18 +13,17 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-import numpy as np
-import numpy.typing as npt
-
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.images import journal
-from gwasbone.images.array_file import append_rows, check_rows, cut_back
-from gwasbone.images.cache import SETTINGS, home_of, read_settings
+from gwasbone.images.array_file import ArrayFile
+from gwasbone.images.cache import SETTINGS, array_file, home_of, read_index, read_settings
+from gwasbone.images.grey import Levels
 from gwasbone.images.journal import Entry
 from gwasbone.images.settings import ARRAYS, ImageSettings
 
 _LOCK = ".lock"
+_FIRST_COLUMNS = "source\tmember\tsize_bytes\tmodified_ns\t"
 
 #: Pictures are written when so many bytes of them, or so many seconds of work, are at stake.
 _COMMIT_BYTES, _COMMIT_SECONDS = 64_000_000, 5.0
@@ -62,7 +61,7 @@ class CacheWriter:
         except BaseException:
             self._lock.close()
             raise
-        self._pending: list[tuple[Entry, Mapping[str, npt.NDArray[np.uint8]]]] = []
+        self._pending: list[tuple[Entry, Mapping[str, Levels]]] = []
         self._pending_bytes, self._committed_at = 0, time.monotonic()
 
     def _open(self, force: bool) -> None:
@@ -83,7 +82,7 @@ class CacheWriter:
             with atomic_path(folder / SETTINGS) as temporary:
                 temporary.write_text(json.dumps(settings.as_mapping(), indent=1))
         journal.start_index(folder / journal.NAME)
-        self.entries = {e.name: e for e in journal.read_entries(folder / journal.NAME)}
+        self.entries = {e.name: e for e in read_index(folder, settings)}
         self._by_hash = {
             e.content_sha256: e
             for e in self.entries.values()
@@ -93,9 +92,7 @@ class CacheWriter:
         for entry in self.entries.values():
             self._n_rows[entry.array] = max(self._n_rows[entry.array], entry.row + 1)
         for name in ARRAYS:
-            size = (self._n_rows[home_of(name)], *self._size(name))
-            check_rows(folder / f"{name}.npy", *size)
-            cut_back(folder / f"{name}.npy", *size)
+            self._file(name).cut_back(self._n_rows[home_of(name)])
 
     def __enter__(self) -> CacheWriter:
         return self
@@ -117,7 +114,7 @@ class CacheWriter:
         """The entry of a file of the same bytes."""
         return self._by_hash.get(sha256)
 
-    def add(self, entry: Entry, arrays: Mapping[str, npt.NDArray[np.uint8]]) -> None:
+    def add(self, entry: Entry, arrays: Mapping[str, Levels]) -> None:
         """Take a picture, or with no arrays a refusal or a file whose picture is there already."""
         if arrays:
             entry = replace(entry, row=self._n_rows[entry.array])
@@ -149,18 +146,17 @@ class CacheWriter:
                 pictures = [arrays[name] for _, arrays in pending if name in arrays]
                 if pictures:
                     before = self._n_rows[home_of(name)] - len(pictures)
-                    append_rows(self.folder / f"{name}.npy", pictures, n_before=before)
+                    self._file(name).append(pictures, n_before=before)
                     written.append((name, before))
             journal.append_entries(self.folder / journal.NAME, [entry for entry, _ in pending])
         except OSError:
             for name, before in written:
                 with contextlib.suppress(OSError):
-                    cut_back(self.folder / f"{name}.npy", before, *self._size(name))
+                    self._file(name).cut_back(before)
             raise
 
-    def _size(self, name: str) -> tuple[int, int]:
-        frame = self.settings.frame_of(name)
-        return frame.height, frame.width
+    def _file(self, name: str) -> ArrayFile:
+        return array_file(self.folder, name, self.settings)
 
 
 def refuse_foreign_files(folder: Path, more: Iterable[str] = ()) -> None:
@@ -193,7 +189,8 @@ def is_cache(folder: Path) -> bool:
         return True
     try:
         with open(folder / journal.NAME, encoding="utf-8", errors="replace") as lines:
-            return lines.readline().rstrip("\n") == journal.HEADER
+            # that of another version has other columns
+            return lines.readline().startswith(_FIRST_COLUMNS)
     except OSError:
         return False
 

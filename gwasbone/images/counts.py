@@ -17,9 +17,10 @@ from gwasbone.tables import write_table
 log = logging.getLogger(__name__)
 
 COUNTS, REFUSALS, REPEATED = "counts.tsv", "refusals.tsv", "repeated.tsv"
+SHARED = "shared_instance_uids.tsv"
 WITHOUT_PICTURE, WITHOUT_PERSON = "people_without_picture.tsv", "pictures_without_person.tsv"
 #: Tables of a cache; the last two only where a table of people is named.
-TABLES = (COUNTS, REFUSALS, REPEATED, WITHOUT_PICTURE, WITHOUT_PERSON)
+TABLES = (COUNTS, REFUSALS, REPEATED, SHARED, WITHOUT_PICTURE, WITHOUT_PERSON)
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,16 @@ def write_counts(
         )
     counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
     for row in counts.itertuples():
-        log.info("%s: %d pictures of %d people", row.array, row.pictures, row.people)
+        log.info(
+            "%s: %d images of %d participants, at least %d grey levels, median %d",
+            row.array, row.pictures, row.people, row.fewest_grey_levels, row.median_grey_levels,
+        )  # fmt: skip
+    _warn_of_coarse_levels(cache)
+    _warn_of_padding(cache)
+    shared = shared_instances(cache.index)
+    _warn_of_shared_instances(shared, folder / SHARED)
     write_table(counts, folder / COUNTS, index=False)
+    write_table(shared, folder / SHARED, index=False)
     write_table(repeated, folder / REPEATED, index=False)
     if people is None:
         return CacheCounts(counts, refused, len(repeated))
@@ -80,8 +89,51 @@ def write_counts(
     return CacheCounts(counts, refused, len(repeated), len(absent), len(unknown))
 
 
+def _warn_of_coarse_levels(cache: ImageCache) -> None:
+    coarse = coarse_pictures(cache.index)
+    if coarse.empty:
+        return
+    first = coarse.iloc[0]
+    log.warning(
+        "%d images keep fewer than %d grey levels: %s has %d of its %d, since its values end at "
+        "%d and its header allows %d; --precision uint16 keeps them, --grey-range image stretches "
+        "each image over its own range",
+        len(coarse), FEW_LEVELS, first["file"], first["kept_levels"], first["grey_levels"],
+        first["grey_maximum"], first["white"],
+    )  # fmt: skip
+
+
+def _warn_of_padding(cache: ImageCache) -> None:
+    padded = int(cache.index["padded_pixels"].gt(0).sum())
+    if padded:
+        log.info("%d images have padding (Pixel Padding Value), which is black now", padded)
+
+
+def _warn_of_shared_instances(shared: pd.DataFrame, path: Path) -> None:
+    several = shared["people"].str.contains(";", regex=False)
+    if several.any():
+        log.warning(
+            "%d SOP Instance UIDs are those of images of several participants (%s): one of them "
+            "has the other's image; see %s",
+            several.sum(), shared.loc[several, "people"].iloc[0], path,
+        )  # fmt: skip
+    if not several.all():
+        log.warning(
+            "%d SOP Instance UIDs are those of several images of a participant: see %s",
+            (~several).sum(), path,
+        )  # fmt: skip
+
+
+#: Fewer grey levels than this are seen as steps.
+FEW_LEVELS = 64
+_COUNTS = (
+    "array", "pictures", "people", "left", "right", "visits", "fewest_grey_levels",
+    "median_grey_levels",
+)  # fmt: skip
+
+
 def count_pictures(index: pd.DataFrame) -> pd.DataFrame:
-    """Pictures and people per array.
+    """Images and people per array.
 
     Parameters
     ----------
@@ -89,8 +141,9 @@ def count_pictures(index: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    ``array``, ``pictures``, ``people``, ``left``, ``right`` (pictures of a side), ``visits``
-    (pairs of person and visit).
+    ``array``, ``pictures``, ``people``, ``left``, ``right`` (images of a side), ``visits``
+    (pairs of person and visit), ``fewest_grey_levels`` and ``median_grey_levels`` that are left
+    of an image at the precision of the cache.
     """
     rows = [
         {
@@ -100,10 +153,44 @@ def count_pictures(index: pd.DataFrame) -> pd.DataFrame:
             "left": int((part["side"] == "left").sum()),
             "right": int((part["side"] == "right").sum()),
             "visits": len(part.drop_duplicates(["person", "visit"])),
+            "fewest_grey_levels": int(part["kept_levels"].min()),
+            "median_grey_levels": round(part["kept_levels"].median()),
         }
         for array, part in index.groupby("array", sort=False)
     ]
-    return pd.DataFrame(rows, columns=["array", "pictures", "people", "left", "right", "visits"])
+    return pd.DataFrame(rows, columns=list(_COUNTS))
+
+
+def coarse_pictures(index: pd.DataFrame) -> pd.DataFrame:
+    """Rows of images that lost most of their grey levels, the coarsest first.
+
+    Those whose cached levels are fewer than :data:`FEW_LEVELS` and than those of their files: a
+    header that allows 16 bits of values that use 12 leaves 17 of 256 levels.
+    """
+    lost = index["kept_levels"].lt(FEW_LEVELS) & index["kept_levels"].lt(index["grey_levels"])
+    return index[lost].sort_values("kept_levels", kind="stable", ignore_index=True)
+
+
+def shared_instances(index: pd.DataFrame) -> pd.DataFrame:
+    """Images that bear the SOP Instance UID of another, though their files differ.
+
+    The identifier belongs to one image. Where it is that of several participants, one of them is
+    shown the wrong one's image.
+
+    Returns
+    -------
+    ``sop_instance_uid``, ``people`` and ``files`` (separated by ``;``).
+    """
+    named = index[index["sop_instance_uid"] != ""]
+    groups = named.groupby("sop_instance_uid", sort=False)
+    found = pd.DataFrame(
+        {
+            "people": groups["person"].agg(lambda persons: ";".join(dict.fromkeys(persons))),
+            "files": groups["file"].agg(";".join),
+            "n": groups.size(),
+        }
+    )
+    return found[found["n"] > 1].drop(columns="n").reset_index()
 
 
 def count_refusals(refusals: pd.DataFrame) -> pd.DataFrame:

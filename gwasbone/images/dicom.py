@@ -1,8 +1,7 @@
-"""One DICOM file to one grey picture, or to a refusal with its reason."""
+"""One DICOM file to one grey image, or to a refusal with its reason."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
 import warnings
@@ -10,16 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from gwasbone.images.grey import Pixels, grey_levels
-from gwasbone.images.refusal import RefusedError, refuse
+from gwasbone.images.grey import Grey, Pixels, grey_levels
+from gwasbone.images.pixels import stored_values
+from gwasbone.images.refusal import Refusal, RefusedError, refuse
 from gwasbone.images.regions import Place, place_of
-from gwasbone.images.streams import MAX_BYTES, MAX_PIXELS, check_deflated, declared_size
+from gwasbone.images.streams import MAX_BYTES, MAX_PIXELS, check_deflated, too_large
+from gwasbone.images.tags import number_of, raw_text, shown, text_of, whole_number
 
 #: The group of the first element of a DICOM file without a preamble: meta header or identifying.
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+#: First bytes of what is put in a file's place -> what it is, and what to do.
+_KINDS = {
+    b"PK\x03\x04": "is a zip archive: give it a name that ends in .zip, or unpack it",
+    b"\x1f\x8b": "is compressed by gzip: unpack it",
+    b"\xff\xd8\xff": "is a JPEG image, whose header lacks what DICOM says of the participant",
+    b"\x89PNG": "is a PNG image, whose header lacks what DICOM says of the participant",
+}
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,14 @@ class Picture:
     Parameters
     ----------
     pixels : (rows, columns) uint8 or uint16, 0 black to ``white``, after modality transform and
-        MONOCHROME1 inversion.
+        MONOCHROME1 inversion; padding is black.
     white : the largest level the header allows.
     low, high : modality values of 0 and ``white``; see :class:`gwasbone.images.grey.Grey`.
+    n_padded : pixels that are black because the file says that they are no image.
     place : region, side and view as far as header and content tell.
+    contradiction : why the region is not known, where tags name several; else None.
     modality : CR, DX, CT, ... as written, empty where it is.
-    person : Patient ID, None where empty.
+    person : Patient ID, None where empty; several are joined by a backslash, as in the file.
     study_date : YYYYMMDD as written, empty where it is.
     instance_number : None where it is no number.
     sop_instance_uid : the picture's own identifier.
@@ -45,7 +52,9 @@ class Picture:
     white: int
     low: float
     high: float
+    n_padded: int
     place: Place
+    contradiction: Refusal | None
     modality: str
     person: str | None
     study_date: str
@@ -54,7 +63,9 @@ class Picture:
     sha256: str
 
 
-def read_picture(path: str | Path, *, voi: bool = False) -> Picture:
+def read_picture(
+    path: str | Path, *, voi: bool = False, own_range: bool = False, max_bytes: int = MAX_BYTES
+) -> Picture:
     """Read one DICOM file.
 
     Parameters
@@ -62,12 +73,14 @@ def read_picture(path: str | Path, *, voi: bool = False) -> Picture:
     path : uncompressed, deflated, RLE, JPEG (lossy and lossless), JPEG-LS or JPEG 2000; with or
         without the 128 bytes before the DICM mark.
     voi : apply the header's first window or VOI lookup table. Off by default: iDXA files have
-        none, and a window chosen for one picture makes it incomparable with the next.
+        none, and a window chosen for one image makes it incomparable with the next.
+    own_range : stretch the image over its own range of levels instead of the header's.
+    max_bytes : of the file, and of what it unfolds to.
 
     Raises
     ------
     RefusedError
-        The file gives no grey picture; ``error.refusal`` has the reason and a sentence.
+        The file gives no grey image; ``error.refusal`` has the reason and a sentence.
 
     Examples
     --------
@@ -75,52 +88,63 @@ def read_picture(path: str | Path, *, voi: bool = False) -> Picture:
     Place(region='hip', side='left', view=None)
     """
     try:
-        size = Path(path).stat().st_size
-        _check_bytes(size)
-        data = Path(path).read_bytes()
-    except OSError as error:
-        refused = refuse("cannot_open", f"cannot be read: {error.strerror or error}")
-        raise RefusedError(refused.refusal, str(path)) from error
-    except RefusedError as error:
-        raise RefusedError(error.refusal, str(path)) from None
-    try:
-        return picture_of(data, voi=voi)
+        try:
+            _check_bytes(Path(path).stat().st_size, max_bytes)
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise refuse("cannot_open", f"cannot be read: {error.strerror or error}") from error
+        return picture_of(data, voi=voi, own_range=own_range, max_bytes=max_bytes)
     except RefusedError as error:
         raise RefusedError(error.refusal, str(path)) from None
 
 
-def picture_of(data: bytes, *, voi: bool = False, sha256: str | None = None) -> Picture:
+def picture_of(
+    data: bytes,
+    *,
+    voi: bool = False,
+    own_range: bool = False,
+    max_bytes: int = MAX_BYTES,
+    sha256: str | None = None,
+) -> Picture:
     """:func:`read_picture` of bytes that are in memory."""
-    _check_bytes(len(data))
+    _check_bytes(len(data), max_bytes)
     try:
         with warnings.catch_warnings():
             # what is odd and matters is refused below; the rest would be said file by file
             warnings.simplefilter("ignore")
-            return _picture(data, voi, sha256 or hashlib.sha256(data).hexdigest())
+            header = _parsed(data, max_bytes)
+            _check_header(header)
+            grey = grey_levels(stored_values(header), header, voi=voi, own_range=own_range)
+            return _picture(header, grey, sha256 or hashlib.sha256(data).hexdigest())
     except RefusedError:
         raise
     except MemoryError:
-        raise refuse("too_large", "the picture does not fit into memory") from None
+        raise refuse("too_large", "the image does not fit into memory") from None
     except Exception as error:
         # one file among thousands must not stop the others, whatever pydicom makes of it
         said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise refuse("invalid_header", f"the header cannot be used: {said}") from error
 
 
-def _picture(data: bytes, voi: bool, sha256: str) -> Picture:
-    header = _parsed(data)
-    _check_header(header)
-    grey = grey_levels(_decoded(header), header, voi=voi)
+def _picture(header: Any, grey: Grey, sha256: str) -> Picture:
+    contradiction = None
+    try:
+        place = place_of(tag_texts(header), grey.pixels, grey.white)
+    except RefusedError as error:
+        # a table of labels may still say what is shown
+        place, contradiction = Place(), error.refusal
     return Picture(
         pixels=grey.pixels,
         white=grey.white,
         low=grey.low,
         high=grey.high,
-        place=place_of(tag_texts(header), grey.pixels, grey.white),
+        n_padded=grey.n_padded,
+        place=place,
+        contradiction=contradiction,
         modality=text_of(header, "Modality"),
         person=text_of(header, "PatientID") or None,
         study_date=text_of(header, "StudyDate"),
-        instance_number=_whole(header, "InstanceNumber"),
+        instance_number=whole_number(header, "InstanceNumber"),
         sop_instance_uid=text_of(header, "SOPInstanceUID"),
         sha256=sha256,
     )
@@ -135,41 +159,29 @@ def tag_texts(header: Any) -> dict[str, str]:
     return {name: text_of(header, name) for name in names}
 
 
-def text_of(header: Any, name: str) -> str:
-    """An element as one line of text; empty where it is absent or cannot be read."""
-    with contextlib.suppress(Exception):
-        value = header.get(name)
-        if value is not None:
-            return " ".join(str(value).replace("\0", " ").split())
-    return ""
-
-
-def _whole(header: Any, name: str) -> int | None:
-    with contextlib.suppress(ValueError):
-        return int(text_of(header, name))
-    return None
-
-
-def _check_bytes(size: int) -> None:
+def _check_bytes(size: int, limit: int) -> None:
     if size == 0:
         raise refuse("empty_file", "expected a DICOM file, it has no bytes: copy it again")
-    if size > MAX_BYTES:
-        raise refuse("too_large", f"expected at most {MAX_BYTES:,} bytes, it has {size:,}")
+    if size > limit:
+        raise too_large(f"it has {size:,}", limit)
 
 
-def _parsed(data: bytes) -> Any:
+def _parsed(data: bytes, max_bytes: int) -> Any:
     """The data set, with a transfer syntax assumed where the file has no meta header."""
     import pydicom
     from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
     bare = data[128:132] != b"DICM"
     if bare and data[:2] not in _FIRST_GROUPS:
+        kind = next((name for start, name in _KINDS.items() if data.startswith(start)), "")
         raise refuse(
-            "not_dicom", "expected a DICOM file, it has neither the DICM mark nor a first element"
+            "not_dicom",
+            "expected a DICOM file, it "
+            + (kind or "has neither the DICM mark nor a first element"),
         )
     try:
         if not bare and str(DeflatedExplicitVRLittleEndian).encode() in data[132:1024]:
-            check_deflated(_after_meta(data))
+            check_deflated(_after_meta(data), max_bytes)
         header = pydicom.dcmread(io.BytesIO(data), force=bare)
         if bare and "TransferSyntaxUID" not in header.file_meta:
             header.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
@@ -202,113 +214,71 @@ def _check_header(header: Any) -> None:
         raise refuse("float_pixels", "expected grey levels, it holds floating-point pixel data")
     if "PixelData" not in header:
         kind = text_of(header, "Modality") or "unknown modality"
-        raise refuse("no_picture", f"expected a picture, it is a {kind} object without pixel data")
+        raise refuse("no_picture", f"expected an image, it is a {kind} object without pixel data")
     _check_frames(header)
-    samples = _number(header, "SamplesPerPixel", 1)
-    colours = text_of(header, "PhotometricInterpretation")
-    if samples != 1 or (colours and not colours.startswith("MONOCHROME")):
-        what = "an index into a colour table" if colours == "PALETTE COLOR" else "colour"
-        raise refuse("colour", f"expected one grey channel, it is {what} ({colours}, {samples})")
-    if colours not in ("MONOCHROME1", "MONOCHROME2"):
-        raise refuse("invalid_header", "expected a Photometric Interpretation, it has none")
-    allocated, stored = _number(header, "BitsAllocated"), _number(header, "BitsStored")
-    if allocated == 1:
-        raise refuse("one_bit", "expected grey levels, it is a 1-bit mask")
-    if allocated not in (8, 16) or not 1 <= stored <= allocated:
-        raise refuse(
-            "invalid_header",
-            f"expected 8 or 16 bits per pixel, {allocated} are allocated and {stored} used",
-        )
-    if _number(header, "PixelRepresentation", 0) not in (0, 1):
-        raise refuse("invalid_header", "expected Pixel Representation 0 or 1")
-    header.setdefault("PixelRepresentation", 0)
-    _check_size(_number(header, "Rows"), _number(header, "Columns"))
+    _check_grey(header)
+    _check_bits(header)
+    _check_size(number_of(header, "Rows"), number_of(header, "Columns"))
 
 
 def _check_frames(header: Any) -> None:
-    text = text_of(header, "NumberOfFrames") or ("1" if "NumberOfFrames" not in header else "")
+    text = raw_text(header, "NumberOfFrames") or "1"
     try:
-        # a value that is no number is read only now; pydicom then raises, and the text is gone
         frames = int(text)
     except ValueError:
-        shown = repr(text) if text else "none that is a number"
-        raise refuse("invalid_header", f"expected a Number of Frames, got {shown}") from None
+        frames = -1
+    if frames < 0:
+        raise refuse("invalid_header", f"expected one frame, {shown(header, 'NumberOfFrames')}")
     if frames > 1:
-        raise refuse("several_frames", f"expected one picture, it has {frames} frames")
+        raise refuse("several_frames", f"expected one image, it has {frames} frames")
+
+
+def _check_grey(header: Any) -> None:
+    """Refuse colours; write what was only spelled otherwise as the standard has it."""
+    colours = text_of(header, "PhotometricInterpretation").upper()
+    if not colours:
+        said = shown(header, "PhotometricInterpretation")
+        raise refuse("invalid_header", f"expected MONOCHROME1 or MONOCHROME2, {said}")
+    is_grey = colours in ("MONOCHROME1", "MONOCHROME2")
+    samples = number_of(header, "SamplesPerPixel", 1 if is_grey else 3)
+    if samples != 1 or not is_grey:
+        what = "an index into a colour table" if colours == "PALETTE COLOR" else "colour"
+        raise refuse(
+            "colour",
+            f"expected one grey channel, it is {what}: {shown(header, 'PhotometricInterpretation')}"
+            f", {shown(header, 'SamplesPerPixel')}",
+        )
+    header.PhotometricInterpretation, header.SamplesPerPixel = colours, 1
+
+
+def _check_bits(header: Any) -> None:
+    allocated = number_of(header, "BitsAllocated")
+    if allocated == 1:
+        raise refuse("one_bit", "expected grey levels, it is a 1-bit mask")
+    stored = number_of(header, "BitsStored")
+    if allocated not in (8, 16) or not 1 <= stored <= allocated:
+        raise refuse(
+            "invalid_header",
+            "expected 8 or 16 as Bits Allocated (0028,0100) and no more as Bits Stored "
+            f"(0028,0101), got {allocated} and {stored}",
+        )
+    representation = number_of(header, "PixelRepresentation", 0)
+    if representation not in (0, 1):
+        raise refuse(
+            "invalid_header",
+            f"expected 0 or 1 as Pixel Representation (0028,0103), got {representation}",
+        )
+    header.PixelRepresentation = representation
 
 
 def _check_size(rows: int, columns: int) -> None:
     if rows < 1 or columns < 1:
-        raise refuse("invalid_header", f"expected a size, got {rows} rows × {columns} columns")
+        raise refuse(
+            "invalid_header",
+            "expected Rows (0028,0010) and Columns (0028,0011) of at least 1, got "
+            f"{rows} × {columns}",
+        )
     if rows * columns > MAX_PIXELS:
         raise refuse(
             "too_large", f"expected at most {MAX_PIXELS:,} pixels, got {rows:,} × {columns:,}"
-        )
-
-
-def _number(header: Any, name: str, default: int | None = None) -> int:
-    number = _whole(header, name) if name in header else default
-    if number is None:
-        raise refuse("invalid_header", f"expected a number as {name}, got none")
-    return number
-
-
-def _decoded(header: Any) -> npt.NDArray[Any]:
-    """(rows, columns) stored values, native byte order."""
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
-
-    syntax = UID(str(header.file_meta.get("TransferSyntaxUID", "")))
-    try:
-        usable = not syntax.is_encapsulated or get_decoder(syntax).is_available
-    except (ValueError, NotImplementedError):
-        usable = False
-    if not usable:
-        raise refuse(
-            "unknown_transfer_syntax",
-            f"expected a known transfer syntax, got {syntax.name or 'none'}: for JPEG "
-            "install its codec (pip install 'gwasbone[jpeg]'), or convert it (gdcmconv --raw)",
-        )
-    shape = (int(header.Rows), int(header.Columns))
-    if syntax.is_encapsulated:
-        _check_stream(header.PixelData, shape)
-    else:
-        _check_length(len(header.PixelData), shape[0] * shape[1] * header.BitsAllocated // 8)
-    try:
-        stored = header.pixel_array
-    except Exception as error:
-        reason = "truncated" if isinstance(error, EOFError) else "cannot_decode"
-        said = " ".join(str(error).split())[:200]
-        raise refuse(reason, f"the pixel data cannot be decoded ({syntax.name}): {said}") from None
-    if stored.shape != shape:
-        raise refuse("invalid_header", f"expected {shape} pixels, decoding gave {stored.shape}")
-    return np.asarray(stored, stored.dtype.newbyteorder("="))
-
-
-def _check_length(got: int, needed: int) -> None:
-    if got < needed:
-        raise refuse(
-            "truncated",
-            f"expected {needed:,} bytes of pixel data, got {got:,}: copy the file again",
-        )
-
-
-def _check_stream(encapsulated: bytes, shape: tuple[int, int]) -> None:
-    """Refuse a compressed stream of another size than the header's before a decoder sees it."""
-    from pydicom.encaps import generate_fragments
-
-    try:
-        next(fragments := generate_fragments(encapsulated))
-        first = next(fragments)
-    except StopIteration:
-        raise refuse("truncated", "expected compressed pixel data, there is none") from None
-    except Exception as error:
-        raise refuse("cannot_decode", f"the compressed pixels have no items: {error}") from None
-    declared = declared_size(first)
-    if declared is not None and declared != shape:
-        rows, columns = declared
-        raise refuse(
-            "invalid_header",
-            f"expected {shape[0]} × {shape[1]} pixels as in the header, the compressed stream "
-            f"declares {rows} × {columns}",
         )

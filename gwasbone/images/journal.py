@@ -7,6 +7,7 @@ next opened for writing, so a line that ends with a line break is always whole a
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -32,7 +33,12 @@ class Entry:
         else the study date.
     region, side, view, mirrored : what is shown; ``mirrored`` is 1 where it was flipped.
     study_date, instance_number, sop_instance_uid : from the header.
-    height_px, width_px : of the picture in the file.
+    height_px, width_px : of the image in the file.
+    white, grey_minimum, grey_maximum : the largest level that its header allows, and the levels
+        it has.
+    grey_levels, kept_levels : how many different levels it has, and how many are left at the
+        precision of the cache, before it was resized.
+    padded_pixels : pixels that are black because the file says that they are no image.
     settings_hash : of the settings that made the array.
     told : what name and labels said when it was read; another saying means reading it again.
     """
@@ -57,6 +63,12 @@ class Entry:
     sop_instance_uid: str = ""
     height_px: int = 0
     width_px: int = 0
+    white: int = 0
+    grey_minimum: int = 0
+    grey_maximum: int = 0
+    grey_levels: int = 0
+    kept_levels: int = 0
+    padded_pixels: int = 0
     settings_hash: str = ""
     told: str = ""
 
@@ -78,6 +90,7 @@ def _is_prose(value: object) -> bool:
 
 _NAMES = tuple(field.name for field in fields(Entry))
 _WHOLE = tuple(field.name for field in fields(Entry) if field.type == "int")
+_WHOLE_NUMBER = re.compile(r"-?\d+", re.ASCII)
 HEADER = "\t".join(_NAMES)
 
 
@@ -101,8 +114,8 @@ def _lines(path: Path) -> Iterator[Entry]:
         first = next(lines, "")
         if first.rstrip("\n") != HEADER:
             raise InputError(
-                f"expected the index of an image cache in {path}, it has other columns: build the "
-                "cache anew with --force"
+                f"expected the index of an image cache in {path}, it has other columns, as those "
+                "of other versions of gwasbone have: build the cache anew with --force"
             )
         for number, line in enumerate(lines, 2):
             if not line.endswith("\n"):
@@ -114,6 +127,12 @@ def _lines(path: Path) -> Iterator[Entry]:
                     "the index was edited; build the cache anew with --force"
                 )
             given = dict(zip(_NAMES, values, strict=True))
+            odd = [name for name in _WHOLE if not _WHOLE_NUMBER.fullmatch(given[name])]
+            if odd:
+                raise InputError(
+                    f"expected a whole number as {odd[0]} in line {number} of {path}, got "
+                    f"{given[odd[0]]!r}: the index was edited; build the cache anew with --force"
+                )
             yield Entry(**given | {n: int(given[n]) for n in _WHOLE})  # type: ignore[arg-type]
 
 

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from gwasbone.images.dicom import Picture, picture_of
+from gwasbone.images.grey import Levels, levels_in, to_precision
 from gwasbone.images.journal import Entry
 from gwasbone.images.refusal import Refusal, RefusedError, refuse
 from gwasbone.images.regions import PROJECTIONS, SIDED, Place
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import Source, read_bytes
 from gwasbone.images.standard import is_mirrored, standard_arrays
+from gwasbone.images.streams import MAX_BYTES
 
 _WITHDRAWN = re.compile(r"-\d+")
 
@@ -28,17 +29,20 @@ class Outcome:
     Parameters
     ----------
     entry : its line of the index; the row is not known yet.
-    arrays : name -> (height, width) uint8; empty where refused or known.
+    arrays : name -> (height, width) grey levels; empty where refused or known.
     known : True where its bytes are in the cache already, so nothing was decoded.
     """
 
     entry: Entry
-    arrays: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    arrays: Mapping[str, Levels] = field(default_factory=dict)
     known: bool = False
 
 
 def standardise(
-    source: Source, settings: ImageSettings, known: frozenset[tuple[str, str]] = frozenset()
+    source: Source,
+    settings: ImageSettings,
+    known: frozenset[tuple[str, str]] = frozenset(),
+    max_bytes: int = MAX_BYTES,
 ) -> Outcome:
     """Read one file, place it and bring it to its standard arrays.
 
@@ -46,6 +50,7 @@ def standardise(
     ----------
     known : (SHA-256 of the bytes, what name and labels tell) of what the cache holds; such a
         file is not decoded.
+    max_bytes : of a file, and of what it unfolds to.
 
     Returns
     -------
@@ -53,12 +58,18 @@ def standardise(
     """
     entry = begun(source)
     try:
-        data = read_bytes(source)
+        data = read_bytes(source, max_bytes=max_bytes)
         entry = replace(entry, content_sha256=hashlib.sha256(data).hexdigest())
         if (entry.content_sha256, source.told) in known:
             return Outcome(entry, known=True)
-        picture = picture_of(data, voi=settings.voi, sha256=entry.content_sha256)
-        entry = _described(entry, picture, source)
+        picture = picture_of(
+            data,
+            voi=settings.voi,
+            own_range=settings.grey_range == "image",
+            max_bytes=max_bytes,
+            sha256=entry.content_sha256,
+        )
+        entry = _described(entry, picture, source, settings)
         place = _checked(picture, source, entry)
         assert place.region is not None
     except RefusedError as error:
@@ -106,8 +117,10 @@ def refused(entry: Entry, refusal: Refusal) -> Entry:
     )
 
 
-def _described(entry: Entry, picture: Picture, source: Source) -> Entry:
+def _described(entry: Entry, picture: Picture, source: Source, settings: ImageSettings) -> Entry:
     number = picture.instance_number
+    levels = levels_in(picture.pixels).astype(np.uint16)
+    kept = np.unique(to_precision(levels, picture.white, settings.precision))
     height, width = picture.pixels.shape
     return replace(
         entry,
@@ -118,6 +131,12 @@ def _described(entry: Entry, picture: Picture, source: Source) -> Entry:
         sop_instance_uid=picture.sop_instance_uid,
         height_px=height,
         width_px=width,
+        white=picture.white,
+        grey_minimum=int(levels[0]),
+        grey_maximum=int(levels[-1]),
+        grey_levels=len(levels),
+        kept_levels=len(kept),
+        padded_pixels=picture.n_padded,
     )
 
 
@@ -131,6 +150,8 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
         )
     place = picture.place
     region = source.region or place.region
+    if region is None and picture.contradiction is not None:
+        raise RefusedError(picture.contradiction)
     if region is None:
         raise refuse(
             "unknown_region",
@@ -153,8 +174,12 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
             "expected the bone or the soft-tissue picture of a whole body, its content is neither "
             "plainly: name the view (mixed, flesh) in a table of labels",
         )
-    if not entry.person:
-        raise refuse("no_person", "expected a Patient ID, it is empty: name the person in a table")
+    if not entry.person or ("\\" in entry.person and not source.person):
+        said = f"it has several ({entry.person})" if entry.person else "it is empty"
+        raise refuse(
+            "no_person",
+            f"expected one Patient ID (0010,0020), {said}: name the person in a table of labels",
+        )
     if _WITHDRAWN.fullmatch(entry.person):
         raise refuse("withdrawn", f"person {entry.person} has withdrawn (negative ID): left out")
     sided, viewed = region in SIDED, region == "whole_body"

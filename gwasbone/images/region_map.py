@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.images.regions import REGIONS, SIDED, SIDES, Place
 
 _COLUMNS = ("name", "region", "side")
@@ -105,6 +105,7 @@ def region_name(place: Place) -> str:
     return f"{place.side}_{place.region}" if place.side else str(place.region)
 
 
+@reads("a region map")
 def read_region_map(path: str | Path | None = None) -> RegionMap:
     """Read a map of measurements to pictures.
 

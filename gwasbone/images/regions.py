@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from gwasbone.errors import InputError
 from gwasbone.images.grey import Pixels
+from gwasbone.images.refusal import refuse
 
 REGIONS = ("ap_spine", "lateral_spine", "hip", "knee", "whole_body", "forearm")
 #: Regions of which there are two.
@@ -19,25 +20,43 @@ SIDES = ("left", "right")
 #: The two pictures of a whole-body scan: bone with an outline of flesh, and soft tissue.
 VIEWS = ("mixed", "flesh")
 
-#: What iDXA and other densitometers write as protocol. The first that matches counts, so that
-#: "lateral" goes before "spine".
+#: What iDXA and other densitometers write as protocol or procedure. All that match count, and
+#: must agree.
 _PROTOCOLS = (
-    ("lateral_spine", r"\b(lva|dva|iva|vfa|lateral (lumbar )?(spine|vertebra\w*))\b"),
+    ("lateral_spine", r"\b(lva|dva|iva|vfa|vertebral fracture assessment)\b"),
     ("whole_body", r"\b(total|whole) ?body\b"),
-    ("ap_spine", r"\b((ap|pa|lumbar) (lumbar )?spine|l1 ?- ?l4)\b"),
-    ("hip", r"\b(femur|femoral neck|hip)\b"),
-    ("knee", r"\bknee\b"),
+    ("ap_spine", r"\b((ap|pa) (lumbar )?spine|l1 ?- ?l4)\b"),
+    ("lumbar_spine", r"\blumbar (spine|vertebra\w*)\b"),
+    ("spine", r"\b(spine|vertebra\w*)\b"),
+    ("hip", r"\b(femoral neck|hip|(?<!distal )femur)\b"),
+    ("knee", r"\b(knee|distal femur)\b"),
     ("forearm", r"\b(forearm|radius)\b"),
+)
+#: Words beside "spine" that say from where it is seen.
+_SPINE_WORDS = (
+    ("lateral_spine", r"\b(lat|lateral)\b"),
+    ("ap_spine", r"\b(ap|pa|frontal|anteroposterior|posteroanterior)\b"),
 )
 #: Defined terms of Body Part Examined (DICOM PS3.16 annex L).
 _BODY_PARTS = {
-    "HIP": "hip", "FEMUR": "hip", "KNEE": "knee", "WHOLEBODY": "whole_body", "FOREARM": "forearm",
-    "LSPINE": "spine", "LUMBARSPINE": "spine", "TLSPINE": "spine", "SPINE": "spine",
+    "HIP": "hip", "FEMUR": "femur", "KNEE": "knee", "WHOLEBODY": "whole_body",
+    "FOREARM": "forearm", "LSPINE": "spine", "LUMBARSPINE": "spine", "TLSPINE": "spine",
+    "SPINE": "spine",
 }  # fmt: skip
+#: View Position (0018,5101) of a spine.
 _SPINE_VIEWS = {
     "AP": "ap_spine", "PA": "ap_spine", "LL": "lateral_spine", "RL": "lateral_spine",
     "LLO": "lateral_spine", "RLO": "lateral_spine", "LATERAL": "lateral_spine",
+    "LAT": "lateral_spine",
 }  # fmt: skip
+#: Words that leave open which of some regions is meant -> those regions.
+_OPEN = {
+    "spine": {"ap_spine", "lateral_spine"}, "lumbar_spine": {"ap_spine", "lateral_spine"},
+    "femur": {"hip", "knee"},
+}  # fmt: skip
+#: What such a word means where nothing says more (densitometers call their frontal scan "lumbar
+#: spine"); of another spine without a view it is not told.
+_ALONE = {"femur": "hip", "lumbar_spine": "ap_spine"}
 #: Modalities of projections by X-rays, and OT ("other"), which secondary captures carry. A bone
 #: scan of nuclear medicine also calls itself a whole body.
 PROJECTIONS = frozenset({"", "CR", "DX", "BMD", "RG", "XA", "RF", "OT", "SC"})
@@ -85,30 +104,65 @@ def place_of(tags: Mapping[str, str], pixels: Pixels, white: int) -> Place:
 def region_and_side(tags: Mapping[str, str]) -> tuple[str | None, str | None]:
     """Region and side that the tags name.
 
-    Protocol Name first, then Performed Procedure Step Description, then Body Part Examined. The
-    side is None where two tags contradict each other.
+    Protocol Name, Performed Procedure Step Description and Body Part Examined count alike, and
+    for a spine View Position. The side is None where two tags contradict each other.
 
+    Raises
+    ------
+    RefusedError
+        ``contradictory_region``: the tags name different regions, or views of the spine.
+
+    Examples
+    --------
     >>> region_and_side({"ProtocolName": "Left Ortho Knee"})
     ('knee', 'left')
     >>> region_and_side({"BodyPartExamined": "HIP", "Laterality": "R"})
     ('hip', 'right')
     """
-    protocols = [tags.get(n, "") for n in ("ProtocolName", "PerformedProcedureStepDescription")]
-    words = [re.sub(r"[\s_./]+", " ", text.lower()) for text in protocols]
-    region = next(
-        (name for text in words for name, pattern in _PROTOCOLS if re.search(pattern, text)), None
-    )
-    if region is None:
-        part = re.sub(r"[\s_-]+", "", tags.get("BodyPartExamined", "").upper())
-        region = _BODY_PARTS.get(part)
-        if region == "spine":
-            region = _SPINE_VIEWS.get(tags.get("ViewPosition", "").upper())
+    region = _region(tags)
     if region not in SIDED:
         return region, None
-    said = {side for text in words if (side := _side_in(text)) is not None}
+    said = {side for text in _protocol_words(tags) if (side := _side_in(text)) is not None}
     letters = [tags.get(name, "").upper() for name in ("Laterality", "ImageLaterality")]
     said |= {{"L": "left", "R": "right"}[letter] for letter in letters if letter in ("L", "R")}
     return region, said.pop() if len(said) == 1 else None
+
+
+def _protocol_words(tags: Mapping[str, str]) -> list[str]:
+    names = ("ProtocolName", "PerformedProcedureStepDescription")
+    return [re.sub(r"[\s_./\\]+", " ", tags.get(name, "").lower()) for name in names]
+
+
+def _region(tags: Mapping[str, str]) -> str | None:
+    """The one region that all words agree on; None where no word names one."""
+    named = {name for text in _protocol_words(tags) for name in _regions_in(text)}
+    part = re.sub(r"[\s_-]+", "", tags.get("BodyPartExamined", "").upper())
+    if part in _BODY_PARTS:
+        named.add(_BODY_PARTS[part])
+    view = _SPINE_VIEWS.get(tags.get("ViewPosition", "").upper())
+    if view is not None and any("spine" in name for name in named):
+        named.add(view)
+    opens = named & _OPEN.keys()
+    regions = named - opens
+    possible = [{name} for name in regions] + [_OPEN[name] for name in opens]
+    common = set.intersection(*possible) if possible else set()
+    if possible and not common:
+        said = ", ".join(f"{name} {text!r}" for name, text in tags.items() if text)
+        raise refuse(
+            "contradictory_region",
+            f"expected one region, the header names {' and '.join(sorted(named))} ({said}): name "
+            "the region in a table of labels",
+        )
+    if len(common) == 1:
+        return common.pop()
+    return next((_ALONE[name] for name in opens if name in _ALONE), None)
+
+
+def _regions_in(text: str) -> set[str]:
+    found = {name for name, pattern in _PROTOCOLS if re.search(pattern, text)}
+    if any("spine" in name for name in found):
+        found |= {name for name, pattern in _SPINE_WORDS if re.search(pattern, text)}
+    return found
 
 
 def _side_in(text: str) -> str | None:

@@ -14,10 +14,14 @@ from typing import Any
 import numpy as np
 
 from gwasbone.errors import UsageError
+from gwasbone.images.grey import PRECISIONS
 from gwasbone.images.regions import REGIONS, SIDES
 
 #: Goes up when the same settings and files would give other arrays.
-VERSION = 1
+VERSION = 2
+
+#: Whether white is the largest level that the header allows, or that of each image.
+GREY_RANGES = ("header", "image")
 
 #: Arrays of a cache: one per region, three for the whole body.
 BODY_ARRAYS = ("whole_body_mixed", "whole_body_flesh", "whole_body_skeleton")
@@ -69,6 +73,10 @@ class ImageSettings:
         the other's; empty for none. The index says which pictures were.
     mask_strips : set the saturated steps at both side edges of AP spines to black.
     voi : apply the header's window or table of values of interest.
+    precision : data type of the arrays: ``uint8`` (0 to 255), ``uint16`` (0 to 65,535) or
+        ``float32`` (0 to 1). Levels are rounded to it before cropping, and again when resized.
+    grey_range : ``header``, where levels are shares of the largest that a header allows, so that
+        images stay comparable; or ``image``, where each is stretched over its own range.
 
     Examples
     --------
@@ -83,8 +91,16 @@ class ImageSettings:
     mirror: str = ""
     mask_strips: bool = True
     voi: bool = False
+    precision: str = "uint8"
+    grey_range: str = "header"
 
     def __post_init__(self) -> None:
+        for name, known in (("precision", tuple(PRECISIONS)), ("grey_range", GREY_RANGES)):
+            if getattr(self, name) not in known:
+                raise UsageError(
+                    f"image settings: expected {' or '.join(known)} as {name}, got "
+                    f"{getattr(self, name)!r}"
+                )
         missing = [name for name in REGIONS if name not in self.frames]
         if missing or self.mirror not in ("", *SIDES):
             raise UsageError(
@@ -120,14 +136,22 @@ class ImageSettings:
 
     def as_mapping(self) -> dict[str, Any]:
         """Plain values for JSON, with :data:`VERSION`."""
-        plain = {name: getattr(self, name) for name in ("invert", "mirror", "mask_strips", "voi")}
+        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         frames = {name: dataclasses.asdict(self.frames[name]) for name in REGIONS}
-        return {"version": VERSION, "frames": frames, **plain}
+        return {"version": VERSION, **plain, "frames": frames}
 
     @classmethod
     def from_mapping(cls, plain: Mapping[str, Any]) -> ImageSettings:
-        """Undo :meth:`as_mapping`."""
-        values = {name: value for name, value in plain.items() if name != "version"}
+        """Undo :meth:`as_mapping`.
+
+        Raises
+        ------
+        UsageError
+            Settings of another version, or values that are none.
+        """
+        values = dict(plain)
+        if values.pop("version", None) != VERSION:
+            raise UsageError("image settings: they are those of another version of gwasbone")
         frames = {name: Frame(**frame) for name, frame in values.pop("frames").items()}
         return cls(frames=MappingProxyType(frames), **values)
 
@@ -136,6 +160,11 @@ class ImageSettings:
         """First 16 hexadecimal digits of the SHA-256 of :meth:`as_mapping` as JSON."""
         text = json.dumps(self.as_mapping(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Data type of the arrays."""
+        return np.dtype(self.precision)
 
     def frame_of(self, array: str) -> Frame:
         """The frame of an array; the whole body's three share one."""

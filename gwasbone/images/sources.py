@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
+import itertools
 import os
 import re
+import stat
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,10 +18,10 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.images.refusal import RefusedError, refuse
 from gwasbone.images.regions import Place
-from gwasbone.images.streams import MAX_BYTES
+from gwasbone.images.streams import MAX_BYTES, too_large
 
 #: Bulk files and the folders they unpack to: person, field, instance (visit), array.
 _BULK = re.compile(
@@ -33,7 +37,8 @@ class Source:
     Parameters
     ----------
     path : of the file, absolute; of the archive where it lies in one.
-    member : its name in the archive, empty outside one.
+    member : its name in the archive, empty outside one; where an archive has a name more than
+        once, the second has ``#2`` behind it.
     size_bytes, modified_ns : of the file at ``path``; -1 where it cannot be looked at.
     person, visit : what the name tells; empty where it does not.
     region, side, view : only where a table of labels gives them.
@@ -67,8 +72,9 @@ def find_sources(
 
     Parameters
     ----------
-    places : files, folders (searched to the bottom, hidden files left out) and globs. Files in
-        ``.zip`` archives count one by one.
+    places : files, folders (searched to the bottom, through links, hidden files left out) and
+        globs of both. Files in ``.zip`` archives count one by one. Named pipes, sockets and
+        devices are listed too, and refused when read.
     labels : see :func:`read_labels`.
     leave_out : a folder whose files are not wanted: the cache, where it lies inside a place.
 
@@ -78,8 +84,11 @@ def find_sources(
         A place that does not exist or holds no file, a label for a file that is not there.
     """
     paths: set[Path] = set()
+    left_out: os.stat_result | None = None
+    with contextlib.suppress(OSError):
+        left_out = None if leave_out is None else os.stat(leave_out)
     for place in places:
-        there = set(_files_at(place))
+        there = set(_files_at(place, left_out))
         if not there:
             raise InputError(f"expected DICOM files at {place}, there are none: check the path")
         paths |= there
@@ -90,6 +99,7 @@ def find_sources(
     return _labelled(found, labels) if labels is not None else found
 
 
+@reads("a table of labels")
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Read a table that says what the headers do not.
 
@@ -125,50 +135,105 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     return table
 
 
-def read_bytes(source: Source) -> bytes:
+def read_bytes(source: Source, *, max_bytes: int = MAX_BYTES) -> bytes:
     """The bytes of a file, or of a file in an archive.
 
     Raises
     ------
     RefusedError
-        It cannot be read; disks and archives fail one file at a time.
+        It cannot be read, or has more than ``max_bytes``; disks and archives fail one file at a
+        time.
     """
     if any(character in source.name for character in "\t\n\r"):
         raise refuse("odd_name", "expected a name without tabs and line breaks: rename the file")
     try:
-        if not source.member:
-            if source.path.suffix.lower() == ".zip":
-                raise refuse("bad_archive", "expected a zip archive, it is damaged: copy it again")
-            if source.size_bytes > MAX_BYTES:
-                raise refuse(
-                    "too_large", f"expected at most {MAX_BYTES:,} bytes, got {source.size_bytes:,}"
-                )
-            return source.path.read_bytes()
-        with zipfile.ZipFile(source.path) as archive:
-            declared = archive.getinfo(source.member).file_size
-            if declared > MAX_BYTES:
-                raise refuse("too_large", f"expected at most {MAX_BYTES:,} bytes, got {declared:,}")
-            return archive.read(source.member)
+        status = source.path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise refuse("cannot_open", "the folder cannot be listed: check its permissions")
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a named pipe" if stat.S_ISFIFO(status.st_mode) else "a socket or device"
+            raise refuse("not_a_file", f"expected a file, it is {kind}")
+        if source.member:
+            return _read_member(source, status, max_bytes)
+        if source.path.suffix.lower() == ".zip":
+            empty = zipfile.is_zipfile(source.path)
+            said = "has no files" if empty else "is damaged: copy it again"
+            raise refuse("bad_archive", f"expected a zip archive of files, it {said}")
+        if status.st_size > max_bytes:
+            raise too_large(f"it has {status.st_size:,}", max_bytes)
+        return source.path.read_bytes()
     except RefusedError:
         raise
     except OSError as error:
         raise refuse("cannot_open", f"cannot be read: {error.strerror or error}") from None
     except Exception as error:
-        raise refuse("bad_archive", f"the file in the archive cannot be read: {error}") from None
+        said = " ".join(str(error).split())[:200]
+        raise refuse("bad_archive", f"the file in the archive cannot be read: {said}") from None
 
 
-def _files_at(place: str) -> Iterator[Path]:
+def _read_member(source: Source, status: os.stat_result, max_bytes: int) -> bytes:
+    archive = _opened(source.path, status.st_size, status.st_mtime_ns)
+    member = _members(archive)[source.member]
+    if member.file_size > max_bytes:
+        raise too_large(f"it unfolds to {member.file_size:,}", max_bytes)
+    return archive.read(member)
+
+
+@functools.lru_cache(maxsize=2)
+def _opened(path: Path, size_bytes: int, modified_ns: int) -> zipfile.ZipFile:
+    """An archive, open until others are: reading its directory costs as much as many members.
+
+    Size and time are there so that an archive that was written anew is opened anew.
+    """
+    return zipfile.ZipFile(path)
+
+
+@functools.lru_cache(maxsize=2)
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """Name -> member, folders left out; see :class:`Source` for names that occur twice."""
+    members, times = {}, Counter[str]()
+    for member in archive.infolist():
+        if member.is_dir():
+            continue
+        times[member.filename] += 1
+        again = f"#{times[member.filename]}" if times[member.filename] > 1 else ""
+        members[member.filename + again] = member
+    return members
+
+
+def _files_at(place: str, left_out: os.stat_result | None) -> Iterator[Path]:
     path = Path(place).absolute()
-    if path.is_file():
+    if path.is_dir():
+        yield from _files_below([path], left_out)
+    elif os.path.lexists(path):
         yield path
-    elif path.is_dir():
-        for folder, folders, names in os.walk(path):
-            folders[:] = sorted(f for f in folders if not f.startswith("."))
-            yield from (Path(folder, name) for name in names if not name.startswith("."))
     else:
-        for match in glob.glob(place, recursive=True):
-            if Path(match).is_file():
-                yield Path(match).absolute()
+        matches = [Path(match).absolute() for match in glob.glob(place, recursive=True)]
+        yield from (match for match in matches if not match.is_dir())
+        yield from _files_below([match for match in matches if match.is_dir()], left_out)
+
+
+def _files_below(tops: list[Path], left_out: os.stat_result | None) -> Iterator[Path]:
+    """All that is not a folder, through links to folders, each folder once.
+
+    A folder that cannot be listed stands for its files, and is refused when read.
+    """
+    closed: list[OSError] = []
+    seen = set() if left_out is None else {(left_out.st_dev, left_out.st_ino)}
+    # folders before links to them, which may be called otherwise
+    tops = sorted(tops, key=lambda top: (top.is_symlink(), top))
+    walks = (os.walk(top, followlinks=True, onerror=closed.append) for top in tops)
+    for folder, folders, names in itertools.chain.from_iterable(walks):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            # a link to a folder above, or to one that was searched
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        shown = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(shown, key=lambda f: (os.path.islink(os.path.join(folder, f)), f))
+        yield from (Path(folder, name) for name in names if not name.startswith("."))
+    yield from (Path(error.filename) for error in closed)
 
 
 def _sources_in(path: Path) -> Iterator[Source]:
@@ -185,12 +250,15 @@ def _sources_in(path: Path) -> Iterator[Source]:
         yield whole
         return
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = [one.filename for one in archive.infolist() if not one.is_dir()]
-    except (OSError, zipfile.BadZipFile):
+        if not path.is_file():
+            raise OSError
+        members = list(_members(_opened(path, whole.size_bytes, whole.modified_ns)))
+    except (OSError, zipfile.BadZipFile, NotImplementedError):
         # opened again as a file, it is refused with its reason
         yield whole
         return
+    if not members:
+        yield whole
     yield from (replace(whole, member=member) for member in sorted(members))
 
 

@@ -1,17 +1,17 @@
-"""A picture to the standard array of its region: mask, mirror, crop, resize, invert."""
+"""An image to the standard array of its region: mask, mirror, crop, resize, invert."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.images.grey import Pixels, to_uint8
+from gwasbone.images.grey import Levels, Pixels, to_precision, white_of
 from gwasbone.images.regions import SIDED
 from gwasbone.images.settings import Frame, ImageSettings
 
-Grey8 = npt.NDArray[np.uint8]
-
-#: Bone begins at this level, and what is saturated is not counted as bone (Le Goallec 2021).
+#: Of 255, bone begins at this level, and what is saturated is not bone (Le Goallec 2021).
 _BONE_FROM, _BONE_BELOW = 70, 250
 #: A strip is at least as many rows tall, and as many of its rows are as wide as the row above.
 _STRIP_ROWS, _STRIP_STRAIGHT = 16, 0.8
@@ -25,7 +25,7 @@ def standard_arrays(
     side: str | None,
     view: str | None,
     settings: ImageSettings,
-) -> dict[str, Grey8]:
+) -> dict[str, Levels]:
     """The arrays that one picture gives.
 
     Parameters
@@ -34,10 +34,10 @@ def standard_arrays(
 
     Returns
     -------
-    Name of the array -> (height, width) uint8. One, but the whole body's bone picture also gives
-    its skeleton.
+    Name of the array -> (height, width) of the settings' data type. One, but the whole body's
+    bone image also gives its skeleton.
     """
-    grey = to_uint8(pixels, white)
+    grey = to_precision(pixels, white, settings.precision)
     if region == "ap_spine" and settings.mask_strips:
         grey = mask_side_strips(grey)
     if is_mirrored(region, side, settings):
@@ -49,7 +49,8 @@ def standard_arrays(
             found["whole_body_skeleton"] = skeleton_only(grey)
     frame = settings.frames[region]
     framed = {name: resized(cropped(one, frame), frame) for name, one in found.items()}
-    return {name: 255 - one if settings.invert else one for name, one in framed.items()}
+    top = _level(255, grey)
+    return {name: top - one if settings.invert else one for name, one in framed.items()}
 
 
 def is_mirrored(region: str, side: str | None, settings: ImageSettings) -> bool:
@@ -57,7 +58,7 @@ def is_mirrored(region: str, side: str | None, settings: ImageSettings) -> bool:
     return region in SIDED and side is not None and side == settings.mirror
 
 
-def mask_side_strips(grey: Grey8) -> Grey8:
+def mask_side_strips(grey: Levels) -> Levels:
     """(rows, columns) with the saturated steps at both side edges set to black.
 
     Lunar scanners fill what lies beyond the patient's positioning with white strips whose inner
@@ -67,7 +68,7 @@ def mask_side_strips(grey: Grey8) -> Grey8:
     """
     masked = grey.copy()
     for side in (masked, masked[:, ::-1]):
-        widths = _border_run(side >= 250)
+        widths = _border_run(side >= _level(_BONE_BELOW, grey))
         for start, stop in _runs(widths > 0):
             block = widths[start:stop]
             straight = np.mean(np.diff(block) == 0) if len(block) > 1 else 0.0
@@ -77,21 +78,21 @@ def mask_side_strips(grey: Grey8) -> Grey8:
     return masked
 
 
-def skeleton_only(grey: Grey8) -> Grey8:
+def skeleton_only(grey: Levels) -> Levels:
     """(rows, columns) without the outline of flesh around the bones (Le Goallec et al. 2021).
 
     From every pixel of the border inwards, along its row or column, all is black up to the first
     bone pixel, 70 ≤ level < 250.
     """
-    bone = (grey >= _BONE_FROM) & (grey < _BONE_BELOW)
+    bone = (grey >= _level(_BONE_FROM, grey)) & (grey < _level(_BONE_BELOW, grey))
     outside = np.zeros(grey.shape, dtype=bool)
     for turn in range(4):
         turned = np.rot90(outside, turn)
         turned |= np.arange(len(turned.T)) < _border_run(~np.rot90(bone, turn))[:, None]
-    return np.where(outside, np.uint8(0), grey)
+    return np.where(outside, _level(0, grey), grey)
 
 
-def cropped(grey: Grey8, frame: Frame) -> Grey8:
+def cropped(grey: Levels, frame: Frame) -> Levels:
     """(crop_height, crop_width) around the centre; black where the picture is smaller."""
     sizes = zip(grey.shape, (frame.crop_height, frame.crop_width), strict=True)
     for axis, (length, wanted) in enumerate(sizes):
@@ -108,14 +109,22 @@ def cropped(grey: Grey8, frame: Frame) -> Grey8:
     return grey
 
 
-def resized(grey: Grey8, frame: Frame) -> Grey8:
+def resized(grey: Levels, frame: Frame) -> Levels:
     """(height, width) by linear interpolation, averaged over the pixels that fall together."""
     from PIL import Image
 
     if grey.shape == (frame.height, frame.width):
         return grey
-    picture = Image.fromarray(np.ascontiguousarray(grey))
-    return np.asarray(picture.resize((frame.width, frame.height), Image.Resampling.BILINEAR))
+    # Pillow resizes grey images of 8 bits or of float32
+    exact = grey if grey.dtype == np.uint8 else grey.astype(np.float32)
+    picture = Image.fromarray(np.ascontiguousarray(exact))
+    small = np.asarray(picture.resize((frame.width, frame.height), Image.Resampling.BILINEAR))
+    return small if small.dtype == grey.dtype else np.rint(small).astype(grey.dtype)
+
+
+def _level(of_255: int, like: Levels) -> Any:
+    """A level of 255 as one of the data type of an array."""
+    return like.dtype.type(of_255 * white_of(like.dtype) / 255)
 
 
 def _border_run(hit: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

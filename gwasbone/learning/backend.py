@@ -7,6 +7,7 @@ on pooled pixels that needs no framework.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -23,6 +24,9 @@ GROUP = "gwasbone.dl_backends"
 #: ``learning_rate``, ``seconds`` and whatever else a backend measures.
 Epoch = Mapping[str, float]
 
+#: Told of a step's name, how much of it is done, and of how much.
+Progress = Callable[[str, int, int], None]
+
 
 class Rows(Protocol):
     """Values of N people or pictures that are read a few rows at a time: an array, a memory map."""
@@ -37,7 +41,7 @@ class Rows(Protocol):
 class Model(Protocol):
     """A network, trained or not.
 
-    ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) uint8 and the
+    ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) and the
     side inputs (N, c) for an image network, the named columns (N,) for a table network. ``rows``
     are the ones to use; repeated rows are allowed.
     """
@@ -45,7 +49,7 @@ class Model(Protocol):
     def fit(
         self,
         inputs: Mapping[str, Rows],
-        targets: Mapping[str, npt.NDArray[np.floating]],
+        targets: Mapping[str, Rows],
         *,
         rows: npt.NDArray[np.integer],
         validation_rows: npt.NDArray[np.integer],
@@ -58,7 +62,8 @@ class Model(Protocol):
 
         Parameters
         ----------
-        targets : head -> (N,) or (N, size); NaN = not known, counts for nothing.
+        targets : head -> (N,) or (N, columns), of masks (N, height, width[, size]); NaN = not
+            known, counts for nothing. They may lie on disk and are read a few rows at a time.
         plan : a :class:`gwasbone.learning.networks.TrainingPlan` as a mapping.
         weights : head -> (N,) what each row counts; 1 by default.
         checkpoint : a folder. The state after each epoch is kept there, whole or not at all, and
@@ -69,6 +74,12 @@ class Model(Protocol):
         Returns
         -------
         All epochs.
+
+        Raises
+        ------
+        ValueError
+            Inputs or targets that do not fit the network; or a loss that is no number, in a
+            message that begins with "training diverged".
         """
 
     def restart(self) -> None:
@@ -81,7 +92,9 @@ class Model(Protocol):
     def predict(
         self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
     ) -> dict[str, npt.NDArray[np.float32]]:
-        """Head -> (len(rows), size): probability of 1, of each class, or the numbers."""
+        """Head -> (len(rows), size): probability of 1, of each class, or the numbers; of masks
+        (len(rows), height, width, size) probabilities.
+        """
 
     def embed(
         self, inputs: Mapping[str, Rows], *, rows: npt.NDArray[np.integer]
@@ -179,3 +192,47 @@ def load_backend(name: str) -> Backend:
             "for keras `pip install 'gwasbone[dl]'`"
         ) from error
     return backend
+
+
+class ReusingBackend:
+    """Builds through another backend, and gives a network that it built before again, restarted.
+
+    A framework traces and compiles a network when it is first fitted, which takes longer than to
+    train a small one; a permutation test trains the same one hundreds of times. What comes out is
+    what the other backend would give (the contract of ``Model.restart``).
+
+    A model is the caller's until the same network and seed are asked for again: then it is the
+    same object with its weights put back. Whoever needs both at once must take the other backend.
+
+    Parameters
+    ----------
+    backend : what builds.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.suffix = backend.suffix
+        self._built: dict[str, Model] = {}
+
+    def build(self, network: Mapping[str, Any], *, seed: int) -> Model:
+        """See :meth:`Backend.build`."""
+        key = json.dumps([dict(network), seed, _changed(network)], sort_keys=True, default=str)
+        model = self._built.get(key)
+        if model is None:
+            model = self._built[key] = self._backend.build(network, seed=seed)
+        else:
+            model.restart()
+        return model
+
+    def load(self, path: Path) -> Model:
+        """See :meth:`Backend.load`."""
+        return self._backend.load(path)
+
+
+def _changed(network: Mapping[str, Any]) -> list[int]:
+    """Size and time of the file of weights: another file of the same name is another network."""
+    path = Path(str(network.get("weights", "")))
+    if not path.is_file():
+        return []
+    state = path.stat()
+    return [state.st_size, state.st_mtime_ns]

@@ -28,6 +28,13 @@ from gwasbone.learning.networks import ImageNetwork, TableNetwork, TrainingPlan,
 FloatArray = npt.NDArray[np.float64]
 
 _CARD, _PREDICTIONS, _CHECKPOINT = "card.json", "predictions.npz", "checkpoint"
+_ROWS_AT_ONCE = 1024
+#: Predictions that differ by less than this share of the largest are one number (float32).
+_SAME = 1e-6
+
+
+class DivergedError(InputError):
+    """A training that has come to nothing: its model predicts no number, or one for everybody."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,20 @@ class CrossFit:
 
     Parameters
     ----------
-    held_out : head -> (N, size) by the model of the row's own fold, which never saw the person.
+    held_out : head -> (N, size) by the model of the row's own fold, which never saw the person;
+        of masks (N, height, width, size).
+    validation : head -> likewise, mean over the models whose training the row has stopped (one
+        where folds rotate); NaN where it has stopped none. They are what a model that combines
+        several networks may be fitted to.
     in_training : head -> (N, size) mean over the models that were fitted to the row; NaN where
-        none was. Only to show how far a model has learned its people by heart.
+        none was. Only to show how far a model has learned its people by heart; not kept of masks.
     fold : (N,) the fold that a row is held out in.
     histories : per fold, what was measured in each epoch.
     models : per fold, the file of the model; model_hashes : the first 16 digits of its SHA-256.
     """
 
     held_out: Mapping[str, FloatArray]
+    validation: Mapping[str, FloatArray]
     in_training: Mapping[str, FloatArray]
     fold: npt.NDArray[np.intp]
     histories: tuple[tuple[Epoch, ...], ...]
@@ -57,7 +69,7 @@ def cross_fit(
     network: ImageNetwork | TableNetwork,
     plan: TrainingPlan,
     inputs: Mapping[str, Rows],
-    targets: Mapping[str, FloatArray],
+    targets: Mapping[str, Rows],
     folds: PersonFolds,
     *,
     folder: Path,
@@ -82,6 +94,8 @@ def cross_fit(
     ------
     InputError
         The backend refused the network, the weights file or the inputs; its words are kept.
+    DivergedError
+        A model predicts the same for everybody, or no number.
     """
     folder.mkdir(parents=True, exist_ok=True)
     done = [
@@ -89,20 +103,17 @@ def cross_fit(
                   folder / f"fold{fold.number}", data_hash, weights, on_epoch)
         for fold in folds
     ]  # fmt: skip
-    n = len(folds.fold)
-    held_out = {head.name: np.full((n, head.size), np.nan) for head in network.heads}
-    totals = {head.name: np.zeros((n, head.size)) for head in network.heads}
-    times = np.zeros(n)
-    for fold, kept in zip(folds, done, strict=True):
-        for name in held_out:
-            held_out[name][fold.held_out] = kept.held_out[name]
-            totals[name][fold.training] += kept.in_training[name]
-        times[fold.training] += 1
-    with np.errstate(invalid="ignore", divide="ignore"):
-        in_training = {name: total / times[:, None] for name, total in totals.items()}
+    parts = list(folds)
     return CrossFit(
-        held_out=held_out,
-        in_training=in_training,
+        held_out=_mean_of_models(
+            len(folds.fold), [f.held_out for f in parts], [kept.held_out for kept in done]
+        ),
+        validation=_mean_of_models(
+            len(folds.fold), [f.validation for f in parts], [kept.validation for kept in done]
+        ),
+        in_training=_mean_of_models(
+            len(folds.fold), [f.training for f in parts], [kept.in_training for kept in done]
+        ),
         fold=folds.fold,
         histories=tuple(kept.history for kept in done),
         models=tuple(kept.model for kept in done),
@@ -110,12 +121,29 @@ def cross_fit(
     )
 
 
+def _mean_of_models(
+    n: int, rows: Sequence[npt.NDArray[np.intp]], found: Sequence[Mapping[str, FloatArray]]
+) -> dict[str, FloatArray]:
+    """Head -> (n, ...) mean over the models that predict a row; NaN where none does."""
+    made = {}
+    times = np.zeros(n)
+    for of_model in rows:
+        times[of_model] += 1
+    for name, first in found[0].items():
+        total = np.zeros((n, *first.shape[1:]), dtype=first.dtype)
+        for of_model, values in zip(rows, found, strict=True):
+            total[of_model] += values[name]
+        total[times == 0] = np.nan
+        made[name] = total / np.maximum(times, 1).reshape(-1, *[1] * (total.ndim - 1))
+    return made
+
+
 def held_out_predictions(
     backend: Backend,
     network: ImageNetwork | TableNetwork,
     plan: TrainingPlan,
     inputs: Mapping[str, Rows],
-    targets: Mapping[str, FloatArray],
+    targets: Mapping[str, Rows],
     folds: PersonFolds,
     *,
     first_weights: Sequence[Path] | None = None,
@@ -126,8 +154,10 @@ def held_out_predictions(
     ------
     InputError
         As :func:`cross_fit`.
+    DivergedError
+        A model predicts no number.
     """
-    held_out = {head.name: np.full((len(folds.fold), head.size), np.nan) for head in network.heads}
+    found_by: list[Mapping[str, FloatArray]] = []
     training = as_mapping(plan)
     for fold in folds:
         spec = as_mapping(_of_fold(network, fold, first_weights))
@@ -139,9 +169,36 @@ def held_out_predictions(
             found = model.predict(inputs, rows=fold.held_out)
         except ValueError as error:
             raise InputError(str(error)) from error
-        for name, values in found.items():
-            held_out[name][fold.held_out] = values
-    return held_out
+        _check_finite(found, fold)
+        found_by.append({name: _wide(values) for name, values in found.items()})
+    return _mean_of_models(len(folds.fold), [fold.held_out for fold in folds], found_by)
+
+
+def _wide(values: npt.NDArray[np.float32]) -> FloatArray:
+    """Predictions in double precision, masks as they are."""
+    return values if values.ndim > 2 else values.astype(np.float64)  # type: ignore[return-value]
+
+
+def _check_finite(found: Mapping[str, npt.NDArray[np.float32]], fold: Fold) -> None:
+    for name, values in found.items():
+        if not np.isfinite(values).all():
+            raise DivergedError(
+                f"fold {fold.number}: training diverged: the model predicts a {name} that is no "
+                "number: give a lower learning rate, or look for infinite inputs"
+            )
+
+
+def _check_differ(found: Mapping[str, npt.NDArray[np.float32]], fold: Fold) -> None:
+    """Raise where a model predicts one number for all rows, which says the fold and no more."""
+    for name, values in found.items():
+        flat = values.reshape(len(values), int(np.prod(values.shape[1:])))
+        spread = np.ptp(flat, axis=0) if len(flat) else np.ones(1)
+        if len(flat) > 1 and (spread <= _SAME * np.abs(flat).max(axis=0)).all():
+            raise DivergedError(
+                f"fold {fold.number}: training diverged: the model predicts the same {name}, "
+                f"{flat[0, 0]:g}, for all {len(flat)} rows that it never saw: give a lower "
+                "learning rate or more epochs, or look at the images"
+            )
 
 
 def _of_fold(
@@ -156,6 +213,7 @@ def _of_fold(
 @dataclass(frozen=True)
 class _KeptFold:
     held_out: Mapping[str, FloatArray]
+    validation: Mapping[str, FloatArray]
     in_training: Mapping[str, FloatArray]
     history: tuple[Epoch, ...]
     model: Path
@@ -167,7 +225,7 @@ def _one_fold(
     network: ImageNetwork | TableNetwork,
     plan: TrainingPlan,
     inputs: Mapping[str, Rows],
-    targets: Mapping[str, FloatArray],
+    targets: Mapping[str, Rows],
     fold: Fold,
     folder: Path,
     data_hash: str,
@@ -195,12 +253,17 @@ def _one_fold(
             weights=weights, checkpoint=checkpoint / key, on_epoch=said,
         )  # fmt: skip
         held_out = model.predict(inputs, rows=fold.held_out)
-        in_training = model.predict(inputs, rows=fold.training)
+        _check_finite(held_out, fold)
+        _check_differ(held_out, fold)
+        validation = model.predict(inputs, rows=fold.validation)
+        in_training = {} if _has_masks(network) else model.predict(inputs, rows=fold.training)
     except ValueError as error:
+        if str(error).startswith("training diverged"):
+            raise DivergedError(f"fold {fold.number}: {error}") from error
         raise InputError(str(error)) from error
     model.save(path)
-    arrays = {f"out_{name}": value for name, value in held_out.items()}
-    arrays |= {f"in_{name}": value for name, value in in_training.items()}
+    parts = {"out": held_out, "stop": validation, "in": in_training}
+    arrays = {f"{part}_{name}": v for part, of in parts.items() for name, v in of.items()}
     with atomic_path(folder / _PREDICTIONS) as partial, open(partial, "wb") as handle:
         np.savez(handle, **arrays)  # type: ignore[arg-type]
     card = {
@@ -244,11 +307,17 @@ def _read(folder: Path, path: Path, key: str) -> _KeptFold | None:
     if card["key"] != key or card["model_hash"] != content_hash(path)[:16]:
         return None
     with np.load(folder / _PREDICTIONS) as kept:
-        parts: dict[str, dict[str, FloatArray]] = {"out": {}, "in": {}}
+        parts: dict[str, dict[str, FloatArray]] = {"out": {}, "stop": {}, "in": {}}
         for member in kept.files:
             which, _, name = member.partition("_")
-            parts[which][name] = kept[member].astype(np.float64)
-    return _KeptFold(parts["out"], parts["in"], tuple(card["history"]), path, card["model_hash"])
+            parts[which][name] = _wide(kept[member])
+    return _KeptFold(
+        parts["out"], parts["stop"], parts["in"], tuple(card["history"]), path, card["model_hash"]
+    )
+
+
+def _has_masks(network: ImageNetwork | TableNetwork) -> bool:
+    return any(head.kind == "mask" for head in network.heads)
 
 
 def _key(
@@ -256,7 +325,7 @@ def _key(
     plan: Mapping[str, Any],
     data_hash: str,
     fold: Fold,
-    targets: Mapping[str, FloatArray],
+    targets: Mapping[str, Rows],
     weights: Mapping[str, FloatArray] | None,
 ) -> str:
     """A hash of everything that the fold's model depends on."""
@@ -268,6 +337,10 @@ def _key(
         json.dumps([spec, plan, data_hash, fold.number], sort_keys=True, default=str).encode()
     )
     arrays: Sequence[npt.NDArray[Any]] = [fold.training, fold.validation, fold.held_out]
-    for array in [*arrays, *targets.values(), *(weights or {}).values()]:
+    for array in [*arrays, *(weights or {}).values()]:
         digest.update(np.ascontiguousarray(array).tobytes())
+    for target in targets.values():
+        # targets may lie on disk: a part at a time
+        for start in range(0, target.shape[0], _ROWS_AT_ONCE):
+            digest.update(np.ascontiguousarray(target[start : start + _ROWS_AT_ONCE]).tobytes())
     return digest.hexdigest()[:32]

@@ -1,4 +1,8 @@
-"""How good a cross-fitted score is: discrimination and calibration, pooled and fold by fold."""
+"""How good cross-fitted predictions are, by task, pooled and fold by fold.
+
+Discrimination and calibration of a binary target, AUC and accuracy of classes, R², RMSE and MAE of
+numbers, and Dice coefficients of masks.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.learning.backend import Rows
+from gwasbone.learning.task import Task
 from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import average_precision
 from gwasbone.stats.roc import area_under_curve, compare_paired_auc
@@ -24,6 +30,7 @@ _COLUMNS = (
     "calibration_intercept", "mean_predicted", "prevalence", "status",
 )  # fmt: skip
 _LEAST_FOR_SLOPE = 10
+_ROWS_AT_ONCE = 256
 
 
 def evaluate(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
@@ -73,6 +80,112 @@ def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> p
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def evaluate_task(
+    task: Task, scores: Mapping[str, pd.DataFrame], truth: pd.DataFrame
+) -> pd.DataFrame:
+    """Evaluate predictions of numbers or classes, person by person.
+
+    Parameters
+    ----------
+    scores : name (a region, ``stacked``) -> table as of
+        :func:`gwasbone.learning.image_phenotype.person_means`.
+    truth : the target by person, a column for each of the task's.
+
+    Returns
+    -------
+    One row per score, set of people (as of :func:`evaluate`, without ``standardised``) and output
+    (a column, or a class): ``score people output n`` and, of numbers, ``r2 rmse mae`` (R² against
+    the mean of the same people); of classes ``auc`` (the class against the others) and
+    ``accuracy`` (the same for all classes of a set: share of people whose most probable class is
+    theirs).
+    """
+    names, rows = list(task.phenotypes), []
+    for score, table in scores.items():
+        y = truth.reindex(table.index).to_numpy(np.float64)
+        fold = table["cnn_fold"].to_numpy()
+        of_everybody = np.ones(len(table), dtype=bool)
+        sets = {POOLED: (names, of_everybody)}
+        sets[IN_TRAINING] = ([f"in_training_{name}" for name in names], of_everybody)
+        sets |= {f"fold{j}": (names, fold == j) for j in np.unique(fold)}
+        for people, (columns, chosen) in sets.items():
+            predicted = table.loc[chosen, columns].to_numpy(np.float64)
+            measures = _measures(task, y[chosen], predicted)
+            rows += [{"score": score, "people": people} | one for one in measures]
+    return pd.DataFrame(rows)
+
+
+def _measures(task: Task, y: FloatArray, predicted: FloatArray) -> list[dict[str, object]]:
+    """A row per output."""
+    if task.head.kind == "regression":
+        return [
+            {"output": name, **number_errors(y[:, j], predicted[:, j])}
+            for j, name in enumerate(task.columns)
+        ]
+    known = ~np.isnan(y[:, 0]) & ~np.isnan(predicted).any(axis=1)
+    y, predicted = y[known, 0], predicted[known]
+    accuracy = float((predicted.argmax(axis=1) == y).mean()) if len(y) else np.nan
+    rows: list[dict[str, object]] = []
+    for k, name in enumerate(task.class_names):
+        of_class = (y == k).astype(float)
+        both = 0 < of_class.sum() < len(of_class)
+        auc = area_under_curve(of_class, predicted[:, k], scale="logit").auc if both else np.nan
+        rows.append({"output": name, "n": len(y), "auc": auc, "accuracy": accuracy})
+    return rows
+
+
+def number_errors(y: npt.ArrayLike, predicted: npt.ArrayLike) -> dict[str, float]:
+    """``n r2 rmse mae`` of predictions, over rows that have both; NaN where R² is not defined.
+
+    >>> found = number_errors([1.0, 2.0, 3.0, np.nan], [1.0, 2.0, 4.0, 9.0])
+    >>> found["r2"], round(found["rmse"], 3), round(found["mae"], 3)
+    (0.5, 0.577, 0.333)
+    """
+    truth, guess = np.asarray(y, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    known = ~(np.isnan(truth) | np.isnan(guess))
+    truth, error = truth[known], (guess - truth)[known]
+    if not len(truth):
+        return {"n": 0, "r2": np.nan, "rmse": np.nan, "mae": np.nan}
+    total = float(((truth - truth.mean()) ** 2).sum())
+    return {
+        "n": len(truth),
+        "r2": 1 - float((error**2).sum()) / total if total > 0 else np.nan,
+        "rmse": float(np.sqrt((error**2).mean())),
+        "mae": float(np.abs(error).mean()),
+    }
+
+
+def dice(truth: Rows, predicted: Rows, *, threshold: float = 0.5) -> FloatArray:
+    """(N, size) Dice coefficients 2 |A ∩ B| / (|A| + |B|) of masks.
+
+    Parameters
+    ----------
+    truth : (N, height, width[, size]) 0 or 1, NaN for pixels that are not known; may lie on disk.
+    predicted : (N, height, width, size) probabilities; a pixel is in the mask from ``threshold``.
+
+    Returns
+    -------
+    1 where both masks are empty; NaN where no pixel is known.
+
+    Examples
+    --------
+    >>> dice(np.array([[[1, 1, 0, 0]]]), np.array([[[0.9, 0.2, 0.8, 0.1]]])[..., None])
+    array([[0.5]])
+    """
+    n, height, width, size = predicted.shape
+    found = np.full((n, size), np.nan)
+    for start in range(0, n, _ROWS_AT_ONCE):
+        part = slice(start, start + _ROWS_AT_ONCE)
+        y = np.asarray(truth[part], dtype=np.float64).reshape(-1, height * width, size)
+        known = ~np.isnan(y)
+        inside = (np.asarray(predicted[part]).reshape(y.shape) >= threshold) & known
+        true = known & (y > 0.5)
+        total = true.sum(axis=1) + inside.sum(axis=1)
+        both = 2.0 * (true & inside).sum(axis=1)
+        coefficient = np.divide(both, total, out=np.ones_like(both), where=total > 0)
+        found[part] = np.where(known.any(axis=1), coefficient, np.nan)
+    return found
 
 
 def _of_score(name: str, table: pd.DataFrame, case: pd.Series) -> Iterator[dict[str, object]]:

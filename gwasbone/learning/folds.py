@@ -22,12 +22,29 @@ class Fold:
     number : from 0.
     training, validation : what a model is fitted to, and what decides when it stops.
     held_out : what it predicts.
+    in_sample : a model of everybody, which is to predict those whom it has seen.
+
+    Raises
+    ------
+    ValueError
+        A row stands in two of them.
     """
 
     number: int
     training: IntArray
     validation: IntArray
     held_out: IntArray
+    in_sample: bool = False
+
+    def __post_init__(self) -> None:
+        if self.in_sample:
+            return
+        rows = np.concatenate([self.training, self.validation, self.held_out])
+        if len(np.unique(rows)) < len(rows):
+            raise ValueError(
+                f"fold {self.number}: expected training, validation and held-out rows apart, a row "
+                "stands in two of them"
+            )
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,31 @@ class PersonFolds:
     def n_folds(self) -> int:
         return len(self.validation)
 
+    def of_rows(self, rows: IntArray) -> PersonFolds:
+        """The split of some rows, or of rows that belong to these (a person's images)."""
+        return PersonFolds(self.fold[rows], self.validation[:, rows])
+
+    def check_people(self, person: npt.ArrayLike) -> None:
+        """Make sure that no model predicts somebody whom it was fitted to or validated on.
+
+        Parameters
+        ----------
+        person : (N,) whose row it is.
+
+        Raises
+        ------
+        ValueError
+            The rows of somebody lie in two folds, or on both sides of a validation.
+        """
+        place = np.unique(np.asarray(person, dtype=str), return_inverse=True)[1]
+        for values in (self.fold, *self.validation):
+            first = np.zeros(place.max(initial=0) + 1, dtype=values.dtype)
+            first[place] = values
+            if (first[place] != values).any():
+                raise ValueError(
+                    "folds: expected all rows of a person in one fold, on one side of a validation"
+                )
+
     def __iter__(self) -> Iterator[Fold]:
         for j in range(self.n_folds):
             out = self.fold == j
@@ -60,6 +102,7 @@ def person_folds(
     *,
     folds: int = 5,
     validation_share: float = 0.1,
+    rotate: bool = False,
     seed: int = 1,
 ) -> PersonFolds:
     """Split rows so that all rows of a person are in one fold.
@@ -72,17 +115,21 @@ def person_folds(
     folds : how many, at least 2.
     validation_share : of the people of the other folds, how many decide when training stops;
         taken within strata too, at least one person of each stratum that has two.
+    rotate : let the fold before the held-out one decide when training stops, instead of a share:
+        the model that predicts fold i + 1 is validated on fold i.
     seed : of the draw, which depends on people and strata only, not on the order of rows.
 
     Raises
     ------
     UsageError
-        Fewer than two folds, or a share outside (0, 0.5].
+        Fewer than two folds (three that rotate), or a share outside (0, 0.5].
     InputError
         Fewer people than folds.
     """
     if folds < 2:
         raise UsageError(f"folds: expected at least 2, got {folds}")
+    if rotate and folds < 3:
+        raise UsageError(f"folds that rotate: expected at least 3, got {folds}")
     if not 0 < validation_share <= 0.5:
         raise UsageError(
             f"validation share: expected above 0 and at most 0.5, got {validation_share}"
@@ -99,6 +146,9 @@ def person_folds(
     fold = _dealt(stratum, folds, np.random.default_rng([seed, 0]))
     validation = np.zeros((folds, len(names)), dtype=bool)
     for j in range(folds):
+        if rotate:
+            validation[j] = fold == (j - 1) % folds
+            continue
         others = np.flatnonzero(fold != j)
         rng = np.random.default_rng([seed, 1 + j])
         validation[j, others] = _share(stratum[others], validation_share, rng)

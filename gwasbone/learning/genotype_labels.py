@@ -22,13 +22,14 @@ RARE_WORDS = (
     "had overfitted to a handful of people"
 )
 
-Status = Literal["ok", "too_few_in_class", "no_genotypes", "sex_chromosome"]
+Status = Literal["ok", "too_few_in_class", "no_genotypes", "sex_chromosome", "diverged"]
 
 #: Why a variant is not learned, for the log and the page.
 STATUSES: dict[Status, str] = {
     "ok": "learned",
     "too_few_in_class": "fewer people than asked for in the smaller of two classes",
     "no_genotypes": "the table of genotypes has no such column, or no call in it",
+    "diverged": "training diverged: give a lower learning rate",
     "sex_chromosome": "men have one copy: a network would learn sex, not the genotype",
 }
 

@@ -13,7 +13,7 @@ Eriksson & Nakamori (2025), §2.6: EfficientNet-B0 pretrained on sex, three geno
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,17 @@ import pandas as pd
 
 from gwasbone.errors import InputError
 from gwasbone.images.cache import Pictures
-from gwasbone.learning.backend import Backend, Epoch
-from gwasbone.learning.cross_fit import CrossFit, cross_fit, held_out_predictions
+from gwasbone.learning.backend import Backend
+from gwasbone.learning.cross_fit import CrossFit
 from gwasbone.learning.folds import PersonFolds
 from gwasbone.learning.genotype_labels import GenotypeLabels
 from gwasbone.learning.image_phenotype import person_scores
 from gwasbone.learning.image_training import CASE, SEX, TrainingPeople, data_hash, network_for
-from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan
+from gwasbone.learning.networks import ImageNetwork, TrainingPlan
 from gwasbone.learning.options import GenotypeHead, ImageNetworkOptions
 from gwasbone.learning.picture_rows import ReducedPictures
+from gwasbone.learning.task import Task, binary_task, class_task, with_head_name
+from gwasbone.learning.trainer import OnEpoch, Trainer, TrainingRows
 from gwasbone.stats.concordance import (
     Concordance,
     ConcordanceDifference,
@@ -41,12 +43,12 @@ from gwasbone.stats.concordance import (
 )
 from gwasbone.stats.permutation import IntArray, shuffled_within
 from gwasbone.stats.roc import Auc, area_under_curve
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 
 #: Names of the outputs of the two networks.
 SEX_HEAD, GENOTYPE = "sex", "genotype"
-OnEpoch = Callable[[int, Epoch], None]
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,12 @@ class RegionPictures:
     fold: IntArray
     folds: PersonFolds
     data_hash: str
+
+    @property
+    def rows(self) -> TrainingRows:
+        """What networks of the region are trained on."""
+        person = self.people.to_numpy()[self.person]
+        return TrainingRows(self.inputs, person, self.folds, self.data_hash)
 
     def of_pictures(self, values: npt.ArrayLike) -> FloatArray:
         """(N,) values of people, (p,), for each of their pictures."""
@@ -158,7 +166,7 @@ def prepare_region(
         people=people[pictured],
         person=np.searchsorted(pictured, place),
         fold=split.fold[pictured],
-        folds=PersonFolds(split.fold[place], split.validation[:, place]),
+        folds=split.of_rows(place),
         data_hash=data_hash(used, nobody, choice),
     )
 
@@ -179,11 +187,10 @@ def pretrain_on_sex(
     is_male : (p,) 1, 0 or NaN, of ``pictures.people``.
     """
     sex = np.asarray(is_male, dtype=np.float64)
-    network = replace(pictures.network, heads=(Head(SEX_HEAD, "binary"),))
-    fit = cross_fit(
-        backend, network, plan, pictures.inputs, {SEX_HEAD: pictures.of_pictures(sex)},
-        pictures.folds, folder=folder, data_hash=pictures.data_hash, on_epoch=on_epoch,
-    )  # fmt: skip
+    fit = Trainer(backend, pictures.network, plan, pictures.rows).fit(
+        with_head_name(binary_task("sex"), SEX_HEAD), pictures.of_pictures(sex), folder=folder,
+        on_epoch=on_epoch,
+    ).fit  # fmt: skip
     if len(set(sex[~np.isnan(sex)])) < 2:
         return SexModels(fit, None)
     scores = person_scores(pictures.people.to_numpy()[pictures.person], fit, SEX_HEAD)
@@ -196,7 +203,7 @@ class GenotypeTrainer:
 
     Parameters
     ----------
-    backend : a :class:`~gwasbone.learning.reuse.ReusingBackend` where many are trained.
+    backend : a :class:`~gwasbone.learning.backend.ReusingBackend` where many are trained.
     head : categorical, or ordinal on the number of copies.
     first_weights : per fold, the model to start from; None for random weights.
     """
@@ -223,12 +230,8 @@ class GenotypeTrainer:
         covariates : (p, c) of the baseline, NaN for missing; c = 0 for none.
         folder : of the variant's models, ``fold0`` and so on; finished folds are taken.
         """
-        network = self._network(labels)
-        fit = cross_fit(
-            self.backend, network, self.plan, self.pictures.inputs, self._targets(labels.label),
-            self.pictures.folds, folder=folder, data_hash=self.pictures.data_hash,
-            first_weights=self.first_weights, on_epoch=on_epoch,
-        )  # fmt: skip
+        target = self.pictures.of_pictures(labels.label)
+        fit = self._trainer.fit(self._task(labels), target, folder=folder, on_epoch=on_epoch).fit
         probability = self._people_mean(fit.held_out[GENOTYPE])
         fold, y = self.pictures.fold, labels.label
         expected = _expected(probability)
@@ -263,19 +266,19 @@ class GenotypeTrainer:
         strata : (p,) labels are shuffled within them.
         """
         y = shuffled_within(labels.label, strata, rng)
-        found = held_out_predictions(
-            self.backend, self._network(labels), self.plan, self.pictures.inputs,
-            self._targets(y), self.pictures.folds, first_weights=self.first_weights,
-        )  # fmt: skip
-        expected = _expected(self._people_mean(found[GENOTYPE]))
+        found = self._trainer.held_out(self._task(labels), self.pictures.of_pictures(y))
+        expected = _expected(self._people_mean(found))
         return concordance(y, expected, group=self.pictures.fold).estimate
 
-    def _network(self, labels: GenotypeLabels) -> ImageNetwork:
-        head = Head(GENOTYPE, self.head, len(labels.classes))
-        return replace(self.pictures.network, heads=(head,))
+    @property
+    def _trainer(self) -> Trainer:
+        pictures = self.pictures
+        return Trainer(self.backend, pictures.network, self.plan, pictures.rows, self.first_weights)
 
-    def _targets(self, label: FloatArray) -> dict[str, FloatArray]:
-        return {GENOTYPE: self.pictures.of_pictures(label)}
+    def _task(self, labels: GenotypeLabels) -> Task:
+        names = ["+".join(map(str, members)) for members in labels.classes]
+        task = class_task("genotype", names, ordered=self.head == "ordinal")
+        return with_head_name(task, GENOTYPE)
 
     def _people_mean(self, values: FloatArray) -> FloatArray:
         """(p, size) mean over each person's pictures of (N, size)."""
@@ -301,7 +304,8 @@ def baseline_scores(covariates: FloatArray, label: FloatArray, fold: IntArray) -
             mean = np.nansum(known, axis=0) / (~np.isnan(known)).sum(axis=0)
         centred = np.nan_to_num(covariates - mean)
         spread = centred[fitted].std(axis=0)
-        X = np.column_stack([np.ones(len(label)), centred / np.where(spread > 0, spread, 1)])
+        same = ~varies(centred[fitted], magnitude=np.nan_to_num(np.abs(mean)))
+        X = np.column_stack([np.ones(len(label)), centred / np.where(same, 1, spread)])
         beta = np.linalg.lstsq(X[fitted], label[fitted], rcond=None)[0]
         made[out] = X[out] @ beta
     return made

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path, content_hash
 from gwasbone.learning.backend import Backend, Rows
+from gwasbone.learning.model_folder import load_verified
 from gwasbone.learning.picture_rows import areas, reduced_size
 from gwasbone.learning.saliency import Question
 
@@ -35,6 +36,7 @@ def held_out_maps(
     question: Question,
     *,
     data_hash: str,
+    model_hashes: Sequence[str] | None = None,
     keep: str = _KEPT,
     progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
@@ -45,6 +47,7 @@ def held_out_maps(
     models : per fold, its file.
     inputs : of N pictures.
     fold : (N,) the fold in which each person is held out.
+    model_hashes : per fold, what was recorded of the file, which is then verified.
     data_hash : of what the pictures are; kept maps of others are made anew.
     keep : name of a file beside each model; a fold whose maps of the same model, pictures and
         question are there is taken, so that a killed run goes on.
@@ -73,7 +76,8 @@ def held_out_maps(
         key = _key(model, question, data_hash, rows)
         made = _read(path, key)
         if made is None:
-            made = _reduced(_maps(backend, model, inputs, rows, question), shape)
+            hashed = content_hash(model)[:16] if model_hashes is None else model_hashes[j]
+            made = _reduced(_maps(backend, model, hashed, inputs, rows, question), shape)
             with atomic_path(path) as partial, open(partial, "wb") as handle:
                 np.savez_compressed(handle, key=np.array(key), maps=made)
         maps[rows] = made
@@ -83,10 +87,12 @@ def held_out_maps(
 
 
 def _maps(
-    backend: Backend, model: Path, inputs: Mapping[str, Rows], rows: IntArray, question: Question
-) -> npt.NDArray[np.float32]:
+    backend: Backend, path: Path, model_hash: str, inputs: Mapping[str, Rows], rows: IntArray,
+    question: Question,
+) -> npt.NDArray[np.float32]:  # fmt: skip
+    model = load_verified(backend, path, model_hash)
     try:
-        return backend.load(model).saliency(
+        return model.saliency(
             inputs, rows=rows, head=question.head, index=question.index, contrast=question.contrast
         )
     except ValueError as error:

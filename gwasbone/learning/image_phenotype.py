@@ -8,15 +8,14 @@ the fold itself can be a covariate.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
-from gwasbone.errors import InputError
 from gwasbone.learning.cross_fit import CrossFit
+from gwasbone.learning.task import Task
 from gwasbone.stats.least_squares import dependent_columns
 from gwasbone.stats.logistic import fit_firth
 
@@ -24,40 +23,6 @@ FloatArray = npt.NDArray[np.float64]
 
 #: Probabilities are kept this far from 0 and 1, so that log odds are finite (float32 networks).
 CLOSEST = 1e-7
-
-
-@dataclass(frozen=True)
-class ClassWeights:
-    """Weights that make cases and controls count alike in training.
-
-    Parameters
-    ----------
-    weights : (N,) 1 on average. NaN targets weigh 0.
-    log_odds_shift : what to add to log odds of a model trained with them, to bring them back to
-        the share of cases among the rows (King & Zeng 2001, prior correction).
-    """
-
-    weights: FloatArray
-    log_odds_shift: float
-
-
-def balanced(case: npt.ArrayLike) -> ClassWeights:
-    """Equal total weight for cases and controls.
-
-    Raises
-    ------
-    InputError
-        Only one class.
-    """
-    y = np.asarray(case, dtype=float)
-    n_cases, n_controls = int((y == 1).sum()), int((y == 0).sum())
-    if not n_cases or not n_controls:
-        raise InputError(
-            f"training: expected cases and controls, got {n_cases} cases and {n_controls} controls"
-        )
-    half = (n_cases + n_controls) / 2
-    weights = np.select([y == 1, y == 0], [half / n_cases, half / n_controls], default=0.0)
-    return ClassWeights(weights, float(np.log(n_cases / n_controls)))
 
 
 def person_scores(
@@ -69,7 +34,7 @@ def person_scores(
     ----------
     person : (N,) whose picture it is.
     fit : cross-fitted predictions; all pictures of a person are in one fold.
-    log_odds_shift : see :class:`ClassWeights`.
+    log_odds_shift : see :attr:`gwasbone.learning.task.EncodedTarget.log_odds_shift`.
 
     Returns
     -------
@@ -97,6 +62,34 @@ def person_scores(
         "cnn_prob", "cnn_logit", "cnn_logit_std", "cnn_fold", "n_pictures", "in_training_prob",
     ]  # fmt: skip
     return scores[columns].rename_axis("person")
+
+
+def person_means(person: npt.ArrayLike, fit: CrossFit, task: Task) -> pd.DataFrame:
+    """Predictions of images as scores of people, for other tasks than binary ones.
+
+    Returns
+    -------
+    Table indexed by person, sorted: ``task.phenotypes`` (mean over the person's images, by models
+    that never saw the person), the same with ``in_training_`` before (by the models fitted to
+    them), ``cnn_fold`` and ``n_pictures``.
+    """
+    names, name = list(task.phenotypes), task.head.name
+    rows = pd.DataFrame(fit.held_out[name], columns=names)
+    seen = pd.DataFrame(fit.in_training[name], columns=[f"in_training_{n}" for n in names])
+    by_person = rows.join(seen).assign(cnn_fold=fit.fold).groupby(np.asarray(person, dtype=object))
+    scores = by_person.mean()
+    scores["cnn_fold"] = by_person["cnn_fold"].first()
+    scores["n_pictures"] = by_person.size()
+    return scores.rename_axis("person")
+
+
+def mean_of_regions(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Mean over the regions that a person has images of; all from the same split of people."""
+    together = pd.concat(scores.values()).groupby(level=0)
+    table = together.mean()
+    table["cnn_fold"] = together["cnn_fold"].first()
+    table["n_pictures"] = together["n_pictures"].sum()
+    return table.rename_axis("person").sort_index()
 
 
 def within_folds(values: pd.Series, fold: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""A binary trait from pictures of regions: one split of people, a model per region and fold.
+"""A task from images of regions: one split of people, a model per region and fold.
 
 Nothing here reads or writes but the folder of models; see :mod:`gwasbone.steps.train`.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,27 @@ from gwasbone.errors import InputError
 from gwasbone.files import content_hash
 from gwasbone.images.cache import Pictures
 from gwasbone.learning.backend import Backend, Epoch
-from gwasbone.learning.cross_fit import CrossFit, cross_fit
+from gwasbone.learning.cross_fit import CrossFit
 from gwasbone.learning.folds import PersonFolds, person_folds
-from gwasbone.learning.image_phenotype import balanced, person_scores, stack_regions
-from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan
+from gwasbone.learning.image_phenotype import (
+    mean_of_regions,
+    person_means,
+    person_scores,
+    stack_regions,
+)
+from gwasbone.learning.networks import ImageNetwork, TrainingPlan
 from gwasbone.learning.options import ImageNetworkOptions, NetworkChoice
-from gwasbone.learning.picture_rows import ReducedPictures, reduced_size
+from gwasbone.learning.picture_rows import (
+    ReducedPictures,
+    network_pixels,
+    pixel_range,
+    reduced_size,
+)
+from gwasbone.learning.task import TARGET, EncodedTarget, Task, binary_task
+from gwasbone.learning.trainer import Trainer, TrainingRows
 
 log = logging.getLogger(__name__)
 
-#: Name of the one output of every network.
-TARGET = "target"
 STACKED = "stacked"
 #: Columns of :class:`TrainingPeople`'s table beside the side inputs.
 CASE, SEX = "case", "sex"
@@ -46,20 +56,41 @@ class TrainingPeople:
 
     Parameters
     ----------
-    table : indexed by person, sorted: ``case`` (1 or 0), ``sex`` (-1 where not known), and the
-        side inputs, standardised, 0 where not known.
+    table : indexed by person, sorted: the target (``case``, 1 or 0, of a binary task; a column
+        ``target_`` and the name of each of the task's columns otherwise), ``sex`` (-1 where not
+        known), and the side inputs, standardised, 0 where not known.
     side_inputs : their names.
-    class_names : what 0 and 1 are called.
+    task : what is learned.
+    side_scales : side input -> mean and standard deviation that it was standardised by.
     """
 
     table: pd.DataFrame
     side_inputs: tuple[str, ...] = ()
-    class_names: tuple[str, str] = ("0", "1")
+    task: Task = field(default_factory=lambda: binary_task(CASE))
+    side_scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    @property
+    def is_binary(self) -> bool:
+        return self.task.head.kind == "binary"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the values of the target are called."""
+        return self.task.class_names
+
+    @property
+    def targets(self) -> pd.DataFrame:
+        """The target, a column for each of the task's."""
+        names = [CASE] if self.is_binary else [f"target_{name}" for name in self.task.columns]
+        return self.table[names].astype(float).set_axis(list(self.task.columns), axis=1)
 
     @property
     def strata(self) -> npt.NDArray[np.str_]:
-        """(n,) case and sex, which folds have in equal shares."""
-        parts = [self.table[name].astype(int).astype(str) for name in (CASE, SEX)]
+        """(n,) target (of numbers its quarter) and sex, which folds have in equal shares."""
+        first = self.targets.iloc[:, 0]
+        if self.task.head.kind == "regression":
+            first = pd.qcut(first.rank(method="first"), 4, labels=False).fillna(-1)
+        parts = [values.astype(int).astype(str) for values in (first, self.table[SEX])]
         return (parts[0] + " " + parts[1]).to_numpy(str)
 
 
@@ -69,36 +100,60 @@ class RegionFit:
 
     Parameters
     ----------
-    network : what was built; fit : its predictions of pictures; scores : of people, see
-        :func:`gwasbone.learning.image_phenotype.person_scores`.
+    task : what was learned; encoded : how its target was encoded.
+    network : what was built; fit : its predictions of images; scores : of people, see
+        :func:`gwasbone.learning.image_phenotype.person_scores` and
+        :func:`gwasbone.learning.image_phenotype.person_means`.
     most_pictures : of a person; n_pictures : in all.
-    log_odds_shift : what was added to log odds against the class weights.
     """
 
+    task: Task
+    encoded: EncodedTarget
     network: ImageNetwork
     fit: CrossFit
     scores: pd.DataFrame
     data_hash: str
     n_pictures: int
     most_pictures: int
-    log_odds_shift: float
+
+    @property
+    def log_odds_shift(self) -> float:
+        """What was added to log odds against the class weights."""
+        return self.encoded.log_odds_shift
 
 
 def split_people(
-    people: TrainingPeople, *, folds: int, validation_share: float, seed: int
+    people: TrainingPeople, *, folds: int, validation_share: float, seed: int, rotate: bool = False
 ) -> PersonFolds:
-    """One split for all regions, with case and sex in equal shares; rows are those of the table.
+    """One split for all regions, with target and sex in equal shares; rows are those of the table.
 
     Raises
     ------
     InputError
-        Fewer cases or controls than folds.
+        Fewer people of a class than folds.
     """
-    check_classes(people.table[CASE], folds, "all regions")
+    check_people(people, people.table.index, folds, "all regions")
     return person_folds(
         people.table.index.to_numpy(), people.strata, folds=folds,
-        validation_share=validation_share, seed=seed,
+        validation_share=validation_share, rotate=rotate, seed=seed,
     )  # fmt: skip
+
+
+def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str) -> None:
+    """Raise where a fold would lack a class, or people."""
+    target = people.targets.loc[seen].iloc[:, 0]
+    if people.is_binary:
+        check_classes(target, folds, where)
+        return
+    counts = [len(target)]
+    if people.task.head.kind == "categorical":
+        counts = np.bincount(target.astype(int), minlength=people.task.head.size).tolist()
+    if min(counts) < folds:
+        raise InputError(
+            f"training: expected at least {folds} people{' of each class' * (len(counts) > 1)} "
+            f"with images of {where} for {folds} folds, got {', '.join(map(str, counts))}: give "
+            "more people or fewer folds"
+        )
 
 
 def check_classes(case: pd.Series, folds: int, where: str) -> None:
@@ -116,17 +171,19 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
 def network_for(
     choice: ImageNetworkOptions, pictures: Pictures, people: TrainingPeople
 ) -> ImageNetwork:
-    """The network of a region's pictures."""
+    """The network of a region's pictures, without its output."""
     _, height, width, channels = pictures.shape
     longest = max(height, width)
     architecture = choice.architecture or "small"
     wanted = choice.size or min(SIZES.get(architecture, _PAPER_SIZE), longest)
     rows, columns = reduced_size(height, width, wanted)
     return ImageNetwork(
-        heads=(Head(TARGET, "binary"),), architecture=architecture, height=rows,
-        width=columns, channels=channels, side_inputs=dict.fromkeys(people.side_inputs, 1),
-        weights=choice.weights, mixed_precision=choice.mixed_precision, dropout=choice.dropout,
-        augment=dict(choice.augment),
+        heads=(), architecture=architecture, height=rows, width=columns, channels=channels,
+        side_inputs=dict.fromkeys(people.side_inputs, 1), weights=choice.weights,
+        mixed_precision=choice.mixed_precision, dropout=choice.dropout,
+        dense_layers=choice.dense_layers, dense_nodes=choice.dense_nodes, l2=choice.l2,
+        augment=dict(choice.augment), pixels=network_pixels(pictures.dtype),
+        pixel_range=pixel_range(pictures.dtype),
     )  # fmt: skip
 
 
@@ -170,8 +227,7 @@ def fit_region(
     rows = np.flatnonzero(place >= 0)
     place = place[rows]
     person = people.table.index.to_numpy()[place]
-    seen = people.table.loc[np.unique(person), CASE]
-    check_classes(seen, split.n_folds, region)
+    check_people(people, pd.Index(np.unique(person)), split.n_folds, region)
     used = replace(
         pictures, table=pictures.table.iloc[rows].reset_index(drop=True), rows=pictures.rows[rows]
     )
@@ -181,46 +237,59 @@ def fit_region(
     }
     reduced = ReducedPictures(used, np.arange(len(used)), network.height, network.width)
     inputs["image"] = reduced.held()
-    case = people.table[CASE].to_numpy(np.float64)[place]
-    weights = balanced(case) if choice.class_weights else None
-    hashed = data_hash(used, people, choice)
-    fit = cross_fit(
-        backend, network, plan, inputs, {TARGET: case},
-        PersonFolds(split.fold[place], split.validation[:, place]),
-        folder=folder, data_hash=hashed,
-        weights=None if weights is None else {TARGET: weights.weights}, on_epoch=on_epoch,
-    )  # fmt: skip
-    shift = 0.0 if weights is None else weights.log_odds_shift
-    scores = person_scores(person, fit, TARGET, log_odds_shift=shift)
-    return RegionFit(
-        network, fit, scores, hashed, len(used), int(scores["n_pictures"].max()), shift
+    target = people.targets.to_numpy(np.float64)[place]
+    weigh = choice.class_weights and people.task.head.kind != "regression"
+    task, hashed = replace(people.task, class_weights=weigh), data_hash(used, people, choice)
+    trainer = Trainer(
+        backend, network, plan, TrainingRows(inputs, person, split.of_rows(place), hashed)
     )
+    done = trainer.fit(
+        task, target[:, 0] if target.shape[1] == 1 else target, folder=folder, on_epoch=on_epoch
+    )
+    if people.is_binary:
+        shift = done.encoded.log_odds_shift
+        scores = person_scores(person, done.fit, TARGET, log_odds_shift=shift)
+    else:
+        scores = person_means(person, done.fit, task)
+    assert isinstance(done.network, ImageNetwork)
+    return RegionFit(
+        task, done.encoded, done.network, done.fit, scores, hashed, len(used),
+        int(scores["n_pictures"].max()),
+    )  # fmt: skip
 
 
-def all_scores(fits: Mapping[str, RegionFit], case: pd.Series) -> dict[str, pd.DataFrame]:
-    """Scores by region, and for several regions those that stack them, under ``stacked``."""
+def all_scores(fits: Mapping[str, RegionFit], people: TrainingPeople) -> dict[str, pd.DataFrame]:
+    """Scores by region, and for several regions one of them together, under ``stacked``.
+
+    A binary target's is a model of the regions' log odds; of others it is the mean over the
+    regions that a person has.
+    """
     scores = {region: fit.scores for region, fit in fits.items()}
-    if len(scores) > 1:
-        scores[STACKED] = stack_regions(scores, case)
+    if len(scores) > 1 and people.is_binary:
+        scores[STACKED] = stack_regions(scores, people.targets.iloc[:, 0])
+    elif len(scores) > 1:
+        scores[STACKED] = mean_of_regions(scores)
     return scores
 
 
-def phenotype_table(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def phenotype_table(scores: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFrame:
     """The table that an association takes, indexed by person.
 
-    Columns: ``cnn_prob cnn_logit cnn_logit_std cnn_logit_rint cnn_fold n_pictures`` of the
-    stacked score (of the region where there is one), and ``cnn_prob_<region>
-    cnn_logit_std_<region>``. Everything is out of fold. ``cnn_logit_rint`` are normal scores of
-    ``cnn_logit_std``, which is standardised within folds.
+    Columns: those of ``task.phenotypes``, ``cnn_fold`` and ``n_pictures`` of the stacked score (of
+    the region where there is one), and the same phenotypes of each region with its name behind.
+    Everything is out of fold. ``cnn_logit_rint`` are normal scores of ``cnn_logit_std``, which is
+    standardised within folds; of a region only ``cnn_prob`` and ``cnn_logit_std`` are given.
     """
     from gwasbone.phenotypes.transforms import normal_scores
 
     main = scores[STACKED] if STACKED in scores else next(iter(scores.values()))
-    table = main[["cnn_prob", "cnn_logit", "cnn_logit_std"]].copy()
-    table["cnn_logit_rint"] = normal_scores(main[["cnn_logit_std"]])["cnn_logit_std"]
+    of_region = list(task.phenotypes)
+    table = main.reindex(columns=of_region)
+    if task.head.kind == "binary":
+        of_region = ["cnn_prob", "cnn_logit_std"]
+        table["cnn_logit_rint"] = normal_scores(main[["cnn_logit_std"]])["cnn_logit_std"]
     table["cnn_fold"], table["n_pictures"] = main["cnn_fold"], main["n_pictures"]
-    for region, of_region in scores.items():
+    for region, found in scores.items():
         if region != STACKED:
-            named = of_region[["cnn_prob", "cnn_logit_std"]].add_suffix(f"_{region}")
-            table = table.join(named)
+            table = table.join(found[of_region].add_suffix(f"_{region}"))
     return table

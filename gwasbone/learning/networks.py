@@ -7,15 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from gwasbone.errors import UsageError
-from gwasbone.options import Count, NonNegative, Options, PositiveNumber
+from gwasbone.options import Count, NonNegative, Options, PositiveNumber, Range
 
-HeadKind = Literal["binary", "categorical", "ordinal", "regression"]
+HeadKind = Literal["binary", "categorical", "ordinal", "regression", "mask"]
+Loss = Literal["cross_entropy", "squared", "absolute", "dice"]
 Schedule = Literal["constant", "cosine", "plateau"]
+PlateauOn = Literal["validation", "training"]
 
-HEAD_KINDS = ("binary", "categorical", "ordinal", "regression")
+#: Losses of each kind of output, the default first.
+LOSSES: dict[HeadKind, tuple[Loss, ...]] = {
+    "binary": ("cross_entropy",),
+    "categorical": ("cross_entropy",),
+    "ordinal": ("cross_entropy",),
+    "regression": ("squared", "absolute"),
+    "mask": ("cross_entropy", "dice"),
+}
 
 
 @dataclass(frozen=True)
@@ -25,25 +34,42 @@ class Head:
     Parameters
     ----------
     name : key of its targets and predictions.
-    kind : ``binary`` (targets 0, 1), ``categorical`` and ``ordinal`` (0 … size − 1), or
-        ``regression`` (``size`` numbers).
-    size : classes of ``categorical`` and ``ordinal``, numbers of ``regression``; 1 for ``binary``.
+    kind : ``binary`` (``size`` columns of 0 and 1), ``categorical`` and ``ordinal`` (one column of
+        0 … size − 1), ``regression`` (``size`` columns of numbers), or ``mask`` (``size`` masks of
+        0 and 1, as large as the image).
+    size : classes of ``categorical`` and ``ordinal``; columns or masks of the others.
+    loss : one of :data:`LOSSES` of the kind; its first by default. ``dice`` is one minus the soft
+        Dice coefficient of a row.
     """
 
     name: str
     kind: HeadKind
     size: int = 1
+    loss: Loss | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in HEAD_KINDS:
-            raise UsageError(f"head {self.name}: expected a kind of {HEAD_KINDS}, got {self.kind}")
-        least = 2 if self.kind in ("categorical", "ordinal") else 1
-        if self.size < least or (self.kind == "binary" and self.size != 1):
+        if self.kind not in LOSSES:
             raise UsageError(
-                f"head {self.name}: expected "
-                f"{'size 1' if self.kind == 'binary' else f'size at least {least}'} "
-                f"for a {self.kind} output, got {self.size}"
+                f"head {self.name}: expected a kind of {', '.join(LOSSES)}, got {self.kind}"
             )
+        minimum = 2 if self.kind in ("categorical", "ordinal") else 1
+        if self.size < minimum:
+            raise UsageError(
+                f"head {self.name}: expected size at least {minimum} for a {self.kind} output, "
+                f"got {self.size}"
+            )
+        if self.loss is None:
+            object.__setattr__(self, "loss", LOSSES[self.kind][0])
+        if self.loss not in LOSSES[self.kind]:
+            raise UsageError(
+                f"head {self.name}: expected a loss of {', '.join(LOSSES[self.kind])} for a "
+                f"{self.kind} output, got {self.loss}"
+            )
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of its targets (masks of a dense output)."""
+        return 1 if self.kind in ("categorical", "ordinal") else self.size
 
 
 @dataclass(frozen=True)
@@ -55,15 +81,21 @@ class ImageNetwork:
     heads : its outputs.
     architecture : ``small`` (a few plain convolutions), ``efficientnet_v2_s``,
         ``efficientnet_b0``, or any name the backend knows.
-    height, width, channels : of the pictures, which come as uint8 in (n, height, width, channels).
+    height, width, channels : of the pictures, which come in (n, height, width, channels).
     side_inputs : numbers about the person beside the picture (sex, ethnicity): name -> how many.
     side_nodes : width of the layer that takes the side inputs.
     weights : ``random``, or the path of a weights file of the architecture (ImageNet's, or a
         model this backend saved, whose layers below the heads are taken).
     mixed_precision : compute in 16 bits where the device gains by it.
     dropout : before the heads.
-    augment : in training, largest ``shift`` and ``zoom`` (shares of the side) and ``rotate``
-        (degrees) of a picture; empty for none.
+    dense_layers, dense_nodes : layers of ``dense_nodes`` rectified units between the pooled
+        features and the heads; a ``mask`` head has none.
+    l2 : penalty: this times the sum of squared weights of the dense layers and heads is added to
+        the loss.
+    augment : in training, the largest random changes of an image, see
+        :data:`gwasbone.learning.options.AUGMENTATIONS`; empty for none.
+    pixels : ``uint8`` or ``float32`` as images are given.
+    pixel_range : the values that stand for black and white.
     """
 
     heads: tuple[Head, ...]
@@ -76,7 +108,12 @@ class ImageNetwork:
     weights: str = "random"
     mixed_precision: bool = False
     dropout: float = 0.2
+    dense_layers: int = 0
+    dense_nodes: int = 128
+    l2: float = 0.0
     augment: Mapping[str, float] = field(default_factory=dict)
+    pixels: str = "uint8"
+    pixel_range: tuple[float, float] = (0.0, 255.0)
 
 
 @dataclass(frozen=True)
@@ -116,10 +153,14 @@ class TrainingPlan(Options):
     batch_size : images (or people) per step.
     learning_rate : learning rate of the Adam optimiser, at its highest.
     schedule : of the learning rate: constant, cosine (down to a hundredth over all epochs) or
-        plateau (a fifth after half the patience without a lower validation loss).
+        plateau (a fifth after half the patience without a lower loss).
+    plateau_on : loss whose plateau lowers the learning rate: validation or training.
     patience : epochs without a lower validation loss before training stops; the weights of the
         best epoch are taken.
     weight_decay : weight decay of AdamW; 0 is Adam.
+    clip_global_norm : maximum L2 norm of the gradient over all weights together; a larger gradient
+        is scaled down to it. 0 is no clipping.
+    rows_per_epoch : images (or people) drawn per epoch, without replacement; 0 takes all of them.
     seed : random seed of folds, networks, the order of batches and augmentation.
     """
 
@@ -129,6 +170,9 @@ class TrainingPlan(Options):
     schedule: Schedule = "constant"
     patience: Count = 8
     weight_decay: NonNegative = 0.0
+    plateau_on: PlateauOn = "validation"
+    clip_global_norm: NonNegative = 0.0
+    rows_per_epoch: Annotated[int, Range(0)] = 0
     seed: int = 1
 
 
@@ -136,7 +180,11 @@ def as_mapping(spec: ImageNetwork | TableNetwork | TrainingPlan) -> dict[str, An
     """Plain values that JSON can hold; networks carry ``input``: ``image`` or ``table``."""
     shallow = {name: getattr(spec, name) for name in spec.__dataclass_fields__}
     plain: dict[str, Any] = {
-        name: dict(value) if isinstance(value, Mapping) else value
+        name: dict(value)
+        if isinstance(value, Mapping)
+        else list(value)
+        if isinstance(value, tuple)
+        else value
         for name, value in shallow.items()
     }
     if isinstance(spec, TrainingPlan):

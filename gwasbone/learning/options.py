@@ -13,6 +13,7 @@ from gwasbone.options import (
     FoldCount,
     InputFile,
     InputPath,
+    NonNegative,
     Options,
     PositiveNumber,
     Range,
@@ -20,9 +21,12 @@ from gwasbone.options import (
 from gwasbone.phenotypes.options import ResidualModel
 
 GenotypeHead = Literal["categorical", "ordinal"]
+TargetKind = Literal["binary", "categorical", "regression"]
+RegressionLoss = Literal["squared", "absolute"]
 
-#: Changes of pictures in training.
-AUGMENTATIONS = ("shift", "zoom", "rotate")
+#: Random changes of images in training: shares of the side, or degrees (``rotate``). ``shift`` and
+#: ``zoom`` are of both axes; ``_x`` is along the width, ``_y`` along the height.
+AUGMENTATIONS = ("shift", "shift_x", "shift_y", "zoom", "zoom_x", "zoom_y", "rotate")
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,12 @@ class ImageNetworkOptions(Options):
         most 672 (the paper's), 224 for efficientnet_b0, 96 for small.
     dropout : dropout rate before the output layer.
     mixed_precision : compute in 16 bits, for an accelerator.
+    dense_layers : number of dense layers before the output layer.
+    dense_nodes : width of the dense layers.
+    l2 : L2 penalty on the weights of the dense and output layers.
     augment : random changes of the images in training: the largest shift and zoom (shares of the
-        side) and rotate (degrees), such as shift=0.02,rotate=3 (in study.toml
-        {shift = 0.02, rotate = 3}).
+        side; shift_x, shift_y, zoom_x and zoom_y of one axis) and rotate (degrees), such as
+        shift=0.02,rotate=3 (in study.toml {shift = 0.02, rotate = 3}).
     """
 
     architecture: str | None = None
@@ -50,6 +57,9 @@ class ImageNetworkOptions(Options):
     size: Annotated[int, Range(12)] | None = None
     dropout: DropoutRate = 0.2
     mixed_precision: bool = False
+    dense_layers: Annotated[int, Range(0)] = 0
+    dense_nodes: Count = 128
+    l2: NonNegative = 0.0
     augment: Mapping[str, float] = field(default_factory=dict)
 
     def contradictions(self) -> list[str]:
@@ -64,6 +74,9 @@ class ImageNetworkOptions(Options):
                 f"augment: expected numbers from 0 for {', '.join(AUGMENTATIONS)}, got "
                 f"{', '.join(wrong)}"
             )
+        for both in ("shift", "zoom"):
+            if both in self.augment and {f"{both}_x", f"{both}_y"} & set(self.augment):
+                faults.append(f"augment: expected {both}, or {both}_x and {both}_y, got both")
         return faults
 
 
@@ -88,10 +101,19 @@ class Split(Options):
     ----------
     folds : number of models; each predicts the people it never saw.
     validation_share : share of the people of the other folds that decides when training stops.
+    rotate_folds : let a whole fold decide when training stops, each in turn: the model that
+        predicts fold i + 1 is validated on fold i, and everybody has a validation prediction too.
     """
 
     folds: FoldCount = 5
     validation_share: Annotated[float, Range(0, 0.5, open_low=True)] = 0.1
+    rotate_folds: bool = False
+
+    def contradictions(self) -> list[str]:
+        faults = super().contradictions()
+        if self.rotate_folds and self.folds < 3:
+            faults.append(f"folds = {self.folds} (expected at least 3 with rotate_folds)")
+        return faults
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,17 +155,23 @@ class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTraining(NetworkTraining, NetworkChoice):
-    """Networks that predict a 0/1 trait from images, out of fold: cnn_prob; needs images.
+    """Networks that predict a trait from images, out of fold: cnn_prob; needs images.
 
     Parameters
     ----------
     regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
-    task : the column to predict, 0/1 or 1/2: case of the records, or of a phenotype table.
+    task : the column to predict: case of the records, or a column of a phenotype table; several
+        columns of numbers, separated by commas, with kind = regression.
+    kind : kind of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a
+        number for each class), or regression (numbers).
+    loss : loss of a regression, the squared or the absolute error.
     side_inputs : columns of numbers that the network sees beside the image, such as sex and age.
     """
 
     regions: tuple[str, ...] = ()
     task: str = "case"
+    kind: TargetKind = "binary"
+    loss: RegressionLoss = "squared"
     side_inputs: tuple[str, ...] = ()
 
     def contradictions(self) -> list[str]:

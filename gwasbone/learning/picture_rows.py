@@ -20,7 +20,8 @@ class ReducedPictures:
 
     Parameters
     ----------
-    pictures : (M, h, w, c) uint8, an array or read from disk.
+    pictures : (M, h, w, c), an array or read from disk. What is uint8 stays so; other types (16
+        bits, floats) are given as float32.
     rows : (N,) which of them.
     height, width : of what is given, at most h and w. A pixel that lies in two areas counts in
         each by its share.
@@ -51,24 +52,26 @@ class ReducedPictures:
         self._down = areas(full_height, height)
         self._across = areas(full_width, width)
         self.shape = (len(self._rows), height, width, self._channels)
+        self.dtype = np.dtype(network_pixels(getattr(pictures, "dtype", np.dtype(np.uint8))))
 
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, which: Any, /) -> npt.NDArray[np.uint8]:
+    def __getitem__(self, which: Any, /) -> npt.NDArray[Any]:
         """(k, height, width, c) of a slice, numbers or a mask."""
         rows = self._rows[which]
         # in the order of the file, each once
         distinct, place = np.unique(rows, return_inverse=True)
-        found: npt.NDArray[np.uint8] = self._reduced(distinct)[place]
+        found: npt.NDArray[Any] = self._reduced(distinct)[place]
         return found
 
-    def held(self) -> npt.NDArray[np.uint8] | ReducedPictures:
+    def held(self) -> npt.NDArray[Any] | ReducedPictures:
         """All of them as an array, where they fit into :data:`HELD_BYTES`; else themselves."""
-        return self[:] if np.prod(self.shape, dtype=float) <= HELD_BYTES else self
+        size = np.prod(self.shape, dtype=float) * self.dtype.itemsize
+        return self[:] if size <= HELD_BYTES else self
 
-    def _reduced(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.uint8]:
-        made = np.empty((len(rows), *self.shape[1:]), np.uint8)
+    def _reduced(self, rows: npt.NDArray[np.integer]) -> npt.NDArray[Any]:
+        made = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             part = slice(start, start + _ROWS_AT_ONCE)
             pictures = np.asarray(self._pictures[rows[part]])
@@ -76,9 +79,29 @@ class ReducedPictures:
                 # one matrix product per side; (k, h, w, c) -> (k, H, w, c) -> (k, H, W, c)
                 x = np.tensordot(pictures.astype(np.float32), self._down, ((1,), (1,)))
                 x = np.tensordot(x, self._across, ((1,), (1,)))
-                pictures = np.rint(x.transpose(0, 2, 3, 1))
+                pictures = x.transpose(0, 2, 3, 1)
+                pictures = np.rint(pictures) if self.dtype == np.uint8 else pictures
             made[part] = pictures
         return made
+
+
+def network_pixels(dtype: npt.DTypeLike) -> str:
+    """The type in which images of a cache's type are given to a network.
+
+    >>> network_pixels("uint8"), network_pixels("uint16")
+    ('uint8', 'float32')
+    """
+    return "uint8" if np.dtype(dtype) == np.uint8 else "float32"
+
+
+def pixel_range(dtype: npt.DTypeLike) -> tuple[float, float]:
+    """The values that stand for black and white: the type's own, 0 and 1 of floats.
+
+    >>> pixel_range("uint16"), pixel_range("float32")
+    ((0.0, 65535.0), (0.0, 1.0))
+    """
+    of = np.dtype(dtype)
+    return (0.0, float(np.iinfo(of).max)) if of.kind in "iu" else (0.0, 1.0)
 
 
 def reduced_size(height: int, width: int, longer: int) -> tuple[int, int]:

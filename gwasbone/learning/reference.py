@@ -3,7 +3,10 @@
 BLAS gets one thread: of matrices this narrow, several take up to nine times the processor's time.
 
 It keeps the Protocol honest (anything that holds for it and for Keras is a property of the
-statistics, not of a network) and is quick enough for tests of everything downstream.
+statistics, not of a network) and is quick enough for tests of everything downstream. It does every
+task and takes the options that have a meaning for a model that is solved in one step:
+``dense_layers`` (of rectified random projections, Rahimi & Recht 2008), ``l2``, ``rows_per_epoch``
+and ``clip_global_norm`` (of its one step, from zero to the solution).
 """
 
 from __future__ import annotations
@@ -16,20 +19,26 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
-from scipy.special import expit, log_softmax, softmax
 from threadpoolctl import threadpool_limits
 
+from gwasbone.errors import failure_reason
 from gwasbone.files import atomic_path
 from gwasbone.learning.backend import Epoch, Rows
+from gwasbone.learning.reference_solvers import (
+    mean_loss,
+    outputs,
+    pixel_features,
+    solve,
+    solve_dice,
+)
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.integer]
 
 #: Side of the grid that a picture is pooled to.
 POOLED = 12
-#: Ridge penalty per row.
-PENALTY = 0.01
+#: Pixels that masks are fitted to, at most.
+_MOST_PIXELS = 400_000
 _ROWS_AT_ONCE = 256
 
 
@@ -39,25 +48,26 @@ class ReferenceBackend:
     suffix = ".npz"
 
     def build(self, network: Mapping[str, Any], *, seed: int) -> ReferenceModel:
-        """A model with all coefficients zero; nothing in it is drawn, so ``seed`` is not used."""
+        """A model with all coefficients zero; only the projections of dense layers are drawn."""
         if network["input"] == "image" and network["weights"] != "random":
             raise ValueError(f"weights: the reference backend has none, got {network['weights']}")
         if network["input"] == "image" and min(network["height"], network["width"]) < POOLED:
             raise ValueError(f"pictures: expected sides of at least {POOLED} pixels")
-        return ReferenceModel(network)
+        return ReferenceModel(network, seed)
 
     def load(self, path: Path) -> ReferenceModel:
         """A model that was saved."""
         try:
             with np.load(path) as kept:
-                model = ReferenceModel(json.loads(str(kept["network"])))
-                model.centre, model.spread = kept["centre"], kept["spread"]
+                model = ReferenceModel(json.loads(str(kept["network"])), int(kept["seed"]))
+                for name in ("centre", "spread", "pixel_centre", "pixel_spread"):
+                    setattr(model, name, kept[name])
                 model.coefficients = {
                     head["name"]: kept[f"head_{i}"] for i, head in enumerate(model.network["heads"])
                 }
-        except (OSError, ValueError, KeyError) as error:
+        except Exception as error:
             raise ValueError(
-                f"{path}: expected a model of the reference backend: {error}"
+                f"{path}: expected a model of the reference backend: {failure_reason(error)}"
             ) from None
         return model
 
@@ -65,21 +75,26 @@ class ReferenceBackend:
 class ReferenceModel:
     """See :class:`gwasbone.learning.backend.Model`.
 
-    Each head is a ridge-penalised linear, logistic or multinomial model of standardised features.
+    Each head is a ridge-penalised linear, logistic or multinomial model of standardised features;
+    a mask is a logistic model of each pixel and its neighbourhood.
     """
 
-    def __init__(self, network: Mapping[str, Any]) -> None:
-        self.network = dict(network)
-        n = self._n_features()
+    def __init__(self, network: Mapping[str, Any], seed: int = 0) -> None:
+        self.network, self.seed = dict(network), seed
+        n, n_pixel = self._n_features(), 2 * self.network.get("channels", 0)
         self.centre, self.spread = np.zeros(n), np.ones(n)
+        self.pixel_centre, self.pixel_spread = np.zeros(n_pixel), np.ones(n_pixel)
+        widths = {"mask": n_pixel}
+        n_dense = network.get("dense_nodes", 0) if network.get("dense_layers", 0) else n
         self.coefficients: dict[str, FloatArray] = {
-            head["name"]: np.zeros((n + 1, head["size"])) for head in network["heads"]
+            head["name"]: np.zeros((widths.get(head["kind"], n_dense) + 1, head["size"]))
+            for head in network["heads"]
         }
 
     def fit(
         self,
         inputs: Mapping[str, Rows],
-        targets: Mapping[str, npt.NDArray[np.floating]],
+        targets: Mapping[str, Rows],
         *,
         rows: IntArray,
         validation_rows: IntArray,
@@ -96,41 +111,85 @@ class ReferenceModel:
             raise ValueError(
                 f"targets: expected {', '.join(self.coefficients)}, got {', '.join(targets)}"
             )
+        if plan["rows_per_epoch"]:
+            drawn = np.random.default_rng([plan["seed"], 1]).permutation(rows)
+            rows = drawn[: plan["rows_per_epoch"]]
         with threadpool_limits(1, user_api="blas"):
-            losses = self._solved(inputs, targets, rows, validation_rows, weights)
+            self._solve(inputs, targets, rows, weights)
+            self._clip(plan["clip_global_norm"])
+            losses = {
+                "loss": self._loss(inputs, targets, rows, weights),
+                "validation_loss": self._loss(inputs, targets, validation_rows, weights),
+            }
         epoch = {"epoch": 1, **losses, "learning_rate": 0.0}
         epoch["seconds"] = time.perf_counter() - started
         if on_epoch is not None:
             on_epoch(epoch)
         return [epoch]
 
-    def _solved(
+    def _solve(
         self,
         inputs: Mapping[str, Rows],
-        targets: Mapping[str, npt.NDArray[np.floating]],
+        targets: Mapping[str, Rows],
         rows: IntArray,
-        validation_rows: IntArray,
         weights: Mapping[str, npt.NDArray[np.floating]] | None,
-    ) -> dict[str, float]:
-        """Solve for each head; gives the two losses."""
+    ) -> None:
+        l2 = self.network.get("l2", 0.0)
         X = self._features(inputs, rows)
         self.centre, self.spread = X.mean(axis=0), X.std(axis=0) + 1e-9
-        Z = self._standardised(X)
-        losses = {"loss": 0.0, "validation_loss": 0.0}
-        parts = {"loss": (Z, rows)}
-        parts["validation_loss"] = (
-            self._standardised(self._features(inputs, validation_rows)),
-            validation_rows,
-        )
+        Z = self._dense(self._standardised(X))
         for head in self.network["heads"]:
             name = head["name"]
-            y = np.asarray(targets[name], dtype=float).reshape(len(targets[name]), -1)
-            given = weights[name] if weights is not None and name in weights else np.ones(len(y))
-            w = np.asarray(given, dtype=np.float64)
-            self.coefficients[name] = _solve(head["kind"], head["size"], Z, y[rows], w[rows])
-            for part, (of, who) in parts.items():
-                losses[part] += _loss(head["kind"], of @ self.coefficients[name], y[who], w[who])
-        return losses
+            if head["kind"] == "mask":
+                self.coefficients[name] = self._solved_masks(head, inputs, targets[name], rows, l2)
+            else:
+                y, w = _of_rows(head, targets[name], weights, rows)
+                self.coefficients[name] = solve(head, Z, y, w, l2)
+
+    def _solved_masks(
+        self, head: Mapping[str, Any], inputs: Mapping[str, Rows], target: Rows, rows: IntArray,
+        l2: float,
+    ) -> FloatArray:  # fmt: skip
+        size = self.network["height"] * self.network["width"]
+        rows = np.sort(rows)[: max(1, _MOST_PIXELS // size)]
+        features = pixel_features(np.asarray(inputs["image"][rows], dtype=float))
+        flat = features.reshape(-1, features.shape[-1])
+        self.pixel_centre, self.pixel_spread = flat.mean(axis=0), flat.std(axis=0) + 1e-9
+        Z = self._pixel_design(inputs, rows)
+        y = np.asarray(target[rows], dtype=float).reshape(len(rows), size, head["size"])
+        if head.get("loss") == "dice":
+            found = [solve_dice(Z, y[..., j], l2) for j in range(head["size"])]
+            return np.column_stack(found)
+        every = Z.reshape(-1, Z.shape[-1])
+        return solve(head, every, y.reshape(len(every), -1), np.ones(len(every)), l2)
+
+    def _clip(self, most: float) -> None:
+        norm = np.sqrt(sum((B**2).sum() for B in self.coefficients.values()))
+        if most and norm > most:
+            for name, B in self.coefficients.items():
+                self.coefficients[name] = B * (most / norm)
+
+    def _loss(
+        self,
+        inputs: Mapping[str, Rows],
+        targets: Mapping[str, Rows],
+        rows: IntArray,
+        weights: Mapping[str, npt.NDArray[np.floating]] | None,
+    ) -> float:
+        Z = self._dense(self._standardised(self._features(inputs, rows)))
+        total = 0.0
+        for head in self.network["heads"]:
+            B = self.coefficients[head["name"]]
+            if head["kind"] == "mask":
+                some = np.sort(rows)[:_ROWS_AT_ONCE]
+                eta = self._pixel_design(inputs, some) @ B
+                y = np.asarray(targets[head["name"]][some], dtype=float).reshape(eta.shape)
+                flat, truth = (part.reshape(-1, head["size"]) for part in (eta, y))
+                total += mean_loss(head, flat, truth, np.ones(len(flat)))
+            else:
+                y, w = _of_rows(head, targets[head["name"]], weights, rows)
+                total += mean_loss(head, Z @ B, y, w)
+        return total
 
     def restart(self) -> None:
         """Nothing to do: a fit solves its problem, wherever it starts."""
@@ -139,17 +198,26 @@ class ReferenceModel:
         self, inputs: Mapping[str, Rows], *, rows: IntArray
     ) -> dict[str, npt.NDArray[np.float32]]:
         """Head -> (len(rows), size): probability of 1, of each class, or the numbers."""
-        with threadpool_limits(1, user_api="blas"):
-            Z = self._standardised(self._features(inputs, rows))
-            etas = {name: Z @ B for name, B in self.coefficients.items()}
         made = {}
-        for head in self.network["heads"]:
-            eta = etas[head["name"]]
-            kind = head["kind"]
-            values = eta if kind == "regression" else expit(eta)
-            if kind in ("categorical", "ordinal"):
-                values = softmax(eta, axis=1)
-            made[head["name"]] = values.astype(np.float32)
+        with threadpool_limits(1, user_api="blas"):
+            Z = self._dense(self._standardised(self._features(inputs, rows)))
+            for head in self.network["heads"]:
+                B = self.coefficients[head["name"]]
+                if head["kind"] == "mask":
+                    made[head["name"]] = self._masks(inputs, rows, B)
+                else:
+                    made[head["name"]] = outputs(head["kind"], Z @ B).astype(np.float32)
+        return made
+
+    def _masks(
+        self, inputs: Mapping[str, Rows], rows: IntArray, B: FloatArray
+    ) -> npt.NDArray[np.float32]:
+        shape = (self.network["height"], self.network["width"], B.shape[1])
+        made = np.empty((len(rows), *shape), np.float32)
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            part = rows[start : start + _ROWS_AT_ONCE]
+            eta = self._pixel_design(inputs, part) @ B
+            made[start : start + len(part)] = outputs("mask", eta).reshape(len(part), *shape)
         return made
 
     def embed(self, inputs: Mapping[str, Rows], *, rows: IntArray) -> npt.NDArray[np.float32]:
@@ -172,7 +240,12 @@ class ReferenceModel:
         if self.network["input"] != "image" or head not in self.coefficients:
             raise ValueError(f"saliency: expected an image network with a head {head}")
         found = next(h for h in self.network["heads"] if h["name"] == head)
-        column = self.coefficients[head][:, 0 if found["kind"] == "binary" else index]
+        if found["kind"] == "mask" or self.network.get("dense_layers", 0):
+            raise ValueError(
+                f"saliency: the reference backend has maps of linear models only, {head} is none"
+            )
+        is_binary = found["kind"] == "binary"
+        column = self.coefficients[head][:, max(index - 1, 0) if is_binary else index]
         if found["kind"] == "ordinal":
             column = self.coefficients[head] @ (np.arange(found["size"]) - (found["size"] - 1) / 2)
         if contrast is not None:
@@ -198,7 +271,8 @@ class ReferenceModel:
             for i, head in enumerate(self.network["heads"])
         }
         with atomic_path(path) as partial, open(partial, "wb") as handle:
-            kept |= {"centre": self.centre, "spread": self.spread}
+            kept |= {"centre": self.centre, "spread": self.spread, "seed": np.array(self.seed)}
+            kept |= {"pixel_centre": self.pixel_centre, "pixel_spread": self.pixel_spread}
             np.savez(handle, network=np.array(json.dumps(self.network)), **kept)
 
     def describe(self) -> dict[str, Any]:
@@ -221,6 +295,22 @@ class ReferenceModel:
     def _standardised(self, X: FloatArray) -> FloatArray:
         """(n, 1 + d) with the intercept first."""
         return np.column_stack([np.ones(len(X)), (X - self.centre) / self.spread])
+
+    def _dense(self, Z: FloatArray) -> FloatArray:
+        """(n, 1 + nodes) after the dense layers, whose weights are drawn and not learned."""
+        for layer in range(self.network.get("dense_layers", 0)):
+            rng = np.random.default_rng([self.seed, layer])
+            W = rng.standard_normal((Z.shape[1], self.network["dense_nodes"]))
+            hidden = np.maximum(Z @ W / np.sqrt(Z.shape[1]), 0)
+            Z = np.column_stack([np.ones(len(Z)), hidden])
+        return Z
+
+    def _pixel_design(self, inputs: Mapping[str, Rows], rows: IntArray) -> FloatArray:
+        """(n, pixels, 1 + 2 c) standardised features of pixels, the intercept first."""
+        features = pixel_features(np.asarray(inputs["image"][rows], dtype=float))
+        flat = features.reshape(len(rows), -1, features.shape[-1])
+        Z = (flat - self.pixel_centre) / self.pixel_spread
+        return np.concatenate([np.ones((*Z.shape[:2], 1)), Z], axis=-1)
 
     def _features(self, inputs: Mapping[str, Rows], rows: IntArray) -> FloatArray:
         network = self.network
@@ -245,6 +335,18 @@ class ReferenceModel:
         return np.column_stack(columns).astype(float)
 
 
+def _of_rows(
+    head: Mapping[str, Any],
+    target: Rows,
+    weights: Mapping[str, npt.NDArray[np.floating]] | None,
+    rows: IntArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Targets (n, columns) and weights (n,) of rows."""
+    y = np.asarray(target[rows], dtype=float).reshape(len(rows), -1)
+    given = weights[head["name"]][rows] if weights and head["name"] in weights else np.ones(len(y))
+    return y, np.asarray(given, dtype=np.float64)
+
+
 def _places(side: int) -> IntArray:
     """(side,) the pooled row that each row of pixels belongs to."""
     return np.arange(side) * POOLED // side
@@ -257,62 +359,3 @@ def _pool(pictures: FloatArray) -> FloatArray:
     pooled = np.einsum("nhwc,hi,wj->nijc", pictures, down / down.sum(0), across / across.sum(0),
                        optimize=True)  # fmt: skip
     return np.asarray(pooled.reshape(n, POOLED * POOLED * channels), dtype=np.float64)
-
-
-def _solve(kind: str, size: int, Z: FloatArray, y: FloatArray, w: FloatArray) -> FloatArray:
-    """(1 + d, size) coefficients; rows whose target is not known are left out, per output."""
-    penalty = PENALTY * len(Z)
-    if kind == "regression":
-        made = [_ridge(Z, y[:, j], w, penalty) for j in range(size)]
-        return np.column_stack(made)
-
-    known = ~np.isnan(y[:, 0])
-    Z, y, w = Z[known], y[known], w[known]
-    truth = _truth(kind, size, y)
-    weights = w[:, None]
-    weighted = truth * weights
-
-    def objective(flat: FloatArray) -> tuple[float, FloatArray]:
-        B = flat.reshape(-1, size)
-        eta = Z @ B
-        if kind == "binary":
-            mean, loss = expit(eta), (weights * np.logaddexp(0, eta) - weighted * eta).sum()
-        else:
-            log_probability = log_softmax(eta, axis=1)
-            mean, loss = np.exp(log_probability), -(weighted * log_probability).sum()
-        value = loss + 0.5 * penalty * (B[1:] ** 2).sum()
-        slope = Z.T @ (weights * mean - weighted)
-        slope[1:] += penalty * B[1:]
-        return value, slope.ravel()
-
-    start = np.zeros(Z.shape[1] * size)
-    found = minimize(objective, start, jac=True, method="L-BFGS-B").x
-    return np.asarray(found, dtype=np.float64).reshape(-1, size)
-
-
-def _ridge(Z: FloatArray, y: FloatArray, w: FloatArray, penalty: float) -> FloatArray:
-    known = ~np.isnan(y)
-    if not known.any():
-        return np.zeros(Z.shape[1])
-    A = Z[known] * w[known, None]
-    ridge = np.full(Z.shape[1], penalty)
-    ridge[0] = 0
-    solution = np.linalg.solve(A.T @ Z[known] + np.diag(ridge), A.T @ y[known])
-    return np.asarray(solution, dtype=np.float64)
-
-
-def _truth(kind: str, size: int, y: FloatArray) -> FloatArray:
-    return y if kind == "binary" else np.eye(size)[y[:, 0].astype(int)]
-
-
-def _loss(kind: str, eta: FloatArray, y: FloatArray, w: FloatArray) -> float:
-    """Mean over rows; what is not known counts 0."""
-    if kind == "regression":
-        return float(np.nan_to_num((eta - y) ** 2 * w[:, None]).sum() / y.size)
-    known = ~np.isnan(y[:, 0])
-    truth = _truth(kind, eta.shape[1], y[known])
-    if kind == "binary":
-        losses = (np.logaddexp(0, eta[known]) - truth * eta[known])[:, 0]
-    else:
-        losses = -(log_softmax(eta[known], axis=1) * truth).sum(axis=1)
-    return float((losses * w[known]).sum() / len(y))

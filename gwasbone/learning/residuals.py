@@ -15,17 +15,23 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError
-from gwasbone.learning.backend import Backend, Epoch
+from gwasbone.learning.backend import Backend, Epoch, Progress
 from gwasbone.learning.folds import PersonFolds, person_folds
 from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.options import Encoder
-from gwasbone.learning.questionnaire import EncodedTable, InputRules, encode_table
+from gwasbone.learning.questionnaire import (
+    MIN_PER_LEVEL,
+    EncodedTable,
+    InputRules,
+    encode_table,
+)
 from gwasbone.learning.trait_prediction import TraitPredictions, everybody, predict_traits
 from gwasbone.learning.visit_answers import INSTANCE, VisitAnswers
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, Confounders, confounders_of
@@ -35,10 +41,12 @@ from gwasbone.phenotypes.residuals import (
     measured_traits,
     residuals_of_predictions,
 )
+from gwasbone.stats.agreement import out_of_fold_r2
 
 log = logging.getLogger(__name__)
 
 MODEL = "transformer"
+_RESAMPLES = 200
 _CONFOUNDERS = (SEX, AGE, WEIGHT)
 
 
@@ -135,7 +143,7 @@ def transformer_residuals(
     folds = _folds(person, found.sex[rows], n_folds, plan.seed, refit=refit)
     hashed = _data_hash(encoded)
     predicted = predict_traits(
-        backend, encoded, measured, folds, folder=folder, data_hash=hashed, plan=plan,
+        backend, encoded, measured, person, folds, folder=folder, data_hash=hashed, plan=plan,
         encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
     )  # fmt: skip
     values = np.full((len(assessments), len(names)), np.nan)
@@ -177,6 +185,12 @@ def _report_inputs(encoded: EncodedTable) -> None:
         "inputs: %d numbers, %d categories with %d levels",
         len(encoded.numeric), len(encoded.categorical), sum(encoded.categorical.values()),
     )  # fmt: skip
+    if encoded.pooled:
+        log.info(
+            "categories whose rare levels (in fewer than %d assessments) are one level, other: %s",
+            MIN_PER_LEVEL,
+            ", ".join(f"{name} ({n:,} levels)" for name, n in encoded.pooled.items()),
+        )
     if encoded.dropped:
         log.info(
             "columns that are no inputs, since they do not vary or are text of too many values: %s",
@@ -246,3 +260,49 @@ def _data_hash(encoded: EncodedTable) -> str:
         digest.update(f"{name}\t{encoded.categorical.get(name, 0)}\n".encode())
         digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()[:16]
+
+
+def inputs_table(made: TransformerResiduals) -> pd.DataFrame:
+    """One row per input: ``name kind levels missing`` (share of the assessments)."""
+    rows = []
+    for name, values in made.encoded.inputs.items():
+        levels = made.encoded.categorical.get(name)
+        absent = np.isnan(values) if levels is None else np.asarray(values) == -1
+        kind = "number" if levels is None else "category"
+        rows.append((name, kind, levels or np.nan, float(absent.mean())))
+    return pd.DataFrame(rows, columns=["name", "kind", "levels", "missing"])
+
+
+def variance_explained(made: TransformerResiduals) -> pd.DataFrame:
+    """Per trait ``trait r2 lower upper r2_seen n``: out of fold (after a refit in sample).
+
+    The interval is of a bootstrap over people, 95 %.
+    """
+    rows = []
+    predicted = made.predictions
+    for trait in made.measured.columns:
+        found = out_of_fold_r2(
+            made.measured[trait], predicted.predictions[trait], person=made.person,
+            n_resamples=_RESAMPLES,
+        )  # fmt: skip
+        rows.append(
+            {
+                "trait": trait, "r2": found.r2, "lower": found.interval.lower,
+                "upper": found.interval.upper, "r2_seen": predicted.r2_seen[trait], "n": found.n,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def epoch_follower(n_models: int, epochs: int, progress: Progress | None) -> Any:
+    """A line in the log for each epoch, and a bar for each model."""
+
+    def follow(model: int, epoch: Epoch) -> None:
+        log.info(
+            "model %d epoch %d: loss %.4f, validation %.4f, %.1f s",
+            model, epoch["epoch"], epoch["loss"], epoch["validation_loss"], epoch["seconds"],
+        )  # fmt: skip
+        if progress is not None:
+            progress(f"model {model + 1} of {n_models}, epochs", int(epoch["epoch"]), epochs)
+
+    return follow

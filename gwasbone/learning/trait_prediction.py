@@ -4,8 +4,8 @@ them; what they leave are the residual phenotypes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,17 +14,18 @@ import pandas as pd
 
 from gwasbone.errors import InputError
 from gwasbone.learning.backend import Backend, Epoch
-from gwasbone.learning.cross_fit import CrossFit, cross_fit
+from gwasbone.learning.cross_fit import CrossFit
 from gwasbone.learning.folds import Fold, PersonFolds
-from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan
+from gwasbone.learning.networks import TableNetwork, TrainingPlan
 from gwasbone.learning.options import Encoder
 from gwasbone.learning.questionnaire import EncodedTable
+from gwasbone.learning.task import regression_task, with_head_name
+from gwasbone.learning.trainer import Trainer, TrainingRows
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 
 HEAD = "traits"
-#: Seeds of the networks of a fold differ by this, those of folds by 1.
-_SEEDS_APART = 1000
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ class _Everybody(PersonFolds):
 
     def __iter__(self) -> Iterator[Fold]:
         everybody = np.arange(len(self.fold))
-        yield Fold(0, everybody, everybody, everybody[:0])
+        yield Fold(0, everybody, everybody, everybody[:0], in_sample=True)
 
 
 def predict_traits(
     backend: Backend,
     encoded: EncodedTable,
     traits: pd.DataFrame,
+    person: npt.NDArray[np.generic],
     folds: PersonFolds,
     *,
     folder: Path,
@@ -78,24 +80,23 @@ def predict_traits(
     Parameters
     ----------
     encoded : N rows of inputs. traits : N × traits, NaN where not measured.
+    person : (N,) whose assessment each is; folds : a split by person.
     folder, data_hash : see :func:`gwasbone.learning.cross_fit.cross_fit`.
-    n_networks : per fold, from other random starts; predictions are their mean, which varies less
-        from start to start than one network's (Hansen & Salamon 1990).
-    on_epoch : called with the number of the model, network by network, and each epoch.
+    n_networks, on_epoch : see :meth:`gwasbone.learning.trainer.Trainer.fit`.
 
     Raises
     ------
     InputError
         A trait without two different values.
     """
-    Y = traits.to_numpy(np.float64)
-    centre, spread = np.nanmean(Y, axis=0), np.nanstd(Y, axis=0)
-    flat = [str(t) for t, s in zip(traits.columns, spread, strict=True) if not s > 0]
+    flat = [str(t) for t in traits if not varies(traits[t].to_numpy(np.float64))]
     if flat:
         raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
+    names = [str(name) for name in traits.columns]
+    task = with_head_name(regression_task("traits", names), HEAD)
     encoder = Encoder() if encoder is None else encoder
     network = TableNetwork(
-        heads=(Head(HEAD, "regression", Y.shape[1]),),
+        heads=(),
         numeric=encoded.numeric,
         categorical=dict(encoded.categorical),
         hidden=encoder.hidden,
@@ -103,19 +104,14 @@ def predict_traits(
         attention_heads=encoder.attention_heads,
         dropout=encoder.dropout,
     )
-    targets = {HEAD: (Y - centre) / spread}
-    n_folds = sum(1 for _ in folds)
-    fits = [
-        cross_fit(
-            backend, network, replace(plan, seed=plan.seed + _SEEDS_APART * k), encoded.inputs,
-            targets, folds, folder=folder / f"network{k}", data_hash=data_hash,
-            on_epoch=_numbered(on_epoch, k * n_folds),
-        )
-        for k in range(n_networks)
-    ]  # fmt: skip
-    fit = _averaged(fits)
+    trainer = Trainer(
+        backend, network, plan, TrainingRows(encoded.inputs, person, folds, data_hash)
+    )
+    fit = trainer.fit(
+        task, traits.to_numpy(np.float64), folder=folder, n_networks=n_networks, on_epoch=on_epoch
+    ).fit
     held_out, seen = (
-        pd.DataFrame(part[HEAD] * spread + centre, index=traits.index, columns=traits.columns)
+        pd.DataFrame(part[HEAD], index=traits.index, columns=traits.columns)
         for part in (fit.held_out, fit.in_training)
     )
     return TraitPredictions(
@@ -125,25 +121,6 @@ def predict_traits(
         r2_seen=explained(traits, seen),
         fit=fit,
         refit=isinstance(folds, _Everybody),
-    )
-
-
-def _numbered(
-    on_epoch: Callable[[int, Epoch], None] | None, before: int
-) -> Callable[[int, Epoch], None] | None:
-    """The same call, with the number of a model among those of all networks."""
-    return None if on_epoch is None else lambda fold, epoch: on_epoch(before + fold, epoch)
-
-
-def _averaged(fits: Sequence[CrossFit]) -> CrossFit:
-    """The mean prediction of networks of the same folds, with the models of all."""
-    return CrossFit(
-        held_out={HEAD: np.mean([fit.held_out[HEAD] for fit in fits], axis=0)},
-        in_training={HEAD: np.mean([fit.in_training[HEAD] for fit in fits], axis=0)},
-        fold=fits[0].fold,
-        histories=tuple(one for fit in fits for one in fit.histories),
-        models=tuple(one for fit in fits for one in fit.models),
-        model_hashes=tuple(one for fit in fits for one in fit.model_hashes),
     )
 
 

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from gwasbone.errors import InputError
 from gwasbone.learning.questionnaire import InputRules, refuse_bone
+from gwasbone.phenotypes.array_fields import spread_arrays
 from gwasbone.phenotypes.arrow_columns import column_names
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, read_assessments
@@ -101,13 +103,31 @@ def read_visit_answers(
         table = reader(path)
         if INSTANCE in table.columns:
             table = table.set_index(INSTANCE, append=True)
-        found = join_answers(table[chosen], assessments)
+        found = join_answers(_one_answer_each(table[chosen]), assessments)
     if not found.known.any():
         raise InputError(
             f"expected answers of people in the table of assessments, {path} has none of its "
             f"{len(assessments):,} assessments: check that both name people (and visits) alike"
         )
     return found
+
+
+def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with one column per answer where a biobank field joins several in one cell."""
+    texts = [
+        name for name in table.columns
+        if table[name].dtype == object and parse_field_column(str(name)) is not None
+    ]  # fmt: skip
+    if not texts:
+        return table
+    arrow = pa.Table.from_pandas(table[texts], preserve_index=False)
+    spread, split = spread_arrays(arrow, lambda name: "text")
+    if not split:
+        return table
+    log.info("fields with several answers in one cell: %s", listing(split))
+    parts = spread.select([part for of in split.values() for part in of]).to_pandas()
+    parts = parts.astype(object).apply(_numbers_where_all_are).set_axis(table.index, axis=0)
+    return pd.concat([table.drop(columns=list(split)), parts], axis=1)
 
 
 def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswers:

@@ -1,6 +1,5 @@
 from gwasbone.phenotypes.biobank_table import (
     BiobankTable as BiobankTable,
-    coded_missing_values as coded_missing_values,
     read_biobank_table as read_biobank_table,
 )
 from gwasbone.phenotypes.bone_density import (

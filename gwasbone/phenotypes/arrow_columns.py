@@ -12,6 +12,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from gwasbone.errors import InputError
+from gwasbone.phenotypes.array_fields import spread_arrays
 from gwasbone.phenotypes.fields import FieldKind
 
 # one rule for all tables of people
@@ -19,7 +20,7 @@ from gwasbone.phenotypes.table import MISSING, refuse_repeats
 
 _BLOCK_BYTES = 1 << 24
 _CODES = pa.dictionary(pa.int32(), pa.string())
-_ARROW_TYPES = {"number": pa.float64(), "text": _CODES, "date": pa.date32()}
+_ARROW_TYPES = {"number": pa.float64(), "text": _CODES, "icd9": _CODES, "date": pa.date32()}
 _SHOWN = 3
 
 
@@ -81,7 +82,8 @@ def read_columns(
 
     Returns
     -------
-    Numbers as float64, text dictionary-encoded, dates as dates.
+    Numbers as float64, text dictionary-encoded, dates as dates. A field whose values are joined in
+    one cell has one column per value; see :mod:`gwasbone.phenotypes.array_fields`.
 
     Raises
     ------
@@ -92,11 +94,13 @@ def read_columns(
     types: dict[str, Any] = {name: pa.string() for name in ids}
     types |= {name: _ARROW_TYPES[kind] for name, kind in wanted.items() if kind}
     if path.suffix == ".parquet":
-        return _cast(pyarrow.parquet.read_table(path, columns=chosen), types, path)
-    if everything:
-        types |= _guessed_types(path, [name for name in names if name not in types])
+        table = pyarrow.parquet.read_table(path, columns=chosen)
+        return _typed(table, types, wanted, path)
+    untyped = [name for name in names if name not in types]
+    if everything and untyped:
+        types |= _guessed_types(path, untyped)
     try:
-        return _read_csv(path, chosen, types)
+        return _typed(_read_csv(path, chosen, types), types, wanted, path)
     except pa.ArrowInvalid as error:
         if "CSV conversion error" not in str(error):
             raise _unreadable(path, error) from error
@@ -108,7 +112,49 @@ def read_columns(
         raise _unreadable(path, error) from error
     if everything:
         types = {name: t if _fits(table[name], t) else _CODES for name, t in types.items()}
-    return _cast(table, types, path)
+    return _typed(table, types, wanted, path)
+
+
+def _typed(
+    table: pa.Table,
+    types: Mapping[str, Any],
+    wanted: Mapping[str, FieldKind | None],
+    path: Path,
+) -> pa.Table:
+    """Joined fields spread to one column per value, then every column cast to its type."""
+
+    def kind_of(name: str) -> FieldKind:
+        return wanted.get(name) or "text"
+
+    spread, split = spread_arrays(table, kind_of)
+    types = dict(types)
+    for name, parts in split.items():
+        kind = types.pop(name, None)
+        if wanted.get(name) is None:
+            # what a value of the wide form looks like is not known before it is split
+            types |= {part: _likely_type(spread[part]) for part in parts}
+        elif kind is not None:
+            types |= dict.fromkeys(parts, kind)
+    return _cast(spread, types, path, _icd9_columns(wanted, split))
+
+
+def _icd9_columns(
+    wanted: Mapping[str, FieldKind | None], split: Mapping[str, list[str]]
+) -> frozenset[str]:
+    dotted = [name for name, kind in wanted.items() if kind == "icd9"]
+    return frozenset(part for name in dotted for part in split.get(name, [name]))
+
+
+def _likely_type(column: pa.ChunkedArray) -> Any:
+    """Numbers or dates where all values are; codes otherwise."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if column.null_count == len(column):
+        return _CODES
+    for kind in (pa.float64(), pa.date32()):
+        if _fits(column, kind):
+            return kind
+    return _CODES
 
 
 def _read_csv(path: Path, names: list[str], types: Mapping[str, Any]) -> pa.Table:
@@ -163,7 +209,9 @@ def _fits(column: pa.ChunkedArray, kind: Any) -> bool:
     return True
 
 
-def _cast(table: pa.Table, types: Mapping[str, Any], path: Path) -> pa.Table:
+def _cast(
+    table: pa.Table, types: Mapping[str, Any], path: Path, icd9: frozenset[str] = frozenset()
+) -> pa.Table:
     """Give columns their types; all that do not fit are named with the first values that do not."""
     faults = []
     for name, kind in types.items():
@@ -172,7 +220,7 @@ def _cast(table: pa.Table, types: Mapping[str, Any], path: Path) -> pa.Table:
             continue
         try:
             cast = (
-                _text(column).dictionary_encode()
+                _text(column, icd9=name in icd9).dictionary_encode()
                 if kind == _CODES
                 else (_text(column) if kind == pa.string() else column.cast(kind))
             )
@@ -188,15 +236,30 @@ def _cast(table: pa.Table, types: Mapping[str, Any], path: Path) -> pa.Table:
     return table
 
 
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Values as text; whole numbers, which Parquet may hold as 733.0, without a decimal point."""
+def _text(column: pa.ChunkedArray, *, icd9: bool = False) -> pa.ChunkedArray:
+    """Values as text; whole numbers, which Parquet may hold as 1001.0, without a decimal point."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if icd9 and (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        texts = _icd9_texts(column.drop_null().unique().to_pylist())
+        return pa.chunked_array([pa.array(map(texts.get, column.to_pylist()), pa.string())])
     if pa.types.is_floating(column.type):
         whole = column.drop_null()
         if all(value.as_py() == int(value.as_py()) for value in whole.unique()):
             column = column.cast(pa.int64())
     return column.cast(pa.string())
+
+
+def _icd9_texts(numbers: list[float]) -> dict[float, str]:
+    """Codes of ICD-9 that were stored as numbers: with the dot, or without, and leading zeros.
+
+    Codes without a dot have four digits or five, so that smaller ones among them have lost a zero;
+    where none has so many, or some are no whole numbers, three digits come before the dot.
+    """
+    whole = all(value == int(value) for value in numbers)
+    if whole and any(value >= 1000 for value in numbers):
+        return {value: f"{value:04.0f}" for value in numbers}
+    return {value: f"{value:06.2f}".removesuffix("0") for value in numbers}
 
 
 def _misfits(column: pa.ChunkedArray, kind: Any) -> str:

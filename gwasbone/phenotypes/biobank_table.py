@@ -7,20 +7,18 @@ columns take seconds (benchmarks/test_bench_phenotypes.py has the figures).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.phenotypes.arrow_columns import column_names, read_columns
-from gwasbone.phenotypes.fields import FieldColumn, FieldKind, field_columns
+from gwasbone.phenotypes.fields import ICD9_FIELDS, FieldColumn, FieldKind, field_columns
+from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 
 # names of people are read by the one rule that all tables of the package share
 from gwasbone.phenotypes.table import IdRule, index_by_person, listing
@@ -64,22 +62,7 @@ class BiobankTable:
         return found
 
 
-@cache
-def coded_missing_values(path: Path | None = None) -> Mapping[int, frozenset[str]]:
-    """Field -> codes that mean a missing value (``resources/coded_missing.tsv`` by default)."""
-    source = files("gwasbone") / "resources" / "coded_missing.tsv" if path is None else path
-    with source.open(encoding="utf-8") as handle:
-        rows = pd.read_csv(handle, sep="\t", comment="#", dtype=str)
-    absent = {"field", "code", "use"} - set(rows.columns)
-    if absent:
-        raise InputError(
-            f"expected columns field, code and use in {source}, {', '.join(sorted(absent))} is "
-            "missing: keep the header of the package's own file"
-        )
-    rows = rows[rows["use"] == "missing"]
-    return {int(str(field)): frozenset(group) for field, group in rows.groupby("field")["code"]}
-
-
+@reads("a biobank table")
 def read_biobank_table(
     path: str | Path,
     kinds: Mapping[int, FieldKind] | None = None,
@@ -119,25 +102,24 @@ def read_biobank_table(
     person = _person_column(names, path)
     if kinds is not None:
         fields = {field: columns for field, columns in fields.items() if field in kinds}
-    wanted = {
-        column.name: None if kinds is None else kinds[field]
-        for field, columns in fields.items()
-        for column in columns
-    }
+    wanted = {c.name: _kind(field, kinds) for field, columns in fields.items() for c in columns}
     ids = [person, *(name for name in ("FID", "#FID") if name in names)]
     arrow = read_columns(path, names, ids, wanted, everything=kinds is None)
+    before = fields
+    fields = field_columns(name for name in arrow.column_names if name not in ids)
+    joined = [field for field, columns in fields.items() if columns != before[field]]
+    if joined:
+        log.info("%s: fields with several values in one cell: %s", path, listing(joined))
     index, rows = _people(arrow.select(ids).to_pandas(), person, path, id_rule)
-    table = _frame(arrow.drop(ids))
+    icd9 = {c.name for f, columns in fields.items() if _kind(f, kinds) == "icd9" for c in columns}
+    table = _frame(arrow.drop(ids), icd9)
     del arrow
     n_withdrawn = len(table) - len(rows)
     if n_withdrawn:
         table = table.iloc[rows]
     table.index = index
-    counts = _drop_coded(table, fields, coded_missing_values(coded_missing))
+    counts = _recode(table, fields, SpecialCodes.read(coded_missing), path)
     log.info("%s: %d people, %d of %d columns", path, *table.shape, len(names))
-    if counts:
-        shown = ", ".join(f"{field} ({count:,})" for field, count in counts.items())
-        log.info("%s: coded answers taken as missing, by field: %s", path, shown)
     return BiobankTable(table, fields, path, n_withdrawn, counts)
 
 
@@ -157,36 +139,72 @@ def _people(
     return kept.index, kept["row"].to_numpy()
 
 
-def _frame(arrow: pa.Table) -> pd.DataFrame:
+def _kind(field: int, kinds: Mapping[int, FieldKind] | None) -> FieldKind | None:
+    kind = None if kinds is None else kinds[field]
+    return "icd9" if field in ICD9_FIELDS and kind in (None, "text") else kind
+
+
+def _frame(arrow: pa.Table, icd9: Container[str]) -> pd.DataFrame:
     # each column is let go as soon as pandas has it: half the memory at the peak
     table: pd.DataFrame = arrow.to_pandas(
         split_blocks=True, self_destruct=True, date_as_object=False
     )
     for name in table.select_dtypes("category").columns:
         codes = table[name].cat.categories
-        # whole numbers that passed through a table with missing values: 1001.0 is the code 1001
-        if len(codes) and codes.str.fullmatch(r"-?\d+\.0").all():
-            table[name] = table[name].cat.rename_categories(codes.str.removesuffix(".0").tolist())
+        if name in icd9:
+            plain = [_icd9_code(code) for code in codes]
+        elif len(codes) and codes.str.fullmatch(r"-?\d+\.0").all():
+            # whole numbers that passed through a table with missing values: 1001.0 is code 1001
+            plain = codes.str.removesuffix(".0").tolist()
+        else:
+            continue
+        if plain != codes.tolist():
+            table[name] = table[name].map(dict(zip(codes, plain, strict=True))).astype("category")
     return table
 
 
-def _drop_coded(
+def _icd9_code(code: str) -> str:
+    """A code that passed through a table of numbers as it was before.
+
+    >>> [_icd9_code(code) for code in ("733.0", "7330.0", "38.9", "E812.0")]
+    ['733.0', '7330', '038.9', 'E812.0']
+    """
+    before, point, after = code.partition(".")
+    if not (point and before.isdigit() and after.isdigit()):
+        return code
+    return before if len(before) > 3 and after == "0" else f"{before:0>3}.{after}"
+
+
+def _recode(
     table: pd.DataFrame,
     fields: Mapping[int, tuple[FieldColumn, ...]],
-    coded: Mapping[int, Iterable[str]],
+    codes: SpecialCodes,
+    path: Path,
 ) -> dict[int, int]:
-    counts: dict[int, int] = {}
+    """Special codes made missing or the number they stand for, in place; unknown ones named."""
+    missing: dict[int, int] = {}
+    replaced: dict[int, int] = {}
+    unknown: dict[str, Mapping[int, int]] = {}
     for field, columns in fields.items():
-        codes = coded.get(field)
-        if not codes:
-            continue
         for column in columns:
-            values = table[column.name]
-            listed: list[Any] = list(codes)
-            if values.dtype != "category":
-                listed = [float(code) for code in listed]
-            hit = values.isin(listed)
-            if hit.any():
-                table[column.name] = values.mask(hit)
-                counts[field] = counts.get(field, 0) + int(hit.sum())
-    return counts
+            made = codes.recode(field, table[column.name])
+            if made.n_missing or made.n_replaced:
+                table[column.name] = made.values
+            for counts, n in ((missing, made.n_missing), (replaced, made.n_replaced)):
+                if n:
+                    counts[field] = counts.get(field, 0) + n
+            if made.unknown:
+                unknown[column.name] = made.unknown
+    for counts, what in (
+        (missing, "coded answers taken as missing"),
+        (replaced, "coded answers taken as a number, such as less than one as 0.5"),
+    ):
+        if counts:
+            shown = listing(f"{field} ({count:,})" for field, count in counts.items())
+            log.info("%s: %s, by field: %s", path, what, shown)
+    if unknown:
+        log.warning(
+            "%s: negative numbers that may be codes, such as prefer not to answer, are read as "
+            "values in %s: if they are codes, write NA", path, describe_unknown(unknown)
+        )  # fmt: skip
+    return missing

@@ -12,7 +12,6 @@ from gwasbone.display import Shown
 from gwasbone.files import atomic_path
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.case_definition import CaseDefinition
-from gwasbone.phenotypes.fields import FieldKind
 from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed, impute
 from gwasbone.phenotypes.measurements import (
     FEMALE,
@@ -81,8 +80,8 @@ def read_phenotypes(
     id_rule: IdRule = "iid",
 ) -> BiobankTable:
     """Read the fields that a definition and the measurements need, and no others."""
-    kinds: dict[int, FieldKind] = dict.fromkeys(definition.fields, "text")
-    return read_biobank_table(path, {**needed_kinds(measurements), **kinds}, id_rule=id_rule)
+    kinds = {**needed_kinds(measurements), **definition.kinds}
+    return read_biobank_table(path, kinds, id_rule=id_rule)
 
 
 def make_bmd(

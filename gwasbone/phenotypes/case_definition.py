@@ -12,7 +12,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.errors import GwasboneWarning, InputError, reads
+from gwasbone.phenotypes.fields import FieldKind
 
 RuleKind = Literal["icd9", "icd10", "medication"]
 
@@ -78,6 +79,12 @@ class CaseDefinition:
         """All fields that are searched."""
         return tuple(dict.fromkeys(field for rule in self.rules for field in rule.fields))
 
+    @property
+    def kinds(self) -> dict[int, FieldKind]:
+        """How the fields are read: as text, and those of ICD-9 with the dots of their codes."""
+        icd9 = {field for rule in self.rules if rule.kind == "icd9" for field in rule.fields}
+        return {field: "icd9" if field in icd9 else "text" for field in self.fields}
+
     def rule(self, name: str) -> Rule:
         return next(rule for rule in self.rules if rule.name == name)
 
@@ -101,6 +108,7 @@ def osteoporosis_text() -> str:
     return (files("gwasbone") / "resources" / "osteoporosis.toml").read_text(encoding="utf-8")
 
 
+@reads("a case definition in TOML")
 def read_definition(path: str | Path) -> CaseDefinition:
     """Read and check a definition; see ``resources/osteoporosis.toml`` for the form.
 

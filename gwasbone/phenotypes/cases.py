@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.display import Shown
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.case_definition import CaseDefinition, Rule
 from gwasbone.tables import write_table
@@ -168,6 +168,7 @@ def find_cases(
     return cases
 
 
+@reads("a data-coding with columns coding and meaning")
 def read_coding(path: str | Path) -> dict[str, str]:
     """Code -> meaning of a data-coding as the showcase gives it (columns ``coding``, ``meaning``).
 

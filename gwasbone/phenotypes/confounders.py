@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reads
 from gwasbone.phenotypes.table import (
     WITHDRAWN,
     numbers,
@@ -23,6 +23,7 @@ from gwasbone.phenotypes.table import (
     read_text_table,
     refuse_repeats,
 )
+from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ _WOMEN = frozenset({"0", "2", "f", "female", "woman", "women"})
 _MEN = frozenset({"1", "m", "male", "man", "men"})
 
 
+@reads("a table of assessments")
 def read_assessments(path: str | Path) -> pd.DataFrame:
     """Read a table with one row per person and assessment.
 
@@ -115,9 +117,9 @@ class Confounders:
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
-        """(n,) whether a row has all of them."""
+        """(n,) whether a row has sex, age and weight; the others may be missing."""
         known = ~np.isnan(np.column_stack([self.sex, self.age, self.weight]))
-        return np.asarray(known.all(axis=1) & ~np.isnan(self.others).any(axis=1))
+        return np.asarray(known.all(axis=1))
 
     def person_means(self, values: FloatArray, rows: npt.NDArray[np.bool_]) -> FloatArray:
         """Mean of the chosen rows of each person; NaN where a person has none.
@@ -141,7 +143,8 @@ def confounders_of(table: pd.DataFrame, others: Sequence[str] = ()) -> Confounde
     Parameters
     ----------
     table : indexed by person, or by person and instance. ``sex`` may be numbers or text.
-    others : further columns of numbers.
+    others : further columns of numbers; one that does not vary is left out, and a warning says so
+        and how often each is missing.
 
     Raises
     ------
@@ -157,15 +160,16 @@ def confounders_of(table: pd.DataFrame, others: Sequence[str] = ()) -> Confounde
     flat = _flat(table)
     person, people = pd.factorize(flat.index.to_numpy(object))
     sex, sexes = _sexes(flat[SEX])
+    kept = _other_columns(flat, others)
     found = Confounders(
         people=np.asarray(people, dtype=object),
         person=person,
         sex=sex,
         sexes=sexes,
-        age=numbers(flat, AGE),
-        weight=numbers(flat, WEIGHT),
-        others=np.column_stack([np.empty((len(flat), 0)), *(numbers(flat, o) for o in others)]),
-        other_names=tuple(others),
+        age=_above_0(flat, AGE),
+        weight=_above_0(flat, WEIGHT),
+        others=np.column_stack([np.empty((len(flat), 0)), *kept.values()]),
+        other_names=tuple(kept),
     )
     _refuse_changed_sex(found)
     labels = zip(found.sexes, sex_labels(found.sexes), strict=True)
@@ -245,6 +249,36 @@ def sex_labels(sexes: Sequence[str]) -> tuple[str, ...]:
 def _label(spelling: str) -> str:
     word = spelling.lower()
     return "women" if word in _WOMEN else "men" if word in _MEN else ""
+
+
+def _other_columns(table: pd.DataFrame, names: Sequence[str]) -> dict[str, FloatArray]:
+    """Further columns that vary; those that do not, and missing values, are named."""
+    columns = {name: numbers(table, name) for name in names}
+    flat = [name for name, values in columns.items() if not varies(values)]
+    if flat:
+        log.warning("covariates left out, they do not vary: %s", ", ".join(flat))
+    kept = {name: values for name, values in columns.items() if name not in flat}
+    for name, values in kept.items():
+        missing = np.isnan(values)
+        if missing.any():
+            log.warning(
+                "covariate %s is missing in %d of %d assessments: they are predicted from what is "
+                "known of them", name, missing.sum(), len(missing),
+            )  # fmt: skip
+    return kept
+
+
+def _above_0(table: pd.DataFrame, name: str) -> FloatArray:
+    """A column of which 0 and negative numbers (-3, -9) are impossible: set aside and counted."""
+    values = numbers(table, name)
+    odd = values <= 0
+    if odd.any():
+        shown = ", ".join(f"{value:g}" for value in np.unique(values[odd])[:4])
+        log.warning(
+            "%d values of %s that are 0 or less are set aside as missing: %s",
+            odd.sum(), name, shown,
+        )  # fmt: skip
+    return np.where(odd, np.nan, values)
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,8 +14,12 @@ from typing import Literal
 
 from gwasbone.errors import InputError
 
-#: How the values of a field are read; see :mod:`gwasbone.phenotypes.biobank_table`.
-FieldKind = Literal["number", "text", "date"]
+#: How the values of a field are read; see :mod:`gwasbone.phenotypes.biobank_table`. ``icd9`` is
+#: text in which ``733.0`` is a code with a dot, not the whole number 733.
+FieldKind = Literal["number", "text", "icd9", "date"]
+
+#: Fields of ICD-9 codes: all, main and secondary diagnoses in hospital; the cancer register.
+ICD9_FIELDS = frozenset({41271, 41203, 41205, 40013})
 
 _SPELLINGS = tuple(
     re.compile(pattern, re.IGNORECASE)

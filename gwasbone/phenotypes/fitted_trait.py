@@ -75,7 +75,7 @@ class TraitModel:
     trait : its column. model : ``linear``, ``nonlinear``, ``deepnull`` or ``transformer``.
     people : the residual and its companions, per person; None where there is no fit.
     status, message : empty; else why there is no fit (``all_missing``, ``constant``,
-        ``too_few``, ``rank_deficient``, ``no_convergence``) and what to do.
+        ``too_few``, ``rank_deficient``, ``no_convergence``, ``explained``) and what to do.
     estimator : ``reml``, ``least_squares``, ``least_squares_person_means``,
         ``boosted_trees_out_of_fold``, ``network_out_of_fold`` or ``network_in_sample``.
     formula : as R writes it.

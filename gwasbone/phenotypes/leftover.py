@@ -15,6 +15,7 @@ import pandas as pd
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.stats.least_squares import AddedTerms, added_terms_test, dependent_columns
 from gwasbone.stats.smoothing import natural_spline, spline_knots
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -64,11 +65,13 @@ def leftover_confounding(
     if len(labels) == 2:
         man = sex[:, None] == 1
         everyone = np.ones(len(residual), dtype=bool)
-        rows.append((SEX, "all", "linear", *_tested(residual, base, man, everyone)))
+        found = _tested(residual, base, man, everyone, bool(varies(sex)))
+        rows.append((SEX, "all", "linear", *found))
     for name, values in ((AGE, age), (WEIGHT, weight)):
         for stratum, people in _strata(sex, labels):
+            changes = bool(varies(values[people]))
             for form, D in _forms(values, people):
-                found = _tested(residual, base, D * people[:, None], people)
+                found = _tested(residual, base, D * people[:, None], people, changes)
                 rows.append((name, stratum, form, *found))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -90,13 +93,13 @@ def _forms(values: FloatArray, people: BoolArray) -> Iterator[tuple[str, FloatAr
 
 
 def _tested(
-    residual: FloatArray, base: FloatArray, D: FloatArray, people: BoolArray
+    residual: FloatArray, base: FloatArray, D: FloatArray, people: BoolArray, changes: bool
 ) -> tuple[int, float, float, int, int, float, str]:
     n = int(people.sum())
     inside = D[people].astype(np.float64)
     if n < LEAST_PEOPLE:
         return n, np.nan, np.nan, 0, 0, np.nan, "too_few"
-    if np.ptp(inside, axis=0).max() == 0:
+    if not changes:
         return n, np.nan, np.nan, 0, 0, np.nan, "constant"
     alone = added_terms_test(residual[people], np.ones((n, 1)), inside)
     found: AddedTerms = added_terms_test(residual, base, D)

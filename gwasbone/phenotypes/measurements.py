@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
@@ -25,6 +25,8 @@ SEX_CODING = "UK Biobank field 31: 0 = female, 1 = male"
 FEMALE, MALE = 0.0, 1.0
 
 _COLUMNS = ("name", "field", "region", "side", "meaning")
+_RANGE = ("minimum", "maximum")
+_SHOWN_VALUES = 4
 _SIDES = ("left", "right", "none")
 _SEXES = {"0": FEMALE, "female": FEMALE, "1": MALE, "male": MALE}
 
@@ -38,6 +40,7 @@ class AssessmentFields:
     sex : once per person, 0 female, 1 male (or these words).
     age, weight, height : years, kg and cm at each visit.
     ethnicity : as code or label; the first answer that is not missing.
+    plausible : least and largest age, weight and height; other values are set aside.
     """
 
     sex: int = 31
@@ -45,6 +48,9 @@ class AssessmentFields:
     weight: int = 21002
     height: int = 50
     ethnicity: int = 21000
+    plausible: Mapping[str, tuple[float, float]] = field(
+        default_factory=lambda: {"age": (0, 130), "weight": (20, 400), "height": (80, 250)}
+    )
 
     @property
     def kinds(self) -> dict[int, FieldKind]:
@@ -60,8 +66,9 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
 
     Returns
     -------
-    Columns ``name``, ``field``, ``region``, ``side`` (left, right, none) and ``meaning``, in the
-    file's order; 25 rows in the package's own.
+    Columns ``name``, ``field``, ``region``, ``side`` (left, right, none), ``meaning``,
+    ``minimum`` and ``maximum`` (plausible values; NaN where there is no bound), in the file's
+    order; 25 rows in the package's own.
 
     Raises
     ------
@@ -97,7 +104,25 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
     faults += [f"{stem} has one side only" for stem in sorted(lefts ^ rights)]
     if faults:
         raise InputError(f"{source}: {'; '.join(faults)}")
-    return table.astype({"field": int})[list(_COLUMNS)]
+    table = _with_range(table.astype({"field": int}), source)
+    if path is not None:
+        own = bmd_measurements().set_index("field")
+        for bound in _RANGE:
+            table[bound] = table[bound].fillna(table["field"].map(own[bound]))
+    return table[[*_COLUMNS, *_RANGE]]
+
+
+def _with_range(table: pd.DataFrame, source: object) -> pd.DataFrame:
+    for bound in _RANGE:
+        given = table[bound].str.strip() if bound in table else pd.Series("", table.index)
+        numbers = pd.to_numeric(given, errors="coerce")
+        odd = given[numbers.isna() & (given != "")]
+        if len(odd):
+            raise InputError(
+                f"{source}: expected numbers or nothing in column {bound}, got {odd.iloc[0]!r}"
+            )
+        table[bound] = numbers.astype(np.float64)
+    return table
 
 
 def left_right_pairs(measurements: pd.DataFrame) -> list[tuple[str, str]]:
@@ -138,9 +163,12 @@ def assessments(
     measurements = _present(measurements, table, fields, skip_absent)
     instances = sorted({c.instance for f in measurements["field"] for c in table.fields[f]})
     people = len(table.people)
+    aside = _SetAside(table)
     bmd = {
-        name: np.concatenate([_visit_mean(table, field, i) for i in instances])
-        for name, field in zip(measurements["name"], measurements["field"], strict=True)
+        name: np.concatenate([aside.visit_mean(name, number, i, (low, high)) for i in instances])
+        for name, number, low, high in measurements[["name", "field", *_RANGE]].itertuples(
+            index=False
+        )
     }
     empty = [name for name, values in bmd.items() if np.isnan(values).all()]
     if len(empty) == len(bmd):
@@ -151,9 +179,13 @@ def assessments(
             f"{', '.join(empty)}: leave them out of the file of measurements (--measurements)"
         )
     columns: dict[str, object] = {"sex": np.tile(_sex(table, fields.sex), len(instances))}
-    for name, field in (("age", fields.age), ("weight", fields.weight), ("height", fields.height)):
-        if field in table.fields:
-            columns[name] = np.concatenate([_visit_mean(table, field, i) for i in instances])
+    for name, number in (("age", fields.age), ("weight", fields.weight), ("height", fields.height)):
+        if number in table.fields:
+            bounds = fields.plausible[name]
+            columns[name] = np.concatenate(
+                [aside.visit_mean(name, number, i, bounds) for i in instances]
+            )
+    aside.report()
     if fields.ethnicity in table.fields:
         told = table.first(fields.ethnicity).astype(object).to_numpy()
         columns["ethnicity"] = np.tile(told, len(instances))
@@ -202,14 +234,42 @@ def _present(
     return measurements[~lacking]
 
 
-def _visit_mean(table: BiobankTable, field: int, instance: int) -> FloatArray:
-    """(n,) mean over the values of a visit; NaN where there is none."""
-    names = [c.name for c in table.fields[field] if c.instance == instance]
-    if not names:
-        return np.full(len(table.people), np.nan)
-    if len(names) == 1:
-        return table.table[names[0]].to_numpy(np.float64)
-    return table.table[names].mean(axis=1).to_numpy(np.float64)
+class _SetAside:
+    """Means of a visit's plausible values, and a record of the others."""
+
+    def __init__(self, table: BiobankTable) -> None:
+        self.table = table
+        self.found: dict[str, list[float]] = {}
+        self.bounds: dict[str, tuple[float, float]] = {}
+
+    def visit_mean(
+        self, name: str, number: int, instance: int, bounds: tuple[float, float]
+    ) -> FloatArray:
+        """(n,) mean over the values of a visit within the bounds; NaN where there is none."""
+        columns = [c.name for c in self.table.fields[number] if c.instance == instance]
+        if not columns:
+            return np.full(len(self.table.people), np.nan)
+        values = self.table.table[columns].to_numpy(np.float64)
+        low, high = np.nan_to_num(bounds[0], nan=-np.inf), np.nan_to_num(bounds[1], nan=np.inf)
+        odd = (values < low) | (values > high) | np.isinf(values)
+        if odd.any():
+            self.found.setdefault(name, []).extend(values[odd].tolist())
+            self.bounds[name] = (low, high)
+            values = np.where(odd, np.nan, values)
+        if len(columns) == 1:
+            return np.asarray(values[:, 0], np.float64)
+        return pd.DataFrame(values).mean(axis=1).to_numpy(np.float64)
+
+    def report(self) -> None:
+        for name, values in self.found.items():
+            shown = [f"{value:g}" for value in dict.fromkeys(values)]
+            more = ", ..." if len(shown) > _SHOWN_VALUES else ""
+            low, high = self.bounds[name]
+            log.warning(
+                "%s: %d values of %s outside %g to %g are set aside as missing: %s%s",
+                self.table.path, len(values), name, low, high,
+                ", ".join(shown[:_SHOWN_VALUES]), more,
+            )  # fmt: skip
 
 
 def _sex(table: BiobankTable, field: int) -> FloatArray:

@@ -23,7 +23,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,7 @@ _RANGE = re.compile(r"(?P<stem>.*?)(?P<first>\d+)-(?P=stem)(?P<last>\d+)")
 WITHDRAWN = re.compile(r"-\d+")
 
 
+@reads("a table of participants")
 def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFrame:
     """Read a table with one row per person.
 

@@ -19,6 +19,7 @@ from gwasbone.phenotypes.fitted_trait import (
 )
 from gwasbone.stats.least_squares import dependent_columns, least_squares
 from gwasbone.stats.random_intercept import random_intercept_reml
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -39,8 +40,8 @@ def fit_linear(
     Raises
     ------
     UnfitError
-        No complete row, a constant trait, too few rows, a column that others determine, or no
-        convergence.
+        No complete row, a constant trait, too few rows, a column that others determine, no
+        convergence, or nothing that the model leaves.
     """
     rows = _usable(y, confounders)
     matrix = model_matrix(model, confounders, rows)
@@ -59,10 +60,12 @@ def fit_linear(
     fit = _Estimate.of(estimator, used_y, used_X, confounders.person[rows])
     prediction = np.full(len(y), np.nan)
     prediction[rows] = matrix.X @ fit.coefficients
+    people = _person_means(y, prediction, X_rows, confounders, rows)
+    _check_residual(people.residual, y)
     return TraitModel(
         trait=trait,
         model=model,
-        people=_person_means(y, prediction, X_rows, confounders, rows),
+        people=people,
         estimator=estimator,
         formula=f"{trait} ~ {matrix.formula}{' + (1 | person)' if estimator == 'reml' else ''}",
         counts=counts,
@@ -162,10 +165,12 @@ def _of_prediction(
     formula: str,
     r2_steps: Mapping[str, float],
 ) -> TraitModel:
+    people = _person_means(y, prediction, np.ones((len(y), 1)), confounders, rows)
+    _check_residual(people.residual, y)
     return TraitModel(
         trait=trait,
         model=model,
-        people=_person_means(y, prediction, np.ones((len(y), 1)), confounders, rows),
+        people=people,
         estimator=estimator,
         formula=formula,
         counts=_counts(confounders, rows),
@@ -226,13 +231,23 @@ def _usable(y: FloatArray, confounders: Confounders) -> BoolArray:
             "expected assessments with the trait, sex, age and weight, got none of "
             f"{measured.sum():,} with the trait: check the columns or leave the trait out",
         )
-    if np.ptp(y[rows]) == 0:
+    if not varies(y[rows]):
         raise UnfitError(
             "constant",
             f"expected a trait that varies, it is {y[rows][0]:g} in all {rows.sum():,} "
             "assessments: leave it out",
         )
     return rows
+
+
+def _check_residual(residual: FloatArray, y: FloatArray) -> None:
+    """Refuse a residual that is rounding, relative to the trait."""
+    if not varies(residual, magnitude=np.nanmax(np.abs(y))):
+        raise UnfitError(
+            "explained",
+            "expected variation between people that the model leaves, it explains the trait wholly "
+            "or their means are all the same: leave the trait out",
+        )
 
 
 def _check(X: FloatArray, matrix: ModelMatrix) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import special
 
 from gwasbone.errors import InputError, UsageError
+from gwasbone.phenotypes.codings import binary_words
 from gwasbone.phenotypes.options import BinaryCoding
 from gwasbone.phenotypes.table import numbers
 
@@ -49,10 +50,17 @@ class Trait:
 
 @dataclass(frozen=True)
 class TraitValues:
-    """A column read as a trait: (n,) values, NaN missing, binary ones 0/1; and its kind."""
+    """A column read as a trait.
+
+    Parameters
+    ----------
+    y : (n,) values, NaN missing; 0 and 1 of a binary trait. kind : which of both it is.
+    spelling : how the column spells controls and cases; empty for a quantitative trait.
+    """
 
     y: FloatArray
     kind: TraitKind
+    spelling: tuple[str, ...] = ()
 
 
 def trait_values(
@@ -60,7 +68,9 @@ def trait_values(
 ) -> TraitValues:
     """Read a column as a trait and find out of which kind it is.
 
-    {0, 1} and {1, 2} (2 = case) are binary, anything else with two or more values quantitative.
+    {0, 1}, {1, 2} (2 = case) and words such as Yes and No, case and control, TRUE and FALSE
+    (:func:`gwasbone.phenotypes.codings.binary_words`) are binary, anything else with two or more
+    values quantitative.
 
     Parameters
     ----------
@@ -72,20 +82,25 @@ def trait_values(
     Raises
     ------
     InputError
-        Text; {0, 1, 2} or −9 without a coding; a quantitative trait where a binary one is needed.
+        Other text; {0, 1, 2} or −9 without a coding; a quantitative trait where a binary one is
+        needed.
 
     Examples
     --------
     >>> trait_values(pd.DataFrame({"fracture": [1, 2, 2]}), "fracture").kind
     'binary'
     """
+    words = binary_words(table[name])
+    if words is not None:
+        return TraitValues(words.y, "binary", words.spelling)
     y = numbers(table, name)
     levels = _levels(y)
     if coding is not None and levels <= {-9, 0, 1, 2}:
         y = _recoded(y, levels, name, coding)
         levels = _levels(y)
     if levels in ({0.0, 1.0}, {1.0, 2.0}):
-        return TraitValues(y - min(levels), "binary")
+        least = int(min(levels))
+        return TraitValues(y - least, "binary", (str(least), str(least + 1)))
     if -9 in levels and all(value == -9 or value >= 0 for value in levels):
         raise InputError(
             f"expected NA where trait {name} is missing, it has -9 in {(y == -9).sum():,} people "
@@ -100,7 +115,7 @@ def trait_values(
     if need_binary and len(levels) > 1:
         shown = ", ".join(f"{value:g}" for value in sorted(levels)[:4])
         raise InputError(
-            f"expected trait {name} coded 0/1 or 1/2 for logistic regression, it has "
+            f"expected trait {name} coded 0/1, 1/2 or Yes/No for logistic regression, it has "
             f"{len(levels):,} different values ({shown}{', ...' if len(levels) > 4 else ''}): "
             "use --method linear, or recode it"
         )

@@ -11,6 +11,7 @@ from scipy import special
 
 from gwasbone.errors import InputError
 from gwasbone.phenotypes.traits import rank_inverse_normal
+from gwasbone.stats.variation import varies
 
 _LEAST_FOR_INTERVAL = 4
 
@@ -39,7 +40,7 @@ def standardise(values: pd.DataFrame) -> Standardised:
         A column without variation; all are named.
     """
     mean, sd = values.mean(), values.std(ddof=1)
-    flat = [str(name) for name in values.columns if not sd[name] > 0]
+    flat = [str(name) for name in values.columns if not varies(values[name])]
     if flat:
         raise InputError(
             f"expected at least two different values to standardise by, {', '.join(flat)} has one "
@@ -63,14 +64,15 @@ def skewness(values: pd.DataFrame) -> pd.DataFrame:
     """
     n = values.notna().sum().astype(float)
     variance = 6 * n * (n - 1) / ((n - 2) * (n + 1) * (n + 3))
+    changes = pd.Series([bool(varies(values[name])) for name in values.columns], values.columns)
     return pd.DataFrame(
         {
             "n": n.astype(int),
             "mean": values.mean(),
             "sd": values.std(ddof=1),
-            "skewness": values.skew(),
+            "skewness": values.skew().where(changes),
             "skewness_se": variance.where(n > 2) ** 0.5,
-            "kurtosis": values.kurt(),
+            "kurtosis": values.kurt().where(changes),
         }
     ).rename_axis("measurement")
 
@@ -108,7 +110,7 @@ def left_right_correlations(
     for left, right in pairs:
         both = people[[left, right]].dropna()
         n, r = len(both), np.nan
-        if n >= _LEAST_FOR_INTERVAL and (both.std() > 0).all():
+        if n >= _LEAST_FOR_INTERVAL and varies(both).all():
             r = float(both[left].corr(both[right]))
         with np.errstate(divide="ignore", invalid="ignore"):
             half = special.ndtri((1 + level) / 2) / np.sqrt(np.float64(n - 3))

@@ -28,7 +28,7 @@ def thin_points(
 
     Parameters
     ----------
-    x, y : (m,) finite numbers in data units.
+    x, y : (m,) numbers in data units; points that are not finite cannot be drawn.
     width_px, height_px : size of the plotting area.
     x_range, y_range : its limits in data units; the data's own by default. Points outside the
         limits count to the cells at the edge.
@@ -41,10 +41,11 @@ def thin_points(
     assert xs.shape == ys.shape, "x and y must be of one length"
     if xs.size == 0:
         return np.empty(0, dtype=np.int64)
-    high = np.flatnonzero(ys > keep_above)
+    finite = np.isfinite(xs) & np.isfinite(ys)
+    high = np.flatnonzero(finite & (ys > keep_above))
     if high.size > max_kept:
         high = high[np.argsort(-ys[high], kind="stable")[:max_kept]]
-    is_low = np.ones(xs.size, dtype=bool)
+    is_low = finite
     is_low[high] = False
     low = np.flatnonzero(is_low)
 

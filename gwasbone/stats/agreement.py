@@ -12,6 +12,7 @@ from gwasbone.errors import InputError
 from gwasbone.stats.bootstrap import BootstrapInterval, bootstrap_interval
 from gwasbone.stats.pvalues import neg_log10_p_t
 from gwasbone.stats.scores import FloatArray
+from gwasbone.stats.variation import varies
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +63,11 @@ def correlation(
         raise InputError(f"expected four or more pairs for a correlation, got {n}")
     if ranks:
         first, second = stats.rankdata(first), stats.rankdata(second)
+    flat = not (varies(first) and varies(second))
     first, second = first - first.mean(), second - second.mean()
     with np.errstate(all="ignore"):
         r = float(np.clip(first @ second / np.sqrt((first @ first) * (second @ second)), -1, 1))
+        r = np.nan if flat else r
         t = r * np.sqrt((n - 2) / (1 - r * r)) if abs(r) < 1 else np.copysign(np.inf, r)
         se = np.sqrt((1 + r * r / 2 if ranks else 1.0) / (n - 3))
         half = float(special.ndtri(0.5 + confidence / 2)) * se

@@ -10,7 +10,8 @@ from __future__ import annotations
 import pandas as pd
 
 from gwasbone.errors import ConfigError
-from gwasbone.phenotypes.table import expand_names
+from gwasbone.learning.options import ResidualOptions
+from gwasbone.options import part_of
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import (
     MADE_TABLES,
@@ -50,10 +51,7 @@ def _records(run: StageRun) -> str:
 
 
 def _residuals(run: StageRun) -> str:
-    from gwasbone.phenotypes.confounders import read_assessments
-    from gwasbone.phenotypes.residuals import left_summary, residual_phenotypes
-    from gwasbone.steps import transformer_residuals as transformer
-    from gwasbone.steps.residuals import write_residuals
+    from gwasbone.steps.residuals import make_residuals
 
     config, chosen = run.config, run.config.resolved(run.config.residuals)
     if chosen.model is None:
@@ -61,22 +59,9 @@ def _residuals(run: StageRun) -> str:
     table = assessments(config)
     if not table.exists():
         raise ConfigError("residuals.model needs records.table with bone measurements")
-    measured = read_assessments(table)
-    columns = [str(name) for name in measured.columns]
-    traits = expand_names(chosen.traits, columns) or None
-    if chosen.model == "transformer":
-        folder = residual_models(config)
-        made = transformer.make_residuals(measured, chosen, traits, folder=folder)
-        transformer.write_transformer(made, run.folder / PREFIX, folder=folder)
-        result = made.phenotypes
-    else:
-        result = residual_phenotypes(
-            measured, traits, model=chosen.model,
-            covariates=expand_names(chosen.covariates, columns), n_folds=chosen.folds,
-            seed=chosen.seed,
-        )  # fmt: skip
-        write_residuals(result, run.folder / PREFIX)
-    return f"{len(result.fitted)} traits, {len(result.residuals):,} people. {left_summary(result)}"
+    options = part_of(ResidualOptions, chosen, model=chosen.model)
+    lines = make_residuals(str(table), options, run.folder / PREFIX, models=residual_models(config))
+    return lines[-1]
 
 
 def _residual_files(config: StudyConfig) -> list[str]:
@@ -97,7 +82,7 @@ def _images(run: StageRun) -> str:
     if not chosen.dicom:
         return "no images.dicom in study.toml: no pictures"
     cache = image_cache(run.config)
-    settings = ImageSettings.sized(chosen.size, scale=chosen.scale, mirror=chosen.mirrored_side)
+    settings = ImageSettings.sized(chosen.size, scale=chosen.scale, **chosen.of_levels)
     with counted_progress() as progress:
         _, cache, _ = make_images(
             _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
@@ -111,48 +96,18 @@ def _images(run: StageRun) -> str:
 
 
 def _training(run: StageRun) -> str:
-    from gwasbone.images.cache import open_cache
-    from gwasbone.learning.backend import load_backend
-    from gwasbone.learning.networks import TrainingPlan
-    from gwasbone.learning.options import NetworkChoice
-    from gwasbone.options import part_of
-    from gwasbone.progress import counted_progress
-    from gwasbone.report.pages.saliency import write_saliency
-    from gwasbone.steps import saliency
-    from gwasbone.steps import train as step
+    from gwasbone.steps.train import train_images
 
     config, chosen = run.config, run.config.resolved(run.config.training)
     if not chosen.regions:
         return "no training.regions in study.toml: no network is trained"
     if not config.images.dicom:
         raise ConfigError("training.regions needs images.dicom")
-    models, cache = training_models(config), open_cache(image_cache(config))
-    with step.compiled_in(models), counted_progress() as progress:
-        backend = load_backend(chosen.backend)
-        architecture = chosen.architecture or step.default_architecture(backend)
-        trained = step.train(
-            backend,
-            cache,
-            chosen.regions,
-            people_tables(config, before=run.stage),
-            chosen.task,
-            part_of(NetworkChoice, chosen, architecture=architecture),
-            part_of(TrainingPlan, chosen),
-            models=models,
-            side_inputs=chosen.side_inputs,
-            folds=chosen.folds,
-            validation_share=chosen.validation_share,
-            force=True,
-            progress=progress,
-        )
-        step.write_training(trained, run.folder / PREFIX, models=models)
-        if chosen.saliency:
-            seen = saliency.training_saliency(
-                backend, cache, trained, models=models, most=chosen.saliency_people,
-                seed=chosen.seed, progress=progress,
-            )  # fmt: skip
-            write_saliency(seen, run.folder / PREFIX, task=chosen.task)
-    return "; ".join(step.summary(trained))
+    lines = train_images(
+        chosen, image_cache(config), people_tables(config, before=run.stage), run.folder / PREFIX,
+        models=training_models(config), force=True,
+    )  # fmt: skip
+    return "; ".join(lines)
 
 
 #: In order; all are left out where their section is.

@@ -1,43 +1,34 @@
-"""Networks that learn genotypes from pictures: jobs of a region and a SNP, finished one by one.
-
-Files of a run: ``PREFIX.genotype_models.tsv`` (a row per job), ``.null.tsv`` (the permutations of
-each), ``.epochs.tsv`` (losses), ``.sex.tsv`` (the pretraining of each region), ``.html``, and
-``PREFIX.left_out.tsv``. ``PREFIX.models/<region>/sex`` holds the pretrained networks, a folder per
-fold; those of a SNP are said in :mod:`gwasbone.steps.genotype_job`. A killed run goes on there.
-"""
+"""``gwasbone train --task genotype`` and the stage ``genotype_models``: SNPs from images."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError
-from gwasbone.images.cache import ImageCache
-from gwasbone.learning.backend import Backend
-from gwasbone.learning.folds import PersonFolds, person_folds
-from gwasbone.learning.genotype_labels import STATUSES
-from gwasbone.learning.genotype_models import (
-    GenotypeTrainer,
-    RegionPictures,
-    SexModels,
-    prepare_region,
-    pretrain_on_sex,
+from gwasbone.images.cache import open_cache
+from gwasbone.learning.backend import load_backend
+from gwasbone.learning.genotype_inputs import (
+    LEFT_OUT,
+    GenotypeInputs,
+    genotype_inputs,
+    genotype_jobs,
+    pictured_jobs,
+    pictured_people,
+    read_selected,
 )
-from gwasbone.learning.genotype_run import FDR, PAPER_SEX_AUC, GenotypeRun
-from gwasbone.learning.networks import TrainingPlan, as_mapping
-from gwasbone.learning.options import GenotypeRequest, ImageNetworkOptions
-from gwasbone.learning.reuse import ReusingBackend
-from gwasbone.stats.permutation import false_discovery_rates
-from gwasbone.steps.genotype_inputs import GenotypeInputs
-from gwasbone.steps.genotype_job import COLUMNS, SEX, epoch_rows, run_job
-from gwasbone.steps.train import Progress, claim, full_disk
-from gwasbone.steps.train_inputs import region_pictures
+from gwasbone.learning.genotype_run import GenotypeRun, train_genotypes
+from gwasbone.learning.genotype_saliency import genotype_saliency, learned_jobs
+from gwasbone.learning.model_folder import compiled_in
+from gwasbone.learning.options import GenotypeTraining
+from gwasbone.phenotypes.table import read_people_table
+from gwasbone.progress import counted_progress
+from gwasbone.report.pages.genotype_models import genotype_page, summary
+from gwasbone.report.pages.saliency import PAGE as SALIENCY_PAGE
+from gwasbone.report.pages.saliency import sentence, write_saliency
+from gwasbone.report.pages.training import left_out_lines
 from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -48,189 +39,58 @@ TABLE, NULL, EPOCHS, SEX_TABLE, PAGE = (
 OUTPUTS = (TABLE, NULL, EPOCHS, SEX_TABLE, PAGE, ".left_out.tsv")
 
 
-def train_genotypes(
-    backend: Backend,
-    cache: ImageCache,
-    jobs: pd.DataFrame,
-    inputs: GenotypeInputs,
-    choice: ImageNetworkOptions,
-    plan: TrainingPlan,
-    request: GenotypeRequest,
-    *,
-    models: Path,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> GenotypeRun:
-    """Learn each job, and test what was learned against shuffled labels.
+def learn_genotypes(
+    options: GenotypeTraining, images: Path, genotypes: Path, selected: Path | None,
+    tables: Mapping[str, pd.DataFrame], prefix: Path, *, keep: pd.Index | None, models: Path,
+    only_with_images: bool = False, force: bool = False, say: Callable[[str], None] = log.info,
+) -> list[str]:  # fmt: skip
+    """Learn SNPs, test each against shuffled labels, and write tables and pages.
 
-    Parameters
-    ----------
-    jobs : ``region variant_id``.
-    models : folder; finished folds and permutations of the same training are taken.
-    force : replace models of another training.
-
-    Raises
-    ------
-    InputError
-        A region has no pictures, ``models`` holds another training and ``force`` is not set, or
-        nobody's sex is known for the pretraining.
-    GwasboneError
-        The disk is full; what is finished is kept.
+    ``selected`` are the pairs of region and SNP; where None, each region with each SNP.
+    ``only_with_images`` leaves out regions that the cache has no images of. Returns the lines that
+    sum it up; the details are given to ``say``.
     """
-    if request.pretrain and inputs.is_male.nunique() < 2:
-        raise InputError(
-            "pretraining on sex: expected men and women in a column sex of the tables: give a "
-            "--table with it, or --no-pretrain"
-        )
-    if not jobs["variant_id"].isin(inputs.genotypes.columns).any():
-        raise InputError(
-            "genotypes: expected columns named by variant_id, such as "
-            f"{jobs['variant_id'].iloc[0]}, "
-            f"got {', '.join(map(str, inputs.genotypes.columns[:4])) or 'none'}"
-        )
-    split = split_of(inputs, request, seed=plan.seed)
-    asked = {
-        "task": "genotype", "cache": str(cache.folder.absolute()),
-        "cache_settings": cache.settings.hash, "network": asdict(choice), "plan": as_mapping(plan),
-        "request": {k: v for k, v in asdict(request).items() if k not in _MAY_CHANGE},
-        "people": len(inputs.people),
-    }  # fmt: skip
-    rows, nulls, epochs, sexes = {}, [], [], []
-    with full_disk(models):
-        claim(models, asked, force=force)
-        for region, of_region in jobs.groupby("region", sort=False):
-            pictures = prepare_region(
-                str(region), region_pictures(cache, str(region)), inputs.people, split, choice
-            )
-            # one region's networks at a time are held, compiled, in memory
-            once = ReusingBackend(backend)
-            sex = None
-            if request.pretrain:
-                sex = _pretrained(once, pictures, inputs, plan, models, progress)
-                sexes.append(_sex_row(pictures, sex))
-                epochs.append(epoch_rows(pictures.region, SEX, sex.fit.histories))
-            first = None if sex is None else sex.fit.models
-            trainer = GenotypeTrainer(once, pictures, request.head, plan, first)
-            for row_number, variant in of_region["variant_id"].items():
-                say = _job_progress(progress, jobs, row_number)
-                done = run_job(
-                    trainer, str(variant), inputs, request, models / pictures.region, say
-                )
-                rows[row_number] = done.row
-                nulls.append(done.null)
-                epochs.append(done.epochs)
-    table = pd.DataFrame([rows[i] for i in jobs.index]).reindex(columns=list(COLUMNS))
-    table["fdr"] = false_discovery_rates(table["null_p"].astype(np.float64))
-    _warn(table, request)
-    return GenotypeRun(
-        table,
-        _together(nulls),
-        _together(epochs),
-        pd.DataFrame(sexes, columns=["region", "n", "auc", "auc_low", "auc_high"]),
-    )
-
-
-def split_of(inputs: GenotypeInputs, request: GenotypeRequest, *, seed: int) -> PersonFolds:
-    """The one split of people of a run: sexes in equal shares, whatever the genotypes."""
-    return person_folds(
-        inputs.people.to_numpy(), inputs.is_male.fillna(-1).to_numpy(), folds=request.folds,
-        validation_share=request.validation_share, seed=seed,
+    # `gwasbone select` has named people by the rule already
+    calls, cache = read_people_table(genotypes, id_rule="iid"), open_cache(images)
+    pairs = read_selected(selected) if selected is not None else None
+    regions = options.regions or (() if pairs is not None else ("ap_spine",))
+    jobs = genotype_jobs(pairs, regions, list(calls.columns))
+    absent: list[str] = []
+    if only_with_images:
+        jobs, absent = pictured_jobs(jobs, cache)
+    lines = [f"no images of {', '.join(absent)}: its SNPs are not learned"] if absent else []
+    if jobs.empty:
+        return lines
+    inputs = genotype_inputs(
+        calls, pictured_people(cache, jobs), tables, keep=keep,
+        covariates=options.covariates or None, strata_bins=options.strata,
     )  # fmt: skip
+    seen = []
+    with compiled_in(models), counted_progress() as progress:
+        backend = load_backend(options.backend)
+        run = train_genotypes(
+            backend, cache, jobs, inputs, options, models=models, force=force, progress=progress
+        )
+        write_genotype_models(run, inputs, prefix)
+        if options.saliency:
+            seen = genotype_saliency(
+                backend, cache, models, learned_jobs(run.table), most=options.saliency_people,
+                seed=options.seed, progress=progress,
+            )  # fmt: skip
+            write_saliency(seen, prefix, task="Genotypes")
+    for line in [*map(sentence, seen), *left_out_lines(inputs.left_out, LEFT_OUT)]:
+        say(line)
+    return [*summary(run), *lines]
 
 
 def write_genotype_models(run: GenotypeRun, inputs: GenotypeInputs, prefix: Path) -> None:
     """Write the files of :data:`OUTPUTS`."""
-    from gwasbone.report.pages.genotype_models import genotype_page
-
-    write_table(run.null, Path(f"{prefix}{NULL}"), index=False)
-    write_table(run.epochs, Path(f"{prefix}{EPOCHS}"), index=False)
-    write_table(run.sex, Path(f"{prefix}{SEX_TABLE}"), index=False)
-    write_table(inputs.left_out, Path(f"{prefix}.left_out.tsv"), index=False)
-    write_table(run.table, Path(f"{prefix}{TABLE}"), index=False)
+    tables = {NULL: run.null, EPOCHS: run.epochs, SEX_TABLE: run.sex, TABLE: run.table}
+    for ending, table in (tables | {".left_out.tsv": inputs.left_out}).items():
+        write_table(table, Path(f"{prefix}{ending}"), index=False)
     genotype_page(run, Path(f"{prefix}{PAGE}"))
 
 
-def summary(run: GenotypeRun) -> list[str]:
-    """A line per region's pretraining and per status, and the jobs at the false-discovery rate."""
-    lines = [
-        f"{row.region}: sex AUC {row.auc:.4f} [{row.auc_low:.4f}, {row.auc_high:.4f}]"
-        for row in run.sex.itertuples()
-    ]
-    for status, count in run.table["status"].value_counts().items():
-        lines.append(f"{count} of {len(run.table)} jobs {status}: {STATUSES[status]}")
-    found = run.table[run.table["fdr"] < FDR]
-    lines.append(f"{len(found)} jobs at a false-discovery rate below {FDR}")
-    lines += [
-        f"{row.region} {row.variant_id}: AUC {row.auc:.3f} [{row.auc_low:.3f}, "
-        f"{row.auc_high:.3f}], p {row.null_p:.3g}, q {row.fdr:.3g}"
-        for row in found.sort_values("auc", ascending=False).itertuples()
-    ]
-    return lines
-
-
-#: A later run may ask for more permutations, and takes those that are there.
-_MAY_CHANGE = ("permutations", "stop_at")
-
-
-def _pretrained(
-    backend: Backend, pictures: RegionPictures, inputs: GenotypeInputs, plan: TrainingPlan,
-    models: Path, progress: Progress | None,
-) -> SexModels:  # fmt: skip
-    def on_epoch(fold: int, epoch: Mapping[str, float]) -> None:
-        log.info("%s sex fold %d epoch %d: loss %.4f, validation %.4f", pictures.region, fold,
-                 epoch["epoch"], epoch["loss"], epoch["validation_loss"])  # fmt: skip
-        if progress is not None:
-            step = f"{pictures.region} sex, fold {fold + 1} of {pictures.folds.n_folds}, epochs"
-            progress(step, int(epoch["epoch"]), plan.epochs)
-
-    made = pretrain_on_sex(
-        backend, pictures, inputs.is_male[pictures.people].to_numpy(), plan,
-        folder=models / pictures.region / SEX, on_epoch=on_epoch,
-    )  # fmt: skip
-    area = made.area
-    if area is not None:
-        log.info("%s: AUC of sex out of fold %.4f", pictures.region, area.auc)
-        if area.auc < PAPER_SEX_AUC:
-            log.warning(
-                "%s: the pretraining tells sex with an AUC of %.3f [%.3f, %.3f]; the paper's "
-                "reach %.2f in all regions",
-                pictures.region, area.auc, area.lower, area.upper, PAPER_SEX_AUC,
-            )  # fmt: skip
-    return made
-
-
-def _together(tables: list[pd.DataFrame]) -> pd.DataFrame:
-    filled = [table for table in tables if len(table)]
-    return pd.concat(filled, ignore_index=True) if filled else tables[0]
-
-
-def _sex_row(pictures: RegionPictures, sex: SexModels) -> tuple[Any, ...]:
-    area = sex.area
-    n = len(pictures.people)
-    if area is None:
-        return (pictures.region, n, np.nan, np.nan, np.nan)
-    return (pictures.region, area.n_cases + area.n_controls, area.auc, area.lower, area.upper)
-
-
-def _job_progress(progress: Progress | None, jobs: pd.DataFrame, row: Any) -> Progress | None:
-    """Progress of a job's permutations, under the job's place among all."""
-    if progress is None:
-        return None
-    place = jobs.index.get_loc(row)
-    region, variant = jobs.loc[row, "region"], jobs.loc[row, "variant_id"]
-    progress("jobs", int(place), len(jobs))
-    return lambda step, done, total: progress(f"{region} {variant}, {step}", done, total)
-
-
-def _warn(table: pd.DataFrame, request: GenotypeRequest) -> None:
-    tested = int(table["null_p"].notna().sum())
-    if not tested:
-        return
-    smallest = 1 / (1 + request.permutations)
-    if smallest * tested > FDR:
-        log.warning(
-            "with %d permutations no p is below %.3g: of %d jobs at least %d must reach it before "
-            "any has a false-discovery rate below %g; %d permutations would let one stand alone",
-            request.permutations, smallest, tested, int(np.ceil(smallest * tested / FDR)), FDR,
-            int(np.ceil(tested / FDR)),
-        )  # fmt: skip
+def outputs(options: GenotypeTraining) -> tuple[str, ...]:
+    """What a run of these options leaves, as suffixes of the prefix."""
+    return (*OUTPUTS, SALIENCY_PAGE) if options.saliency else OUTPUTS

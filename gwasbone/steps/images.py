@@ -11,6 +11,7 @@ from gwasbone.images.cache import ImageCache, open_cache
 from gwasbone.images.counts import TABLES, CacheCounts, write_counts
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import find_sources, read_labels
+from gwasbone.images.streams import MAX_BYTES
 from gwasbone.phenotypes.table import IdRule, read_people_table
 from gwasbone.report.pages.images import images_page
 
@@ -30,6 +31,7 @@ def make_images(
     people: str | None = None,
     id_rule: IdRule = "iid",
     workers: int = 1,
+    max_bytes: int = MAX_BYTES,
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[BuildReport, ImageCache, CacheCounts]:
@@ -40,6 +42,7 @@ def make_images(
     tables : folder for the files of ``OUTPUTS``.
     places : folders, globs and files; see :func:`gwasbone.images.sources.find_sources`.
     labels, people : paths of a table of labels and of a table of people.
+    max_bytes : of a file, and of what a compressed one unfolds to.
 
     Raises
     ------
@@ -50,7 +53,10 @@ def make_images(
     told = None if labels is None else read_labels(labels)
     sources = find_sources(places, labels=told, leave_out=out)
     log.info("%d files", len(sources))
-    report = build_cache(sources, out, settings, workers=workers, force=force, progress=progress)
+    report = build_cache(
+        sources, out, settings, workers=workers, max_bytes=max_bytes, force=force,
+        progress=progress,
+    )  # fmt: skip
     log.info("%d files read, %d known", report.n_read, report.n_known)
     cache, source = open_cache(out), f"{', '.join(places)}, none of {len(sources)}"
     counts = write_counts(cache, tables, people=ids, source=source)

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gwasbone.cohort.biobank import BiobankQcColumns
-from gwasbone.cohort.decision_files import write_decisions, write_funnels, write_lists
+from gwasbone.cohort.decision_files import (
+    refuse_nothing_kept,
+    write_decisions,
+    write_funnels,
+    write_lists,
+)
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.qc import qc, qc_people, qc_variants
@@ -24,6 +29,7 @@ def check_all(
 ) -> Cohort:
     """Sample QC, then variant QC in the retained samples; writes tables, lists and the page."""
     cohort = qc(cohort, thresholds, biobank=biobank, withdrawn=withdrawn)
+    refuse_nothing_kept(cohort)
     write_decisions(cohort.people, Path(f"{prefix}.people.tsv.gz"))
     write_decisions(cohort.variants, Path(f"{prefix}.variants.tsv.gz"))
     write_lists(cohort, prefix)
@@ -43,6 +49,7 @@ def check_people(
 ) -> Cohort:
     """Sample QC; writes ``people.tsv.gz`` and ``people.html`` into a folder."""
     cohort = qc_people(cohort, thresholds, biobank=biobank)
+    refuse_nothing_kept(cohort)
     write_decisions(cohort.people, folder / "people.tsv.gz")
     people_page(cohort, thresholds, folder / "people.html", title=title)
     return cohort
@@ -51,6 +58,7 @@ def check_people(
 def check_variants(cohort: Cohort, thresholds: QcThresholds, folder: Path, *, title: str) -> Cohort:
     """Variant QC; writes ``variants.tsv.gz``, ``kept.*.txt`` and ``variants.html`` in a folder."""
     cohort = qc_variants(cohort, thresholds)
+    refuse_nothing_kept(cohort)
     write_decisions(cohort.variants, folder / "variants.tsv.gz")
     write_lists(cohort, folder / "kept")
     variants_page(cohort, thresholds, folder / "variants.html", title=title)

@@ -1,4 +1,4 @@
-"""Residual phenotypes of a table of assessments: the tables that explain them."""
+"""``gwasbone residuals`` and the stage of that name: phenotypes without sex, age and weight."""
 
 from __future__ import annotations
 
@@ -6,97 +6,93 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from gwasbone.phenotypes.fitted_trait import TraitModel
-from gwasbone.phenotypes.residuals import ResidualPhenotypes
+from gwasbone.learning.networks import TrainingPlan
+from gwasbone.learning.options import Encoder, ResidualOptions
+from gwasbone.options import part_of
+from gwasbone.phenotypes.confounders import read_assessments
+from gwasbone.phenotypes.residual_tables import models_table, residual_table
+from gwasbone.phenotypes.residuals import ResidualPhenotypes, residual_phenotypes
+from gwasbone.phenotypes.table import expand_names
+from gwasbone.progress import counted_progress
+from gwasbone.report.pages.residuals import (
+    residuals_page,
+    residuals_summary,
+    transformer_notes,
+    transformer_sections,
+    transformer_summary,
+)
 from gwasbone.tables import write_table
 
 #: What a run leaves beside its log, as suffixes of the prefix.
 OUTPUTS = (".residuals.tsv", ".models.tsv", ".confounding.tsv", ".residuals.html")
+MODELS = ".models"
+
+
+def make_residuals(
+    table: str, options: ResidualOptions, prefix: Path, *, models: Path
+) -> list[str]:
+    """Take confounders out of the measurements of a table and write what is left of them.
+
+    ``models`` is the folder of the transformer's networks. Returns the lines that sum it up.
+    """
+    measured = read_assessments(table)
+    columns = [str(name) for name in measured.columns]
+    traits = expand_names(options.traits, columns) or None
+    if options.model == "transformer":
+        return _transformer(measured, traits, options, prefix, models)
+    result = residual_phenotypes(
+        measured, traits, model=options.model,
+        covariates=expand_names(options.covariates, columns), n_folds=options.folds,
+        seed=options.seed,
+    )  # fmt: skip
+    write_residuals(result, prefix)
+    return [residuals_summary(result)]
+
+
+def _transformer(
+    measured: pd.DataFrame, traits: list[str] | None, options: ResidualOptions, prefix: Path,
+    models: Path,
+) -> list[str]:  # fmt: skip
+    from gwasbone.learning import residuals as learning
+    from gwasbone.learning.backend import load_backend
+    from gwasbone.learning.model_folder import compiled_in
+    from gwasbone.learning.visit_answers import read_visit_answers
+
+    assert options.inputs is not None, "a transformer without inputs is refused by its options"
+    answers = read_visit_answers(
+        options.inputs, measured, expand_names(options.input_columns) or None,
+        left_out=expand_names(options.leave_out),
+    )  # fmt: skip
+    n_models = options.networks * (1 if options.refit else options.folds)
+    with compiled_in(models.parent), counted_progress() as progress:
+        made = learning.transformer_residuals(
+            measured, answers, load_backend(options.backend), traits, folder=models,
+            plan=part_of(TrainingPlan, options), encoder=part_of(Encoder, options),
+            n_folds=options.folds, n_networks=options.networks, refit=options.refit,
+            on_epoch=learning.epoch_follower(n_models, options.epochs, progress),
+        )  # fmt: skip
+    write_table(learning.inputs_table(made), models / "inputs.tsv", index=False)
+    sections = transformer_sections(made, learning.variance_explained(made))
+    write_residuals(made.phenotypes, prefix, sections=sections, notes=list(transformer_notes(made)))
+    return [transformer_summary(made), residuals_summary(made.phenotypes)]
+
+
+def models_folder(prefix: Path, *, refit: bool) -> Path:
+    """Where the networks of a transformer are kept beside the outputs."""
+    return Path(f"{prefix}{MODELS}") / ("transformer_refit" if refit else "transformer")
 
 
 def write_residuals(
-    result: ResidualPhenotypes,
-    prefix: Path,
-    *,
-    sections: Sequence[tuple[str, Any]] = (),
+    result: ResidualPhenotypes, prefix: Path, *, sections: Sequence[tuple[str, Any]] = (),
     notes: Sequence[str] = (),
-) -> None:
+) -> None:  # fmt: skip
     """Write the files of ``OUTPUTS``; ``sections`` and ``notes`` are added to the page."""
-    from gwasbone.report.pages.residuals import residuals_page
-
-    write_table(residual_table(result), Path(f"{prefix}.residuals.tsv"), index=False)
-    write_table(models_table(result), Path(f"{prefix}.models.tsv"), index=False)
-    write_table(result.confounding, Path(f"{prefix}.confounding.tsv"), index=False)
+    tables = {
+        ".residuals.tsv": residual_table(result), ".models.tsv": models_table(result),
+        ".confounding.tsv": result.confounding,
+    }  # fmt: skip
+    for ending, made in tables.items():
+        write_table(made, Path(f"{prefix}{ending}"), index=False)
     residuals_page(result, Path(f"{prefix}.residuals.html"), sections=sections, notes=notes)
-
-
-def residual_table(result: ResidualPhenotypes) -> pd.DataFrame:
-    """``IID`` and ``resid_<trait>``; of predictions out of fold ``fold`` too.
-
-    For deepnull there is also ``deepnull_<trait>``, its covariate.
-    """
-    fitted = list(result.fitted)
-    parts = [result.residuals[fitted].add_prefix("resid_")]
-    if result.model == "deepnull":
-        parts.append(result.predictions[fitted].add_prefix("deepnull_"))
-    if result.folds is not None:
-        parts.append(result.folds.to_frame())
-    return pd.concat(parts, axis=1).rename_axis("IID").reset_index()
-
-
-def models_table(result: ResidualPhenotypes) -> pd.DataFrame:
-    """What was fitted, one number per row.
-
-    Columns: ``trait model estimator status n_people n_assessments n_repeated kind term estimate
-    se statistic dof neg_log10_p``. ``kind`` is ``coefficient``; ``variance`` (``person``,
-    ``residual``); ``r2`` (share of variance explained by the models nested up to a term, or of
-    predictions ``seen`` and ``out of fold``); ``fit`` (``log_likelihood``, ``boundary`` 1 where the
-    variance between people is 0, ``seed`` of a prediction); or ``none`` for a trait without a fit.
-    """
-    lines = [line for model in result.models for line in _model_lines(model, result.seed)]
-    return pd.DataFrame(lines)
-
-
-def _model_lines(model: TraitModel, seed: int | None) -> list[dict[str, Any]]:
-    common: dict[str, Any] = {
-        "trait": model.trait,
-        "model": model.model,
-        "estimator": model.estimator or np.nan,
-        "status": model.status or "ok",
-        "n_people": model.counts.people,
-        "n_assessments": model.counts.assessments,
-        "n_repeated": model.counts.repeated,
-    }
-
-    def line(kind: str, term: str, estimate: float, **more: float) -> dict[str, Any]:
-        empty = dict.fromkeys(("standard_error", "statistic", "dof", "neg_log_10_p_value"), np.nan)
-        return common | {"kind": kind, "term": term, "estimate": estimate} | empty | more
-
-    if model.people is None:
-        return [line("none", model.status, np.nan)]
-    lines = []
-    if (found := model.coefficients) is not None:
-        for j, term in enumerate(found.terms):
-            lines.append(
-                line(
-                    "coefficient",
-                    term,
-                    found.beta[j],
-                    standard_error=found.se[j],
-                    statistic=found.statistic[j],
-                    dof=found.dof,
-                    neg_log_10_p_value=found.neg_log10_p[j],
-                )
-            )
-        lines.append(line("variance", "person", model.sigma2_person))
-    lines.append(line("variance", "residual", model.sigma2_residual))
-    lines += [line("r2", step, value) for step, value in model.r2_steps.items()]
-    if model.coefficients is not None:
-        lines.append(line("fit", "log_likelihood", model.log_likelihood))
-        lines.append(line("fit", "boundary", float(model.boundary)))
-    if seed is not None:
-        lines.append(line("fit", "seed", seed))
-    return lines

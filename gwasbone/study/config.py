@@ -66,10 +66,12 @@ class GenotypesSection(Options):
     Parameters
     ----------
     bfile : prefix (or glob of prefixes) of PLINK .bed, .bim, .fam.
-    bgen : BGEN v1.2 file or glob; needs sample.
+    bgen : BGEN file or glob; needs sample unless it holds the participants' IDs itself.
     sample : the .sample file of the BGEN.
+    ref_last : the second allele of the BGEN's variants is the reference, and not the first.
     vcf : VCF file or glob (plain, gzip or bgzip).
     mt : folder of a Hail MatrixTable.
+    sex : table with the participants' sex, which goes before what the genotype files state.
     id : which ID names a person, iid or fid_iid.
     reference_fasta : reference sequence (with .fai) to left-align a VCF's indels against.
     """
@@ -77,8 +79,10 @@ class GenotypesSection(Options):
     bfile: InputPath | None = None
     bgen: InputPath | None = None
     sample: InputPath | None = None
+    ref_last: bool = False
     vcf: InputPath | None = None
     mt: InputPath | None = None
+    sex: InputPath | None = None
     id: Literal["iid", "fid_iid"] = "iid"
     reference_fasta: InputPath | None = None
 

@@ -210,7 +210,7 @@ def loci_file(config: StudyConfig) -> Path | None:
 
 
 def ld_score_folder(config: StudyConfig) -> Path | None:
-    """The folder of LD scores that the comparison names; None where none, or the genotypes."""
+    """The LD scores (folder or prefix) that the comparison names; None if none or genotypes."""
     name = config.comparison.ld_scores
     return None if name in (None, GENOTYPES) else Path(str(config.path(name)))
 
@@ -221,7 +221,13 @@ def comparison_files(config: StudyConfig) -> list[str]:
         return []
     own = config.output / "scans"
     paths = [path for path in compared_scans(config).values() if path.parent != own]
-    paths += [path for path in (loci_file(config), ld_score_folder(config)) if path is not None]
+    scores = ld_score_folder(config)
+    if scores is not None:
+        from gwasbone.sumstats.ld_score_files import find_ld_scores
+
+        # the path may be what the names of several files begin with
+        paths += [scores] if scores.is_dir() else find_ld_scores(scores) or [scores]
+    paths += [path for path in [loci_file(config)] if path is not None]
     return [str(path) for path in paths]
 
 
@@ -230,12 +236,13 @@ def genotype_files(config: StudyConfig) -> list[str]:
     import glob
 
     g = config.genotypes
+    sex = config.path(g.sex)
+    names = [] if sex is None else [sex]
     if g.bfile is not None:
         from gwasbone.cohort.sources.bed import find_filesets
 
         sets = find_filesets(str(config.path(g.bfile)))
-        return [str(path) for s in sets for path in (s.bed, s.bim, s.fam)]
-    names: list[str] = []
+        return [*(str(path) for s in sets for path in (s.bed, s.bim, s.fam)), *names]
     for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
@@ -246,10 +253,11 @@ def genotype_files(config: StudyConfig) -> list[str]:
 def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> Cohort:
     """Read the genotypes that ``study.toml`` names."""
     g = config.genotypes
-    return read_genotypes(
+    cohort = read_genotypes(
         bfile=config.path(g.bfile),
         bgen=config.path(g.bgen),
         sample=config.path(g.sample),
+        ref_last=g.ref_last,
         vcf=config.path(g.vcf),
         mt=config.path(g.mt),
         build=config.study.build,
@@ -257,6 +265,12 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
         reference_fasta=config.path(g.reference_fasta),
         keep_at=keep_at,
     )
+    sex = config.path(g.sex)
+    if sex is None:
+        return cohort
+    from gwasbone.cohort.sex import read_sex, with_sex
+
+    return with_sex(cohort, read_sex(sex, id_rule=g.id), where=sex)
 
 
 def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:

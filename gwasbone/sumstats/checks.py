@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.errors import InputError
+from gwasbone.genome import MAX_POSITION_BP
 from gwasbone.stats.pvalues import chi2_1_from_neg_log10_p
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,7 +24,6 @@ BoolArray = npt.NDArray[np.bool_]
 #: one of them is not that of the row. Score, likelihood-ratio and saddlepoint tests, rounding and
 #: genomic control stay far below.
 _Z_DIFFERENCE, _Z_FACTOR = 3.0, 5.0
-_LONGEST_CHROMOSOME_BP = (1 << 28) - 1
 #: More faulty rows than this, and a larger share of the rows that were read, refuse a file.
 _MOST_ROWS, _MOST_SHARE = 5, 0.1
 
@@ -60,8 +60,9 @@ def impossible_values(
     with np.errstate(invalid="ignore", divide="ignore"):
         position = some("base_pair_location")
         if position is not None:
-            outside = (position < 1) | (position > _LONGEST_CHROMOSOME_BP)
-            faults.append((f"position outside 1 to {_LONGEST_CHROMOSOME_BP:,}", outside))
+            outside = (position < 1) | (position > MAX_POSITION_BP)
+            faults.append((f"position outside 1 to {MAX_POSITION_BP:,}", outside))
+            faults.append(("position is no whole number", np.asarray(position % 1 > 0)))
         frequency = some("effect_allele_frequency")
         if frequency is not None:
             faults.append(("effect allele frequency outside 0 to 1", _outside(frequency, 0, 1)))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from gwasbone.errors import InputError
 from gwasbone.stats.jackknife import block_edges, block_sums
+from gwasbone.stats.variation import varies
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
@@ -61,7 +62,7 @@ def complete_rows(
         )
     if any((n[whole] <= 0).any() for n in counts):
         raise InputError("LD-score regression: expected people at every variant, some have none")
-    if np.ptp(score[whole]) == 0:
+    if not varies(score[whole]):
         raise InputError("LD-score regression: expected LD scores that differ, all are the same")
     kept = [np.ascontiguousarray(n[whole]) for n in counts]
     return values[whole], LdData(score[whole], weight[whole], kept, float(m_ld))

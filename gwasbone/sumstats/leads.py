@@ -8,10 +8,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import chromosome_code, locus_key
-from gwasbone.sumstats.table import with_names_of_today
+from gwasbone.columns import (
+    CHROMOSOME_NAMES,
+    POSITION_NAMES,
+    chromosomes,
+    columns_called,
+    positions,
+    refuse_rows,
+)
+from gwasbone.errors import InputError, UsageError, reading
+from gwasbone.genome import locus_key
+from gwasbone.sumstats.table import NAMES_OF_0_1, warn_of_names_of_0_1
 from gwasbone.sumstats.variants import AlleleCodes, Variants, match_variants, most_significant
+from gwasbone.text_table import TextTable
 
 _PLACE = ("chromosome", "base_pair_location")
 _ALLELES = ("other_allele", "effect_allele")
@@ -87,45 +96,50 @@ def lead_blocks(
 
 
 def read_leads(path: Path) -> pd.DataFrame:
-    """A tab-separated table of lead variants.
+    """A table of lead variants.
 
     Parameters
     ----------
-    path : columns ``chromosome`` (1-22, X, ...) and ``base_pair_location``, and where there are
-        such: alleles, ``trait`` (the scan that a lead belongs to), and ``label``, ``gene`` or
-        ``nearest_gene`` to name it. What ``select`` and ``clump`` write will do.
+    path : separated by tabs, commas or blanks; columns ``chromosome`` (1-22, X, ...) and
+        ``base_pair_location`` (or other usual names of these), and where there are such: alleles,
+        ``trait`` (the scan that a lead belongs to), and ``label``, ``gene`` or ``nearest_gene`` to
+        name it. What ``select`` and ``clump`` write will do.
 
     Raises
     ------
     InputError
-        The file is missing or no such table, or has a chromosome that none is.
+        The file is missing or no such table, or a row has no chromosome or position.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, na_values=["NA"], keep_default_na=False)
-    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(
-            f"{path}: expected a tab-separated table of leads, got {str(error).splitlines()[0]}"
-        ) from error
-    table = with_names_of_today(table, path)
-    if absent := [name for name in _PLACE if name not in table]:
-        raise InputError(
-            f"{path}: expected the columns chromosome and base_pair_location; "
-            f"no {', '.join(absent)}"
+    with reading(path, "a table of leads"):
+        source = TextTable.open(path)
+        cells = source.text()
+        if old := [name for name in source.header if name in NAMES_OF_0_1]:
+            warn_of_names_of_0_1(path, old)
+        names: dict[str, tuple[str, ...]] = {
+            name: (name,) for name in ("trait", *_ALLELES, *_WORDS)
+        }
+        names |= {"chromosome": CHROMOSOME_NAMES, "base_pair_location": POSITION_NAMES}
+        found = {ours: columns_called(source.header, called) for ours, called in names.items()}
+        said = pd.DataFrame({ours: cells[at[0]] for ours, at in found.items() if at})
+        if absent := [name for name in _PLACE if name not in said]:
+            raise InputError(
+                f"{path}: expected the columns chromosome and base_pair_location; "
+                f"no {', '.join(absent)}"
+            )
+        place = said[list(_PLACE)]
+        table = pd.DataFrame(
+            {
+                "chromosome": chromosomes(said["chromosome"]),
+                "base_pair_location": positions(said["base_pair_location"]),
+            }
         )
-    codes = {name: chromosome_code(str(name)) for name in table["chromosome"].unique()}
-    position = pd.to_numeric(table["base_pair_location"], errors="coerce")
-    wrong = table["chromosome"].map(codes).isna() | position.isna()
-    if wrong.any():
-        row = table[wrong].iloc[0]
-        raise InputError(
-            f"{path}: expected a chromosome and a position in every row; "
-            f"{row['chromosome']}:{row['base_pair_location']} came"
-        )
-    kept = [n for n in ("trait", *_ALLELES, *_WORDS) if n in table]
-    return table[kept].assign(
-        chromosome=table["chromosome"].map(codes).astype(np.int64),
-        base_pair_location=position.astype(np.int64),
-    )
+        refuse_rows(
+            path, table.isna().any(axis=1), place,
+            "a chromosome (1-22, X, Y, MT) and a position in each row",
+        )  # fmt: skip
+        for name in names.keys() & set(said) - set(_PLACE):
+            table[name] = said[name].mask(said[name].isin(["", "NA"]))
+        return table.astype(dict.fromkeys(_PLACE, np.int64)).reset_index(drop=True)
 
 
 def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:

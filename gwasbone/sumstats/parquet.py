@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
+from gwasbone.genome import BUILDS
 from gwasbone.sumstats.table import (
     TRAIT_COLUMNS,
     VARIANT_COLUMNS,
@@ -20,9 +22,6 @@ from gwasbone.sumstats.table import (
     in_order,
     is_canonical,
 )
-
-if TYPE_CHECKING:
-    pass
 
 # Every variant has other values here: a dictionary would be work for nothing, as is compression
 # of what is nearly random.
@@ -36,6 +35,26 @@ _DISTINCT = {
 BUILD_KEY = b"gwasbone.build"
 #: The index of a folder of results: build, provenance, and trait -> file.
 RESULTS_INDEX = "results.json"
+
+
+def read_results_index(folder: Path) -> dict[str, Any]:
+    """The index of a folder of results: ``files`` (trait -> file), ``build``, ``provenance``.
+
+    Raises
+    ------
+    InputError
+        There is none, or it is not one.
+    """
+    path = folder / RESULTS_INDEX
+    with reading(path, "the index of a folder of results"):
+        record = json.loads(path.read_text("utf-8"))
+        files = record["files"]
+        # a file lies in the folder itself
+        if not all(isinstance(name, str) and Path(name).name == name for name in files.values()):
+            raise ValueError("a trait whose file is not a name")
+        if record["build"] not in BUILDS or not isinstance(record["provenance"], dict):
+            raise ValueError("no build or no provenance")
+        return {"files": dict(files), **{k: record[k] for k in ("build", "provenance")}}
 
 
 class WideParquetWriter:
@@ -188,12 +207,16 @@ class ResultsFile:
     def _opened(self) -> pq.ParquetFile:
         with self._lock:
             if self._file is None:
-                self._file = pq.ParquetFile(self.path)
+                with reading(self.path, "a Parquet file of results"):
+                    self._file = pq.ParquetFile(self.path)
             return self._file
 
     def _read(self, columns: list[str], piece: int | None) -> pa.Table:
         file = self._opened()
-        with self._lock:
+        with self._lock, reading(self.path, "a complete Parquet file of results"):
             if piece is None or file.num_row_groups == 0:
-                return file.read(columns=columns, use_threads=False).select(columns)
-            return file.read_row_group(piece, columns=columns, use_threads=False).select(columns)
+                table = file.read(columns=columns, use_threads=False).select(columns)
+            else:
+                table = file.read_row_group(piece, columns, use_threads=False).select(columns)
+            table.validate(full=True)
+            return table

@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.formats import TEXT_FORMATS
 from gwasbone.sumstats.formats.gwas_vcf import is_gwas_vcf, open_gwas_vcf
@@ -25,8 +25,15 @@ from gwasbone.sumstats.formats.parquet import (
     open_results_folder,
 )
 from gwasbone.sumstats.formats.text_format import places_in
-from gwasbone.sumstats.scan import FrameScan, ReadRequest, Scan, ScanPiece, Scans, checked
-from gwasbone.sumstats.text import TextTable
+from gwasbone.sumstats.scan import (
+    FrameScan,
+    ReadRequest,
+    Scan,
+    ScanPiece,
+    Scans,
+    checked,
+)
+from gwasbone.text_table import TextTable
 
 log = logging.getLogger(__name__)
 
@@ -182,6 +189,7 @@ class Positions:
         )
 
     @classmethod
+    @reads("positions of variants")
     def read(cls, path: Path) -> Positions:
         """Of a .bim, a .pvar, a scan with positions, or a table with SNP (or ID), CHR and BP.
 

@@ -132,12 +132,16 @@ def test_large_offsets_are_not_mistaken_for_the_intercept(table):
         ({"bmd": 2.5}, {}, "trait bmd to vary, all 40 people analysed have 2.5"),
         ({"bmd": np.nan}, {}, r"none \(0 genotyped"),
         ({"age": np.nan}, {"covariates": ["age"]}, "nobody has them all"),
-        ({"bmd": "tall"}, {}, "numbers in column bmd, got 'tall'"),
+        ({"bmd": "tall"}, {}, "column bmd, got 'tall'"),
         ({"bmd": [0, 1, 2, 1] * 10}, {}, "0, 1 and 2: say --binary-coding"),
         ({"bmd": [-9, 1, 2, 1] * 10}, {}, "-9 in 10 people"),
         ({"bmd": [-9, 160.0, 172.5, 181] * 10}, {}, "-9 in 10 people"),
         ({"bmd": [0, 1, 2, 1] * 10}, {"binary_coding": "01"}, "coding 01, it also has 2"),
-        ({}, {"method": "logistic"}, "0/1 or 1/2 for logistic regression, it has 40 different"),
+        (
+            {},
+            {"method": "logistic"},
+            "0/1, 1/2 or Yes/No for logistic regression, it has 40 different",
+        ),
     ],
 )
 def test_what_is_refused(table, change, options, words):

@@ -17,12 +17,13 @@ PARTS = (("1", 10_000), ("X", 70_000), ("X", 5_000_000), ("Y", 7_000_000))
 
 
 def genotypes(rng, sex):
-    """(variants, N) copies of ALT, men haploid on X and Y; and where they are haploid."""
+    """(variants, N) copies of ALT: men are haploid on X and Y, but for a few errors on X."""
     G = rng.binomial(2, rng.uniform(0.1, 0.6, (len(PARTS) * M, 1)), (len(PARTS) * M, N))
     haploid = np.zeros(G.shape, dtype=bool)
     haploid[2 * M :, sex == 1] = True
     G = np.where(haploid & (G == 1), 2, G).astype(np.float32)
     G[rng.random(G.shape) < 0.02] = np.nan
+    G[2 * M, np.flatnonzero(sex == 1)[:5]] = 1
     return G, haploid
 
 
@@ -33,7 +34,8 @@ def bgen_variants(G, haploid, bits, *, as_haploid):
     for i, (g, one) in enumerate(zip(G, haploid, strict=True)):
         chromosome, start = PARTS[i // M]
         one = one & as_haploid
-        missing = np.isnan(g)
+        # a haploid genotype cannot be heterozygous
+        missing = np.isnan(g) | (one & (g == 1))
         g = np.where(missing, 0, g).astype(int)
         values = [single[c] if h else diploid[c] for c, h in zip(g, one, strict=True)]
         variants.append(

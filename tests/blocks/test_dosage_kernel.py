@@ -23,9 +23,9 @@ N, M = 211, 24
 SAME, ABSENT, ALMOST_SAME, INSIDE, FEW = 4, 5, 6, 7, 8
 
 
-def read(path, people=None, rows=slice(None)):
+def read(path, people=None, rows=slice(None), *, ref_last=False):
     header = read_header(path)
-    file = BgenFile(path, header.n_people, header.compression)
+    file = BgenFile(path, header.n_people, header.compression, header.layout, ref_last)
     table = read_variants(header).iloc[rows]
     people = np.arange(header.n_people) if people is None else people
     return read_dosages([file], *places(table), people)
@@ -55,6 +55,53 @@ def test_dosages_are_those_of_the_probabilities(tmp_path, bits, compression):
     some = np.flatnonzero(rng.random(N) < 0.2)
     part = alt(read(path, some, [7, 2, 3]))
     np.testing.assert_allclose(part, wanted[[7, 2, 3]][:, some], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 7, 10, 12, 17, 22, 23, 24, 31, 32])
+def test_probabilities_of_any_number_of_bits(tmp_path, bits):
+    """Exactly up to 22 bits; beyond, to the precision of a dosage in float32."""
+    rng = np.random.default_rng(bits)
+    P = random_probabilities(rng, 5, N, bits=bits)
+    missing = rng.random((5, N)) < 0.1
+    made = [MadeVariant(p, missing=gone, bits=bits) for p, gone in zip(P, missing, strict=True)]
+    haploid = rng.integers(0, 2**bits, N)
+    copies = np.where(np.arange(N) % 3, 2, 1)
+    mixed = [p[:1] if c == 1 else p for p, c in zip(P[0], copies, strict=True)]
+    made += [
+        MadeVariant(haploid[:, None], copies=[1] * N, bits=bits),
+        MadeVariant(mixed, copies=copies, bits=bits),
+    ]
+    path = write_bgen(tmp_path / "a.bgen", made)
+    one = 2**bits - 1
+    wanted = np.where(missing, np.nan, dosages_of(P, bits))
+    of_mixed = np.where(copies == 1, 2 - 2 * P[0, :, 0] / one, dosages_of(P[:1], bits)[0])
+    wanted = np.vstack([wanted, 2 - 2 * haploid / one, of_mixed])
+    tolerance = 1e-12 if bits < 23 else 2**-22
+    np.testing.assert_allclose(alt(read(path)), wanted, rtol=0, atol=tolerance)
+    some = np.flatnonzero(rng.random(N) < 0.3)
+    np.testing.assert_allclose(alt(read(path, some)), wanted[:, some], rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("compression", [0, 1])
+def test_layout_1_of_bgen_1_1(tmp_path, compression):
+    """Three numbers of 1/32768, divided by their sum; all 0 is missing."""
+    values = [[32768, 0, 0], [0, 32768, 0], [0, 0, 0], [16384, 0, 16384], [8192, 8192, 0]]
+    second = [[0, 0, 32768], [0, 3, 1], [0, 0, 32768], [0, 0, 32768], [0, 0, 1]]
+    path = write_bgen(
+        tmp_path / "a.bgen",
+        [MadeVariant(values), MadeVariant(second)],
+        compression=compression,
+        layout=1,
+    )
+    wanted = [[0, 1, np.nan, 1, 0.5], [2, 1.25, 2, 2, 2]]
+    np.testing.assert_allclose(alt(read(path)), wanted, atol=1e-12)
+
+
+def test_ref_last_counts_the_first_allele(tmp_path):
+    P = random_probabilities(np.random.default_rng(2), 4, N)
+    path = write_bgen(tmp_path / "a.bgen", [MadeVariant(p) for p in P])
+    first = alt(read(path, ref_last=True))
+    np.testing.assert_allclose(first, 2 - dosages_of(P), atol=1e-12)
 
 
 def test_phased_and_haploid_people(tmp_path):
@@ -91,10 +138,23 @@ def test_calls_are_the_most_probable_genotypes(tmp_path):
     ("fault", "message"),
     [
         (MadeVariant([[200, 100]] * 3), "some add up to more"),
-        (MadeVariant([[1, 2]] * 3, bits=12), "8 or 16 bits, got 12"),
+        (MadeVariant([[]] * 3, bits=0), "1 to 32 bits.*got 0 bits"),
+        (MadeVariant([[1, 2]] * 3, bits=40), "one or two copies of the chromosome, got 43 bytes"),
+        (MadeVariant([[1, 2]] * 3, phased=2), "phased .1. or not .0., got 8 bits and 2"),
+        (MadeVariant([[1, 2]] * 3, ploidies=[2, 3, 2]), "2 to 2 copies.*byte 3 for participant 2"),
+        (MadeVariant([[1, 2]] * 3, ploidies=[2, 2, 1]), "2 to 2 copies.*byte 1 for participant 3"),
+        (MadeVariant([[1, 2]] * 3, ploidies=[66, 2, 2]), "byte 66 for participant 1"),
+        (
+            MadeVariant([[1], [2], [3]], copies=[1] * 3, ploidies=[1, 2, 2]),
+            r"1 to 1 copies.*byte 2 for participant 2 \(and 1 more",
+        ),
+        (
+            MadeVariant([[1], [2, 3], [4, 5]], copies=[1, 2, 2], ploidies=[1, 2, 0]),
+            "1 to 2 copies.*byte 0 for participant 3",
+        ),
         (MadeVariant([[1, 2, 3]] * 3, copies=[3] * 3), "one or two copies.*got 3 to 3"),
         (MadeVariant([[1, 2], [3, 4], [5]]), "expected 6 probabilities of 8 bits, got 5 bytes"),
-        (MadeVariant([[1, 2]] * 2), "expected the genotypes of 3 people|expected 3 people"),
+        (MadeVariant([[1, 2]] * 2), "expected the genotypes of 3 participants|expected 3 part"),
     ],
 )
 def test_genotypes_that_cannot_be_decoded_are_named(tmp_path, fault, message):
@@ -109,7 +169,7 @@ def test_damaged_bytes_are_named(tmp_path, compression):
     data = bytearray(path.read_bytes())
     data[-12:] = b"x" * 12
     path.write_bytes(data)
-    with pytest.raises(InputError, match="copy the file again"):
+    with pytest.raises(InputError, match=r"copy (the file|it) again"):
         read(path)
 
 

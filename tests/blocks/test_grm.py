@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gwasbone.blocks.bit_planes import PackedArray
-from gwasbone.blocks.kinship import relationships
+from gwasbone.blocks.grm import relationships
 from gwasbone.errors import UsageError
 
 
@@ -35,7 +35,7 @@ def test_equals_its_definition(missing, monkeypatch):
     G = rng.binomial(2, rng.uniform(0.02, 0.98, 1300)[:, None], (1300, 45))
     G[rng.random(G.shape) < missing] = -1
     matrix, count = literally(G)
-    monkeypatch.setattr("gwasbone.blocks.kinship._CALLS_PER_BLOCK", 45 * 600)
+    monkeypatch.setattr("gwasbone.blocks.grm._CALLS_PER_BLOCK", 45 * 600)
     found = relationships(PackedArray.of(G), threads=2)
     np.testing.assert_array_equal(found.n_variants, count)
     np.testing.assert_allclose(found.matrix, matrix, atol=2e-5)

@@ -1,10 +1,10 @@
-"""KING-robust kinship against the formula pair by pair."""
+"""KING-robust and PC-Relate kinship against their formulas pair by pair."""
 
 import numpy as np
 import pytest
 
 from gwasbone.blocks.bit_planes import PackedArray
-from gwasbone.blocks.kinship import king_kinship
+from gwasbone.blocks.kinship import king_kinship, pc_relate_kinship
 from gwasbone.blocks.packed import PeopleColumns
 from gwasbone.errors import UsageError
 
@@ -53,3 +53,31 @@ def test_people_left_out_leave_the_others_as_they_are():
     kept = np.flatnonzero(rng.random(40) < 0.6)
     some = PackedArray(PackedArray.of(G).words, PeopleColumns.of(kept, n_people=40))
     np.testing.assert_array_equal(king_kinship(some), king_kinship(PackedArray.of(G[:, kept])))
+
+
+def test_pc_relate_equals_the_formula_pair_by_pair(monkeypatch):
+    """Frequencies by least squares in the unrelated, one variant and one pair at a time."""
+    monkeypatch.setattr("gwasbone.blocks.kinship._BLOCK", 32)
+    rng = np.random.default_rng(6)
+    n, m, maf = 14, 90, 0.05
+    G = rng.binomial(2, rng.uniform(0.02, 0.98, (m, 1)), (m, n)).astype(np.int8)
+    G[rng.random(G.shape) < 0.1] = -1
+    scores, unrelated = rng.normal(size=(n, 2)), np.arange(n) < 9
+    V = np.column_stack([np.ones(n), scores])
+    top, below = np.zeros((n, n)), np.zeros((n, n))
+    for g in G:
+        y = np.where(g >= 0, g, g[unrelated & (g >= 0)].mean())[unrelated]
+        mu = V @ np.linalg.lstsq(V[unrelated], y, rcond=None)[0] / 2
+        used = (g >= 0) & (mu > maf) & (mu < 1 - maf)
+        for i in range(n):
+            for j in range(n):
+                if used[i] and used[j]:
+                    top[i, j] += (g[i] - 2 * mu[i]) * (g[j] - 2 * mu[j])
+                    below[i, j] += 4 * np.sqrt(mu[i] * (1 - mu[i]) * mu[j] * (1 - mu[j]))
+    found = pc_relate_kinship(PackedArray.of(G), scores, unrelated, maf=maf)
+    np.testing.assert_allclose(found, top / below, atol=1e-8)
+    turned = np.where(G < 0, G, 2 - G)
+    again = pc_relate_kinship(PackedArray.of(turned), scores, unrelated, maf=maf)
+    np.testing.assert_allclose(again, found, atol=1e-8)
+    with pytest.raises(UsageError, match="more unrelated participants than 2 components"):
+        pc_relate_kinship(PackedArray.of(G), scores, np.arange(n) < 3, maf=maf)

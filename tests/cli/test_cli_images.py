@@ -155,3 +155,32 @@ def test_a_wrong_command_line_exits_2(scans, tmp_path, capsys):
     assert main([*command, "--size", "1"]) == 2
     assert main([*command, "--preset", "age", "--size", "64"]) == 2
     assert not (tmp_path / "out").exists()
+
+
+def test_coarse_levels_and_shared_instances_are_warned_of_with_a_remedy(tmp_path, run, capfd):
+    folder = tmp_path / "scans"
+    for seed, person in enumerate("abc"):
+        _scan(folder / f"{person}.dcm", min(seed, 1), person, "Left Femur")
+    wide = pydicom.dcmread(folder / "a.dcm")
+    pixels = wide.pixel_array.astype(np.uint16) * 16
+    wide.BitsAllocated = wide.BitsStored = 16
+    wide.HighBit, wide.PixelData = 15, pixels.tobytes()
+    wide["PixelData"].VR = "OW"
+    wide.save_as(folder / "a.dcm")
+    main(["images", "--threads", "1", "--out", str(tmp_path / "out"), "--size", "32", str(folder)])
+    out = "".join(capfd.readouterr())
+    assert "1 images keep fewer than 64 grey levels" in out
+    assert "its header allows 65535; --precision uint16 keeps them" in out
+    assert "1 SOP Instance UIDs are those of images of several participants (b;c)" in out
+    assert _table(tmp_path / "out" / "shared_instance_uids.tsv")["people"].tolist() == ["b;c"]
+    counts = _table(tmp_path / "out" / "counts.tsv").iloc[0]
+    assert int(counts["fewest_grey_levels"]) < 20
+    assert int(counts["median_grey_levels"]) > 200
+    assert "other settings" in one_line_error(
+        ["images", "--out", str(tmp_path / "out"), "--precision", "uint16", str(folder)], capfd
+    )
+    run("--size", 32, "--precision", "uint16", "--grey-range", "image", "--voi", "--force", folder)
+    cache = open_cache(tmp_path / "out")
+    assert (cache.pictures("hip").dtype, cache.settings.grey_range) == ("uint16", "image")
+    assert cache.settings.voi
+    assert (cache.index["kept_levels"] == cache.index["grey_levels"]).all()

@@ -174,7 +174,7 @@ def test_sex_is_a_task_and_a_study_is_not_needed(study, tmp_path):
         (
             ("--augment", "shear=2"),
             2,
-            "zoom, rotate, got shear=2",
+            "zoom_y, rotate, got shear=2",
         ),
         (("--size", "4000"), 2, "at most 330 × 302, which the cache has"),
         (("--backend", "theano"), 2, "backend theano: expected one of keras, reference"),

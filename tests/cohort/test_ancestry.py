@@ -118,6 +118,34 @@ def test_wrong_columns_groups_and_radius_are_refused(cohort, scores):
         british_ancestry(cohort, scores, groups(cohort), n_components=2, radius=0)
 
 
+@pytest.mark.parametrize("value", [0.1, 1 / 3, -7.3])
+def test_a_component_that_is_constant_but_for_rounding_is_refused_not_divided_by(value):
+    scores = np.random.default_rng(1).standard_normal((40, 2))
+    scores[:, 1] = value
+    assert scores[:20, 1].std(ddof=1) < 1e-14
+    with pytest.raises(InputError, match="component 2 is the same in all 20 participants"):
+        ancestry_deviation(scores, np.arange(40) < 20, n_components=2)
+    scores[:, 1] = 1e-17 * np.random.default_rng(2).standard_normal(40)
+    with pytest.raises(InputError, match="component 2"):
+        ancestry_deviation(scores, np.arange(40) < 20, n_components=2)
+
+
+def test_codes_of_groups_are_met_whether_they_are_numbers_or_text(cohort, scores):
+    names = groups(cohort).map({"British": 1001.0, "Irish": 1002.0, "Other": 4001.0})
+    wanted = british_ancestry(cohort, scores, groups(cohort), n_components=2)
+    for column in (names, names.map(str, na_action="ignore"), names.astype("Int64")):
+        for reference in (["1001", "1002"], ["1001.0", "1002.0"]):
+            done = british_ancestry(cohort, scores, column, reference=reference, n_components=2)
+            assert (done.people.kept == wanted.people.kept).all()
+            assert done.people.table["ancestry_group"].dropna().unique()[0] == "1001"
+
+
+def test_a_misspelt_second_group_is_named(cohort, scores, caplog):
+    reference = ["British", "Irsh"]
+    british_ancestry(cohort, scores, groups(cohort), reference=reference, n_components=2)
+    assert "nobody reports Irsh; did you mean Irish" in caplog.text
+
+
 @pytest.mark.real
 @pytest.mark.hail
 def test_outliers_planted_among_europeans_are_found(hail_session, shared_data):

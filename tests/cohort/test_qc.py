@@ -8,10 +8,8 @@ from made_cohorts import bed_cohort, genotypes
 from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.qc import (
     QcThresholds,
-    infer_sex,
     people_reasons,
     qc,
-    use_inferred_sex,
     variant_reasons,
 )
 from gwasbone.errors import InputError, UsageError
@@ -61,13 +59,6 @@ def test_missing_heterozygosity():
     table = people()
     table.loc["p7", "f"] = np.nan
     assert hit(people_reasons(table, QcThresholds()), "missing_heterozygosity") == [7]
-
-
-def test_sex_is_inferred_only_outside_the_grey_zone_and_with_enough_variants():
-    statistics = pd.DataFrame(
-        {"f_x": [0.8, 0.79, 0.2, 0.21, 1.0, np.nan], "n_called_x": [99, 99, 99, 99, 49, 99]}
-    )
-    assert infer_sex(statistics, QcThresholds()).tolist() == [1, 0, 2, 0, 0, 0]
 
 
 def test_sex_mismatch_needs_both_sexes():
@@ -163,9 +154,9 @@ def test_variant_rules_at_their_borders():
     table = pd.DataFrame(
         {
             "call_rate": [0.95, 0.9499, 1, 1, 1, 1, 0, 1],
-            "maf": [0.2, 0.2, 0.001, 0.0011, 0.2, 0.2, np.nan, 0.0],
+            "maf": [0.2, 0.2, 0.00099, 0.001, 0.2, 0.2, np.nan, 0.0],
             "mac": [9, 9, 1, 2, 9, 9, np.nan, 0],
-            "hwe_neg_log10_p": [4.999, 0, 0, 0, 5.0, np.nan, np.nan, 0],
+            "hwe_neg_log10_p": [5.0, 0, 0, 0, 5.001, np.nan, np.nan, 0],
             "info": [0.9, np.nan, np.nan, np.nan, np.nan, 0.8999, np.nan, np.nan],
         }
     )
@@ -309,10 +300,8 @@ def test_a_whole_run_names_who_and_what_goes_and_why(made):
     again = qc(done, QcThresholds(person_call_rate=0, het_sd=0, female_max_f=0.4))
     assert again.people.reasons()["p0"] == ""
     assert again.people.reasons()["p2"] == "sex_mismatch"
-    # reported sex stays until asked
+    # stated sex stays
     assert done.people.table["sex"].tolist() == sex.tolist()
-    assert use_inferred_sex(done, where="all").people.table["sex"]["p2"] == 2
-    assert use_inferred_sex(done).people.table["sex"]["p2"] == 1
 
 
 @pytest.mark.hail
@@ -342,3 +331,69 @@ def test_info_of_dosages_is_the_variance_ratio(hail_session):
                                              blurred.var() / (2 * p * (1 - p))])  # fmt: skip
     np.testing.assert_allclose(got["alt_frequency"], [p, p])
     assert got["het"].tolist()[0] == (certain == 1).sum()
+
+
+# --- variants that are called in few, and samples of several ancestries --------------------------
+
+
+def called_cohort(folder, *, n=60, m=200, missing):
+    """Autosomal variants with calls missing where `missing` (m, n) says so."""
+    rng = np.random.default_rng(4)
+    G = genotypes(rng, rng.uniform(0.2, 0.8, m), n)
+    G[missing] = -1
+    position = 1 + 1000 * np.arange(m)
+    return bed_cohort(folder, G, chromosome=np.ones(m, int), position=position)
+
+
+@pytest.mark.parametrize("typed", [20, 0])
+def test_variants_typed_in_few_or_nobody_do_not_count_against_people(tmp_path, typed, caplog):
+    """A tenth of the variants is on the array of 20 of 60 people only, or dead."""
+    caplog.set_level("INFO")
+    missing = np.zeros((200, 60), dtype=bool)
+    missing[:20, typed:] = True
+    missing[30:, 7] = True  # a failed sample
+    done = qc(called_cohort(tmp_path, missing=missing), QcThresholds(het_sd=0))
+    reasons = done.people.reasons()
+    assert reasons[reasons != ""].to_dict() == {"p7": "low_call_rate"}
+    assert (done.variants.reasons()[:20] != "").all()
+    assert "20 of 200 variants are called in fewer than 0.95 of people" in caplog.text
+
+
+def test_where_most_variants_are_called_in_few_people_are_judged_on_all(tmp_path, caplog):
+    missing = np.zeros((200, 60), dtype=bool)
+    missing[:150, :10] = True
+    done = qc(called_cohort(tmp_path, missing=missing), QcThresholds(het_sd=0))
+    assert (done.people.reasons()[:10] == "low_call_rate").all()
+    # without them the variants are called in everybody else
+    assert done.variants.n_kept == 200
+
+
+def test_several_ancestries_in_one_sample_are_warned_of_with_the_count(tmp_path, caplog):
+    """Frequencies 0.1 and 0.9 in two halves: half of the heterozygotes that one would have."""
+    rng = np.random.default_rng(9)
+    p = np.where(rng.random(150) < 0.5, 0.1, 0.9)
+    both = np.hstack([genotypes(rng, p, 80), genotypes(rng, 1 - p, 80)])
+    one = genotypes(rng, p, 160)
+    for G, warned in ((both, True), (one, False)):
+        caplog.clear()
+        position = 1 + 1000 * np.arange(150)
+        cohort = bed_cohort(tmp_path, G, chromosome=np.ones(150, int), position=position)
+        done = qc(cohort, QcThresholds(het_sd=0))
+        n_failing = int((done.variants.reasons() == "hwe").sum())
+        text = f"{n_failing} of 150 variants fail Hardy-Weinberg"
+        assert (text in caplog.text and "filter by ancestry first" in caplog.text) == warned
+        assert (n_failing > 100) == warned
+
+
+def test_quality_control_that_keeps_nobody_ends_with_a_line(tmp_path, capsys):
+    from gwasbone.cli import main
+
+    missing = np.random.default_rng(1).random((200, 60)) < 0.3
+    called_cohort(tmp_path, missing=missing)
+    out = tmp_path / "q"
+    command = ["qc", "--bfile", str(tmp_path / "made"), "--build", "GRCh37", "--no-plots"]
+    assert main([*command, "--out", str(out)]) == 1
+    said = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "expected people to remain after quality control, none do: 0 of 60" in said
+    assert "low_call_rate 60" in said
+    assert not out.with_suffix(".keep.txt").exists()

@@ -1,6 +1,7 @@
 """Relatedness: degrees, removal of relatives, and kinship of made families."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -146,10 +147,42 @@ def test_only_kept_people_and_chosen_variants_count(family):
     assert not np.isclose(pairs["kinship"].iloc[0], everything["kinship"].iloc[0])
 
 
-@pytest.mark.hail
-@pytest.mark.slow
-def test_pc_relate_sees_through_ancestry(hail_session, tmp_path):
+def test_no_hidden_frequency_filter_leaves_variants_out(tmp_path, caplog):
+    """Rare variants count; a minimum frequency is asked for by name."""
+    from gwasbone.steps.components import related_pairs
+
+    from gwasbone.cohort.options import PcaOptions, RelatednessOptions
+
+    caplog.set_level("INFO")
+    G = genotypes(np.random.default_rng(3), np.full(200, 0.02), 150)
+    G[:, :2] = [[1, 0]] * 200
+    position = 1 + 1_000_000 * np.arange(200)
+    cohort = bed_cohort(tmp_path, G, chromosome=np.ones(200, int), position=position)
+    cohort = cohort.exclude_people("t", "two", np.arange(150) < 2, description="")
+    related_pairs(cohort, RelatednessOptions(), PcaOptions())
+    used = int(re.search(r"kinship from (\d+) variants", caplog.text)[1])
+    assert used > 190
+    related_pairs(cohort, RelatednessOptions(maf=0.02), PcaOptions())
+    assert "minor-allele frequency at least 0.02" in caplog.text
+
+
+def test_pc_relate_finds_the_family_of_a_small_sample(family, caplog):
+    """40 people: one component, of those that KING shows to be unrelated."""
+    caplog.set_level("INFO")
+    pairs = relatedness(family, method="pc_relate")
+    found = {d: set(zip(t["id1"], t["id2"], strict=True)) for d, t in pairs.groupby("degree")}
+    assert found == {0: {("p4", "p5")}, 1: FIRST, 2: {("p2", "p6"), ("p3", "p6")}}
+    assert pairs["kinship"].iloc[0] == pytest.approx(0.5, abs=0.05)
+    assert "1 components of 3" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "engine", ["blocks", pytest.param("hail", marks=[pytest.mark.hail, pytest.mark.slow])]
+)
+def test_pc_relate_sees_through_ancestry(engine, tmp_path, request):
     """Two populations far apart: frequencies by person, or everyone would seem related."""
+    if engine == "hail":
+        request.getfixturevalue("hail_session")
     rng = np.random.default_rng(22)
     p = rng.uniform(0.15, 0.85, 1500)
     G = np.hstack(
@@ -160,7 +193,7 @@ def test_pc_relate_sees_through_ancestry(hail_session, tmp_path):
     G[:, 60] = child(rng, G[:, 61], G[:, 62])
     position = np.arange(1500) * 60_000 + 1
     cohort = bed_cohort(tmp_path, G, chromosome=np.ones(1500, int), position=position)
-    pairs = relatedness(cohort, method="pc_relate", min_kinship=0.12, k=1, maf=0.05)
+    pairs = relatedness(cohort, method="pc_relate", min_kinship=0.12, k=1, maf=0.05, engine=engine)
     found = set(zip(pairs["id1"], pairs["id2"], strict=True))
     assert found == {("p0", "p1"), ("p60", "p61"), ("p60", "p62")}
     assert pairs["kinship"].iloc[0] == pytest.approx(0.5, abs=0.05)

@@ -17,7 +17,7 @@ from gwasbone.blocks.packed import PeopleColumns
 from gwasbone.cohort import read
 from gwasbone.cohort.chosen_variants import dosages_of
 from gwasbone.cohort.sources import source as source_module
-from gwasbone.cohort.sources.bed_reader import PackedGenotypes, men_without_het
+from gwasbone.cohort.sources.bed_reader import PackedGenotypes, without_sex_errors
 from gwasbone.cohort.sources.source import (
     Capabilities,
     Genotypes,
@@ -79,7 +79,7 @@ class ArrayCalls:
         full[:, : G.shape[1]] = bits
         shifts = np.arange(packed.PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
         words = np.bitwise_or.reduce(full.reshape(len(G), -1, packed.PEOPLE_PER_WORD) << shifts, 2)
-        return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
+        return words if self.as_filed else without_sex_errors(words, variants, self)
 
 
 @dataclass(frozen=True)

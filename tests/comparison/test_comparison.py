@@ -157,6 +157,21 @@ def test_ld_scores_on_another_build_leave_heritability_undefined(made):
     assert found.loc["h2", "note"].str.contains("are they on one build").all()
 
 
+def test_chromosomes_without_ld_scores_are_named_beside_each_number(made):
+    folder, paths, _ = made
+    scans, scores = align_scans(paths), read_ld_scores(folder / "ld")
+    there = ~np.isin(scores.chromosome, [1, 2, 3, 7])
+    some = type(scores).of(
+        scores.chromosome[there], scores.position_bp[there], scores.ld_score[there],
+        m_ld=scores.m_ld, source="some",
+    )  # fmt: skip
+    notes = compare_scans(scans, ld=ld_rows(scans, some)).measures.set_index("quantity")["note"]
+    for quantity in ("h2", "h2_difference", "ld_intercept", "rg", "rg_intercept"):
+        assert set(notes.loc[[quantity]]) == {"without chromosomes 1-3, 7: no LD scores there"}
+    every = compare_scans(scans, ld=ld_rows(scans, scores)).measures.set_index("quantity")["note"]
+    assert set(every.loc["h2"]) == {""}
+
+
 def test_leads_of_a_scan_are_refused_as_known_loci(made, tmp_path):
     _, paths, scans = made
     aligned = align_scans(paths)
@@ -186,6 +201,48 @@ def test_loci_near_one_another_count_once_in_the_order_of_the_file(made, tmp_pat
     assert found.rows.tolist() == [1, 100]
 
 
+CATALOG = "DATE\tCHR_ID\tCHR_POS\tP-VALUE\n2011\t7\t100\t1E-9\n2012\t\t\t3E-8\n2013\tX\t5\t1\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CATALOG,
+        "chr,pos,p\n7,100,1e-9\nX,5,1\n",
+        'CHROM,POS,P\n"7","100",1e-9\n"X","5",1\n',
+        "# from the Catalog\nchr bp p\n7.0 100.0 1e-9\nchrX 5 1\n",
+        "#chrom\tposition\tneg_log_10_p_value\n7\t100\t9\n23\t5\t0\n\n",
+    ],
+)
+def test_loci_are_read_as_tables_spell_them(tmp_path, text, caplog):
+    (tmp_path / "loci").write_text(text)
+    table = read_loci(tmp_path / "loci")
+    assert table[["chromosome", "base_pair_location"]].to_numpy().tolist() == [[7, 100], [23, 5]]
+    assert table["neg_log_10_p_value"].tolist() == [9, 0]
+    assert ("1 loci without a position are left out" in caplog.text) == (text is CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("chr\tpos\n77\t5\n", "in line 2: chromosome '77'"),
+        ("chr\tpos\n1\t-5\n", "in line 2: .*'-5'"),
+        ("chr\tpos\n1\t7\n1\t9e12\n", "in line 3: .*'9e12'"),
+        ("chr\tpos\n1\t7.5\n", "'7.5'"),
+        ("chr\tpos\tp\n1\t7\t1.2\n", "p_value from 0 to 1; 1 row has not, .* line 2.*'1.2'"),
+        ("chr\tpos\tp\n1\t7\t-1\n", "p_value from 0 to 1"),
+        ("chr\tpos\tneg_log10_p\n1\t7\t-1\n", "neg_log_10_p_value from 0 up"),
+        ("chr\tpos\tp\n1\t7\n", "line 2: expected 3 columns, got 2"),
+        ('chr,pos,p\n1,7,"0.1\n1,8,0.2\n', "line 2: expected quotes in pairs"),
+        ("chr\tpos\n1\t7\0\n", "line 2: expected text, got a byte of value 0"),
+    ],
+)
+def test_impossible_loci_are_refused_by_line(tmp_path, text, says):
+    (tmp_path / "loci").write_text(text)
+    with pytest.raises(InputError, match=says):
+        read_loci(tmp_path / "loci")
+
+
 def test_planted_loci_of_a_simulation_come_first(tmp_path):
     text = (
         "trait\tchromosome\tposition_bp\tplanted\na\t1\t5\tFalse\na\t1\t9\tTrue\nb\t1\t5\tFalse\n"
@@ -199,8 +256,8 @@ def test_what_cannot_be_read_or_asked_is_refused(made, tmp_path):
     aligned = align_scans(paths)
     bad = tmp_path / "bad.tsv"
     for text, words in (
-        ("rs\np\n", "expected columns chromosome and base_pair_location"),
-        ("chr\tbp\n1\tx\n", "line 2 is not"),
+        ("rs\tp\n1\t2\n", "expected columns chromosome and base_pair_location"),
+        ("chr\tbp\n1\tx\n", "in line 2: chromosome"),
         ("chr\tbp\n", "it has none"),
     ):
         bad.write_text(text)

@@ -36,6 +36,8 @@ def dicom(pixels: np.ndarray | None = None, /, **tags: Any) -> Dataset:
     made.PixelRepresentation = int(pixels.dtype.kind == "i")
     made.PixelData = pixels.tobytes()
     made["PixelData"].VR = "OB" if bits == 8 else "OW"
+    if "BitsStored" in tags:
+        tags = {"HighBit": tags["BitsStored"] - 1} | tags
     for name, value in (TAGS | tags).items():
         if value is not None:
             setattr(made, name, value)

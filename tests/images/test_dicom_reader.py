@@ -16,16 +16,17 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from gwasbone.images import dicom as reader
+from gwasbone.images import pixels as pixel_reader
 from gwasbone.images import streams
 from gwasbone.images.dicom import picture_of, read_picture
 from gwasbone.images.grey import to_uint8
 from gwasbone.images.refusal import RefusedError
+from gwasbone.images.streams import StreamHeader, stream_header
 
 
-def _reason(path) -> str:
+def _reason(path, **options) -> str:
     with pytest.raises(RefusedError) as refused:
-        read_picture(path)
+        read_picture(path, **options)
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
     return refused.value.refusal.reason
@@ -221,7 +222,7 @@ def test_a_stream_of_another_size_than_the_header_never_reaches_a_decoder(tmp_pa
     made.compress(JPEG2000Lossless)
     made.Rows, made.Columns = 20, 12
     path = save(made, tmp_path / "a")
-    monkeypatch.setattr(pydicom.Dataset, "pixel_array", property(lambda self: 1 / 0))
+    monkeypatch.setattr(pixel_reader, "_decoded_by_gdcm", lambda *anything: 1 / 0)
     with pytest.raises(RefusedError, match="declares 64 × 48"):
         read_picture(path)
 
@@ -229,27 +230,33 @@ def test_a_stream_of_another_size_than_the_header_never_reaches_a_decoder(tmp_pa
 def test_sizes_that_streams_declare():
     soi = b"\xff\xd8"
     app = b"\xff\xe0\x00\x04ab"
-    frame = b"\xff\xc3\x00\x0b\x08\x00\x07\x00\x09" + bytes(10)
-    assert streams.declared_size(soi + app + b"\xff" + frame) == (7, 9)
-    assert streams.declared_size(soi + b"\xff\xf7" + frame[2:]) == (7, 9)
-    assert streams.declared_size(soi + b"\xff\xc4" + frame[2:]) is None
+    frame = b"\xff\xc3\x00\x0b\x0c\x00\x07\x00\x09\x01" + bytes(10)
+    assert stream_header(soi + app + b"\xff" + frame) == StreamHeader("JPEG lossless", 7, 9, 12, 1)
+    assert stream_header(soi + b"\xff\xf7" + frame[2:]) == StreamHeader("JPEG-LS", 7, 9, 12, 1)
+    assert stream_header(soi + b"\xff\xc1" + frame[2:]) == StreamHeader("JPEG", 7, 9, 12, 1)
+    assert stream_header(soi + b"\xff\xc4" + frame[2:]) is None
     corners = b"".join(n.to_bytes(4, "big") for n in (109, 57, 100, 50))
-    assert streams.declared_size(b"\xff\x4f\xff\x51\x00\x29\x00\x00" + corners) == (7, 9)
-    assert streams.declared_size(b"nothing known") is None
+    # after the tiles: one component, signed, of 10 bits
+    rest = bytes(16) + b"\x00\x01\x89\x01\x01"
+    codestream = b"\xff\x4f\xff\x51\x00\x29\x00\x00" + corners + rest
+    assert stream_header(codestream) == StreamHeader("JPEG 2000", 7, 9, 10, 1)
+    assert stream_header(b"\0\0\0\x0cjP  " + bytes(40) + codestream).precision == 10
+    assert stream_header(codestream[:40]) is None
+    assert stream_header(b"nothing known") is None
 
 
-def test_deflated_bombs_and_huge_files_are_refused(tmp_path, monkeypatch):
+def test_deflated_bombs_and_huge_files_are_refused_unless_the_limit_is_raised(tmp_path):
     pack = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     bomb = pack.compress(bytes(30_000_000)) + pack.flush()
     streams.check_deflated(bomb)
-    monkeypatch.setattr(streams, "MAX_BYTES", 10_000_000)
-    with pytest.raises(RefusedError, match="unfolds to more"):
-        streams.check_deflated(bomb)
+    with pytest.raises(RefusedError, match=r"unfolds to more.*--max-megabytes"):
+        streams.check_deflated(bomb, 10_000_000)
     made = dicom(np.zeros((4000, 4000), np.uint8))
     made.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
-    assert _reason(save(made, tmp_path / "deflated")) == "too_large"
-    monkeypatch.setattr(reader, "MAX_BYTES", 100)
-    assert _reason(write_dicom(tmp_path / "a")) == "too_large"
+    deflated = save(made, tmp_path / "deflated")
+    assert read_picture(deflated, max_bytes=20_000_000).pixels.shape == (4000, 4000)
+    assert _reason(deflated, max_bytes=10_000_000) == "too_large"
+    assert _reason(write_dicom(tmp_path / "a"), max_bytes=100) == "too_large"
 
 
 def test_damaged_files_are_read_or_refused_and_nothing_else(tmp_path):

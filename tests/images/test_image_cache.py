@@ -11,6 +11,7 @@ import sys
 import textwrap
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,8 @@ from gwasbone.images import array_file, build, journal, one_file
 from gwasbone.images.build import build_cache
 from gwasbone.images.cache import open_cache
 from gwasbone.images.cache_writer import CacheWriter
-from gwasbone.images.settings import ImageSettings
+from gwasbone.images.regions import REGIONS
+from gwasbone.images.settings import VERSION, Frame, ImageSettings
 from gwasbone.images.sources import Source, find_sources, read_labels
 from gwasbone.images.standard import standard_arrays
 from gwasbone.images.workers import ordered_map
@@ -339,6 +341,108 @@ def test_damaged_caches_are_refused(tmp_path):
     (out / "settings.json").write_text("{")
     with pytest.raises(InputError, match="settings"):
         open_cache(out)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("row", "-3", r"s001.dcm has row -3"),
+        ("row", "0", r"s001.dcm and .*s000.dcm have row 0 of hip"),
+        ("row", "7", r"expected 8 images of 32 × 32"),
+        ("row", "1.0", r"a whole number as row in line 3 .*got '1.0'"),
+        ("row", "", r"a whole number as row in line 3 .*got ''"),
+        ("row", "²", r"a whole number as row in line 3"),
+        ("array", "elbow", r"s001.dcm has the array elbow"),
+        ("array", "whole_body_skeleton", r"has the array whole_body_skeleton"),
+    ],
+)
+def test_an_index_whose_rows_are_not_those_of_the_arrays_is_refused_when_opened(
+    tmp_path, field, value, said
+):
+    _write_scans(tmp_path / "in", 3)
+    _build(tmp_path)
+    path = tmp_path / "out" / "index.tsv"
+    lines = [line.split("\t") for line in path.read_text().splitlines()]
+    lines[2][lines[0].index(field)] = value
+    path.write_text("".join("\t".join(line) + "\n" for line in lines))
+    for opened in (lambda: open_cache(tmp_path / "out"), lambda: _build(tmp_path)):
+        with pytest.raises(InputError, match=said) as refused:
+            opened()
+        assert "\n" not in str(refused.value)
+        assert "--force" in str(refused.value)
+    assert len(_build(tmp_path, force=True).pictures) == 3
+
+
+@pytest.mark.parametrize("precision", ["uint8", "uint16", "float32"])
+def test_a_cache_keeps_the_levels_of_16_bit_files_where_asked(tmp_path, precision):
+    for i in range(12):
+        pixels = scan(i, (32, 32)).astype(np.uint16) * 16 + i
+        write_dicom(tmp_path / "in" / f"{i:02d}.dcm", pixels, BitsStored=12, PatientID=f"p{i:02d}")
+    frames = dict.fromkeys(REGIONS, Frame(32, 32, 32, 32))
+    settings = ImageSettings(frames=frames, precision=precision, invert=False)
+    sources = find_sources([str(tmp_path / "in")])
+    report = build_cache(sources[:9], tmp_path / "out", settings)
+    cache = build_cache(sources, tmp_path / "out", settings) and open_cache(tmp_path / "out")
+    hips = cache.pictures("hip")
+    assert (hips.dtype, hips.white) == (
+        precision,
+        {"uint8": 255, "uint16": 65535}.get(precision, 1),
+    )
+    assert hips[3].dtype == np.load(tmp_path / "out" / "hip.npy").dtype == precision
+    for i in range(12):
+        exact = (scan(i, (32, 32)).astype(float) * 16 + i) / 4095
+        error = np.abs(hips[i][..., 0] / hips.white - exact).max()
+        assert error <= {"uint8": 0.51 / 255, "uint16": 0.51 / 65535}.get(precision, 1e-7)
+    index = cache.index
+    assert (index["white"] == 4095).all()
+    first = scan(0, (32, 32)).astype(int) * 16
+    assert index.loc[0, ["grey_minimum", "grey_maximum"]].tolist() == [first.min(), first.max()]
+    assert index["grey_levels"].tolist() == [len(np.unique(scan(i, (32, 32)))) for i in range(12)]
+    assert (index["kept_levels"] <= index["grey_levels"]).all()
+    assert len(report.pictures) == 9
+    with pytest.raises(InputError, match=r"other settings \(precision\)"):
+        build_cache(sources, tmp_path / "out", replace(settings, precision="uint16" if
+                    precision == "uint8" else "uint8"))  # fmt: skip
+    # as if the settings had been edited
+    text = (tmp_path / "out" / "settings.json").read_text()
+    other = {"uint8": "float32", "uint16": "uint8", "float32": "uint8"}[precision]
+    (tmp_path / "out" / "settings.json").write_text(text.replace(precision, other))
+    with pytest.raises(InputError, match="the cache is damaged"):
+        open_cache(tmp_path / "out")
+
+
+def test_the_range_in_use_is_told_and_can_fill_the_precision(tmp_path):
+    """Values of 12 bits under a header of 16 keep 17 of 256 levels at most."""
+    pixels = np.arange(1200, dtype=np.uint16).reshape(40, 30) * 3
+    write_dicom(tmp_path / "in" / "a.dcm", pixels)
+    (row,) = _build(tmp_path).pictures.itertuples()
+    assert (row.white, row.grey_minimum, row.grey_maximum) == (65535, 0, 3597)
+    assert (row.grey_levels, row.kept_levels) == (1200, 15)
+    for own, kept in (({"precision": "uint16"}, 1200), ({"grey_range": "image"}, 256)):
+        settings = replace(SMALL, **own)
+        made = build_cache(find_sources([str(tmp_path / "in")]), tmp_path / f"{kept}", settings)
+        (row,) = made.pictures.itertuples()
+        assert (row.grey_levels, row.kept_levels) == (1200, kept)
+
+
+def test_a_cache_of_another_version_is_named_and_built_anew_where_forced(tmp_path):
+    _write_scans(tmp_path / "in", 2)
+    _build(tmp_path)
+    out = tmp_path / "out"
+    lines = (out / "index.tsv").read_text().splitlines()
+    (out / "index.tsv").write_text("".join(f"{line.rpartition(chr(9))[0]}\n" for line in lines))
+    settings = (out / "settings.json").read_text()
+    (out / "settings.json").write_text(settings.replace(f'"version": {VERSION}', '"version": 1'))
+    for opened in (lambda: open_cache(out), lambda: _build(tmp_path)):
+        with pytest.raises(InputError, match=r"another version.*--force"):
+            opened()
+    assert len(_build(tmp_path, force=True).pictures) == 2
+
+
+def test_a_file_above_the_limit_is_read_when_the_limit_is_raised(tmp_path):
+    _write_scans(tmp_path / "in", 1)
+    assert _build(tmp_path, max_bytes=1000).refusals["reason"].tolist() == ["too_large"]
+    assert len(_build(tmp_path).pictures) == 1
 
 
 def test_one_process_writes_at_a_time(tmp_path):

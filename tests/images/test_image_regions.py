@@ -5,6 +5,7 @@ import pytest
 from made_dicom import bodies
 
 from gwasbone.errors import InputError
+from gwasbone.images.refusal import RefusedError
 from gwasbone.images.regions import Place, body_detail, region_and_side, view_of_body
 
 
@@ -15,6 +16,11 @@ from gwasbone.images.regions import Place, body_detail, region_and_side, view_of
         ("ap_lumbar  spine", ("ap_spine", None)),
         ("LVA", ("lateral_spine", None)),
         ("Lateral Spine", ("lateral_spine", None)),
+        ("Lumbar Spine", ("ap_spine", None)),
+        ("Lumbar Spine Lateral", ("lateral_spine", None)),
+        ("Lumbar Spine LAT", ("lateral_spine", None)),
+        ("Spine", (None, None)),
+        ("Left Distal Femur Knee", ("knee", "left")),
         ("Left Femur", ("hip", "left")),
         ("RIGHT FEMUR", ("hip", "right")),
         ("Right Ortho Knee", ("knee", "right")),
@@ -43,14 +49,41 @@ def test_protocols(protocol, expected):
         ({"BodyPartExamined": "LSPINE", "ViewPosition": "LL"}, ("lateral_spine", None)),
         ({"BodyPartExamined": "LSPINE"}, (None, None)),
         ({"BodyPartExamined": "CHEST"}, (None, None)),
-        # the protocol goes before the body part, and a contradiction leaves the side open
-        ({"ProtocolName": "Left Femur", "BodyPartExamined": "KNEE"}, ("hip", "left")),
+        ({"ProtocolName": "LUMBAR SPINE", "ViewPosition": "LL"}, ("lateral_spine", None)),
+        ({"ProtocolName": "LUMBAR SPINE", "BodyPartExamined": "LSPINE"}, ("ap_spine", None)),
+        ({"ProtocolName": "LVA", "BodyPartExamined": "TLSPINE"}, ("lateral_spine", None)),
+        ({"BodyPartExamined": "FEMUR", "ImageLaterality": "L"}, ("hip", "left")),
+        # a knee shows the femur's lower end
+        ({"ProtocolName": "Left Ortho Knee", "BodyPartExamined": "FEMUR"}, ("knee", "left")),
+        # view positions of limbs are theirs
+        ({"ProtocolName": "Left Femur", "ViewPosition": "LL"}, ("hip", "left")),
+        # contradicting tags leave the side open
         ({"ProtocolName": "Left Femur", "Laterality": "R"}, ("hip", None)),
         ({"ProtocolName": "Femur", "Laterality": "R"}, ("hip", "right")),
     ],
 )
 def test_body_part_and_laterality(tags, expected):
     assert region_and_side(tags) == expected
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"ProtocolName": "Left Femur", "BodyPartExamined": "KNEE"},
+        {"ProtocolName": "AP Spine", "PerformedProcedureStepDescription": "Left Femur"},
+        {"ProtocolName": "AP Spine", "ViewPosition": "LL"},
+        {"ProtocolName": "LVA", "BodyPartExamined": "LSPINE", "ViewPosition": "AP"},
+        {"ProtocolName": "AP Lateral Spine"},
+        {"ProtocolName": "Total Body Hip"},
+    ],
+    ids=str,
+)
+def test_words_that_contradict_each_other_are_refused_with_both(tags):
+    with pytest.raises(RefusedError) as refused:
+        region_and_side(tags)
+    assert refused.value.refusal.reason == "contradictory_region"
+    for text in tags.values():
+        assert repr(text) in str(refused.value)
 
 
 def test_bone_and_flesh_of_a_whole_body_are_told_by_detail():

@@ -7,6 +7,7 @@ import pytest
 from made_dicom import bodies, scan
 
 from gwasbone.errors import UsageError
+from gwasbone.images.grey import eight_bit, white_of
 from gwasbone.images.settings import ARRAYS, Frame, ImageSettings, median_size
 from gwasbone.images.standard import (
     cropped,
@@ -74,6 +75,46 @@ def test_16_bits_become_8():
     pixels = scan(3, (672, 672)).astype(np.uint16) * 257
     wide = _arrays(pixels, "knee", "left", white=65535)["knee"]
     np.testing.assert_array_equal(wide, 255 - (pixels // 257).astype(np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("precision", "white", "most"),
+    [("uint8", 255, 0.5 / 255), ("uint16", 65535, 0.5 / 65535), ("float32", 1, 2**-25)],
+)
+def test_levels_are_off_by_half_a_level_of_the_precision_at_most(precision, white, most):
+    rng = np.random.default_rng(7)
+    for top in (255, 1023, 4095, 65535):
+        pixels = rng.integers(0, top + 1, (672, 672)).astype(np.uint16)
+        for invert in (False, True):
+            settings = ImageSettings(precision=precision, invert=invert)
+            made = _arrays(pixels, "hip", "left", white=top, settings=settings)["hip"]
+            assert made.dtype == precision
+            share = made.astype(np.float64) / white
+            exact = 1 - pixels / top if invert else pixels / top
+            error = np.abs(share - exact).max()
+            # float32 rounds once more where it is inverted
+            assert error <= most * (1 + 1e-9) * (2 if precision == "float32" else 1)
+
+
+@pytest.mark.parametrize("precision", ["uint16", "float32"])
+def test_every_step_does_the_same_in_every_precision(precision):
+    bone, flesh = bodies((700, 300))
+    _, dirty, _ = _strips((672, 672))
+    for size in (224, 672):
+        for pixels, region, view in (
+            (bone, "whole_body", "mixed"), (flesh, "whole_body", "flesh"),
+            (dirty, "ap_spine", None),
+        ):  # fmt: skip
+            coarse = _arrays(pixels, region, view=view, settings=ImageSettings.sized(size))
+            fine = _arrays(
+                pixels, region, view=view,
+                settings=ImageSettings.sized(size, precision=precision),
+            )  # fmt: skip
+            assert coarse.keys() == fine.keys()
+            for name, levels in fine.items():
+                # Pillow rounds 8-bit images after each axis
+                assert np.abs(levels * (255 / white_of(precision)) - coarse[name]).max() <= 1.01
+                assert np.abs(eight_bit(levels).astype(int) - coarse[name]).max() <= 1
 
 
 def test_the_mirrored_side_and_only_sided_regions():
@@ -171,8 +212,15 @@ def test_settings_have_a_hash_and_travel():
     assert ImageSettings.from_mapping(settings.as_mapping()) == settings
     hashes = {s.hash for s in (settings, ImageSettings(), ImageSettings.sized(224))}
     assert len(hashes) == 3
+    assert ImageSettings(precision="uint16").hash != ImageSettings().hash
     assert ImageSettings.sized(672).hash == ImageSettings().hash
     with pytest.raises(UsageError, match="mirror"):
         ImageSettings(mirror="both")
+    with pytest.raises(UsageError, match="uint8 or uint16 or float32 as precision, got 'int8'"):
+        ImageSettings(precision="int8")
+    with pytest.raises(UsageError, match="header or image as grey_range"):
+        ImageSettings(grey_range="percentile")
+    with pytest.raises(UsageError, match="another version"):
+        ImageSettings.from_mapping(settings.as_mapping() | {"version": 1})
     with pytest.raises(UsageError, match="frame"):
         ImageSettings(frames={"hip": Frame(1, 1, 1, 1)})

@@ -9,10 +9,10 @@ import pandas as pd
 
 from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.settings import ImageSettings
+from gwasbone.learning.genotype_inputs import genotype_inputs, genotype_jobs
+from gwasbone.learning.genotype_run import train_genotypes
 from gwasbone.learning.networks import TrainingPlan
-from gwasbone.learning.options import GenotypeRequest, NetworkChoice
-from gwasbone.steps import genotype_models as step
-from gwasbone.steps.genotype_inputs import genotype_inputs, genotype_jobs
+from gwasbone.learning.options import GenotypeTraining, ImageNetworkOptions
 
 SIDE = 24
 NOISE = 10
@@ -156,10 +156,11 @@ class Made:
             "pretrain": False,
         }
         how = {name: asked.pop(name) for name in ("force", "progress", "models") if name in asked}
-        plan, choice = asked.pop("plan", TrainingPlan(seed=3)), asked.pop("choice", None)
-        return step.train_genotypes(
+        parts = vars(asked.pop("plan", TrainingPlan(seed=3)))
+        parts |= vars(asked.pop("choice", ImageNetworkOptions("small")))
+        return train_genotypes(
             backend or QuickBackend(), self.cache,
             genotype_jobs(None, regions, variants or list(self.genotypes)),
-            inputs or self.inputs(), choice or NetworkChoice("small"), plan,
-            GenotypeRequest(**(options | asked)), **({"models": self.models} | how),
+            inputs or self.inputs(), GenotypeTraining(**(options | parts | asked)),
+            **({"models": self.models} | how),
         )  # fmt: skip

@@ -182,7 +182,7 @@ def test_the_linear_model_of_narrow_matrices_takes_one_thread_of_blas(pictures, 
         seen.append({p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"})
         return scipy.optimize.minimize(*args, **options)
 
-    monkeypatch.setattr("gwasbone.learning.reference.minimize", minimize)
+    monkeypatch.setattr("gwasbone.learning.reference_solvers.minimize", minimize)
     model = load_backend("reference").build(as_mapping(CASE), seed=4)
     with threadpool_limits(2, user_api="blas"):
         model.fit(inputs, {"case": case}, rows=TRAIN, validation_rows=STOP, plan=PLAN)

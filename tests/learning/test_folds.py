@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwasbone.errors import InputError, UsageError
-from gwasbone.learning.folds import person_folds
+from gwasbone.learning.folds import Fold, PersonFolds, person_folds
 
 PEOPLE = np.repeat([f"p{i}" for i in range(200)], 3)
 CASE = np.repeat(np.arange(200) % 10 == 0, 3)
@@ -64,3 +64,40 @@ def test_bad_requests_are_named():
         person_folds(["a", "b", "c"], [0, 1, 0], folds=5)
     with pytest.raises(UsageError, match="validation share"):
         person_folds(PEOPLE, CASE, validation_share=0.0)
+
+
+@pytest.mark.parametrize("folds", [3, 4, 10])
+@pytest.mark.parametrize("rotate", [True, False])
+def test_no_model_predicts_somebody_whom_it_saw_or_validated_on(folds, rotate):
+    rng = np.random.default_rng(folds)
+    person = np.array([f"p{i}" for i in rng.integers(0, 60, 300)])
+    split = person_folds(person, rng.integers(0, 3, 300), folds=folds, rotate=rotate)
+    split.check_people(person)
+    held_out, validated = np.zeros(300, int), np.zeros(300, int)
+    for fold in split:
+        parts = [set(person[rows]) for rows in (fold.training, fold.validation, fold.held_out)]
+        assert all(parts)
+        assert len(set.union(*parts)) == sum(map(len, parts))
+        held_out[fold.held_out] += 1
+        validated[fold.validation] += 1
+    assert (held_out == 1).all()
+    if rotate:
+        assert (validated == 1).all()
+        for fold in split:
+            # validated on fold i, held out fold i + 1
+            assert set(split.fold[fold.validation]) == {(fold.number - 1) % folds}
+
+
+def test_a_split_of_rows_that_tears_people_apart_is_refused():
+    person = np.array(["a", "a", "b", "c"])
+    validation = np.zeros((2, 4), dtype=bool)
+    with pytest.raises(ValueError, match="expected all rows of a person in one fold"):
+        PersonFolds(np.array([0, 1, 0, 1]), validation).check_people(person)
+    validation[1, 0] = True
+    with pytest.raises(ValueError, match="on one side of a validation"):
+        PersonFolds(np.array([0, 0, 1, 1]), validation).check_people(person)
+    rows = np.arange(3)
+    with pytest.raises(ValueError, match="fold 2: expected training, validation and held-out rows"):
+        Fold(2, rows, rows + 3, rows[:1])
+    with pytest.raises(UsageError, match="folds that rotate: expected at least 3, got 2"):
+        person_folds(person, np.zeros(4), folds=2, rotate=True)

@@ -15,15 +15,16 @@ from made_genotypes import Made, QuickBackend
 from scipy import stats
 
 from gwasbone.errors import InputError, UsageError
+from gwasbone.learning import genotype_job as job
+from gwasbone.learning.backend import ReusingBackend
+from gwasbone.learning.genotype_inputs import genotype_jobs, is_autosomal, read_keep
 from gwasbone.learning.genotype_models import baseline_scores
+from gwasbone.learning.genotype_saliency import finished_models
 from gwasbone.learning.networks import Head, ImageNetwork, as_mapping
-from gwasbone.learning.reuse import ReusingBackend
 from gwasbone.plots.page import description_of
 from gwasbone.report.pages.genotype_models import genotype_sections
 from gwasbone.stats.concordance import concordance
-from gwasbone.steps import genotype_job as job
 from gwasbone.steps import genotype_models as step
-from gwasbone.steps.genotype_inputs import genotype_jobs, is_autosomal, read_keep
 
 SNP = Made.PLANTED
 
@@ -289,7 +290,7 @@ def test_the_baseline_is_out_of_fold():
 def test_finished_models_are_listed(tmp_path):
     made = Made(tmp_path)
     made.train(regions=("ap_spine", "hip"), permutations=0)
-    found = job.finished_models(made.models)
+    found = finished_models(made.models)
     assert len(found) == 6
     first = next(m for m in found if (m.region, m.variant_id) == ("ap_spine", SNP))
     assert first.head == "categorical"
@@ -300,9 +301,9 @@ def test_finished_models_are_listed(tmp_path):
     np.testing.assert_array_equal(first.copies, made.genotypes.loc[first.copies.index, SNP])
     # one that is not finished is not listed
     first.models[0].unlink()
-    assert len(job.finished_models(made.models)) == 5
+    assert len(finished_models(made.models)) == 5
     with pytest.raises(InputError, match="expected a folder of models"):
-        job.finished_models(tmp_path / "none")
+        finished_models(tmp_path / "none")
 
 
 def test_names_of_folders():

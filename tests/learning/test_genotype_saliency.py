@@ -8,16 +8,16 @@ import pytest
 from made_genotypes import SIDE, Made
 
 from gwasbone.errors import InputError
-from gwasbone.learning.reference import ReferenceBackend
-from gwasbone.report.pages.saliency import saliency_sections, write_saliency
-from gwasbone.steps.genotype_job import finished_models
-from gwasbone.steps.genotype_saliency import (
+from gwasbone.learning.genotype_saliency import (
     class_names,
+    finished_models,
     genotype_request,
     genotype_saliency,
     learned_jobs,
 )
-from gwasbone.steps.saliency import person_maps
+from gwasbone.learning.person_maps import person_maps
+from gwasbone.learning.reference import ReferenceBackend
+from gwasbone.report.pages.saliency import saliency_sections, write_saliency
 
 PLACE = np.zeros((SIDE, SIDE), dtype=bool)
 PLACE[4:10, 4:10] = True

@@ -10,7 +10,8 @@ from scipy.special import expit, logit
 from gwasbone.errors import InputError
 from gwasbone.learning.cross_fit import CrossFit
 from gwasbone.learning.folds import person_folds
-from gwasbone.learning.image_phenotype import balanced, person_scores, stack_regions
+from gwasbone.learning.image_phenotype import person_scores, stack_regions
+from gwasbone.learning.task import binary_task
 from gwasbone.stats.logistic import fit_logistic
 from gwasbone.stats.roc import area_under_curve
 
@@ -19,8 +20,8 @@ def fit_of(held_out, fold, in_training=None) -> CrossFit:
     values = np.asarray(held_out, dtype=float).reshape(-1, 1)
     seen = values if in_training is None else np.asarray(in_training, float).reshape(-1, 1)
     return CrossFit(
-        {"case": values}, {"case": seen}, np.asarray(fold), ((), ()), (Path("a"), Path("b")),
-        ("", ""),
+        {"case": values}, {"case": values}, {"case": seen}, np.asarray(fold), ((), ()),
+        (Path("a"), Path("b")), ("", ""),
     )  # fmt: skip
 
 
@@ -48,7 +49,8 @@ def test_class_weights_and_the_shift_that_undoes_them():
     rng = np.random.default_rng(5)
     x = rng.standard_normal(40_000)
     case = (rng.random(len(x)) < expit(-3 + x)).astype(float)
-    made = balanced(case)
+    task = binary_task("case", class_weights=True)
+    made = task.encode(case)
     assert made.weights[case == 1].sum() == pytest.approx(made.weights[case == 0].sum())
     assert made.weights.mean() == pytest.approx(1)
     # weights as repeats: cases drawn as often as controls
@@ -58,9 +60,9 @@ def test_class_weights_and_the_shift_that_undoes_them():
     weighted = fit_logistic(X[rows], case[rows]).log_odds
     plain = fit_logistic(X, case).log_odds
     assert weighted[0] + made.log_odds_shift == pytest.approx(plain[0], abs=0.1)
-    assert np.isnan(balanced([1.0, 0.0, np.nan]).weights).sum() == 0
-    with pytest.raises(InputError, match="got 0 cases and 3 controls"):
-        balanced([0, 0, 0])
+    assert task.encode(np.array([1.0, 0.0, np.nan])).weights.tolist() == [1, 1, 0]
+    with pytest.raises(InputError, match="expected rows of each class, got 3, 0"):
+        task.encode(np.zeros(3))
 
 
 def regions(n=3000, seed=3):

@@ -74,7 +74,7 @@ def test_every_trait_is_predicted_out_of_fold_in_its_own_units(tmp_path):
     traits.loc[::7, "low"] = np.nan
     encoded = encode_table(pd.DataFrame(x, columns=["a", "b"]))
     made = predict_traits(
-        ReferenceBackend(), encoded, traits, person_folds(person, np.zeros(n), folds=4),
+        ReferenceBackend(), encoded, traits, person, person_folds(person, np.zeros(n), folds=4),
         folder=tmp_path, data_hash="d", plan=TrainingPlan(),
     )  # fmt: skip
     assert made.r2["low"] == pytest.approx(0.36, abs=0.06)
@@ -84,13 +84,13 @@ def test_every_trait_is_predicted_out_of_fold_in_its_own_units(tmp_path):
 
 
 class SeededBackend(ReferenceBackend):
-    """Predicts its seed, whatever it was fitted to."""
+    """Predicts its seed plus half a row's number, whatever it was fitted to."""
 
     def build(self, network, *, seed):
         class Seeded(ReferenceModel):
             def predict(self, inputs, *, rows):
                 found = super().predict(inputs, rows=rows)
-                return {head: np.full_like(value, seed) for head, value in found.items()}
+                return {head: seed + rows[:, None] / 2 + 0 * v for head, v in found.items()}
 
         return Seeded(network)
 
@@ -103,12 +103,12 @@ def test_networks_of_a_fold_start_apart_and_are_averaged(tmp_path):
     folds = person_folds(person, np.zeros(60), folds=3)
     called = []
     found = predict_traits(
-        SeededBackend(), encoded, traits, folds, folder=tmp_path, data_hash="d",
+        SeededBackend(), encoded, traits, person, folds, folder=tmp_path, data_hash="d",
         plan=TrainingPlan(seed=7), n_networks=3, on_epoch=lambda model, epoch: called.append(model),
     )  # fmt: skip
     centre, spread = traits["t"].mean(), traits["t"].std(ddof=0)
     # seeds of fold j are 7 + j, 1007 + j, 2007 + j: their mean is 1007 + j
-    expected = (1007 + folds.fold) * spread + centre
+    expected = (1007 + folds.fold + np.arange(60) / 2) * spread + centre
     np.testing.assert_allclose(found.held_out["t"], expected)
     assert len(found.fit.models) == len(set(found.fit.models)) == 9
     assert sorted(set(called)) == list(range(9))
@@ -124,6 +124,37 @@ def test_a_trait_that_does_not_vary_is_named(tmp_path):
     traits = pd.DataFrame({"flat": np.ones(20)})
     with pytest.raises(InputError, match="flat has none"):
         predict_traits(
-            ReferenceBackend(), encoded, traits, person_folds(np.arange(20), np.zeros(20), folds=2),
+            ReferenceBackend(), encoded, traits, np.arange(20),
+            person_folds(np.arange(20), np.zeros(20), folds=2),
             folder=tmp_path, data_hash="d", plan=TrainingPlan(),
         )  # fmt: skip
+
+
+def test_rare_levels_are_one_level_that_every_fold_trains_on():
+    towns = ["A"] * 450 + [f"town {i}" for i in range(150)]
+    encoded = encode_table(pd.DataFrame({"town": towns, "x": np.arange(600) / 7}))
+    assert encoded.categorical == {"town": 2}
+    assert encoded.pooled == {"town": 150}
+    assert np.bincount(encoded.inputs["town"]).tolist() == [450, 150]
+    rng = np.random.default_rng(0)
+    for fold in np.array_split(rng.permutation(600), 5):
+        seen = np.delete(encoded.inputs["town"], fold)
+        assert set(encoded.inputs["town"][fold]) <= set(seen)
+
+
+def test_few_rare_rows_count_as_missing_or_as_the_most_frequent_level():
+    common = ["A"] * 300 + ["B"] * 280
+    few = encode_table(pd.DataFrame({"town": [*common, *"CDEF", *[None] * 16], "x": range(600)}))
+    assert few.categorical == {"town": 2}
+    assert (few.inputs["town"] < 0).sum() == 20
+    fewer = encode_table(pd.DataFrame({"town": [*common, *"CDEF", *["A"] * 16], "x": range(600)}))
+    assert np.bincount(fewer.inputs["town"]).tolist() == [320, 280]
+    nobody = encode_table(pd.DataFrame({"town": ["A"] * 597 + [*"BCD"], "x": range(600)}))
+    assert nobody.dropped == ("town",)
+
+
+def test_too_few_missing_numbers_to_learn_from_are_the_mean():
+    x = np.arange(600.0) / 7
+    for n, left in ((3, 0), (30, 30)):
+        some = np.where(np.arange(600) < n, np.nan, x)
+        assert np.isnan(encode_table(pd.DataFrame({"x": some})).inputs["x"]).sum() == left

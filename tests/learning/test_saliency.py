@@ -119,14 +119,13 @@ def test_a_flipped_picture_has_the_flipped_map(one_block):
 
 def test_the_layers_that_are_looked_at():
     """The picture itself and layers of too few cells are not."""
-    from dl_backend.images import image_base
+    from dl_backend.images import _base
     from dl_backend.saliency import _cuts
 
     load_backend("keras")
 
     def sizes(side: int) -> list[int]:
-        network = as_mapping(ImageNetwork((Head("g", "binary"),), height=side, width=side))
-        return [top.shape[1] for top, _ in _cuts(image_base(network)[2])]
+        return [top.shape[1] for top, _ in _cuts(_base("small", (side, side, 1)))]
 
     assert sizes(96) == [12, 24, 48]
     assert sizes(16) == [8]

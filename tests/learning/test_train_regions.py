@@ -18,19 +18,24 @@ from scipy.special import expit
 from gwasbone.errors import GwasboneError, InputError, UsageError
 from gwasbone.images.cache import ImageCache, Pictures
 from gwasbone.images.settings import ImageSettings
+from gwasbone.learning import training_run as step
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.evaluation import evaluate, paired_differences
-from gwasbone.learning.image_training import TrainingPeople, fit_region, split_people
+from gwasbone.learning.image_training import (
+    TrainingPeople,
+    fit_region,
+    phenotype_table,
+    split_people,
+)
 from gwasbone.learning.networks import Head, TableNetwork, TrainingPlan, as_mapping
-from gwasbone.learning.options import NetworkChoice
+from gwasbone.learning.options import ImageTraining, NetworkChoice
+from gwasbone.learning.person_maps import training_saliency
 from gwasbone.learning.picture_rows import ReducedPictures, reduced_size
 from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
+from gwasbone.learning.training_people import training_people
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import notes_of
 from gwasbone.stats.roc import area_under_curve
-from gwasbone.steps import train as step
-from gwasbone.steps.saliency import training_saliency
-from gwasbone.steps.train_inputs import training_people
 
 SIDE = 24
 CHOICE, PLAN = NetworkChoice("small"), TrainingPlan(seed=1)
@@ -98,11 +103,12 @@ class Counting(ReferenceBackend):
 
 
 def train(tmp_path, backend=None, cache=None, tables=None, regions=("ap_spine", "hip"), **options):
-    given = {"models": tmp_path / "models", "folds": 3} | options
+    how = {n: options.pop(n) for n in ("models", "force", "progress") if n in options}
+    parts = vars(options.pop("choice", CHOICE)) | vars(options.pop("plan", PLAN))
+    asked = ImageTraining(regions=tuple(regions), **({"folds": 3} | parts | options))
     return step.train(
-        backend or ReferenceBackend(), cache or cache_of(tmp_path), regions,
-        tables or table_of(), given.pop("task", "case"), given.pop("choice", CHOICE),
-        given.pop("plan", PLAN), **given,
+        backend or ReferenceBackend(), cache or cache_of(tmp_path), tables or table_of(), asked,
+        **({"models": tmp_path / "models"} | how),
     )  # fmt: skip
 
 
@@ -142,7 +148,7 @@ def test_all_regions_share_one_split_and_the_stack_is_better(tmp_path):
     areas = {n: area_under_curve(y[t.index], t["cnn_prob"]).auc for n, t in trained.scores.items()}
     assert areas["stacked"] > 0.8
     assert trained.main == "stacked"
-    table = step.phenotype_table(trained.scores)
+    table = phenotype_table(trained.scores, trained.people.task)
     np.testing.assert_array_equal(table["cnn_prob"], both["cnn_prob"])
     assert table["cnn_prob_hip"].isna().sum() == 20
     assert table["cnn_logit_rint"].std() == pytest.approx(1, abs=0.05)
@@ -222,13 +228,13 @@ def test_side_inputs_are_used_and_the_target_is_none(tmp_path):
     without, with_risk = (
         train(
             tmp_path / str(i), cache=cache, tables=table_of(risk=risk), regions=["ap_spine"],
-            side_inputs=inputs,
+            side_inputs=tuple(inputs),
         ).evaluation.set_index("people").loc["pooled", "auc"]
         for i, inputs in enumerate(([], ["risk"]))
     )  # fmt: skip
     assert with_risk > without + 0.1
     with pytest.raises(UsageError, match="--side-inputs sex: the target cannot be an input"):
-        train(tmp_path / "c", task="sex", side_inputs=["sex"])
+        train(tmp_path / "c", task="sex", side_inputs=("sex",))
 
 
 def scores_of(logit, fold, names) -> pd.DataFrame:

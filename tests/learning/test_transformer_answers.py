@@ -109,3 +109,21 @@ def test_faults_are_named(tmp_path):
     twice = pd.DataFrame({"walks": [1, 2]}, index=["11", "11"])
     with pytest.raises(InputError, match="each person once among"):
         join_answers(twice, VISITS)
+
+
+@pytest.mark.parametrize(
+    "header", ["eid,p6138_i2,p6138_i3", "IID,p6138,colour", "IID,instance,p6138"]
+)
+def test_several_choices_in_one_cell_are_answers_of_their_own_in_every_kind_of_table(
+    tmp_path, header
+):
+    rows = {
+        "eid,p6138_i2,p6138_i3": "11,1|-7,3\n12,2|4|5,\n",
+        "IID,p6138,colour": "11,1|-7,red\n12,2|4|5,blue\n",
+        "IID,instance,p6138": "11,2,1|-7\n11,3,3\n12,2,2|4|5\n",
+    }[header]
+    found = read_visit_answers(ukb(tmp_path, f"{header}\n{rows}"), VISITS).table
+    assert [name for name in found if name.startswith("p6138")] == [f"p6138_a{a}" for a in range(3)]
+    first = found[[f"p6138_a{a}" for a in range(3)]].to_numpy(float)
+    np.testing.assert_array_equal(first[0], [1, -7, np.nan])
+    np.testing.assert_array_equal(first[2], [2, 4, 5])

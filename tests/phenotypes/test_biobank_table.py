@@ -8,7 +8,8 @@ import pytest
 from ukb_tables import PEOPLE, read_all, write_csv
 
 from gwasbone.errors import InputError
-from gwasbone.phenotypes.biobank_table import coded_missing_values, read_biobank_table
+from gwasbone.phenotypes.biobank_table import read_biobank_table
+from gwasbone.phenotypes.special_codes import SpecialCodes
 
 KINDS = {31: "text", 21003: "number", 41270: "text", 41271: "text", 20003: "text"}
 
@@ -101,11 +102,14 @@ def test_coded_answers_are_missing_in_listed_fields_only(tmp_path):
     assert ukb.n_coded_missing == {3581: 2, 6138: 1}
 
 
-def test_every_coded_value_has_a_use_and_a_meaning():
-    codes = coded_missing_values()
-    assert codes[21000] == {"-1", "-3"}
-    assert "-7" not in codes[6138]
-    assert 23204 not in codes
+def test_codes_of_the_package_table():
+    codes = SpecialCodes.read()
+    assert codes.missing(21000) == {-1, -3}
+    assert codes.uses[6138] == {-1: "missing", -3: "missing", -7: "value"}
+    assert codes.uses[1289][-10] == "0.5"
+    assert codes.missing(20440) == {-818, -121, -313, -999}
+    assert 23204 in codes.measured
+    assert 3148 not in codes.uses
 
 
 def test_own_table_of_coded_answers(tmp_path):

@@ -143,7 +143,7 @@ def test_codes_that_nobody_has_are_logged(tmp_path, caplog):
 
 
 def test_codes_read_as_numbers_are_refused(tmp_path, definition):
-    columns = PEOPLE | {"41271-0.0": [7330, None, None, None, 4019]}
+    columns = PEOPLE | {"20003-0.0": [1140868226, None, None, None, 1141]}
     ukb = read_all(tmp_path, columns)
-    with pytest.raises(UsageError, match=r"41271-0\.0"):
+    with pytest.raises(UsageError, match=r"20003-0\.0"):
         find_cases(ukb, definition)

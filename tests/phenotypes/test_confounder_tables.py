@@ -97,3 +97,15 @@ def test_the_columns_of_the_models_by_hand():
     )
     linear = model_matrix("linear", found, found.complete)
     np.testing.assert_array_equal(linear.X, [[1, 1, 10, 5], [1, 1, 12, 7], [1, 0, 20, -10]])
+
+
+def test_impossible_ages_and_weights_are_set_aside_and_counted(caplog):
+    table = pd.DataFrame(
+        {"sex": [0, 1, 0, 1], "age": [50, -3, 55, 70], "weight": [70.0, 80, -9, 0]},
+        index=pd.Index(list("abcd"), name="person"),
+    )
+    found = confounders_of(table)
+    assert np.isnan(found.age).tolist() == [False, True, False, False]
+    assert np.isnan(found.weight).tolist() == [False, False, True, True]
+    assert "1 values of age that are 0 or less are set aside as missing: -3" in caplog.text
+    assert "2 values of weight that are 0 or less are set aside as missing: -9, 0" in caplog.text

@@ -8,6 +8,8 @@ import pytest
 from ukb_tables import read_all
 
 from gwasbone.errors import InputError
+from gwasbone.phenotypes.biobank_table import read_biobank_table
+from gwasbone.phenotypes.bone_density import make_bmd
 from gwasbone.phenotypes.measurements import (
     assessments,
     bmd_measurements,
@@ -143,3 +145,56 @@ def test_wrong_files_of_measurements(tmp_path, text, said):
     path.write_text(text)
     with pytest.raises(InputError, match=said):
         bmd_measurements(path)
+
+
+@pytest.mark.parametrize("odd", [-9.0, 0.0, 9999.0, np.inf])
+def test_densities_that_cannot_be_are_set_aside_and_counted(tmp_path, caplog, odd):
+    columns = {
+        "eid": [1, 2, 3, 4], "p31": [0, 1, 0, 1], "p21003_i2": [60, 70, 50, 200],
+        "p23204_i2": [1.1, odd, 0.9, 1.0], "p23225_i2": [0.8, 0.7, 0.75, 0.72],
+    }  # fmt: skip
+    path = tmp_path / "two.tsv"
+    path.write_text(HEADER + "spine\t23204\tspine\tnone\tSpine\narms\t23225\tarm\tnone\tArms\n")
+    long = _long(tmp_path, columns, bmd_measurements(path))
+    assert long["spine"].isna().tolist() == [False, True, False, False]
+    assert long["age"].isna().tolist() == [False, False, False, True]
+    assert f"1 values of spine outside 0.01 to 5 are set aside as missing: {odd:g}" in caplog.text
+    assert "1 values of age outside 0 to 130 are set aside as missing: 200" in caplog.text
+
+
+def test_own_bounds_hold_and_fields_without_any_have_none(tmp_path):
+    path = tmp_path / "own.tsv"
+    path.write_text(
+        HEADER.rstrip() + "\tminimum\tmaximum\n"
+        "spine\t23204\tspine\tnone\tSpine\t0.5\t\nscore\t100\tspine\tnone\tT-score\t\t\n"
+    )
+    own = bmd_measurements(path).set_index("name")
+    assert own.loc["spine", ["minimum", "maximum"]].tolist() == [0.5, 5]
+    assert own.loc["score", ["minimum", "maximum"]].isna().all()
+    path.write_text(HEADER.rstrip() + "\tminimum\nspine\t23204\tspine\tnone\tSpine\tlow\n")
+    with pytest.raises(InputError, match="numbers or nothing in column minimum, got 'low'"):
+        bmd_measurements(path)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "n"), [("minus9", 11), ("zeros", 11), ("n9999", 11), ("inf", 1)])
+def test_impossible_densities_of_the_cases(shared_data, name, n):
+    folder = shared_data / "cases/images-and-records/25-bmd-table"
+    two = bmd_measurements(folder / "two.tsv")
+    ukb = read_biobank_table(folder / f"{name}.csv", needed_kinds(two))
+    long = assessments(ukb, two)
+    raw = pd.read_csv(folder / f"{name}.csv")["p23204_i2"].to_numpy()
+    odd = (raw <= 0) | (raw > 5)
+    assert odd.sum() == n
+    assert long["bmd_spine_l1_l4"].isna().tolist() == odd.tolist()
+    assert long["bmd_spine_l1_l4"].between(0.3, 2).sum() == len(raw) - n
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["constant", "constant01"])
+def test_constant_densities_of_the_cases_are_refused_by_name(shared_data, name):
+    folder = shared_data / "cases/images-and-records/25-bmd-table"
+    two = bmd_measurements(folder / "two.tsv")
+    ukb = read_biobank_table(folder / f"{name}.csv", needed_kinds(two))
+    with pytest.raises(InputError, match="bmd_spine_l1_l4 has one or none"):
+        make_bmd(ukb, two)

@@ -93,3 +93,28 @@ def test_more_predictors_help_and_too_few_people_are_named():
 def test_one_fold_cannot_be_predicted():
     with pytest.raises(InputError, match="all are in one"):
         predict_out_of_fold(np.arange(9.0), np.ones((9, 1)), np.zeros(9), seed=0)
+
+
+def test_nobody_is_dropped_for_a_covariate_that_is_half_missing_which_is_said(caplog):
+    rng = np.random.default_rng(8)
+    n = 600
+    person = np.r_[np.arange(n), np.arange(100)]
+    table = pd.DataFrame(
+        {
+            "sex": rng.integers(0, 2, n)[person], "age": rng.uniform(40, 70, n)[person],
+            "weight": rng.normal(75, 12, n)[person], "dead": 7.0,
+            "half": np.where(rng.random(len(person)) < 0.5, np.nan, rng.normal(size=len(person))),
+        },
+        index=pd.Index([f"p{i}" for i in person], name="person"),
+    )  # fmt: skip
+    table["y"] = table["half"].fillna(0) + 0.1 * rng.normal(size=len(person))
+    table["near"] = 0.1 + np.spacing(0.1) * rng.integers(-3, 4, len(person))
+    covariates = ["half", "dead"]
+    with pytest.warns(match="trait near has no residual: expected a trait that varies"):
+        made = residual_phenotypes(table, ["y", "near"], model="deepnull", covariates=covariates)
+    assert made.residuals["y"].notna().sum() == n
+    assert made.models[0].formula == "y ~ f(sex, age, weight, half)"
+    assert made.models[0].r2_steps["out of fold"] > 0.6, "known values are used"
+    missing = int(table["half"].isna().sum())
+    assert f"covariate half is missing in {missing} of 700 assessments" in caplog.text
+    assert "covariates left out, they do not vary: dead" in caplog.text

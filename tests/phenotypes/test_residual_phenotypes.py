@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from scipy import stats
 
 from gwasbone.errors import InputError, UsageError
-from gwasbone.phenotypes.confounders import confounders_of
+from gwasbone.phenotypes.confounders import confounders_of, read_assessments
 from gwasbone.phenotypes.residuals import (
     ResidualWarning,
     confounding_left,
@@ -282,3 +283,51 @@ def test_wrong_names_and_columns_are_refused():
         residual_phenotypes(table, model="cubic")
     with pytest.raises(UsageError, match=r"use gwasbone\.learning\.residuals"):
         residual_phenotypes(table, model="transformer")
+
+
+def test_a_trait_that_is_explained_wholly_has_no_residual_of_rounding():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {"sex": rng.integers(0, 2, 200), "age": rng.uniform(45, 75, 200)}
+        | {"weight": rng.normal(75, 10, 200), "bmd": rng.normal(1, 0.1, 200)},
+        index=pd.Index([f"p{i}" for i in range(200)], name="person"),
+    )
+    table["exact"] = 1.2 - 0.004 * (table["age"] - 40) + 0.003 * table["weight"]
+    for model in ("linear", "nonlinear"):
+        with pytest.warns(ResidualWarning, match="exact has no residual: .* explains the trait"):
+            made = residual_phenotypes(table, ["bmd", "exact"], model=model)
+        assert [m.status for m in made.models] == ["", "explained"]
+        assert made.residuals["exact"].isna().all()
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "statuses"),
+    [
+        ("age_constant", "rank_deficient rank_deficient"), ("big_units", " "),
+        ("exact", "no_convergence explained"), ("grams", " "), ("negative_corr", " explained"),
+        ("no_weight", "all_missing all_missing"), ("same_both_visits", "no_convergence "),
+        ("same_visit_twice", " "), ("tiny", " too_few"), ("trait_constant", "constant constant"),
+        ("trait_constant2", "constant constant"), ("few_values", " too_few"),
+        ("weight_is_age", "rank_deficient rank_deficient"), ("weight_const_in_women", " "),
+        ("weight_constant", "rank_deficient rank_deficient"),
+    ],
+)  # fmt: skip
+def test_edge_designs_of_the_cases(shared_data, name, statuses):
+    table = read_assessments(shared_data / f"cases/images-and-records/11-mixed-model/{name}.csv")
+    table["other"] = np.random.default_rng(1).normal(size=len(table))
+    for model, status in zip(("nonlinear", "linear"), statuses.split(" "), strict=True):
+        found, made = _status(table, model)
+        assert found == status or (found == "refused" and status)
+        if made is not None and not status:
+            assert made.residuals["bmd"].std() > 1e-3
+
+
+def _status(table, model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            made = residual_phenotypes(table, ["bmd", "other"], model=model)
+        except InputError:  # neither can be fitted
+            return "refused", None
+    return made.models[0].status, made

@@ -29,6 +29,18 @@ def test_columns_without_variation_are_all_named():
         standardise(values)
 
 
+def test_constants_whose_standard_deviation_is_rounding_are_refused_and_have_no_shape():
+    values = pd.DataFrame({"a": np.arange(7.0), "b": 0.1, "c": 1 / 3})
+    assert (values.std() < 1e-16).tolist() == [False, True, True]
+    assert values["b"].std() > 0
+    with pytest.raises(InputError, match=r"b, c has one or none"):
+        standardise(values)
+    assert skewness(values)[["skewness", "kurtosis"]].isna().all(axis=1).tolist() == [
+        False, True, True,
+    ]  # fmt: skip
+    assert left_right_correlations(values, [("a", "b")])["r"].isna().all()
+
+
 def test_skewness_is_that_of_scipy():
     x = np.random.default_rng(2).gamma(2, size=200)
     values = pd.DataFrame({"x": np.append(x, np.nan), "flat": 1.0, "few": [1.0, *[np.nan] * 200]})

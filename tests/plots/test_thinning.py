@@ -82,3 +82,10 @@ def test_points_of_one_place_thin_to_one():
 
 def test_no_points():
     assert thin_points([], [], width_px=10, height_px=10).size == 0
+
+
+def test_points_that_are_not_finite_are_left_out():
+    """Of one participant some statistics of quality control are not defined."""
+    x, y = [1.0, np.nan, 3.0, 4.0, np.inf], [1.0, 2.0, np.nan, 9.0, np.inf]
+    assert thin_points(x, y, width_px=100, height_px=100, keep_above=5).tolist() == [0, 3]
+    assert thin_points([np.nan], [np.nan], width_px=9, height_px=9).tolist() == []

@@ -96,7 +96,7 @@ def test_a_file_without_a_known_chromosome_is_refused_with_its_reason(assoc, cas
     sample = str(cases / "12-bgen" / "g.sample")
     code, _ = assoc("12-bgen", "y", "--sample", sample, genotypes=("--bgen", file))
     assert code == 1
-    assert "none of 3 is left: 3 by chromosome is none of" in capsys.readouterr().err
+    assert "all 3 are set aside: 3 unknown_chromosome" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("test", ["score", "firth", "spa"])

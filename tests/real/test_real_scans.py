@@ -262,10 +262,100 @@ def test_order_does_not_matter_and_of_a_copy_the_strongest_is_used(of_scans, tmp
     assert found["twice"]["neg_log_10_p_value"].max() == 80
 
 
-@pytest.mark.parametrize("name", ["chr", "with-x"])
+@pytest.mark.parametrize("name", ["chr", "with-x", "bp-missing"])
 def test_ld_scores_spelled_otherwise(of_scans, name):
     scores = read_ld_scores(of_scans / "18-ld-scores-spelled-otherwise" / name)
     right = read_ld_scores(of_scans / "01-ld-folder-of-several-populations/right")
     assert set(scores.chromosome) <= set(range(1, 23))
     assert len(scores) > 1000
     assert len(scores) <= len(right)
+
+
+@pytest.mark.parametrize(
+    ("folder", "one", "two"),
+    [
+        ("01-ld-folder-of-several-populations/right", 0.3762, 0.3496),
+        ("01-ld-folder-of-several-populations/as-downloaded/UKBB.EUR", 0.3762, 0.3496),
+        ("02-ld-folder-copy-and-missing-chromosome/missing", 0.2711, 0.2499),
+    ],
+)
+def test_heritability_by_one_set_of_ld_scores(of_scans, folder, one, two):
+    from gwasbone.comparison.compare import compare_scans
+    from gwasbone.comparison.genome import ld_rows
+    from gwasbone.sumstats.align import align_scans
+
+    paths = {n: of_scans / f"00-common/scan.{n}.tsv.gz" for n in ("one", "two")}
+    scans = align_scans(paths)
+    table = compare_scans(scans, ld=ld_rows(scans, read_ld_scores(of_scans / folder))).measures
+    h2 = table[table["quantity"] == "h2"]
+    assert h2["value"].tolist() == pytest.approx([one, two], abs=1e-4)
+    lacking = "without chromosomes 1-6: no LD scores there" if "missing" in folder else ""
+    assert set(h2["note"]) == {lacking}
+
+
+@pytest.mark.parametrize(
+    ("folder", "says"),
+    [
+        ("01-ld-folder-of-several-populations/as-downloaded", r"chromosomes 1-22: .*UKBB\.EUR$"),
+        ("02-ld-folder-copy-and-missing-chromosome/copied", "chromosomes 1-6: .* copies"),
+    ],
+)
+def test_ld_scores_that_overlap_are_refused(of_scans, folder, says):
+    with pytest.raises(InputError, match=says):
+        read_ld_scores(of_scans / folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "locus", "gene", "distance"),
+    [
+        ("05-refgene-gtf-gene-in-two-places/genes.gtf", (1, 146_000_000), "REALNEAR", 5000),
+        ("07-gene-without-symbol/genes.tsv", (1, 1_000_500), "ENSG00000000001", 0),
+        ("07-gene-without-symbol/genes.tsv", (2, 1_000_500), "ENSG00000000003", 0),
+        ("13-gtf-of-gene-lines-only/genes.gtf", (1, 1_000_000), "ABC", 0),
+        ("10-gtf-odd/two_spaces_two_genes.gtf", (1, 20_000_000), "BBB", 10_000_000),
+        ("10-gtf-odd/single_quotes_two_genes.gtf", (1, 999_000), "AAA", 1000),
+        ("10-gtf-odd/dup_gene_lines.gtf", (1, 8_000_000), "A", 1_000_000),
+        ("10-gtf-odd/mixed_biotype.gtf", (1, 1500), "A", 0),
+        ("10-gtf-odd/biomart.txt", (1, 1500), "A", 0),
+        ("10-gtf-odd/float_places.tsv", (1, 1500), "A", 0),
+        ("10-gtf-odd/comma_thousands.csv", (1, 2100), "A", 100),
+        ("10-gtf-odd/magma.gene.loc", (23, 3500), "3", 0),
+        ("10-gtf-odd/rownames.tsv", (1, 5500), "B", 0),
+    ],
+)
+def test_the_nearest_gene_of_odd_files(of_scans, name, locus, gene, distance):
+    from gwasbone.genes.files import read_genes
+    from gwasbone.genes.nearest import nearest_genes
+
+    found = nearest_genes(read_genes(of_scans / name, build="GRCh37"), [locus[0]], [locus[1]])
+    assert found[["name", "distance_to_gene_bp"]].to_numpy().tolist() == [[gene, distance]]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bherer", "eagle", "hapmap", "sexes", "locuszoom_recomb_rate", "female_first",
+        "position_cm_first", "position_cm_first2",
+    ],
+)  # fmt: skip
+def test_genetic_maps_of_one_rate(of_scans, name):
+    from gwasbone.genes.genetic_map import read_genetic_map
+
+    rates = read_genetic_map(of_scans / f"08-genetic-maps/{name}.txt")["cm_per_mb"]
+    assert rates[:9].tolist() == pytest.approx([3] * 9)
+
+
+def test_a_map_with_cm_per_mb_and_cm(of_scans):
+    from gwasbone.genes.genetic_map import read_genetic_map
+
+    rates = read_genetic_map(of_scans / "08-genetic-maps/decode_like.txt")["cm_per_mb"]
+    assert rates.tolist() == [1, 5] * 5
+
+
+@pytest.mark.parametrize("name", ["comma.csv", "float.tsv", "fuma.txt", "gwas_catalog.tsv"])
+def test_known_loci_of_others(of_scans, name):
+    from gwasbone.comparison.known_loci import read_loci
+
+    table = read_loci(of_scans / "19-known-loci-files" / name)
+    assert len(table) == 12
+    assert table[["chromosome", "base_pair_location"]].iloc[-1].tolist() == [22, 6328416]

@@ -9,7 +9,7 @@ import pytest
 
 from gwasbone.cli import main
 from gwasbone.genome import chromosome_label
-from gwasbone.steps.genotype_models import FDR
+from gwasbone.learning.genotype_run import FDR
 
 pytestmark = pytest.mark.slow
 

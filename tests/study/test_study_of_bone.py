@@ -115,7 +115,7 @@ def test_selected_snps_are_learned_from_images(study):
     pairs.to_csv(leads / "study.selected.tsv", sep="\t", index=False)
     said = STAGE.run(run)
     assert "1 of 1 jobs ok" in said
-    assert "no pictures of left_knee" in said
+    assert "no images of left_knee" in said
     table = pd.read_csv(folder / "study.genotype_models.tsv", sep="\t")
     assert table["n"][0] > 200
     assert "<h2>Classifiers</h2>" in (folder / "study.genotype_models.html").read_text()

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from gwasbone.cli.train_genotypes import _selected
 from gwasbone.comparison.known_loci import read_loci
+from gwasbone.learning.genotype_inputs import read_selected
 from gwasbone.sumstats.leads import read_leads
 from gwasbone.sumstats.scans import open_scans
 
@@ -44,7 +44,7 @@ SELECTED = {
 
 
 def test_selected_snps(tmp_path, caplog):
-    table = _selected(written(tmp_path, **SELECTED))
+    table = read_selected(written(tmp_path, **SELECTED))
     assert float(table["base_pair_location"].iloc[0]) == 5
     assert float(table["neg_log_10_p_value"].iloc[0]) == 9.5
     assert "standard_error" in table

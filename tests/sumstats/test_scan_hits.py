@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 from made_scans import made_scan, write_scan
 
+from gwasbone import text_table as scan_text
 from gwasbone.association.hail_scan import scans_of_hail_table
 from gwasbone.association.results import AssociationResults
 from gwasbone.errors import InputError, UsageError
-from gwasbone.sumstats import text as scan_text
 from gwasbone.sumstats.hits import map_hits
 from gwasbone.sumstats.scans import open_scans, read_scan
 
@@ -132,7 +132,7 @@ def test_what_is_no_scan_is_refused_in_a_line(file, tmp_path):
     fake.write_bytes(b"nothing")
     pq.write_table(pa.table({"z": [1.0]}), tmp_path / "z.parquet")
     faults = {
-        cut: "complete table", other: "three columns", word: "line 2: expected a number",
+        cut: "complete table", other: "of no known format", word: "line 2: expected a number",
         binary: "expected a", fake: "Parquet", tmp_path / "none.tsv.gz": "no such file",
         tmp_path / "z.parquet": "TRAIT.neg_log_10_p_value",
     }  # fmt: skip

@@ -21,7 +21,12 @@ from gwasbone.cohort.sources.source import (
     ReadOptions,
     Source,
 )
-from gwasbone.cohort.sources.tables import TEXT, build_people_table, build_variant_table
+from gwasbone.cohort.sources.tables import (
+    TEXT,
+    build_people_table,
+    build_variant_table,
+    sex_codes,
+)
 from gwasbone.errors import InputError
 from gwasbone.ranges import (
     RangeReader,
@@ -107,8 +112,12 @@ class BedSource(Source):
         file, row = variants["file"].to_numpy(), variants["row"].to_numpy()
         positions = np.empty(len(variants))
         for i, fileset in enumerate(self.filesets):
-            cm = pd.read_csv(fileset.bim, sep=r"\s+", header=None, usecols=[2], dtype=float)
-            positions[file == i] = cm[2].to_numpy()[row[file == i]]
+            layout = _bim_layout(fileset.bim)
+            if "cm" not in layout.columns:
+                positions[file == i] = 0
+                continue
+            cm = _read_bim_columns(fileset.bim, layout)["cm"].astype(float)
+            positions[file == i] = cm.to_numpy()[row[file == i]]
         return positions
 
 
@@ -175,30 +184,74 @@ def _natural(path: str) -> list[Any]:
 def read_fam(path: str | Path) -> pd.DataFrame:
     """Columns ``fid``, ``iid``, ``sex`` (1, 2, or 0 for anything else) of a .fam file."""
     frame = _read_columns(path, ["fid", "iid", "father", "mother", "sex", "phenotype"], n_least=5)
-    sex = frame["sex"].map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
-    return frame[["fid", "iid"]].assign(sex=sex)
+    return frame[["fid", "iid"]].assign(sex=sex_codes(frame["sex"], where=str(path)))
 
 
 _BIM = ("chromosome", "source_id", "cm", "position", "alt", "ref")
+#: Names in the header that PLINK 2 allows a .bim to have.
+_BIM_HEADER = {
+    "#CHROM": "chromosome", "ID": "source_id", "CM": "cm", "POS": "position", "ALT": "alt",
+    "REF": "ref",
+}  # fmt: skip
 
 
 def read_bim(path: str | Path) -> pd.DataFrame:
-    """Columns ``chromosome``, ``source_id``, ``base_pair_location``, ``ref`` (A2), ``alt`` (A1)."""
-    frame = _read_tabbed_bim(path)
+    """Columns ``chromosome``, ``source_id``, ``base_pair_location``, ``ref`` (A2), ``alt`` (A1).
+
+    As in PLINK 2, genetic positions may be absent (five columns), and a header that begins with
+    ``#CHROM`` names the columns.
+    """
+    layout = _bim_layout(path)
+    frame = _read_tabbed_bim(path) if layout == BimLayout() else None
     if frame is not None:
         return frame
-    frame = _read_columns(path, list(_BIM))
+    frame = _read_bim_columns(path, layout)
     position = pd.to_numeric(frame["position"], errors="coerce")
     bad = position.isna() | (position % 1 != 0)
     if bad.any():
         row = int(np.argmax(bad.to_numpy()))
         raise InputError(
-            f"{path} line {row + 1}: expected a whole number as position, "
+            f"{path} line {row + 1 + layout.lines_above}: expected a whole number as position, "
             f"got {frame['position'].iloc[row]!r}"
         )
     return frame[["chromosome", "source_id"]].assign(
         base_pair_location=position.astype(np.int64), ref=frame["ref"], alt=frame["alt"]
     )
+
+
+@dataclass(frozen=True)
+class BimLayout:
+    """The columns of a .bim, and the lines before its first variant."""
+
+    columns: tuple[str, ...] = _BIM
+    lines_above: int = 0
+
+
+def _bim_layout(path: str | Path) -> BimLayout:
+    """What the first lines of a .bim say of its columns."""
+    above = 0
+    with open_stream(path) as stream:
+        for raw in stream:
+            words = raw.decode(errors="replace").split()
+            if not words or words[0].startswith("##"):
+                above += 1
+                continue
+            if words[0] != "#CHROM":
+                columns = tuple(n for n in _BIM if n != "cm") if len(words) == 5 else _BIM
+                return BimLayout(columns, above)
+            named = tuple(_BIM_HEADER.get(word, word) for word in words)
+            absent = [w for w, n in _BIM_HEADER.items() if n not in named and n != "cm"]
+            if absent:
+                raise InputError(
+                    f"{path} line {above + 1}: expected the columns #CHROM, ID, POS, ALT and REF, "
+                    f"got {' '.join(words[:8])}: {absent[0]} is missing"
+                )
+            return BimLayout(named, above + 1)
+    return BimLayout()
+
+
+def _read_bim_columns(path: str | Path, layout: BimLayout) -> pd.DataFrame:
+    return _read_columns(path, list(layout.columns), skip=layout.lines_above)
 
 
 def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
@@ -249,13 +302,15 @@ def _read_tabbed_bim(path: str | Path) -> pd.DataFrame | None:
     )
 
 
-def _read_columns(path: str | Path, names: list[str], n_least: int | None = None) -> pd.DataFrame:
+def _read_columns(
+    path: str | Path, names: list[str], n_least: int | None = None, *, skip: int = 0
+) -> pd.DataFrame:
     n_least = n_least or len(names)
     try:
         with open_stream(path) as stream:
             frame = pd.read_csv(
                 stream, sep=r"\s+", header=None, dtype=str, keep_default_na=False,
-                quoting=csv.QUOTE_NONE, engine="c",
+                quoting=csv.QUOTE_NONE, engine="c", skiprows=skip,
             )  # fmt: skip
     except pd.errors.EmptyDataError:
         raise InputError(f"{path}: expected {n_least} columns, the file is empty") from None
@@ -265,7 +320,7 @@ def _read_columns(path: str | Path, names: list[str], n_least: int | None = None
         ) from None
     short = frame.isna().any(axis=1) | (frame.iloc[:, n_least - 1 : n_least] == "").any(axis=1)
     if frame.shape[1] < n_least or short.any():
-        line = int(np.argmax(short.to_numpy())) + 1 if short.any() else 1
+        line = skip + (int(np.argmax(short.to_numpy())) + 1 if short.any() else 1)
         raise InputError(
             f"{path} line {line}: expected {n_least} columns, got fewer; is the file cut short?"
         )

@@ -19,7 +19,7 @@ from gwasbone.cohort.sources.source import (
     VariantBlock,
     variant_blocks,
 )
-from gwasbone.genome import in_x_non_par
+from gwasbone.genome import Y, in_x_non_par
 
 #: Calls handled together by one core; their packed form is a quarter of this in bytes.
 CALLS_PER_BLOCK = 4_000_000
@@ -33,9 +33,8 @@ class PackedCalls:
     ----------
     beds : the files, in the order of ``file`` in the variant table.
     columns : where the participants are in packed rows.
-    everyone, men : word masks of the participants and of the men among them. Where ``as_filed``
-        is False men's heterozygous calls on X outside the pseudo-autosomal regions, which are
-        errors, become missing.
+    everyone, men : word masks of the participants and of the men among them.
+    as_filed : leave what a participant's sex rules out; see :func:`without_sex_errors`.
     """
 
     beds: tuple[PackedBed, ...]
@@ -70,7 +69,7 @@ class PackedCalls:
             for i in np.unique(file):
                 here = file == i
                 words[here] = self.beds[i].rows(row[here], self.columns)
-        return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
+        return words if self.as_filed else without_sex_errors(words, variants, self)
 
 
 @dataclass(frozen=True)
@@ -117,9 +116,20 @@ def on_x(variants: pd.DataFrame, build: str) -> npt.NDArray[np.bool_]:
     return in_x_non_par(chromosome.to_numpy(), position.to_numpy(), build)
 
 
-def men_without_het(words: Words, variants: pd.DataFrame, men: Words, build: str) -> Words:
-    """Heterozygous calls of men on X outside the pseudo-autosomal regions become missing."""
-    x = on_x(variants, build)
+def without_sex_errors(words: Words, variants: pd.DataFrame, reader: CallReader) -> Words:
+    """Make missing, in place, what a participant's sex rules out.
+
+    On X outside the pseudo-autosomal regions these are heterozygous calls of men, on Y the calls
+    of everybody but men.
+
+    Parameters
+    ----------
+    words : (m, w) packed calls of rows of the variant table.
+    """
+    x = on_x(variants, reader.build)
     if x.any():
-        words[x] = packed.without_het(words[x], men)
+        words[x] = packed.without_het(words[x], reader.men)
+    y = variants["chromosome"].to_numpy() == Y
+    if y.any():
+        words[y] = packed.only_of(words[y], reader.men)
     return words

@@ -1,7 +1,8 @@
-"""BGEN v1.2 files with their .sample: dosages, read in place; no JVM needed."""
+"""BGEN files with their .sample: dosages, read in place; no JVM needed."""
 
 from __future__ import annotations
 
+import csv
 import glob
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.bgen import BgenFile, Probabilities
+from gwasbone.blocks.bgen import BgenFile, BgenVariantError, Probabilities
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.sources.bgen_index import (
     ALLELE_SEPARATOR,
@@ -30,8 +31,13 @@ from gwasbone.cohort.sources.source import (
     ReadOptions,
     Source,
 )
-from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
-from gwasbone.errors import InputError
+from gwasbone.cohort.sources.tables import (
+    READ_STAGE,
+    build_people_table,
+    build_variant_table,
+    sex_codes,
+)
+from gwasbone.errors import InputError, reads
 
 
 @dataclass(frozen=True)
@@ -40,20 +46,23 @@ class BgenSource(Source):
 
     ``variants`` of the cohort carry ``file`` (index into ``bgens``), ``offset`` and ``size`` (the
     bytes that hold the genotypes), so that blocks of dosages can be read straight from the files.
-    The first allele of a variant is REF, the second ALT.
+    The first allele of a variant is REF, the second ALT, unless ``ref_last``.
 
     Parameters
     ----------
+    sample : the .sample file; None where the files themselves hold the participants' IDs.
     chromosome_names : as spelt in the files.
+    ref_last : REF is the second allele.
     states_sex : whether the .sample file has a column of sex.
     n_multiallelic : variants of other than two alleles; Hail cannot read files that hold any.
     """
 
     bgens: tuple[BgenFile, ...]
-    sample: str
+    sample: str | None
     chromosome_names: tuple[str, ...]
     n_multiallelic: int
     states_sex: bool
+    ref_last: bool = False
 
     format_name: ClassVar[str] = "BGEN"
     place_columns: ClassVar[tuple[str, ...]] = ("file", "offset", "size")
@@ -61,7 +70,8 @@ class BgenSource(Source):
 
     @property
     def files(self) -> tuple[str, ...]:  # type: ignore[override]
-        return (*(str(bgen.path) for bgen in self.bgens), self.sample)
+        sample = () if self.sample is None else (self.sample,)
+        return (*(str(bgen.path) for bgen in self.bgens), *sample)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -93,7 +103,7 @@ class BgenSource(Source):
     def genotypes(self, people: Participants) -> GenotypeReader:
         from gwasbone.cohort.sources.bgen_reader import DosageReader
 
-        return DosageReader(self.bgens, np.flatnonzero(people.kept))
+        return DosageReader.of(self.bgens, people)
 
     @cached_property
     def _imported(self) -> dict[str, Any]:
@@ -102,7 +112,7 @@ class BgenSource(Source):
 
 
 def read_bgen(pattern: str, options: ReadOptions) -> Genotypes:
-    """The genotypes of BGEN files that share one .sample file.
+    """The genotypes of BGEN files of the same participants.
 
     Variants of more than two alleles are set aside by name.
 
@@ -113,8 +123,8 @@ def read_bgen(pattern: str, options: ReadOptions) -> Genotypes:
     Raises
     ------
     InputError
-        Missing or truncated files, another layout than v1.2, another number or order of people
-        than in the .sample file, probabilities of other than 8 or 16 bits.
+        Missing or truncated files, another layout than those of v1.1 to v1.3, another number or
+        order of participants than in the .sample file, no .sample file for files without IDs.
     """
     build, sample = str(options.build), options.sample
     paths = [
@@ -126,31 +136,33 @@ def read_bgen(pattern: str, options: ReadOptions) -> Genotypes:
     if missing or not paths:
         raise InputError(f"{missing[0] if missing else pattern}: no such file")
     headers = [read_header(path) for path in paths]
-    if sample is None:
-        raise InputError(f"{paths[0]}: expected a .sample file with the people: give --sample FILE")
-    people = read_sample(sample)
+    listed = _people_inside(headers[0]) if sample is None else read_sample(sample)
+    ref_last = options.ref_last
+    files = tuple(BgenFile(h.path, h.n_people, h.compression, h.layout, ref_last) for h in headers)
     tables = []
-    for i, header in enumerate(headers):
-        _refuse_other_people(header, people, sample)
+    for i, (header, file) in enumerate(zip(headers, files, strict=True)):
+        _refuse_other_people(header, listed)
         table = read_variants(header)
-        first_variant(header, table)
+        first_variant(file, table)
         tables.append(table.assign(file=np.int16(i)))
     raw = pd.concat(tables, ignore_index=True)
+    several = _multiallelic(raw)
+    if ref_last:
+        raw.loc[~several, ["ref", "alt"]] = raw.loc[~several, ["alt", "ref"]].to_numpy()
     source = BgenSource(
-        tuple(BgenFile(h.path, h.n_people, h.compression) for h in headers),
-        str(sample),
+        files,
+        None if sample is None else str(sample),
         tuple(sorted(set(raw["chromosome"]))),
-        n_multiallelic=int(_multiallelic(raw).sum()),
-        states_sex="sex" in pd.read_csv(sample, sep=r"\s+", nrows=0),
+        n_multiallelic=int(several.sum()),
+        states_sex=listed.states_sex,
+        ref_last=ref_last,
     )
-    return Genotypes(
-        source,
-        build,
-        build_people_table(
-            people["fid"], people["iid"], people["sex"], id_rule=options.id_rule, where=str(sample)
-        ),
-        _multiallelic_aside(build_variant_table(raw, build=build, where=source.describe())),
-    )
+    people = build_people_table(
+        listed.people["fid"], listed.people["iid"], listed.people["sex"],
+        id_rule=options.id_rule, where=listed.where,
+    )  # fmt: skip
+    variants = build_variant_table(raw, build=build, where=source.describe())
+    return Genotypes(source, build, people, _multiallelic_aside(variants))
 
 
 def _multiallelic(variants: pd.DataFrame) -> npt.NDArray[np.bool_]:
@@ -173,55 +185,103 @@ def _multiallelic_aside(variants: MaskedTable) -> MaskedTable:
     return replace(named, decisions=(*named.decisions, *kept))
 
 
-def _refuse_other_people(header: BgenHeader, people: pd.DataFrame, sample: Path) -> None:
-    if header.n_people != len(people):
-        raise InputError(
-            f"{header.path}: has {header.n_people} people, {sample} lists {len(people)}: "
-            "give the .sample file that belongs to it"
-        )
+@dataclass(frozen=True)
+class ListedPeople:
+    """The participants of BGEN files, in their order.
+
+    Parameters
+    ----------
+    people : columns ``fid``, ``iid``, ``sex`` (1 male, 2 female, 0 unknown).
+    states_sex : whether the file has a column of sex.
+    where : the file that lists them.
+    """
+
+    people: pd.DataFrame
+    states_sex: bool
+    where: str
+
+
+def _people_inside(header: BgenHeader) -> ListedPeople:
+    """The participants that a BGEN file itself names."""
     ids = read_sample_ids(header)
-    listed = people["iid"].tolist()
-    # files may hold other names for people (or none); the same names in another order are a fault
-    if ids is not None and ids != listed and sorted(ids) == sorted(listed):
-        i = next(i for i, pair in enumerate(zip(ids, listed, strict=True)) if pair[0] != pair[1])
+    if ids is None:
         raise InputError(
-            f"{header.path}: expected the people of {sample} in the same order, got {ids[i]} "
-            f"instead of {listed[i]} as number {i + 1}: give the .sample file that belongs to it"
+            f"{header.path}: expected a .sample file with the participants, since the file holds "
+            "no IDs of its own: give --sample FILE"
+        )
+    people = pd.DataFrame({"fid": "0", "iid": ids, "sex": np.int8(0)})
+    return ListedPeople(people, False, str(header.path))
+
+
+def _refuse_other_people(header: BgenHeader, listed: ListedPeople) -> None:
+    if header.n_people != len(listed.people):
+        raise InputError(
+            f"{header.path}: has {header.n_people} participants, {listed.where} lists "
+            f"{len(listed.people)}: give the .sample file that belongs to it"
+        )
+    ids, names = read_sample_ids(header), listed.people["iid"].tolist()
+    # files may hold other names (or none); the same names in another order are a fault
+    if ids is not None and ids != names and sorted(ids) == sorted(names):
+        i = next(i for i, pair in enumerate(zip(ids, names, strict=True)) if pair[0] != pair[1])
+        raise InputError(
+            f"{header.path}: expected the participants of {listed.where} in the same order, got "
+            f"{ids[i]} instead of {names[i]} as number {i + 1}: give the .sample file that belongs "
+            "to it"
         )
 
 
-def first_variant(header: BgenHeader, table: pd.DataFrame) -> Probabilities | None:
+def first_variant(file: BgenFile, table: pd.DataFrame) -> Probabilities | None:
     """The first biallelic variant's probabilities, read so that a whole file of a kind that is
     not decoded is refused at once."""
     biallelic = table[~_multiallelic(table)]
     if biallelic.empty:
         return None
     first = biallelic.iloc[0]
-    file = BgenFile(header.path, header.n_people, header.compression)
-    return next(file.probabilities([int(first["offset"])], [int(first["size"])]))
+    try:
+        return next(file.probabilities([int(first["offset"])], [int(first["size"])]))
+    except BgenVariantError as error:
+        from gwasbone.cohort.sources.bgen_reader import named_error
+
+        raise named_error(error, table) from None
 
 
-def read_sample(path: Path) -> pd.DataFrame:
-    """Columns ``fid``, ``iid``, ``sex`` of an Oxford .sample file (two header lines).
+@reads("a .sample file")
+def read_sample(path: Path) -> ListedPeople:
+    """The participants of an Oxford .sample file (two header lines).
+
+    The names of columns may be those of SNPTEST (``ID_1 ID_2 missing sex``) or QCTOOL v2 (``ID``
+    and further columns), in any case; where all of ``ID_2`` are 0, ``ID_1`` is the IID, as in
+    PLINK 2.
 
     Raises
     ------
     InputError
-        The two header lines are not there.
+        The two header lines are not there, or a line has another number of columns.
     """
     try:
-        frame = pd.read_csv(path, sep=r"\s+", dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path}: not readable as a .sample file: {error}") from None
-    if list(frame.columns[:2]) != ["ID_1", "ID_2"] or frame.empty or frame["ID_1"].iloc[0] != "0":
-        raise InputError(
-            f"{path}: expected two header lines, 'ID_1 ID_2 missing ...' and '0 0 0 ...', "
-            f"got columns {list(frame.columns[:3])}"
+        frame = pd.read_csv(
+            path, sep=r"\s+", dtype=str, keep_default_na=False, quoting=csv.QUOTE_NONE
         )
-    frame = frame.iloc[1:].reset_index(drop=True)
-    sex = frame["sex"] if "sex" in frame else pd.Series("0", index=frame.index)
-    codes = sex.map({"1": 1, "2": 2, "M": 1, "F": 2}).fillna(0).astype("int8")
-    return pd.DataFrame({"fid": frame["ID_1"], "iid": frame["ID_2"], "sex": codes})
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        detail = str(error).splitlines()[-1]
+        raise InputError(f"{path}: not readable as a .sample file: {detail}") from None
+    names = [str(name).lower() for name in frame.columns]
+    n_ids = 2 if names[:2] == ["id_1", "id_2"] else int(names[:1] == ["id"])
+    if not n_ids or frame.empty or (frame.iloc[0, :n_ids] != "0").any():
+        raise InputError(
+            f"{path}: expected two header lines, 'ID_1 ID_2 missing ...' (or 'ID ...') and "
+            f"'0 0 0 ...', got columns {list(frame.columns[:3])}"
+        )
+    frame = frame.set_axis(names, axis=1).iloc[1:].reset_index(drop=True)
+    if frame.isna().any(axis=None):
+        line = 3 + int(np.argmax(frame.isna().any(axis=1).to_numpy()))
+        raise InputError(f"{path} line {line}: expected {len(names)} columns, got fewer")
+    fid, iid = (frame.iloc[:, 0], frame.iloc[:, 1]) if n_ids == 2 else ("0", frame.iloc[:, 0])
+    if n_ids == 2 and (iid == "0").all():
+        fid, iid = "0", fid
+    states_sex = "sex" in names
+    sex = sex_codes(frame["sex"], where=str(path)) if states_sex else np.int8(0)
+    return ListedPeople(pd.DataFrame({"fid": fid, "iid": iid, "sex": sex}), states_sex, str(path))
 
 
 def _import(source: BgenSource, build: str) -> Any:
@@ -253,6 +313,10 @@ def _import(source: BgenSource, build: str) -> Any:
         raise unreadable(names[0], error) from None
     # the whole entry of a missing genotype is missing, which aggregators would not count
     mt = mt.unfilter_entries()
+    if source.ref_last:
+        mt = mt.key_rows_by(locus=mt.locus, alleles=[mt.alleles[1], mt.alleles[0]])
+        other = hl.unphased_diploid_gt_index_call(2 - mt.GT.n_alt_alleles())
+        mt = mt.annotate_entries(GT=other, dosage=2 - mt.dosage)
     mt = mt.annotate_rows(rsid=hl.if_else(hl.len(mt.rsid) == 0, ".", mt.rsid))
     return normal_form(mt.key_cols_by())
 
@@ -260,7 +324,7 @@ def _import(source: BgenSource, build: str) -> Any:
 def _refuse_where_hail_cannot(bgen: BgenFile) -> None:
     """Hail reads unphased diploid probabilities of 8 bits; its own error comes in mid-scan."""
     header = read_header(Path(bgen.path))
-    found = first_variant(header, read_variants(replace(header, n_variants=1)))
+    found = first_variant(bgen, read_variants(replace(header, n_variants=1)))
     if found is not None and (found.bits != 8 or found.phased or found.copies != 2):
         raise InputError(
             f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in everybody, "

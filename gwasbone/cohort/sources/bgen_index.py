@@ -1,7 +1,7 @@
-"""What a BGEN v1.2 file says of itself: its header, its people and where its variants are.
+"""What a BGEN file says of itself: its header, its participants and where its variants are.
 
-Format: https://www.chg.ox.ac.uk/~gav/bgen_format/spec/v1.2.html. Genotypes are stepped over; they
-are decoded in :mod:`gwasbone.blocks.bgen`.
+Formats: https://www.chg.ox.ac.uk/~gav/bgen_format/, layouts 1 (v1.1) and 2 (v1.2, v1.3). Genotypes
+are stepped over; they are decoded in :mod:`gwasbone.blocks.bgen`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from gwasbone.ranges import Bytes
 
 #: Between the alleles of a variant with more than two.
 ALLELE_SEPARATOR = ","
+#: Bytes of a header without free data, and of a variant without a name, an allele or genotypes.
+_SHORTEST_HEADER, _SHORTEST_VARIANT = 20, 16
 
 
 @dataclass(frozen=True)
@@ -43,41 +45,57 @@ def read_header(path: Path) -> BgenHeader:
     Raises
     ------
     InputError
-        Too short, no BGEN, a layout other than 2 (v1.2), or an unknown compression.
+        Too short, no BGEN, another layout than 1 and 2, an unknown compression, or lengths and
+        numbers that the file is too short for.
     """
+    size = path.stat().st_size
     with open(path, "rb") as handle:
         raw = handle.read(24)
         if len(raw) < 24:
             raise InputError(f"{path}: expected a BGEN file, got {len(raw)} bytes: copy it again")
         offset, length, n_variants, n_people = struct.unpack("<IIII", raw[:16])
+        if raw[16:20] not in (b"bgen", b"\0\0\0\0") or length < _SHORTEST_HEADER:
+            raise InputError(f"{path}: expected a BGEN file, the header is not one")
         handle.seek(4 + length - 4)
         flags = handle.read(4)
-    if raw[16:20] not in (b"bgen", b"\0\0\0\0") or len(flags) < 4:
-        raise InputError(f"{path}: expected a BGEN file, the header is not one")
+    if not length <= offset <= size - 4 or len(flags) < 4:
+        raise InputError(
+            f"{path}: expected a header of {length} bytes and variants from byte {offset + 4} on, "
+            f"the file has {size} bytes: copy it again"
+        )
     bits = struct.unpack("<I", flags)[0]
     header = BgenHeader(
         path, n_variants, n_people, bits & 3, (bits >> 2) & 15, bool(bits >> 31), length, offset + 4
     )
-    if header.layout != 2:
+    _refuse_unknown_kind(header)
+    if n_variants * _SHORTEST_VARIANT > size - header.first_variant_offset:
         raise InputError(
-            f"{path}: expected BGEN v1.2 (layout 2), got layout {header.layout}: "
-            "convert it with plink2 --export bgen-1.2 bits=8"
-        )
-    if header.compression == 3:
-        raise InputError(
-            f"{path}: expected genotypes compressed by zlib or zstd or not at all, got compression "
-            "3: convert it with plink2 --export bgen-1.2 bits=8"
+            f"{path}: the file was cut short: {size} bytes do not hold the {n_variants} variants "
+            "that its header states: copy it again"
         )
     return header
 
 
+def _refuse_unknown_kind(header: BgenHeader) -> None:
+    if header.layout not in (1, 2):
+        raise InputError(
+            f"{header.path}: expected BGEN v1.1 to v1.3 (layout 1 or 2), got layout "
+            f"{header.layout}: convert it with plink2 --export bgen-1.2"
+        )
+    if header.compression == 3 or (header.layout == 1 and header.compression == 2):
+        raise InputError(
+            f"{header.path}: expected genotypes compressed by zlib or (in v1.2) zstd or not at "
+            f"all, got compression {header.compression}: convert it with plink2 --export bgen-1.2"
+        )
+
+
 def read_sample_ids(header: BgenHeader) -> list[str] | None:
-    """The IDs of people that the file itself holds; None where it holds none.
+    """The IDs of participants that the file itself holds; None where it holds none.
 
     Raises
     ------
     InputError
-        The block of IDs is not whole, or holds another number of people than the header says.
+        The block of IDs is not whole, or holds another number of IDs than the header says.
     """
     if not header.has_sample_ids:
         return None
@@ -95,8 +113,8 @@ def read_sample_ids(header: BgenHeader) -> list[str] | None:
         at = len(raw) + 1
     if at > len(raw) or len(ids) != header.n_people:
         raise InputError(
-            f"{header.path}: expected the IDs of {header.n_people} people in the file, they are "
-            "not whole: copy it again"
+            f"{header.path}: expected the IDs of {header.n_people} participants in the file, they "
+            "are not whole: copy it again"
         )
     return ids
 
@@ -121,8 +139,10 @@ def read_variants(header: BgenHeader) -> pd.DataFrame:
     m = header.n_variants
     numbers = np.zeros((m, 4), dtype=np.int64)
     starts, lengths = np.zeros((m, 4), np.int64), np.zeros((m, 4), np.int64)
+    # in layout 1, genotypes that are not compressed take six bytes each and state no length
+    plain_size = 6 * header.n_people if header.layout == 1 and not header.compression else -1
     found = _scan(
-        data, header.first_variant_offset, header.compression == 0, numbers, starts, lengths
+        data, header.first_variant_offset, header.layout == 1, plain_size, numbers, starts, lengths
     )
     if found < m:
         raise InputError(
@@ -192,7 +212,8 @@ def _number(data: Bytes, at: int, n_bytes: int) -> int:
 def _scan(
     data: Bytes,
     at: int,
-    is_plain: bool,
+    is_layout_1: bool,
+    plain_size: int,
     numbers: npt.NDArray[np.int64],
     starts: npt.NDArray[np.int64],
     lengths: npt.NDArray[np.int64],
@@ -200,10 +221,13 @@ def _scan(
     """Fill what is known of each variant; how many are whole.
 
     ``numbers`` (m, 4): position, alleles, offset and size of the genotypes. ``starts`` and
-    ``lengths`` (m, 4): where chromosome, rs number and the first two alleles are.
+    ``lengths`` (m, 4): where chromosome, rs number and the first two alleles are. ``plain_size``:
+    bytes of genotypes that state no length, −1 where they state it.
     """
     end = len(data)
     for i in range(len(numbers)):
+        if is_layout_1:
+            at += 4  # the number of participants, again
         for column in (-1, 1, 0):  # variant ID, rs number, chromosome
             if at + 2 > end:
                 return i
@@ -213,8 +237,12 @@ def _scan(
             at += 2 + length
         if at + 6 > end:
             return i
-        numbers[i, 0], numbers[i, 1] = _number(data, at, 4), _number(data, at + 4, 2)
-        at += 6
+        numbers[i, 0] = _number(data, at, 4)
+        at += 4
+        numbers[i, 1] = 2
+        if not is_layout_1:
+            numbers[i, 1] = _number(data, at, 2)
+            at += 2
         for allele in range(numbers[i, 1]):
             if at + 4 > end:
                 return i
@@ -222,12 +250,14 @@ def _scan(
             if allele < 2:
                 starts[i, 2 + allele], lengths[i, 2 + allele] = at + 4, length
             at += 4 + length
-        if at + 8 > end:
-            return i
-        size = 4 + _number(data, at, 4)
+        size = np.int64(plain_size)
+        if plain_size < 0:
+            if at + 4 > end:
+                return i
+            size = 4 + _number(data, at, 4)
         numbers[i, 2], numbers[i, 3] = at, size
         at += size
-        if at > end or (size < 8 and not is_plain):
+        if at > end:
             return i
     return len(numbers)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,11 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.bgen import BgenFile, read_dosages, read_packed_calls
+from gwasbone.blocks.bgen import (
+    BgenFile,
+    BgenVariantError,
+    SexRules,
+    read_dosages,
+    read_packed_calls,
+)
 from gwasbone.blocks.dosages import DosageBlock, DosageLayout
 from gwasbone.blocks.packed import PeopleColumns, Words
-from gwasbone.cohort.sources.bed_reader import men_without_het
+from gwasbone.cohort.sources.bed_reader import on_x, without_sex_errors
 from gwasbone.cohort.sources.source import Participants, VariantBlock, variant_blocks
+from gwasbone.errors import InputError
+from gwasbone.genome import Y
 
 IntArray = npt.NDArray[np.integer]
 
@@ -25,18 +34,31 @@ DOSAGES_PER_BLOCK = 4_000_000
 class DosageReader:
     """Dosages, as a :class:`~gwasbone.cohort.sources.source.GenotypeReader`.
 
+    What a participant's sex rules out is missing, as in calls: of men on X outside the
+    pseudo-autosomal regions genotypes that are most probably heterozygous, and on Y those of
+    everybody but men.
+
     Parameters
     ----------
     files : in the order of ``file`` in the variant table.
     people : (n,) rising positions of the participants in them.
+    men : (n,) the men among them.
+    build : reference build.
     """
 
     files: tuple[BgenFile, ...]
     people: npt.NDArray[np.intp]
+    men: npt.NDArray[np.bool_]
+    build: str
+
+    @classmethod
+    def of(cls, files: tuple[BgenFile, ...], people: Participants) -> DosageReader:
+        """Of some participants in .bgen files."""
+        return cls(files, np.flatnonzero(people.kept), people.men, people.build)
 
     @property
     def layout(self) -> DosageLayout:
-        """Where people are in the rows of a block."""
+        """Where participants are in the rows of a block."""
         return DosageLayout(len(self.people))
 
     def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
@@ -48,7 +70,13 @@ class DosageReader:
     ) -> DosageBlock:
         """See ``GenotypeReader``."""
         file, offset, size = _places(variants)
-        return read_dosages(self.files, file, offset, size, self.people, calls=calls)
+        rules = SexRules(
+            on_x(variants, self.build), variants["chromosome"].to_numpy() == Y, self.men
+        )
+        with _naming(variants):
+            return read_dosages(
+                self.files, file, offset, size, self.people, calls=calls, rules=rules
+            )
 
     def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
         """See ``GenotypeReader``."""
@@ -65,7 +93,8 @@ class BgenCalls:
     """Most probable calls, as a :class:`~gwasbone.cohort.sources.source.CallReader`.
 
     They are missing where two genotypes are equally probable, and, where ``as_filed`` is False,
-    where men are heterozygous on X outside the pseudo-autosomal regions, which is an error.
+    where a participant's sex rules them out; see
+    :func:`gwasbone.cohort.sources.bed_reader.without_sex_errors`.
 
     Parameters
     ----------
@@ -88,7 +117,7 @@ class BgenCalls:
         """Of some participants in .bgen files."""
         columns = PeopleColumns.of(np.arange(people.n), n_people=people.n)
         everyone = columns.mask(np.ones(people.n, dtype=bool))
-        reader = DosageReader(files, np.flatnonzero(people.kept))
+        reader = DosageReader.of(files, people)
         return cls(reader, columns, everyone, columns.mask(people.men), people.build, as_filed)
 
     def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
@@ -98,8 +127,9 @@ class BgenCalls:
     def read(self, variants: pd.DataFrame) -> Words:
         """See ``CallReader``."""
         file, offset, size = _places(variants)
-        words = read_packed_calls(self.reader.files, file, offset, size, self.reader.people)
-        return words if self.as_filed else men_without_het(words, variants, self.men, self.build)
+        with _naming(variants):
+            words = read_packed_calls(self.reader.files, file, offset, size, self.reader.people)
+        return words if self.as_filed else without_sex_errors(words, variants, self)
 
 
 def _places(variants: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
@@ -108,4 +138,24 @@ def _places(variants: pd.DataFrame) -> tuple[IntArray, IntArray, IntArray]:
         variants["file"].to_numpy(),
         variants["offset"].to_numpy(),
         variants["size"].to_numpy(),
+    )
+
+
+@contextlib.contextmanager
+def _naming(variants: pd.DataFrame) -> Iterator[None]:
+    """Let errors name a variant as the user knows it."""
+    try:
+        yield
+    except BgenVariantError as error:
+        raise named_error(error, variants) from None
+
+
+def named_error(error: BgenVariantError, variants: pd.DataFrame) -> InputError:
+    """The error, with the variant's ID (where the table has it) and place."""
+    row = variants[variants["offset"] == error.offset].iloc[0]
+    name = f"{row['chromosome']}:{row['base_pair_location']}"
+    if "source_id" in variants and row["source_id"] not in (".", ""):
+        name = f"{row['source_id']} ({name})"
+    return InputError(
+        f"{error.path}: variant {name}, genotypes at byte {error.offset}: {error.fault}"
     )

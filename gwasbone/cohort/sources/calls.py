@@ -143,4 +143,4 @@ def variants_of(cohort: Genotypes, rows: Any) -> BoolArray:
     both = cohort.variants.table[VARIANT_KEY].merge(
         found, on=VARIANT_KEY, how="left", indicator=True
     )
-    return (both["_merge"] == "both").to_numpy()
+    return (both["_merge"] == "both").to_numpy() & cohort.variants.kept

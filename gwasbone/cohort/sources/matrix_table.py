@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,11 +14,18 @@ import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.sources.source import Capabilities, Genotypes, ReadOptions, Source
-from gwasbone.cohort.sources.tables import READ_STAGE, build_people_table, build_variant_table
+from gwasbone.cohort.sources.tables import (
+    READ_STAGE,
+    VARIANT_KEY,
+    build_people_table,
+    build_variant_table,
+)
 from gwasbone.errors import InputError
-from gwasbone.genome import chromosome_code, hail_contig
+from gwasbone.genome import BUILDS, Y, chromosome_code, hail_contig
 from gwasbone.phenotypes.table import IdRule
 from gwasbone.session import hail, temporary_path
+
+log = logging.getLogger(__name__)
 
 #: Dosages further than this from a whole number are no hard call (PLINK 2's default).
 HARD_CALL_DISTANCE = 0.1
@@ -101,7 +109,15 @@ def genotypes_from_normal_form(
     iid = pd.Series(mt.key_cols_by().s.collect(), dtype=str)
     build = mt.locus.dtype.reference_genome.name
     people = build_people_table(fid, iid, sex, id_rule=id_rule, where=description)
-    variants = build_variant_table(export_rows(mt), build=build, where=description)
+    rows = export_rows(mt)
+    copies = int(rows.duplicated(VARIANT_KEY).sum())
+    if copies:
+        log.warning(
+            "%s: %d copies of variants (same place and alleles) left out", description, copies
+        )
+        mt = mt.distinct_by_row()
+        rows = export_rows(mt)
+    variants = build_variant_table(rows, build=build, where=description)
     return Genotypes(MatrixTableSource(mt, files, description, states_sex), build, people, variants)
 
 
@@ -236,16 +252,43 @@ def hard_calls(mt: Any) -> Any:
     return hl.or_missing(hl.abs(mt.dosage - nearest) <= HARD_CALL_DISTANCE, hl.int32(nearest))
 
 
-def kept_matrix(cohort: Genotypes) -> Any:
-    """The kept people and variants of a cohort; see :attr:`gwasbone.cohort.model.Cohort.mt`."""
+def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
+    """The kept people and variants of a cohort; see :attr:`gwasbone.cohort.model.Cohort.mt`.
+
+    Parameters
+    ----------
+    as_filed : leave what a participant's sex rules out as it is; see :func:`code_as_diploid`.
+    """
     people = cohort.people.kept_table()
     mt = cohort.source.matrix_table(cohort.build, cohort.people.table.index.tolist())
     if cohort.people.n_kept < len(cohort.people):
         mt = mt.choose_cols(np.flatnonzero(cohort.people.kept).tolist())
-    mt = code_as_diploid(annotate_people(mt, people))
+    mt = code_as_diploid(annotate_people(mt, people), as_filed=as_filed)
     if _needs_variant_filter(cohort.variants):
         mt = mt.semi_join_rows(variant_keys(cohort.variants.kept_table(), cohort.build))
-    return mt
+    return _without_copies(mt, cohort)
+
+
+def _without_copies(mt: Any, cohort: Genotypes) -> Any:
+    """Of the variants with the same place and alleles, the one that the cohort keeps."""
+    if "duplicate_variant" not in {d.reason for d in cohort.variants.decisions}:
+        return mt
+    hl = hail()
+    table = cohort.variants.table
+    shared = table[table.duplicated(VARIANT_KEY, keep=False) & cohort.variants.kept]
+    ids = {
+        f"{hail_contig(v.chromosome, cohort.build)}:{v.base_pair_location}:{v.ref}:{v.alt}": str(
+            v.source_id
+        )
+        for v in shared.itertuples()
+    }
+    name = hl.delimit(
+        [mt.locus.contig, hl.str(mt.locus.position), mt.alleles[0], mt.alleles[1]], ":"
+    )
+    kept_id = hl.literal(ids, "dict<str, str>").get(name)
+    mt = mt.filter_rows(hl.coalesce(kept_id == mt.source_id, True))
+    # copies that share an ID cannot be told apart
+    return mt.distinct_by_row()
 
 
 def _needs_variant_filter(variants: MaskedTable) -> bool:
@@ -301,29 +344,44 @@ def _hail_type(hl: Any, column: pd.Series) -> Any:
     return hl.tfloat64 if pd.api.types.is_float_dtype(column) else hl.tstr
 
 
-def code_as_diploid(mt: Any) -> Any:
+def on_y(mt: Any) -> Any:
+    """Whether a row lies on Y."""
+    return hail().literal({hail_contig(Y, build) for build in BUILDS}).contains(mt.locus.contig)
+
+
+def code_as_diploid(mt: Any, *, as_filed: bool = False) -> Any:
     """Give every call two alleles and every genotype a dosage of 0 to 2 copies of ALT.
 
     A haploid call (men on X, Y; mitochondria) counts double, so men have dosage 0 or 2 there.
-    On X outside the pseudo-autosomal regions a heterozygous man and a haploid woman are errors
-    of genotyping and become missing. Needs the column field ``sex`` (1, 2, 0).
+    What a participant's sex rules out becomes missing: on X outside the pseudo-autosomal regions
+    heterozygous men and haploid women, on Y everybody but men. Needs the column field ``sex``
+    (1, 2, 0).
+
+    Parameters
+    ----------
+    as_filed : leave these as they are.
     """
     hl = hail()
     entry = {}
+    right = hl.bool(True) if as_filed else ~on_y(mt) | (mt.sex == 1)
     if "GT" in mt.entry:
-        x_non_par = mt.locus.in_x_nonpar()
-        wrong = x_non_par & hl.if_else(
-            mt.GT.ploidy == 1, mt.sex == 2, (mt.sex == 1) & mt.GT.is_het()
-        )
+        called = right
+        if not as_filed:
+            haploid_woman = (mt.GT.ploidy == 1) & (mt.sex == 2)
+            het_man = (mt.GT.ploidy == 2) & (mt.sex == 1) & mt.GT.is_het()
+            called = right & ~(mt.locus.in_x_nonpar() & (haploid_woman | het_man))
         twice = hl.if_else(mt.GT.ploidy == 1, hl.call(mt.GT[0], mt.GT[0]), mt.GT)
-        entry["GT"] = hl.or_missing(~wrong, twice)
+        entry["GT"] = hl.or_missing(called, twice)
         if "dosage" not in mt.entry:
             entry["dosage"] = hl.float64(entry["GT"].n_alt_alleles())
         else:
             haploid = hl.is_defined(mt.GT) & (mt.GT.ploidy == 1)
-            entry["dosage"] = hl.if_else(haploid, 2.0, 1.0) * hl.float64(mt.dosage)
+            copies = hl.if_else(haploid, 2.0, 1.0) * hl.float64(mt.dosage)
+            # a man whose most probable genotype is heterozygous is an error, as in calls
+            wrong = hl.is_defined(mt.GT) & ~called
+            entry["dosage"] = hl.or_missing(right & ~wrong, copies)
     else:
-        entry["dosage"] = hl.float64(mt.dosage)
+        entry["dosage"] = hl.or_missing(right, hl.float64(mt.dosage))
     return mt.select_entries(**entry)
 
 

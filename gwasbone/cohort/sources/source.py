@@ -296,6 +296,7 @@ class ReadOptions:
     build : ``GRCh37``, ``GRCh38``, or None where the files say it.
     id_rule : which ID names a participant: ``iid``, or ``fid_iid`` for FID_IID.
     sample : the .sample file of BGEN files.
+    ref_last : the second allele of a BGEN file's variants is REF, and not the first.
     reference_fasta : FASTA against which a VCF's indels are left-aligned.
     keep_at : where a MatrixTable that the files are imported to is kept.
     """
@@ -303,5 +304,6 @@ class ReadOptions:
     build: str | None = None
     id_rule: IdRule = "iid"
     sample: Path | None = None
+    ref_last: bool = False
     reference_fasta: Path | None = None
     keep_at: str | None = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,8 +15,14 @@ from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
 from gwasbone.phenotypes.table import IdRule
 
+log = logging.getLogger(__name__)
+
 #: Codes of sex in a people table; 0 where it is unknown.
 MALE, FEMALE = 1, 2
+
+#: Spellings of sex in genotype files (.fam, .sample, .psam); others leave it unknown.
+_SEX = {"1": MALE, "2": FEMALE, "m": MALE, "f": FEMALE, "male": MALE, "female": FEMALE}
+_UNKNOWN_SEX = {"0", "-9", "-1", "na", "nan", ".", "", "unknown", "u"}
 
 #: Columns that every variant table has; rows are sorted by the first four.
 VARIANT_COLUMNS = ("chromosome", "base_pair_location", "ref", "alt", "source_id")
@@ -22,6 +30,10 @@ VARIANT_KEY = list(VARIANT_COLUMNS[:4])
 
 #: Of text that differs from row to row; Arrow holds an ID in its own bytes and eight more.
 TEXT = pd.StringDtype("pyarrow", na_value=np.nan)
+#: IDs that programs write where a variant has none.
+NO_ID = (".", "0")
+#: Positions beyond a chromosome for each one of the other build, where that is the right one.
+_CLEARLY_MORE = 10
 _HASHED_TOGETHER = 65_536
 _PLACE = ["source_id", "chromosome", "base_pair_location"]
 
@@ -39,6 +51,8 @@ def chromosome_codes(names: pd.Series) -> np.ndarray:
 def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedTable:
     """Sort variants by locus and set aside, by name, those that cannot be placed or written.
 
+    Copies of a variant stay; :func:`gwasbone.cohort.read.read_genotypes` sets all but one aside.
+
     Parameters
     ----------
     raw : columns ``chromosome`` (as spelt in the file), ``base_pair_location``, ``ref``, ``alt``,
@@ -49,8 +63,7 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     Raises
     ------
     InputError
-        No variants; positions that contradict the build; a variant (same position and alleles)
-        or an ID that stands for two different positions, twice in the input.
+        No variants; positions that contradict the build.
     """
     if raw.empty:
         raise InputError(f"{where}: expected at least one variant, found none")
@@ -66,23 +79,37 @@ def build_variant_table(raw: pd.DataFrame, *, build: str, where: str) -> MaskedT
     table = pd.DataFrame(columns, index=raw.index, copy=False)
     _refuse_other_build(table, build=build, where=where)
     table = _sorted(table)
-    _refuse_duplicates(table, where=where)
+    _warn_of_shared_ids(table, where=where)
     outside = _outside_chromosome(table, build)
     unknown = table["chromosome"].to_numpy() == 0
-    symbolic = _symbolic(table["ref"]) | _symbolic(table["alt"])
+    odd_names = _examples(raw["chromosome"][chromosome_codes(raw["chromosome"]) == 0].unique())
+    table["ref"], table["alt"] = _upper_case(table["ref"]), _upper_case(table["alt"])
+    not_bases = [_not_bases(table[name]) for name in ("ref", "alt")]
+    symbolic = np.logical_or(
+        *(table[n].isin(o) for n, o in zip(("ref", "alt"), not_bases, strict=True))
+    )
+    odd_alleles = _examples([allele for odd in not_bases for allele in odd])
     table["base_pair_location"] = (
         table["base_pair_location"].clip(0, np.iinfo(np.int32).max).astype(np.int32)
     )
     table.index = pd.RangeIndex(len(table), name="variant")
     variants = MaskedTable("variants", table)
     for reason, mask, rule in (
-        ("unknown_chromosome", unknown, "chromosome is none of 1-22, X, Y, MT"),
+        ("unknown_chromosome", unknown, f"chromosome is none of 1-22, X, Y, MT{odd_names}"),
         ("position_outside_chromosome", outside, f"position beyond the chromosome on {build}"),
-        ("symbolic_allele", symbolic, "an allele is not a sequence of A, C, G, T (or N)"),
+        ("symbolic_allele", symbolic, f"an allele is not a sequence of A, C, G, T, N{odd_alleles}"),
     ):
         if mask.any():
             variants = variants.exclude(READ_STAGE, reason, mask, description=rule)
     return variants
+
+
+def _examples(texts: Iterable[object], at_most: int = 3) -> str:
+    """Some of the texts, in brackets; nothing where there are none."""
+    distinct = dict.fromkeys(str(text) for text in texts)
+    shown = [repr(text if len(text) < 20 else f"{text[:17]}...") for text in distinct]
+    more = ", ..." if len(shown) > at_most else ""
+    return f" ({', '.join(shown[:at_most])}{more})" if shown else ""
 
 
 def _outside_chromosome(table: pd.DataFrame, build: str) -> np.ndarray:
@@ -92,18 +119,29 @@ def _outside_chromosome(table: pd.DataFrame, build: str) -> np.ndarray:
     return (code > 0) & ((position < 1) | (position > longest[code]))
 
 
+def _beyond_end(table: pd.DataFrame, build: str) -> np.ndarray:
+    longest = np.array([0, *LENGTHS_BP[build].values()], np.int64)
+    code = table["chromosome"].to_numpy()
+    return (code > 0) & (table["base_pair_location"].to_numpy() > longest[code])
+
+
 def _refuse_other_build(table: pd.DataFrame, *, build: str, where: str) -> None:
-    outside = _outside_chromosome(table, build)
-    if not outside.any():
+    """Refuse positions of which far more lie beyond their chromosome than on the other build.
+
+    Positions below 1 tell nothing of the build: some programs write 0 for an unknown place.
+    """
+    beyond = _beyond_end(table, build)
+    if not beyond.any():
         return
     other = next(b for b in BUILDS if b != build)
-    if _outside_chromosome(table, other).any():
+    n_other = int(_beyond_end(table, other).sum())
+    if n_other * _CLEARLY_MORE >= int(beyond.sum()):
         return
-    worst = table[outside].iloc[0]
+    worst = table[beyond].iloc[0]
     raise InputError(
-        f"{where}: build {build} was given, but {int(outside.sum())} positions such as "
+        f"{where}: build {build} was given, but {int(beyond.sum())} positions such as "
         f"{worst['chromosome']}:{worst['base_pair_location']} lie beyond their chromosome there "
-        f"and none does on {other}: give --build {other}, or remove these variants"
+        f"and {n_other or 'none'} on {other}: give --build {other}, or remove these variants"
     )
 
 
@@ -117,38 +155,31 @@ def _sorted(table: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(VARIANT_KEY, kind="stable", ignore_index=True)
 
 
-def _refuse_duplicates(table: pd.DataFrame, *, where: str) -> None:
-    """Of a sorted table: copies of a variant are neighbours."""
-    placed = table["chromosome"].to_numpy() > 0
-    twice = np.zeros(len(table), dtype=bool)
-    twice[1:] = placed[1:]
+def same_as_before(table: pd.DataFrame) -> np.ndarray:
+    """(m,) rows of a sorted variant table with the place and alleles of the row before."""
+    same = np.zeros(len(table), dtype=bool)
+    same[1:] = True
     for name in reversed(VARIANT_KEY):
         values = table[name].to_numpy()
-        rows = np.flatnonzero(twice)
-        twice[rows] = values[rows] == values[rows - 1]
-    if twice.any():
-        names = [
-            f"{r.chromosome}:{r.base_pair_location}:{r.ref}:{r.alt}"
-            for r in table[twice].head(3).itertuples()
-        ]
-        raise InputError(
-            f"{where}: expected every variant once, found {int(twice.sum())} again at the same "
-            f"position with the same alleles ({', '.join(names)}): remove the copies, for example "
-            "with plink2 --rm-dup"
-        )
+        rows = np.flatnonzero(same)
+        same[rows] = values[rows] == values[rows - 1]
+    return same
+
+
+def _warn_of_shared_ids(table: pd.DataFrame, *, where: str) -> None:
+    """An ID at several places names none of them; such variants go by chr:pos:ref:alt."""
     ids = table["source_id"]
-    chosen = placed & (ids.notna() & (ids != ".")).to_numpy(dtype=bool)
+    chosen = (ids.notna() & ~ids.isin(["", *NO_ID])).to_numpy(dtype=bool)
     if all_different(ids if chosen.all() else ids[chosen]):
         return
-    named = table.loc[chosen, _PLACE]
-    again = named.drop_duplicates().duplicated("source_id")
+    named = table.loc[chosen, _PLACE].drop_duplicates()
+    again = named.duplicated("source_id")
     if again.any():
-        names = [str(i) for i in named.drop_duplicates().loc[again, "source_id"].head(3)]
-        raise InputError(
-            f"{where}: expected a variant ID to stand for one position, found "
-            f"{int(again.sum())} IDs at several ({', '.join(names)}): rename them, for example "
-            "with plink2 --set-all-var-ids"
-        )
+        log.warning(
+            "%s: %d variant IDs stand for several positions (%s): such variants are named by "
+            "chr:pos:ref:alt",
+            where, int(again.sum()), ", ".join(map(str, named.loc[again, "source_id"].head(3))),
+        )  # fmt: skip
 
 
 def all_different(ids: pd.Series) -> bool:
@@ -161,9 +192,33 @@ def all_different(ids: pd.Series) -> bool:
     return not (hashes[1:] == hashes[:-1]).any() or bool(ids.is_unique)
 
 
-def _symbolic(alleles: pd.Series) -> np.ndarray:
-    odd = [a for a in alleles.unique() if not re.fullmatch("[ACGTNacgtn]+", a)]
-    return alleles.isin(odd).to_numpy() if odd else np.zeros(len(alleles), dtype=bool)
+def sex_codes(spelled: pd.Series, *, where: str) -> np.ndarray:
+    """(n,) int8 1 male, 2 female, 0 unknown of sex as genotype files spell it.
+
+    1 and 2, M and F, male and female in any case; what is neither these nor a usual spelling of
+    "unknown" is unknown too, with a warning that counts and shows it.
+    """
+    words = spelled.astype(str).str.strip().str.lower()
+    codes = words.map(_SEX)
+    odd = codes.isna() & ~words.isin(_UNKNOWN_SEX)
+    if odd.any():
+        log.warning(
+            "%s: sex of %d participants is spelt neither 1, 2 nor male, female (%s): taken as "
+            "unknown",
+            where, int(odd.sum()), ", ".join(spelled[odd].astype(str).unique()[:3]),
+        )  # fmt: skip
+    return codes.fillna(0).to_numpy(np.int8)
+
+
+def _upper_case(alleles: pd.Series) -> pd.Series:
+    lower = {a: a.upper() for a in alleles.unique() if re.fullmatch("[ACGTNacgtn]+", a)}
+    lower = {old: new for old, new in lower.items() if old != new}
+    return alleles.replace(lower) if lower else alleles
+
+
+def _not_bases(alleles: pd.Series) -> list[str]:
+    """Those of the alleles that are no sequence of bases, such as ``*``, ``.``, 0 and ``<DEL>``."""
+    return [a for a in alleles.unique() if not re.fullmatch("[ACGTN]+", a)]
 
 
 def person_ids(fid: pd.Series, iid: pd.Series, id_rule: IdRule) -> pd.Series:

@@ -66,6 +66,25 @@ def genotype_sections(run: GenotypeRun) -> Sections:
     return made
 
 
+def summary(run: GenotypeRun) -> list[str]:
+    """A line per region's pretraining and per status, and the jobs at the false-discovery rate."""
+    lines = [
+        f"{row.region}: sex AUC {row.auc:.4f} [{row.auc_low:.4f}, {row.auc_high:.4f}]"
+        for row in run.sex.itertuples()
+    ]
+    meanings = {str(status): meaning for status, meaning in STATUSES.items()}
+    for status, count in run.table["status"].value_counts().items():
+        lines.append(f"{count} of {len(run.table)} jobs {status}: {meanings[str(status)]}")
+    found = run.table[run.table["fdr"] < FDR]
+    lines.append(f"{len(found)} jobs at a false-discovery rate below {FDR}")
+    lines += [
+        f"{row.region} {row.variant_id}: AUC {row.auc:.3f} [{row.auc_low:.3f}, "
+        f"{row.auc_high:.3f}], p {row.null_p:.3g}, q {row.fdr:.3g}"
+        for row in found.sort_values("auc", ascending=False).itertuples()
+    ]
+    return lines
+
+
 def _named(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(name=table["region"] + " " + table["variant_id"])
 

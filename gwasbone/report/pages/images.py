@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.images.cache import ImageCache
+from gwasbone.images.grey import eight_bit
 from gwasbone.images.refusal import REASONS
 from gwasbone.plots.contact_sheet import contact_sheet, plain_table
 from gwasbone.plots.page import Sections, describe, save_page
@@ -46,7 +47,7 @@ def _sheet(cache: ImageCache, name: str) -> Any:
         " ".join(filter(None, (person, visit, side, "flipped" if mirrored else "")))
         for person, visit, side, mirrored in told.itertuples(index=False, name=None)
     ]
-    sheet = contact_sheet(pictures[which][..., 0], captions)
+    sheet = contact_sheet(eight_bit(pictures[which][..., 0]), captions)
     height, width = pictures.shape[1:3]
     shown = f"All {n:,}" if len(which) == n else f"{len(which)} of {n:,}"
     return describe(sheet, f"{shown} of this array, {height} × {width} pixels.")

@@ -63,6 +63,14 @@ def residuals_page(
     )
 
 
+def residuals_summary(result: ResidualPhenotypes) -> str:
+    """Traits, people, and the confounding that is left, in one line."""
+    return (
+        f"{len(result.fitted)} of {len(result.models)} traits, {len(result.residuals):,} people. "
+        f"{left_summary(result)}"
+    )
+
+
 def _figures(result: ResidualPhenotypes, model: TraitModel) -> list[Any]:
     assert model.people is not None, "only fitted traits are drawn"
     labels = sex_labels(result.sexes)
@@ -158,4 +166,16 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
     yield (
         f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
         f"{made.n_incomplete:,} without sex, age or weight."
+    )
+
+
+def transformer_summary(made: TransformerResiduals) -> str:
+    """Variance explained over the traits, in one line."""
+    seen = made.predictions.r2_seen
+    if made.predictions.refit:
+        return f"R2 in sample: mean {seen.mean():.3f} ({seen.min():.3f} to {seen.max():.3f})"
+    r2 = made.predictions.r2
+    return (
+        f"R2 out of fold: mean {r2.mean():.3f} ({r2.min():.3f} to {r2.max():.3f}); of people seen "
+        f"in training {seen.mean():.3f}"
     )

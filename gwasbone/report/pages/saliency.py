@@ -6,7 +6,10 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from gwasbone.learning.person_maps import RegionSaliency, sentence
+import numpy as np
+
+from gwasbone.learning.person_maps import RegionSaliency
+from gwasbone.learning.saliency import mass_share
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.saliency import saliency_figure
 
@@ -46,3 +49,17 @@ def saliency_sections(seen: Sequence[RegionSaliency]) -> Sections:
         )
         for one in seen
     ]  # fmt: skip
+
+
+def sentence(seen: RegionSaliency) -> str:
+    """What was looked at, in a line."""
+    maps = seen.maps
+    counts = ", ".join(f"{n:,} {name}" for name, n in zip(maps.names, maps.n, strict=True))
+    body = mass_share(np.nan_to_num(maps.mean), seen.body, seen.body)
+    beyond = (np.abs(maps.t) > maps.critical).mean()
+    folds = "" if np.isnan(maps.agreement) else f"; folds agree with r = {maps.agreement:.2f}"
+    return (
+        f"{seen.title}: maps of {counts}; {body.mass:.0%} of the saliency lies on the body, which "
+        f"is {body.of_area:.0%} of the picture; classes differ beyond noise on {beyond:.0%} of "
+        f"it{folds}"
+    )

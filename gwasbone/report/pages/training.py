@@ -3,28 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from gwasbone.learning.evaluation import POOLED
+from gwasbone.learning.evaluation import IN_TRAINING, POOLED
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.training_run import Trained
 from gwasbone.plots.calibration import reliability
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.probabilities import predicted_probabilities
+from gwasbone.plots.residuals import residual_scatter
 from gwasbone.plots.roc import precision_recall, roc
 from gwasbone.run_log import versions
 from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.roc import area_under_curve, roc_curve
+from gwasbone.stats.smoothing import smooth_line
 
 
 def training_page(trained: Trained, path: Path) -> None:
     """Write the page (Figures 2 and 3 of Eriksson & Nakamori 2025, and what they do not show)."""
+    binary = trained.people.is_binary
+    sections, found = _binary_sections(trained) if binary else _other_sections(trained)
+    drawn = [
+        (
+            f"Learning curves, {_shown(region)}",
+            learning_curves(fit.fit.histories, title=f"Losses of {_shown(region)}"),
+        )
+        for region, fit in trained.fits.items()
+        if has_curve(fit.fit.histories)
+    ]
+    save_page(
+        [*sections, *drawn],
+        path,
+        title=f"{trained.task} from images",
+        subtitle=f"{found}, everybody predicted by models that never saw them.",
+        notes=list(_provenance(trained)),
+    )
+
+
+def _shown(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _binary_sections(trained: Trained) -> tuple[Sections, str]:
+    """Figures of a binary target, and its AUC in words."""
     case = trained.people.table[CASE].astype(float)
     y = {name: case.reindex(table.index).to_numpy() for name, table in trained.scores.items()}
     out = {name: table["cnn_prob"].to_numpy() for name, table in trained.scores.items()}
@@ -44,26 +71,84 @@ def training_page(trained: Trained, path: Path) -> None:
             ),
         ),
         ("Calibration", reliability(calibrations, title="Observed against predicted")),
-        *(
-            (
-                f"Learning curves, {shown[region]}",
-                learning_curves(fit.fit.histories, title=f"Losses of {shown[region]}"),
-            )
-            for region, fit in trained.fits.items()
-            if has_curve(fit.fit.histories)
-        ),
     ]
     table = trained.evaluation
     main = table[(table["score"] == trained.main) & (table["people"] == POOLED)].iloc[0]
-    save_page(
-        sections,
-        path,
-        title=f"{trained.task} from pictures",
-        subtitle=f"{main['n_cases']:,} cases and {main['n'] - main['n_cases']:,} controls; AUC of "
+    return sections, (
+        f"{main['n_cases']:,} cases and {main['n'] - main['n_cases']:,} controls; AUC of "
         f"{shown[trained.main]} {main['auc']:.3f} [{main['auc_lower']:.3f}, "
-        f"{main['auc_upper']:.3f}], everybody predicted by models that never saw them.",
-        notes=list(_provenance(trained)),
+        f"{main['auc_upper']:.3f}]"
     )
+
+
+def _other_sections(trained: Trained) -> tuple[Sections, str]:
+    """Figures of numbers (predicted against measured) or of classes (ROC of each)."""
+    task, table = trained.people.task, trained.scores[trained.main]
+    truth = trained.people.targets.reindex(table.index)
+    words = "; ".join(summary(trained))
+    if task.head.kind == "regression":
+        drawn: list[tuple[str, object]] = []
+        for column, name in zip(task.columns, task.phenotypes, strict=True):
+            x, y = truth[column].to_numpy(), table[name].to_numpy()
+            known = np.isfinite(x) & np.isfinite(y)
+            line = smooth_line(x[known], y[known])
+            figure = residual_scatter(
+                x, y, ["participants"] * len(x), {"participants": line},
+                title=f"{column}, out of fold", x_label=f"Measured {column}",
+                y_label=f"Predicted {column}",
+            )  # fmt: skip
+            drawn.append((f"Predicted {column}", figure))
+        return drawn, words
+    y = truth.iloc[:, 0].to_numpy()
+    curves, areas = {}, {}
+    for k, (shown, name) in enumerate(zip(task.class_names, task.phenotypes, strict=True)):
+        of_class = (y == k).astype(float)
+        curves[shown] = roc_curve(of_class, table[name].to_numpy())
+        areas[shown] = area_under_curve(of_class, table[name].to_numpy(), scale="logit")
+    title = f"{trained.task}, each class against the others, out of fold"
+    return [("Discrimination", roc(curves, areas, title=title))], words
+
+
+def summary(trained: Trained) -> list[str]:
+    """A line per score: AUC out of fold, and on the people that models were fitted to."""
+    if not trained.people.is_binary:
+        return _task_summary(trained)
+    table = trained.evaluation.set_index(["score", "people"])
+    lines = []
+    for score in trained.scores:
+        out, seen = (table.loc[(score, who), :] for who in (POOLED, IN_TRAINING))
+        lines.append(
+            f"{score}: AUC {out['auc']:.3f} [{out['auc_lower']:.3f}, {out['auc_upper']:.3f}] out "
+            f"of fold ({seen['auc']:.3f} in training), {out['n_cases']:,} cases, "
+            f"{out['n'] - out['n_cases']:,} controls"
+        )
+    return lines
+
+
+def _task_summary(trained: Trained) -> list[str]:
+    """A line per score and output of other than binary tasks."""
+    table, measures = trained.evaluation, trained.people.task.metrics
+    pooled = table[table["people"] == POOLED]
+    seen = table[table["people"] == IN_TRAINING].set_index(["score", "output"])
+    return [
+        f"{row['score']}, {row['output']}: "
+        + ", ".join(f"{measure.upper()} {row[measure]:.4g}" for measure in measures)
+        + f" out of fold ({measures[0].upper()} "
+        f"{seen.loc[(row['score'], row['output']), measures[0]]:.4g} in training), "
+        f"{row['n']:,} people"
+        for row in pooled.to_dict("records")
+    ]
+
+
+def left_out_lines(left_out: pd.DataFrame, reasons: Mapping[str, str]) -> list[str]:
+    """How many people were left out for each reason.
+
+    Parameters
+    ----------
+    left_out : ``IID reason``; reasons : what each means.
+    """
+    counts = left_out["reason"].value_counts()
+    return [f"{n:,} people {reasons[str(reason)]} ({reason})" for reason, n in counts.items()]
 
 
 def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
@@ -76,7 +161,7 @@ def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
 
 def _provenance(trained: Trained) -> Iterator[str]:
     table = trained.evaluation
-    for score in trained.scores:
+    for score in trained.scores if trained.people.is_binary else ():
         folds = table[(table["score"] == score) & table["people"].str.startswith("fold")]
         known = folds["auc"].dropna()
         yield (
@@ -95,6 +180,8 @@ def _provenance(trained: Trained) -> Iterator[str]:
             f"cases and controls weighed alike, log odds moved back by {fit.log_odds_shift:+.2f}"
             if fit.log_odds_shift
             else "classes not weighed"
+            if trained.people.is_binary
+            else f"loss {fit.task.head.loss}".replace("_", " ")
         )
         yield (
             f"{region}: {net.architecture} ({card['n_parameters']:,} parameters, weights "

@@ -20,7 +20,7 @@ from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS
 from gwasbone.sumstats.formats.text_format import allele_column, chromosome_number, numbers_by_text
 from gwasbone.sumstats.scan import ReadRequest, Scan, ScanPiece, checked
-from gwasbone.sumstats.text import MISSING_TEXTS, TextTable
+from gwasbone.text_table import MISSING_TEXTS, TextTable
 
 _FIXED = ("CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
 #: Canonical column -> key of FORMAT.

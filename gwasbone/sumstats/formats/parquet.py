@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.genome import BUILDS
 from gwasbone.sumstats.checks import SetAside
-from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX
+from gwasbone.sumstats.parquet import BUILD_KEY, RESULTS_INDEX, read_results_index
 from gwasbone.sumstats.scan import (
     Counter,
     ReadRequest,
@@ -58,11 +56,8 @@ class ParquetSource:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
+        with reading(path, "a Parquet file of results"):
             self._file = pq.ParquetFile(path)
-        except (OSError, pa.ArrowInvalid) as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(f"{path}: expected a Parquet file of results, got {reason}") from error
         self.names = frozenset(self._file.schema_arrow.names)
         self.n_groups = self._file.num_row_groups
         self._lock = threading.Lock()
@@ -75,8 +70,10 @@ class ParquetSource:
 
     def group(self, number: int, columns: Sequence[str]) -> pa.Table:
         """Columns of a row group."""
-        with self._lock, self._damage_named():
-            return self._file.read_row_group(number, list(columns), use_threads=False)
+        with self._lock, reading(self.path, "a complete Parquet file of results"):
+            table = self._file.read_row_group(number, list(columns), use_threads=False)
+            table.validate(full=True)
+            return table
 
     def n_rows(self, number: int) -> int:
         """Rows of a row group."""
@@ -102,24 +99,6 @@ class ParquetSource:
                 return {trait: f"{trait}." for trait in wide}
         some = ", ".join(self._file.schema_arrow.names[:6])
         raise InputError(f"{self.path}: expected a column {_P} or TRAIT.{_P}, has {some}")
-
-    def _damage_named(self) -> Any:
-        return _Damage(self.path)
-
-
-class _Damage:
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (OSError, pa.ArrowInvalid, pa.ArrowException)):
-            reason = (str(error).splitlines() or ["no message"])[0]
-            raise InputError(
-                f"{self._path}: expected a complete Parquet file, got {reason}"
-            ) from error
 
 
 class ParquetScan(Scan):
@@ -241,13 +220,7 @@ def open_results_folder(path: Path) -> list[Scan]:
     InputError
         Its index cannot be read, or a file of it is gone.
     """
-    try:
-        record = json.loads((path / RESULTS_INDEX).read_text("utf-8"))
-        files: dict[str, str] = record["files"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"{path}: expected a folder of results, its {RESULTS_INDEX} cannot be read"
-        ) from error
+    files = read_results_index(path)["files"]
     scans: dict[str, Scan] = {}
     for name in dict.fromkeys(files.values()):
         mine = [trait for trait, file in files.items() if file == name]
@@ -256,8 +229,4 @@ def open_results_folder(path: Path) -> list[Scan]:
 
 
 def _build_of_folder(folder: Path) -> str | None:
-    try:
-        build = json.loads((folder / RESULTS_INDEX).read_text("utf-8"))["build"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return build if build in BUILDS else None
+    return read_results_index(folder)["build"] if is_results_folder(folder) else None

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.genome import chromosome_code
 from gwasbone.sumstats.checks import P_OF_ZERO
 from gwasbone.sumstats.formats.derivations import (
@@ -26,8 +26,14 @@ from gwasbone.sumstats.formats.derivations import (
     neg_log10_p,
     neg_log10_p_of_effect,
 )
-from gwasbone.sumstats.scan import ReadRequest, Scan, ScanPiece, checked, joined_pieces
-from gwasbone.sumstats.text import TextTable, lines_at
+from gwasbone.sumstats.scan import (
+    ReadRequest,
+    Scan,
+    ScanPiece,
+    checked,
+    joined_pieces,
+)
+from gwasbone.text_table import TextTable, lines_at
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -99,7 +105,8 @@ class TextFormat:
         beside = Path(f"{str(path).removesuffix('.gz')}{self.trait_list}")
         if not self.trait_list or not beside.is_file():
             return {}
-        pairs = [line.split(None, 1) for line in beside.read_text("utf-8").splitlines()]
+        with reading(beside, "a line with a number and a name for each trait"):
+            pairs = [line.split(None, 1) for line in beside.read_text("utf-8").splitlines()]
         return {pair[0]: pair[1].strip() for pair in pairs if len(pair) == 2}
 
     def _fields(self, names: Collection[str], suffix: str = "") -> dict[str, tuple[str, ...]]:
@@ -324,8 +331,8 @@ def numbers_by_text(column: pa.DictionaryArray, value: Callable[[str], float]) -
 
 
 def chromosome_number(text: str) -> float:
-    """The code of a chromosome, which spreadsheets may have turned into ``1.0``."""
-    code = chromosome_code(text.removesuffix(".0"))
+    """The code of a chromosome; NaN where it is none."""
+    code = chromosome_code(text)
     return np.nan if code is None else float(code)
 
 

@@ -9,7 +9,7 @@ from bed_reader import to_bed
 from made_bgen import MadeVariant, write_bgen
 
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.sources.bgen import read_header
+from gwasbone.cohort.sources.bgen import read_header, read_sample
 from gwasbone.errors import InputError
 
 PEOPLE, VARIANTS = 6, 5
@@ -62,14 +62,21 @@ def test_a_sample_file_of_other_people(bgen):
     path, _ = bgen
     lines = path.with_suffix(".sample").read_text().splitlines()
     path.with_suffix(".sample").write_text("\n".join(lines[:-1]) + "\n")
-    with pytest.raises(InputError, match=r"has 6 people, .* lists 5"):
+    with pytest.raises(InputError, match=r"has 6 participants, .* lists 5"):
         read(path)
 
 
-@pytest.mark.peer
-def test_no_sample_file(bgen):
-    with pytest.raises(InputError, match="give --sample FILE"):
-        read(bgen[0], sample=None)
+def test_a_file_without_ids_needs_a_sample_file(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}))
+    with pytest.raises(InputError, match="no IDs of its own: give --sample FILE"):
+        read(path, sample=None)
+
+
+def test_ids_inside_the_file_do_without_a_sample_file(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}), ids=["p", "q"], ids_inside=True)
+    people = read(path, sample=None).people.table
+    assert people.index.tolist() == ["p", "q"]
+    assert people["sex"].tolist() == [0, 0]
 
 
 @pytest.mark.peer
@@ -86,9 +93,9 @@ def test_another_layout_is_named(bgen):
     path, _ = bgen
     data = bytearray(path.read_bytes())
     length = struct.unpack("<I", data[4:8])[0]
-    data[4 + length - 4] = 0b0101  # zlib, layout 1
+    data[4 + length - 4] = 0b1101  # zlib, layout 3
     path.write_bytes(data)
-    with pytest.raises(InputError, match="got layout 1"):
+    with pytest.raises(InputError, match="got layout 3"):
         read(path)
 
 
@@ -142,7 +149,7 @@ def test_the_same_people_in_another_order(tmp_path):
 @pytest.mark.parametrize(
     ("variant", "message"),
     [
-        (MadeVariant([[1, 2], [3, 4]], bits=12), "8 or 16 bits, got 12"),
+        (MadeVariant([[1, 2], [3, 4]], ploidies=[3, 2]), "copies.*got byte 3 for participant 1"),
         (MadeVariant([[1, 2, 3], [4, 5, 6]], copies=[3, 3]), "one or two copies"),
     ],
 )
@@ -181,7 +188,7 @@ def test_ids_that_are_not_whole(tmp_path, at):
     data = bytearray(path.read_bytes())
     data[at + 8] = 250
     path.write_bytes(data)
-    with pytest.raises(InputError, match=r"IDs of 2 people in the file, they are not whole"):
+    with pytest.raises(InputError, match=r"IDs of 2 participants in the file, they are not whole"):
         read(path)
 
 
@@ -211,8 +218,69 @@ def test_not_a_bgen(tmp_path):
 
 
 def test_sample_file_without_its_second_header(tmp_path):
-    from gwasbone.cohort.sources.bgen import read_sample
-
     (tmp_path / "a.sample").write_text("ID_1 ID_2 missing\n1 1 0\n")
     with pytest.raises(InputError, match="two header lines"):
         read_sample(tmp_path / "a.sample")
+
+
+@pytest.mark.parametrize(
+    ("text", "iid", "sex"),
+    [
+        ("ID_1 ID_2 missing sex\n0 0 0 D\nf S1 0 2\nf S2 0 NA\n", ["S1", "S2"], [2, 0]),
+        ("ID_1 ID_2 missing Sex\n0 0 0 D\nf S1 0 female\nf S2 0 M\n", ["S1", "S2"], [2, 1]),
+        ("ID_1 ID_2 missing SEX\n0 0 0 D\nS1 0 0 1\nS2 0 0 2\n", ["S1", "S2"], [1, 2]),
+        ("ID missing sex\n0 0 D\nS1 0 1\nNA 0 0\n", ["S1", "NA"], [1, 0]),
+        ("ID\n0\n'S1\nS2\n", ["'S1", "S2"], [0, 0]),
+    ],
+)
+def test_sample_files_in_every_spelling(tmp_path, text, iid, sex):
+    (tmp_path / "a.sample").write_text(text)
+    people = read_sample(tmp_path / "a.sample").people
+    assert people["iid"].tolist() == iid
+    assert people["sex"].tolist() == sex
+
+
+def test_sex_that_is_spelt_in_no_known_way_is_said(tmp_path, caplog):
+    (tmp_path / "a.sample").write_text("ID sex\n0 D\nS1 3\nS2 1\n")
+    assert read_sample(tmp_path / "a.sample").people["sex"].tolist() == [0, 1]
+    assert "sex of 1 participants is spelt neither 1, 2 nor male, female (3)" in caplog.text
+
+
+def test_a_header_that_the_file_is_too_short_for(tmp_path):
+    path = write_bgen(tmp_path / "a.bgen", two_people({}))
+    whole = path.read_bytes()
+    for at, number, message in (
+        (0, 4_000_000_000, "variants from byte 4000000004 on, the file has"),
+        (4, 4_000_000_000, "expected a header of 4000000000 bytes"),
+        (8, 4_000_000_000, "do not hold the 4000000000 variants"),
+        (12, 7, "has 7 participants, .* lists 2"),
+    ):
+        path.write_bytes(whole[:at] + struct.pack("<I", number) + whole[at + 4 :])
+        with pytest.raises(InputError, match=message):
+            read(path)
+
+
+@pytest.mark.parametrize(("compression", "layout"), [(0, 2), (1, 2), (2, 2), (0, 1), (1, 1)])
+def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path, compression, layout):
+    """Seeded changes of bytes everywhere; nothing is read beyond a buffer, no other error comes."""
+    rng = np.random.default_rng(10 * layout + compression)
+    values = [[20_000, 10_000, 2_768]] * 6 if layout == 1 else [[100, 50]] * 6
+    made = [MadeVariant(values, position=1000 + i, source_id=f"rs{i}") for i in range(3)]
+    path = write_bgen(tmp_path / "a.bgen", made, compression=compression, layout=layout)
+    whole, messages = path.read_bytes(), []
+    for _ in range(60):
+        data = bytearray(whole)
+        for at in rng.integers(0, len(data), rng.integers(1, 4)):
+            data[at] = rng.choice([0, 1, 2, 3, 63, 64, 127, 128, 255, rng.integers(256)])
+        path.write_bytes(data if rng.random() < 0.9 else data[: rng.integers(len(data))])
+        try:
+            cohort = read(path)
+            cohort.source.genotypes(cohort.participants).dosages(cohort.variants.table)
+            cohort.source.calls(cohort.participants).read(cohort.variants.table)
+        except InputError as error:
+            messages.append(str(error))
+    assert 10 < len(messages) < 60
+    for message in messages:
+        assert str(path) in message
+        assert "\n" not in message
+        assert len(message) < 600

@@ -1,11 +1,14 @@
 """PLINK filesets are read in place; what is wrong with them is said in one line."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 from bed_reader import to_bed
 
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.subsets import short_names
 from gwasbone.errors import InputError, UsageError
 
 
@@ -120,7 +123,7 @@ def write_text(name, text):
         (drop_last_line("a.fam"), "expected 7 bytes for 4 variants"),
         (write_text("a.bed", "not a bed"), "expected a SNP-major PLINK 1 .bed"),
         (write_text("a.bim", ""), "the file is empty"),
-        (write_text("a.bim", "1\trs1\t0\t5\tA\n"), "a.bim line 1: expected 6 columns"),
+        (write_text("a.bim", "1\trs1\t0\t5\n"), "a.bim line 1: expected 6 columns"),
         (write_text("a.bim", "1\trs1\t0\tx\tA\tG\n"), "expected a whole number as position"),
         (lambda p: (p / "a.fam").unlink(), "a.fam is missing"),
     ],
@@ -140,16 +143,90 @@ def test_filesets_of_different_people_are_refused(tmp_path):
         read(tmp_path / "*")
 
 
-def test_duplicate_variants_are_refused_by_name(tmp_path):
-    write_fileset(tmp_path / "a", bp_position=[10, 10, 30, 40])
-    with pytest.raises(InputError, match="1:10:G:A"):
+def test_of_duplicate_probes_the_one_called_in_most_is_kept(tmp_path, caplog):
+    """Rows 0, 2 and 3 are one variant; all are called in row 3 only."""
+    values = write_fileset(tmp_path / "a", m=5, bp_position=[10, 20, 10, 10, 40])
+    values[0, 0], values[1:3, 2] = np.nan, np.nan
+    told = {"sid": ["a", "b", "GSA-a", "c", "d"], "chromosome": ["1"] * 5}
+    told |= {"bp_position": [10, 20, 10, 10, 40], "allele_1": ["A"] * 5, "allele_2": ["G"] * 5}
+    told |= {"fid": [f"f{i}" for i in range(5)], "iid": [f"i{i}" for i in range(5)]}
+    to_bed(tmp_path / "a.bed", values, properties=told)
+    cohort = read(tmp_path / "a")
+    reasons = cohort.variants.reasons().set_axis(cohort.variants.table["source_id"])
+    assert reasons.to_dict() == {
+        "a": "duplicate_variant", "GSA-a": "duplicate_variant", "c": "", "b": "", "d": "",
+    }  # fmt: skip
+    assert "2 copies of variants (same place and alleles) are set aside" in caplog.text
+    dosages = cohort.source.genotypes(cohort.participants).dosages(cohort.variants.kept_table())
+    np.testing.assert_array_equal(dosages, values[:, [3, 1, 4]].T)
+
+
+@pytest.mark.hail
+def test_hail_takes_the_same_copy(tmp_path, hail_session):
+    values = write_fileset(tmp_path / "a", m=4, bp_position=[10, 10, 20, 20], sid=list("abcc"))
+    cohort = read(tmp_path / "a")
+    cohort = cohort.exclude_variants("t", "other", [True, False, False, False], description="")
+    chosen = cohort.variants.exclude("read", "duplicate_variant", [True, False, False, True],
+                                     description="")  # fmt: skip
+    mt = dataclasses.replace(cohort, variants=chosen).mt
+    assert mt.source_id.collect() == ["b", "c"]
+    assert mt.GT.n_alt_alleles().collect()[:5] == values[:, 1].astype(int).tolist()
+
+
+def test_an_id_at_several_places_and_absent_ids_do_not_block_a_file(tmp_path, caplog):
+    write_fileset(tmp_path / "a", m=6, sid=["rs1", "rs1", "0", "0", ".", "."])
+    cohort = read(tmp_path / "a")
+    assert cohort.variants.n_kept == 6
+    assert "1 variant IDs stand for several positions (rs1): such variants are named" in caplog.text
+    names = pd.concat(list(short_names(cohort, np.arange(6))))
+    assert names.nunique() == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1\trs1\t10\tA\tG\n1 rs2 20 A G\n",
+        "#CHROM\tID\tCM\tPOS\tALT\tREF\n1\trs1\t0.5\t10\tA\tG\n1\trs2\t0.7\t20\tA\tG\n",
+        "##made by hand\n#CHROM POS ID REF ALT\n1 10 rs1 G A\n1 20 rs2 G A\n",
+        "chr1\trs1\t0\t10\ta\tg\n01\trs2\t0\t2e1\tA\tG\n",
+    ],
+)
+def test_bim_files_as_plink2_reads_them(tmp_path, text):
+    """Five columns, a header, lower-case alleles, 2e1 as a position."""
+    write_fileset(tmp_path / "a", m=2)
+    (tmp_path / "a.bim").write_text(text)
+    cohort = read(tmp_path / "a")
+    table = cohort.variants.table
+    assert table["base_pair_location"].tolist() == [10, 20]
+    assert table["source_id"].tolist() == ["rs1", "rs2"]
+    assert table[["ref", "alt"]].to_numpy().tolist() == [["G", "A"]] * 2
+    centimorgans = cohort.source.genetic_positions(table).tolist()
+    assert centimorgans == ([0.5, 0.7] if "0.5" in text else [0, 0])
+
+
+def test_a_bim_header_without_a_column_and_a_bad_position_are_named(tmp_path):
+    write_fileset(tmp_path / "a", m=1)
+    (tmp_path / "a.bim").write_text("#CHROM ID POS REF\n1 rs1 10 G\n")
+    with pytest.raises(InputError, match=r"line 1: expected the columns .*: ALT is missing"):
+        read(tmp_path / "a")
+    (tmp_path / "a.bim").write_text("#CHROM ID POS REF ALT\n1 rs1 ten G A\n")
+    with pytest.raises(InputError, match="line 2: expected a whole number as position, got 'ten'"):
         read(tmp_path / "a")
 
 
-def test_an_id_for_two_positions_is_refused(tmp_path):
-    write_fileset(tmp_path / "a", sid=["rs1", "rs1", ".", "."])
-    with pytest.raises(InputError, match="rs1"):
+def test_files_of_which_nothing_can_be_used_are_refused_with_the_reasons(tmp_path):
+    write_fileset(tmp_path / "a", chromosome=["0", "GL1", "1", "1"], allele_1=["A", "A", "*", "."])
+    with pytest.raises(InputError) as caught:
         read(tmp_path / "a")
+    message = str(caught.value)
+    assert "all 4 are set aside: 2 unknown_chromosome" in message
+    assert "('0', 'GL1')); 2 symbolic_allele" in message
+    assert "('*', '.')" in message
+
+
+def test_ids_called_na_are_ids(tmp_path):
+    write_fileset(tmp_path / "a", iid=["NA", "NaN", "null", "x", "0"])
+    assert read(tmp_path / "a").people.table.index.tolist() == ["NA", "NaN", "null", "x", "0"]
 
 
 def test_the_other_build_is_recognised(tmp_path):
@@ -157,6 +234,15 @@ def test_the_other_build_is_recognised(tmp_path):
     assert len(read(tmp_path / "a").variants) == 4
     with pytest.raises(InputError, match="give --build GRCh37"):
         read(tmp_path / "a", build="GRCh38")
+
+
+def test_a_position_0_does_not_hide_the_other_build(tmp_path):
+    """Such a position lies outside of its chromosome on every build."""
+    write_fileset(tmp_path / "a", bp_position=[0, 2, 3, 249_200_000])
+    with pytest.raises(InputError, match=r"1 positions such as 1:249200000 .* give --build GRCh37"):
+        read(tmp_path / "a", build="GRCh38")
+    cohort = read(tmp_path / "a")
+    assert cohort.variants.reasons().tolist() == ["position_outside_chromosome", "", "", ""]
 
 
 def test_exactly_one_kind_of_file(tmp_path):

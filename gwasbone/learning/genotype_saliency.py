@@ -3,31 +3,89 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from gwasbone.errors import InputError
 from gwasbone.images.cache import ImageCache
-from gwasbone.learning.backend import Backend
+from gwasbone.learning.backend import Backend, Progress
+from gwasbone.learning.genotype_job import JOB, JOB_PEOPLE
 from gwasbone.learning.genotype_run import FDR
 from gwasbone.learning.networks import Head
-from gwasbone.learning.person_maps import KEPT, RegionSaliency, keep_saliency, sentence
-from gwasbone.learning.saliency import dosage_question
-from gwasbone.steps.genotype_job import FinishedModel, finished_models
-from gwasbone.steps.saliency import (
+from gwasbone.learning.options import GenotypeHead
+from gwasbone.learning.person_maps import (
+    KEPT,
     MOST_PEOPLE,
-    Progress,
+    RegionSaliency,
     SaliencyRequest,
+    keep_saliency,
     person_maps,
     region_saliency,
 )
-
-log = logging.getLogger(__name__)
+from gwasbone.learning.saliency import dosage_question
 
 _COUNTS = ("no", "one", "two")
+
+
+@dataclass(frozen=True)
+class FinishedModel:
+    """A trained genotype classifier as a run has left it.
+
+    Parameters
+    ----------
+    region, variant_id : of the job. head : categorical or ordinal; the output's name is
+        ``genotype``.
+    classes : copies of the effect allele that each class holds.
+    models : per fold, the file to load with the backend; model_hashes : what was recorded of it.
+    held_out : per fold, the people whom its model never saw.
+    copies : by person, copies of the effect allele (NaN for no hard call).
+    """
+
+    region: str
+    variant_id: str
+    head: GenotypeHead
+    classes: tuple[tuple[int, ...], ...]
+    models: tuple[Path, ...]
+    model_hashes: tuple[str, ...]
+    held_out: tuple[pd.Index, ...]
+    copies: pd.Series
+
+
+def finished_models(models: Path) -> list[FinishedModel]:
+    """The genotype classifiers in a folder of models that are finished, in order of their names.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    """
+    if not models.is_dir():
+        raise InputError(f"{models}: expected a folder of models, there is none")
+    found = []
+    for path in sorted(models.glob(f"*/*/{JOB}")):
+        about = json.loads(path.read_text())
+        people = pd.read_csv(path.parent / JOB_PEOPLE, sep="\t", dtype={"IID": str})
+        people = people.set_index("IID")
+        files = tuple(path.parent / name for name in about["models"])
+        if not all(file.exists() for file in files):
+            continue
+        found.append(
+            FinishedModel(
+                about["region"],
+                about["variant_id"],
+                about["head"],
+                tuple(tuple(members) for members in about["classes"]),
+                files,
+                tuple(about["model_hashes"]),
+                tuple(people.index[people["fold"] == j] for j in range(len(files))),
+                people["copies"],
+            )
+        )
+    return found
 
 
 def genotype_saliency(
@@ -63,7 +121,6 @@ def genotype_saliency(
         made = person_maps(backend, cache, model.region, asked, progress=progress)
         seen = region_saliency(asked, model.region, made)
         keep_saliency(seen, model.models[0].parents[1] / KEPT)
-        log.info("%s", sentence(seen))
         found.append(seen)
     return found
 
@@ -100,6 +157,7 @@ def genotype_request(
         question=dosage_question(Head(head["name"], head["kind"], head["size"]), shares),
         size=(network["height"], network["width"]),
         data_hash=card["data_hash"],
+        model_hashes=model.model_hashes,
         side_inputs={},
         most=most,
         seed=seed,

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from csv import reader as csv_rows
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from isal import igzip
 from pyarrow import csv
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: How programs write that a value is missing.
 MISSING_TEXTS = ("", "NA", "#NA", "N/A", "nan", "NaN", "-nan", "NAN", ".", "-", "null", "None")
@@ -23,6 +28,10 @@ _GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PIECE_BYTES = 1 << 24
 #: A header is far shorter than this.
 _HEADER_BYTES = 1 << 20
+_EXPECTED = "a complete table of text (plain, gzip or zstd)"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_COMMENT = re.compile(rb"#(?:[#!]|[ \r\n][^\t]*$)")
+_BLANK_LINE = re.compile(rb"(?m)^[ \t\r]*$(?=\n)")
 _BAD_ROW = re.compile(r"Row #(\d+)")
 
 
@@ -49,32 +58,32 @@ class TextTable:
 
     @classmethod
     def open(cls, path: Path) -> TextTable:
-        """Look at the header of a file.
+        """Look at the header of a file, the first line that is no comment (:func:`head_of`).
+
+        R's numbers of rows, and separators at the end of every row, are a column without a name.
 
         Raises
         ------
         InputError
             The file is missing, is no text, or has no header.
         """
-        preamble: list[str] = []
-        with failures_named(path), _opened(path)[0] as text:
-            line = text.readline(_HEADER_BYTES)
-            while line.startswith(b"##"):
-                preamble.append(line.decode("utf-8").rstrip("\r\n"))
-                line = text.readline(_HEADER_BYTES)
-            header = line.decode("utf-8-sig").rstrip("\r\n")
+        comments, header, first = head_of(path)
         separator = next((s for s in "\t," if s in header), " ")
-        names = header.split() if separator == " " else header.split(separator)
-        names = [name.strip() for name in names]
-        if len(names) < 3 or "\0" in header:
+        names = [name.strip() for name in _cells(header, separator)]
+        if len(names) < 2 or "\0" in header:
             raise InputError(
-                f"{path}: expected a table with a header of at least three columns, got "
-                f"{header[:60]!r}"
+                f"{path}: expected a table with a header of two columns or more, got "
+                f"{repr(header[:60]) if header else 'no line at all'}"
             )
-        quoted = any(name.startswith('"') for name in names)
+        cells = _cells(first, separator)
+        if len(cells) == len(names) + 1 and cells[-1] == "":
+            names.append("")
+        elif len(cells) == len(names) + 1 and cells[0].strip('"') == "1":
+            names.insert(0, "")
+        quoted = '"' in header or (separator == "," and '"' in first)
         names = [name.strip('"') for name in names]
-        names[0] = names[0].lstrip("#")
-        return cls(path, tuple(names), separator, len(preamble) + 1, tuple(preamble), quoted)
+        names[0] = names[0].lstrip("#").strip()
+        return cls(path, tuple(names), separator, len(comments) + 1, tuple(comments), quoted)
 
     @property
     def n_bytes(self) -> int:
@@ -95,7 +104,7 @@ class TextTable:
                 yield piece
 
     def _pieces(self, count: Callable[[int], None] | None) -> Iterator[bytes]:
-        with failures_named(self.path):
+        with reading(self.path, _EXPECTED):
             text, raw = _opened(self.path)
             with text:
                 for _ in range(self.n_before):
@@ -128,6 +137,7 @@ class TextTable:
         *,
         first_line: int = 0,
         threads: bool = True,
+        missing: Sequence[str] = MISSING_TEXTS,
     ) -> pa.Table:
         """Some columns of whole lines.
 
@@ -135,6 +145,7 @@ class TextTable:
         ----------
         types : names of the columns that are read, and their types.
         first_line : number of the first line in the file, for messages; 0 where not known.
+        missing : texts that stand for a missing value.
 
         Raises
         ------
@@ -142,7 +153,7 @@ class TextTable:
             A line has another number of columns, or a cell is no number where one is expected.
         """
         try:
-            return csv.read_csv(
+            table = csv.read_csv(
                 pa.BufferReader(lines),
                 read_options=csv.ReadOptions(column_names=list(self.header), use_threads=threads),
                 parse_options=csv.ParseOptions(
@@ -152,14 +163,82 @@ class TextTable:
                 ),
                 convert_options=csv.ConvertOptions(
                     include_columns=list(types), column_types=types,
-                    null_values=list(MISSING_TEXTS), strings_can_be_null=True,
+                    null_values=list(missing), strings_can_be_null=True,
                 ),
             )  # fmt: skip
         except pa.ArrowInvalid as error:
             if threads:  # on one thread Arrow knows the row
-                return self.columns(lines, types, first_line=first_line, threads=False)
+                return self.columns(
+                    lines, types, first_line=first_line, threads=False, missing=missing
+                )
             reason = str(error).splitlines()[0]
             raise InputError(f"{self.path}: {_named(reason, self.header, first_line)}") from None
+        if self.quoted and len(table) != lines.count(b"\n"):
+            odd = (i for i, line in enumerate(lines.split(b"\n")) if line.count(b'"') % 2)
+            where = f"line {first_line + next(odd, 0)}" if first_line else "a line"
+            raise InputError(f"{self.path}: {where}: expected quotes in pairs, on one line")
+        return table
+
+    def text(self) -> pd.DataFrame:
+        """All cells as text without blanks around; the index is the number of the line.
+
+        The columns are numbered as in the header, which may hold a name twice. Blank lines are
+        left out.
+
+        Raises
+        ------
+        InputError
+            A line has another number of columns, or holds what is no text.
+        """
+        import pandas as pd
+
+        lines = b"".join(self.pieces())
+        numbers = np.arange(lines.count(b"\n")) + self.n_before + 1
+        if _BLANK_LINE.search(lines):
+            every = lines.split(b"\n")[:-1]
+            full = [i for i, line in enumerate(every) if line.strip()]
+            lines, numbers = b"".join([every[i] + b"\n" for i in full]), numbers[full]
+        if (nul := lines.find(b"\0")) >= 0:
+            line = numbers[lines.count(b"\n", 0, nul)]
+            raise InputError(f"{self.path}: line {line}: expected text, got a byte of value 0")
+        plain = replace(
+            self,
+            header=tuple(map(str, range(len(self.header)))),
+            quoted=self.quoted or (self.separator == "," and b'"' in lines),
+        )
+        types = dict.fromkeys(plain.header, pa.string())
+        if not len(numbers):
+            return pd.DataFrame({i: pd.Series(dtype=object) for i in range(len(self.header))})
+        table = plain.columns(lines, types, first_line=self.n_before + 1, missing=())
+        cells = [pc.utf8_trim_whitespace(column).to_pandas() for column in table.columns]
+        return pd.DataFrame(dict(enumerate(cells))).set_axis(numbers)
+
+
+def head_of(path: Path) -> tuple[list[str], str, str]:
+    """The comments and blank lines in front of a text, the line after them, and the next.
+
+    A comment begins with ``##``, ``#!``, or ``#`` and a blank where it holds no tab.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no text.
+    """
+    with reading(path, _EXPECTED), _opened(path)[0] as text:
+        comments: list[str] = []
+        line = text.readline(_HEADER_BYTES).removeprefix(_BYTE_ORDER_MARK)
+        while line and (not line.strip() or _COMMENT.match(line)):
+            comments.append(line.decode("utf-8").rstrip("\r\n"))
+            line = text.readline(_HEADER_BYTES)
+        header = line.decode("utf-8").rstrip("\r\n")
+        first = text.readline(_HEADER_BYTES).decode("utf-8", "replace").rstrip("\r\n")
+    return comments, header, first
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        return line.split()
+    return next(csv_rows([line], delimiter=separator), []) if '"' in line else line.split(separator)
 
 
 def lines_at(piece: bytes, rows: npt.NDArray[np.intp], n_rows: int, where: Path) -> bytes:
@@ -174,34 +253,6 @@ def lines_at(piece: bytes, rows: npt.NDArray[np.intp], n_rows: int, where: Path)
         raise InputError(f"{where}: expected one row a line, got {n_rows} in {len(ends)} lines")
     starts = np.concatenate([[0], ends[:-1]])
     return b"".join([piece[starts[row] : ends[row]] for row in rows])
-
-
-def failures_named(path: Path) -> Any:
-    """A context that turns what can go wrong in reading a file into one line that names it."""
-    return _Failures(path)
-
-
-@dataclass
-class _Failures:
-    path: Path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if error is None or isinstance(error, (InputError, GeneratorExit)):
-            return
-        if isinstance(error, FileNotFoundError):
-            raise InputError(f"{self.path}: no such file; expected summary statistics") from None
-        import zstandard
-
-        damaged: tuple[Any, ...] = (igzip.isal_zlib.error, zstandard.ZstdError, EOFError, OSError)
-        if isinstance(error, (*damaged, UnicodeDecodeError)):
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(
-                f"{self.path}: expected a complete table of text (plain, gzip or zstd), got: "
-                f"{reason}"
-            ) from error
 
 
 def _opened(path: Path) -> tuple[Any, IO[bytes]]:

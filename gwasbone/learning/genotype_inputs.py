@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import AUTOSOMES, chromosome_code
 from gwasbone.images.cache import ImageCache
+from gwasbone.learning.training_people import region_pictures
 from gwasbone.phenotypes.table import expand_names, numbers, pick_columns
 from gwasbone.stats.permutation import IntArray, quantile_strata
-from gwasbone.steps.train_inputs import region_pictures
+from gwasbone.sumstats.table import with_names_of_today
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,22 @@ def genotype_jobs(
     if jobs.empty:
         raise InputError("selected SNPs: expected at least one region and SNP, there is none")
     return jobs
+
+
+def read_selected(path: Path) -> pd.DataFrame:
+    """The pairs of region and SNP that ``gwasbone select`` has written.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+    """
+    if not path.is_file():
+        raise UsageError(
+            f"--snps {path}: no such file; `gwasbone select` writes one, PREFIX.selected.tsv"
+        )
+    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    return with_names_of_today(table, path)
 
 
 def pictured_jobs(jobs: pd.DataFrame, cache: ImageCache) -> tuple[pd.DataFrame, list[str]]:

@@ -20,12 +20,18 @@ import pandas as pd
 
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
-from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES, genotype_labels
+from gwasbone.learning.backend import Progress
+from gwasbone.learning.cross_fit import DivergedError
+from gwasbone.learning.genotype_inputs import GenotypeInputs, is_autosomal
+from gwasbone.learning.genotype_labels import (
+    RARE_WORDS,
+    STATUSES,
+    GenotypeLabels,
+    genotype_labels,
+)
 from gwasbone.learning.genotype_models import GenotypeFit, GenotypeTrainer
-from gwasbone.learning.options import GenotypeHead, GenotypeRequest
+from gwasbone.learning.options import GenotypeRequest
 from gwasbone.stats.permutation import IntArray, sequential_test
-from gwasbone.steps.genotype_inputs import GenotypeInputs, is_autosomal
-from gwasbone.steps.train import Progress
 from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -41,67 +47,12 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
-class FinishedModel:
-    """A trained genotype classifier as a run has left it.
-
-    Parameters
-    ----------
-    region, variant_id : of the job. head : categorical or ordinal; the output's name is
-        ``genotype``.
-    classes : copies of the effect allele that each class holds.
-    models : per fold, the file to load with the backend.
-    held_out : per fold, the people whom its model never saw.
-    copies : by person, copies of the effect allele (NaN for no hard call).
-    """
-
-    region: str
-    variant_id: str
-    head: GenotypeHead
-    classes: tuple[tuple[int, ...], ...]
-    models: tuple[Path, ...]
-    held_out: tuple[pd.Index, ...]
-    copies: pd.Series
-
-
-@dataclass(frozen=True)
 class JobResult:
     """What a job gave: its row of :data:`COLUMNS` but ``fdr``, and rows of the other tables."""
 
     row: dict[str, Any]
     null: pd.DataFrame
     epochs: pd.DataFrame
-
-
-def finished_models(models: Path) -> list[FinishedModel]:
-    """The genotype classifiers in a folder of models that are finished, in order of their names.
-
-    Raises
-    ------
-    InputError
-        There is no such folder.
-    """
-    if not models.is_dir():
-        raise InputError(f"{models}: expected a folder of models, there is none")
-    found = []
-    for path in sorted(models.glob(f"*/*/{JOB}")):
-        about = json.loads(path.read_text())
-        people = pd.read_csv(path.parent / JOB_PEOPLE, sep="\t", dtype={"IID": str})
-        people = people.set_index("IID")
-        files = tuple(path.parent / name for name in about["models"])
-        if not all(file.exists() for file in files):
-            continue
-        found.append(
-            FinishedModel(
-                about["region"],
-                about["variant_id"],
-                about["head"],
-                tuple(tuple(members) for members in about["classes"]),
-                files,
-                tuple(people.index[people["fold"] == j] for j in range(len(files))),
-                people["copies"],
-            )
-        )
-    return found
 
 
 def run_job(
@@ -128,19 +79,33 @@ def run_job(
     except InputError as error:
         raise InputError(f"{variant}: {error}") from None
     row: dict[str, Any] = {
-        "region": region, "variant_id": variant, "head": request.head, "n": sum(labels.counts),
+        "region": region, "variant_id": variant, "head": request.head,
+        "n": sum(map(int, labels.counts)),
         "n_0": labels.counts[0], "n_1": labels.counts[1], "n_2": labels.counts[2],
         "n_uncertain": labels.n_uncertain, "maf": labels.maf, "n_permutations": 0,
         "n_exceeding": 0, "status": labels.status, "warning": "",
     }  # fmt: skip
-    if labels.is_rare and sum(labels.counts):
+    if labels.is_rare and any(labels.counts):
         row["warning"] = "rare"
         log.warning("%s %s: MAF %.4f: %s", region, variant, labels.maf, RARE_WORDS)
     if labels.status == "ok" and not is_autosomal(variant):
         row["status"] = "sex_chromosome"
-    if row["status"] != "ok":
-        log.warning("%s %s is left out: %s", region, variant, STATUSES[row["status"]])
-        return JobResult(row, _null_rows(region, variant, []), epoch_rows(region, variant, ()))
+    if row["status"] == "ok":
+        try:
+            return _learned(trainer, labels, row, inputs, request, folder, say)
+        except DivergedError as error:
+            log.warning("%s %s: %s", region, variant, error)
+            row["status"] = "diverged"
+    log.warning("%s %s is left out: %s", region, variant, STATUSES[row["status"]])
+    return JobResult(row, _null_rows(region, variant, []), epoch_rows(region, variant, ()))
+
+
+def _learned(
+    trainer: GenotypeTrainer, labels: GenotypeLabels, row: dict[str, Any], inputs: GenotypeInputs,
+    request: GenotypeRequest, folder: Path, say: Progress | None,
+) -> JobResult:  # fmt: skip
+    """Train and test the classifier of a job that has labels."""
+    region, variant, people = row["region"], row["variant_id"], trainer.pictures.people
     job = folder / folder_name(variant)
     covariates = inputs.covariates.loc[people].to_numpy(np.float64)
     fit = trainer.fit(labels, covariates, folder=job)
@@ -150,16 +115,16 @@ def run_job(
     test = sequential_test(
         fit.area.estimate, null, most=request.permutations, stop_at=request.stop_at
     )
-    row |= _fit_columns(fit) | {
-        "null_p": test.p, "n_permutations": test.n_permutations, "n_exceeding": test.n_exceeding,
-    }  # fmt: skip
     log.info(
         "%s %s: AUC %.3f [%.3f, %.3f] (%.3f in training), null p %.3g of %d permutations",
         region, variant, fit.area.estimate, fit.area.lower, fit.area.upper,
         fit.in_training.estimate, test.p, test.n_permutations,
     )  # fmt: skip
+    tested = {
+        "null_p": test.p, "n_permutations": test.n_permutations, "n_exceeding": test.n_exceeding,
+    }  # fmt: skip
     return JobResult(
-        row,
+        row | _fit_columns(fit) | tested,
         _null_rows(region, variant, null[: test.n_permutations]),
         epoch_rows(region, variant, fit.fit.histories),
     )

@@ -1,0 +1,172 @@
+"""Participants' sex: one array of the cohort, whatever tells it.
+
+The genotype files state it, a table (``--sex``) says it where it is known there, and of those whose
+sex neither knows chromosome X shows it. What is decided stands in the column ``sex`` of the people
+table (1 man, 2 woman, 0 unknown), by which genotypes on X and Y are read and counted.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import QcThresholds
+from gwasbone.cohort.sources.tables import FEMALE, MALE, person_ids, sex_codes
+from gwasbone.cohort.statistics import people_statistics
+from gwasbone.errors import InputError
+from gwasbone.genome import X, Y
+from gwasbone.phenotypes.fields import names_sex
+from gwasbone.phenotypes.table import IdRule, read_people_table
+
+log = logging.getLogger(__name__)
+
+
+def read_sex(path: str | Path, *, id_rule: IdRule = "iid") -> pd.Series:
+    """Sex by participant ID (1 man, 2 woman, 0 unknown) of a table.
+
+    Parameters
+    ----------
+    path : a .fam or .sample file, or a table with a header that
+        :func:`gwasbone.phenotypes.table.read_people_table` takes, such as a .psam; its column of
+        sex is called ``sex`` or like UK Biobank's fields 31 and 22001. 1 and 2 are men and women;
+        in a table without a 2, 0 and 1 are women and men, as UK Biobank codes them.
+
+    Raises
+    ------
+    InputError
+        No column of sex or several.
+    """
+    path = Path(path)
+    if path.suffix in (".fam", ".sample"):
+        people = _people_of(path)
+        ids = person_ids(people["fid"], people["iid"], id_rule)
+        return pd.Series(people["sex"].to_numpy(), index=pd.Index(ids), name="sex")
+    table = read_people_table(path, id_rule=id_rule)
+    named = [name for name in table.columns if names_sex(str(name))]
+    exact = [name for name in named if str(name).lower() == "sex"]
+    if len(exact or named) != 1:
+        raise InputError(
+            f"{path}: expected one column of sex, such as SEX or p31, got "
+            f"{', '.join(map(str, named)) or 'none'} among {', '.join(map(str, table.columns[:8]))}"
+        )
+    column = table[(exact or named)[0]]
+    spelled = column.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v))
+    if "0" in set(spelled) and "2" not in set(spelled):
+        log.info("%s: sex is read as UK Biobank codes it, 0 for women and 1 for men", path)
+        spelled = spelled.replace("0", "2")
+    return pd.Series(sex_codes(spelled, where=str(path)), index=table.index, name="sex")
+
+
+def _people_of(path: Path) -> pd.DataFrame:
+    if path.suffix == ".fam":
+        from gwasbone.cohort.sources.bed import read_fam
+
+        return read_fam(path)
+    from gwasbone.cohort.sources.bgen import read_sample
+
+    return read_sample(path).people
+
+
+def with_sex(cohort: Cohort, sex: pd.Series, *, where: str) -> Cohort:
+    """The cohort with the sex of a table, which holds where the table knows it.
+
+    Parameters
+    ----------
+    sex : as of :func:`read_sex`.
+    where : its file, for messages.
+
+    Raises
+    ------
+    InputError
+        Nobody of the cohort is in the table.
+    """
+    ids, stated = cohort.people.table.index, cohort.people.table["sex"].to_numpy()
+    if not sex.index.isin(ids).any():
+        raise InputError(
+            f"{where}: expected the sex of participants of the genotypes "
+            f"({', '.join(map(str, ids[:2]))}), it has {', '.join(map(str, sex.index[:2]))}: "
+            "see --id"
+        )
+    if sex.index.has_duplicates:
+        raise InputError(
+            f"{where}: expected every participant once, found "
+            f"{sex.index[sex.index.duplicated()][0]} again"
+        )
+    told = sex.reindex(ids).fillna(0).to_numpy(np.int8)
+    changed = int(((stated != 0) & (told != 0) & (stated != told)).sum())
+    known = np.where(told != 0, told, stated).astype(np.int8)
+    log.info(
+        "%s tells the sex of %d of %d participants; it is unknown for %d",
+        where, int((told != 0).sum()), len(ids), int((known == 0).sum()),
+    )  # fmt: skip
+    if changed:
+        log.warning(
+            "%s gives %d participants another sex than the genotype file: the table's is taken",
+            where, changed,
+        )  # fmt: skip
+    return cohort.annotate_people(pd.DataFrame({"sex": known}, index=ids))
+
+
+def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
+    """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
+
+    A woman with as many expected heterozygous calls as ``min_x_heterozygotes`` has F above
+    ``male_min_f`` less than once in ten thousand times.
+
+    Parameters
+    ----------
+    statistics : columns ``f_x``, ``n_called_x`` and ``expected_het_x``, one row per participant;
+        see :func:`gwasbone.cohort.statistics.people_statistics`.
+    """
+    f = statistics["f_x"]
+    enough = statistics["n_called_x"] >= thresholds.min_x_variants
+    enough &= statistics["expected_het_x"] >= thresholds.min_x_heterozygotes
+    sex = np.select(
+        [enough & (f >= thresholds.male_min_f), enough & (f <= thresholds.female_max_f)],
+        [MALE, FEMALE],
+        0,
+    )
+    return pd.Series(sex.astype("int8"), index=statistics.index, name="sex_inferred")
+
+
+def fill_unknown_sex(cohort: Cohort, inferred: pd.Series) -> Cohort:
+    """The cohort with inferred sex where no other source tells it, which the log says.
+
+    Parameters
+    ----------
+    inferred : by participant ID; see :func:`infer_sex`.
+    """
+    table = cohort.people.table
+    unknown = table["sex"].eq(0) & cohort.people.kept
+    if not unknown.any():
+        return cohort
+    known = inferred.reindex(table.index).fillna(0).astype("int8")
+    filled = table["sex"].where(~unknown, known).astype("int8")
+    of = filled[unknown].value_counts()
+    counts: dict[Hashable, int] = {code: int(of.get(code, 0)) for code in (MALE, FEMALE, 0)}
+    log.warning(
+        "the sex of %d participants is not stated: chromosome X shows it for %d (%d men, %d "
+        "women), and it stays unknown for %d",
+        int(unknown.sum()), counts[MALE] + counts[FEMALE], counts[MALE], counts[FEMALE], counts[0],
+    )  # fmt: skip
+    return cohort.annotate_people(filled.to_frame())
+
+
+def with_inferred_sex(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
+    """The cohort, where sex is unknown and X or Y are among its variants, with inferred sex.
+
+    Costs a pass over the common variants of X; nothing where all sexes are known.
+    """
+    chromosome = cohort.variants.table["chromosome"].to_numpy()
+    wanted = cohort.variants.kept & np.isin(chromosome, (X, Y))
+    unknown = cohort.people.kept & cohort.people.table["sex"].eq(0).to_numpy()
+    if not wanted.any() or not unknown.any():
+        return cohort
+    only_x = cohort.exclude_variants("sex", "not_x", chromosome != X, description="not on X")
+    statistics = people_statistics(only_x)
+    return fill_unknown_sex(cohort, infer_sex(statistics, thresholds or QcThresholds()))

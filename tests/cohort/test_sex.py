@@ -1,0 +1,251 @@
+"""Sex: stated, given in a table or inferred from X; and what it does to X and Y."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_bgen import MadeVariant, write_bgen
+from made_cohorts import bed_cohort, genotypes
+
+from gwasbone.cli import main
+from gwasbone.cohort.options import QcThresholds
+from gwasbone.cohort.prune import sex_variants
+from gwasbone.cohort.qc import qc
+from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.sex import infer_sex, read_sex, with_inferred_sex, with_sex
+from gwasbone.cohort.statistics import people_statistics, variant_statistics
+from gwasbone.errors import InputError
+from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
+
+N, M_X = 120, 90
+SEX = np.array([1, 2] * (N // 2))
+
+
+def x_cohort(folder, *, p=(0.25, 0.5), sex=SEX, block=False, extra=0):
+    """X variants of frequencies between p; the last `extra` are heterozygous in all women."""
+    rng = np.random.default_rng(5)
+    p = rng.uniform(*p, M_X)
+    G = genotypes(rng, p, N)
+    if block:  # one haplotype block: every variant is the first but for a few calls
+        G = np.where(rng.random(G.shape) < 0.02, G, G[:1])
+    men = SEX == 1
+    G[:, men] = 2 * (rng.random((M_X, men.sum())) < (G[:1, men] > 0 if block else p[:, None]))
+    if extra:
+        G[-extra:, ~men] = 1
+    cohort = bed_cohort(
+        folder, G, chromosome=np.full(M_X, 23), position=5_000_000 + 100_000 * np.arange(M_X),
+        sex=sex,
+    )  # fmt: skip
+    return G, cohort
+
+
+def test_sex_is_inferred_only_outside_the_grey_zone_and_with_enough_to_tell_it_by():
+    statistics = pd.DataFrame(
+        {
+            "f_x": [0.8, 0.79, 0.2, 0.21, 1.0, np.nan, 1.0],
+            "n_called_x": [99, 99, 99, 99, 49, 99, 99],
+            "expected_het_x": [30, 30, 30, 30, 30, 30, 19.9],
+        }
+    )
+    assert infer_sex(statistics, QcThresholds()).tolist() == [1, 0, 2, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("made", [{"p": (0.005, 0.02)}, {"block": True}])
+def test_rare_or_linked_variants_do_not_tell_sex(tmp_path, made):
+    """Women are homozygous at nearly all of them, as men are."""
+    _, cohort = x_cohort(tmp_path, **made)
+    found = people_statistics(cohort)
+    assert (infer_sex(found, QcThresholds()) == 0).all()
+    assert sex_variants(cohort).sum() < 50
+
+
+def test_common_unlinked_variants_tell_everybodys_sex(tmp_path):
+    _, cohort = x_cohort(tmp_path)
+    assert sex_variants(cohort).sum() > 80
+    told = infer_sex(people_statistics(cohort), QcThresholds()).to_numpy()
+    assert (told == SEX).mean() > 0.98
+    assert set(told[told != SEX]) <= {0}
+
+
+def test_unknown_sex_is_taken_from_x_and_said(tmp_path, caplog):
+    """The ten variants heterozygous in all women fail Hardy-Weinberg, as where sex is stated."""
+    (tmp_path / "known").mkdir()
+    _, unknown = x_cohort(tmp_path, sex=np.zeros(N, int), extra=10)
+    _, known = x_cohort(tmp_path / "known", extra=10)
+    done, wanted = (qc(c) for c in (unknown, known))
+    assert "no autosomal variants" in caplog.text
+    assert done.people.n_kept == wanted.people.n_kept == N
+    assert (done.variants.reasons()[-10:] == "hwe").all()
+    assert "sex of 120 participants is not stated: chromosome X shows it for 120" in caplog.text
+    assert (done.people.table["sex"] == SEX).mean() > 0.98
+    ours, theirs = (variant_statistics(with_inferred_sex(cohort)) for cohort in (unknown, known))
+    pd.testing.assert_frame_equal(ours, theirs)
+    assert ours["hwe_neg_log10_p"][-10:].min() > 15
+    assert wanted.people.table["sex"].tolist() == SEX.tolist()
+
+
+def test_statistics_of_x_are_missing_where_no_sex_is_known(tmp_path, caplog):
+    _, cohort = x_cohort(tmp_path, sex=np.zeros(N, int))
+    found = variant_statistics(cohort)
+    assert found[["alt_frequency", "maf", "mac", "hwe_neg_log10_p"]].isna().all(axis=None)
+    assert (found["call_rate"] == 1).all()
+    assert "120 of 120 participants are of unknown sex" in caplog.text
+    assert "which are therefore missing: give --sex FILE" in caplog.text
+
+
+def test_those_of_unknown_sex_are_left_out_on_x(tmp_path):
+    few = np.where(np.arange(N) < 9, 0, SEX)
+    G, cohort = x_cohort(tmp_path, sex=few)
+    H, men = G[:, 9:], SEX[9:] == 1
+    alleles = 2 * (~men).sum() + men.sum()
+    p = (H[:, ~men].sum(axis=1) + H[:, men].sum(axis=1) / 2) / alleles
+    found = variant_statistics(cohort)
+    np.testing.assert_allclose(found["alt_frequency"], p)
+    counts = [(H[:, ~men] == g).sum(axis=1) for g in range(3)]
+    np.testing.assert_allclose(found["hwe_neg_log10_p"], hardy_weinberg_neg_log10_p(*counts))
+
+
+# --- Y, and the same genotypes from .bed and BGEN ----------------------------------------------
+
+CHROMOSOME = np.array([23] * 12 + [24] * 6 + [25] * 4)
+M = len(CHROMOSOME)
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    """Calls on X (with heterozygous men), Y (with women called) and mitochondria, written twice."""
+    folder = tmp_path_factory.mktemp("both")
+    rng = np.random.default_rng(8)
+    sex = np.where(np.arange(N) % 10 == 7, 0, SEX)
+    G = genotypes(rng, rng.uniform(0.2, 0.6, M), N)
+    G[12:] = 2 * (G[12:] > 0)
+    G[rng.random(G.shape) < 0.03] = -1
+    position = 5_000_000 + 1000 * np.arange(M)
+    position[18:] = 100 + np.arange(4)
+    names = {23: "X", 24: "Y", 25: "MT"}
+    spelt = np.array([names[code] for code in CHROMOSOME])
+    bed = bed_cohort(folder, G, chromosome=spelt, position=position, sex=sex)
+    units = np.array([[255, 0], [0, 255], [0, 0]])
+    variants = [
+        MadeVariant(units[g], names[c], int(at), missing=g < 0, source_id=f"v{i}")
+        for i, (g, c, at) in enumerate(zip(G, CHROMOSOME, position, strict=True))
+    ]
+    path = write_bgen(folder / "a.bgen", variants, sex=sex, ids=[f"p{i}" for i in range(N)])
+    bgen = read_genotypes(bgen=str(path), sample=path.with_suffix(".sample"), build="GRCh37")
+    return G, sex, bed, bgen
+
+
+def test_y_counts_men_only(both):
+    """Call rate and frequency by hand; women's calls are ignored, in .bed and BGEN."""
+    G, sex, bed, bgen = both
+    H = G[12:18, sex == 1]
+    p = np.array([h[h >= 0].mean() / 2 for h in H])
+    for cohort in (bed, bgen):
+        found = variant_statistics(cohort).iloc[12:18]
+        np.testing.assert_allclose(found["call_rate"], (H >= 0).mean(axis=1))
+        np.testing.assert_allclose(found["alt_frequency"], p)
+        np.testing.assert_allclose(found["mac"], np.minimum(p, 1 - p) * (H >= 0).sum(axis=1))
+        assert (found["hom_ref"] + found["het"] + found["hom_alt"]).max() <= (sex == 1).sum()
+        assert found["hwe_neg_log10_p"].isna().all()
+
+
+def test_x_y_and_mitochondria_are_the_same_from_bed_and_bgen(both):
+    _, _, bed, bgen = both
+    ours, theirs = variant_statistics(bgen), variant_statistics(bed)
+    shared = [c for c in ours if c != "info"]
+    pd.testing.assert_frame_equal(ours[shared], theirs[shared])
+    pd.testing.assert_frame_equal(people_statistics(bgen), people_statistics(bed))
+    np.testing.assert_array_equal(
+        *(c.source.genotypes(c.participants).dosages(c.variants.table) for c in (bgen, bed))
+    )
+    # certain dosages: their variance is what is expected of the frequency
+    assert ours["info"][12:].between(0.9, 1.1).all()
+
+
+def test_men_called_heterozygous_on_x_and_women_on_y_are_missing(both):
+    G, sex, bed, bgen = both
+    for cohort in (bed, bgen):
+        dosages = cohort.source.genotypes(cohort.participants).dosages(cohort.variants.table)
+        missing = G < 0
+        missing[:12] |= (G[:12] == 1) & (sex == 1)
+        missing[12:18] |= sex != 1
+        np.testing.assert_array_equal(np.isnan(dosages), missing)
+
+
+@pytest.mark.hail
+def test_hail_counts_x_and_y_alike(both, hail_session):
+    _, _, bed, _ = both
+    for statistics in (variant_statistics, people_statistics):
+        ours, theirs = statistics(bed), statistics(bed, engine="hail")
+        pd.testing.assert_frame_equal(ours, theirs, check_dtype=False, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.peer
+def test_frequencies_equal_plink2(both, plink2, tmp_path):
+    """Of X, Y and mitochondria, among those of known sex."""
+    import subprocess
+
+    _, sex, bed, _ = both
+    prefix = bed.source.filesets[0].bed.with_suffix("")
+    keep = tmp_path / "keep"
+    keep.write_text("".join(f"f p{i}\n" for i in np.flatnonzero(sex)))
+    made = tmp_path / "without_errors"
+    for words in (
+        ["--bfile", prefix, "--keep", keep, "--set-hh-missing", "--make-bed"],
+        ["--bfile", made, "--freq"],
+    ):
+        subprocess.run([plink2, *words, "--out", made], check=True, capture_output=True)
+    theirs = pd.read_csv(f"{made}.afreq", sep="\t")
+    kept = bed.exclude_people("t", "unknown", sex == 0, description="")
+    ours = variant_statistics(kept)
+    np.testing.assert_allclose(ours["alt_frequency"], theirs["ALT_FREQS"], atol=5e-7)
+
+
+# --- a table of sex -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "IID\tSEX\np0\t1\np1\t2\np2\tNA\n"),
+        ("a.psam", "#IID SEX\np0 1\np1 2\np2 0\n"),
+        ("a.csv", "IID,p31,age\np0,1,50\np1,0,51\np2,,52\n"),
+        ("b.csv", "IID,Sex\np0,Male\np1,Female\np2,\n"),
+        ("a.fam", "f p0 0 0 1 -9\nf p1 0 0 2 -9\nf p2 0 0 0 -9\n"),
+        ("a.sample", "ID_1 ID_2 missing sex\n0 0 0 D\nf p0 0 1\nf p1 0 2\nf p2 0 NA\n"),
+    ],
+)
+def test_tables_of_sex_in_every_spelling(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert read_sex(tmp_path / name).to_dict() == {"p0": 1, "p1": 2, "p2": 0}
+
+
+def test_a_table_without_sex_or_with_several_columns_of_it(tmp_path):
+    (tmp_path / "a.tsv").write_text("IID\tage\np0\t1\n")
+    with pytest.raises(InputError, match="one column of sex, such as SEX or p31, got none"):
+        read_sex(tmp_path / "a.tsv")
+    (tmp_path / "a.tsv").write_text("IID\tp31\tp22001\np0\t1\t1\n")
+    with pytest.raises(InputError, match="got p31, p22001"):
+        read_sex(tmp_path / "a.tsv")
+
+
+def test_a_table_goes_before_the_genotype_file(both, caplog):
+    _, sex, bed, _ = both
+    told = with_sex(bed, pd.Series({"p0": 2, "p7": 1, "p3": 0, "stranger": 1}), where="sex.tsv")
+    assert told.people.table["sex"][["p0", "p7", "p3"]].tolist() == [2, 1, sex[3]]
+    assert "sex.tsv gives 1 participants another sex than the genotype file" in caplog.text
+    with pytest.raises(InputError, match="sex of participants of the genotypes"):
+        with_sex(bed, pd.Series({"a": 1}), where="sex.tsv")
+
+
+def test_qc_takes_a_table_of_sex(both, tmp_path):
+    _, _, bed, _ = both
+    table = tmp_path / "sex.tsv"
+    rows = [f"p{i}\t{s}" for i, s in enumerate(SEX)]
+    table.write_text("\n".join(["IID\tSEX", *rows]) + "\n")
+    prefix = str(bed.source.filesets[0].bed.with_suffix(""))
+    main(
+        ["qc", "--bfile", prefix, "--build", "GRCh37", "--sex", str(table),
+         "--no-plots", "--out", str(tmp_path / "q")]
+    )  # fmt: skip
+    people = pd.read_csv(tmp_path / "q.people.tsv.gz", sep="\t")
+    assert people["sex"].tolist() == SEX.tolist()

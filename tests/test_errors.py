@@ -1,0 +1,79 @@
+"""One place that turns the failure of a reader into an error that names the file and the reason."""
+
+import gzip
+import io
+import json
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from isal import igzip
+
+from gwasbone.errors import InputError, UsageError, failure_reason, reading, reads
+
+
+def of(function):
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        function()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (lambda: zlib.decompress(b"x"), "Error -5 while decompressing data"),
+        (lambda: gzip.decompress(b"xxxx"), "Not a gzipped file"),
+        (lambda: igzip.decompress(gzip.compress(b"abc")[:-6]), "it ends too early"),
+        (lambda: zipfile.ZipFile(io.BytesIO(b"x")), "File is not a zip file"),
+        (lambda: np.load(io.BytesIO(b"")), "it ends too early"),
+        (lambda: json.loads('{"a": 1,\n}'), "line 2 column 1"),
+        (lambda: pd.read_csv(io.StringIO("")), "it is empty"),
+        (lambda: pd.read_csv(io.StringIO("a,b\n1,2\n1,2,3\n")), "3 columns instead of 2 in line 3"),
+        (lambda: {}["row"], "KeyError 'row'"),
+        (lambda: [][3], "IndexError list index out of range"),
+        (lambda: b"\xff".decode(), "bytes that are not UTF-8 text (byte 1: invalid start byte)"),
+        (lambda: np.empty(1 << 58), "it asks for more memory than there is"),
+        (lambda: pa.array([1]).cast(pa.map_(pa.int8(), pa.int8())), "Unsupported cast"),
+        (lambda: Path("/root/nowhere/x").read_text(), "No such file or directory"),
+        (lambda: (_ for _ in ()).throw(ValueError()), "ValueError"),
+        (lambda: (_ for _ in ()).throw(ValueError("a\0b\nnext")), "a?b"),
+    ],
+)
+def test_a_reason_is_one_line_in_words(function, says):
+    reason = failure_reason(of(function))
+    assert says in reason
+    assert "\n" not in reason
+
+
+def test_a_long_reason_is_cut():
+    assert len(failure_reason(ValueError("x" * 10_000))) <= 201
+
+
+def test_a_failure_names_the_file_and_an_error_on_purpose_stays_as_it_is():
+    table = lambda: reading("a.tsv", "a table")  # noqa: E731
+    with pytest.raises(InputError) as caught, table():
+        raise ValueError("bad")
+    assert str(caught.value) == "a.tsv: expected a table, but it cannot be read: bad"
+    with pytest.raises(InputError) as caught, table():
+        raise FileNotFoundError(2, "gone")
+    assert str(caught.value) == "a.tsv: no such file; expected a table"
+    with pytest.raises(UsageError, match=r"^mine$"), table():
+        raise UsageError("mine")
+    with pytest.raises(KeyboardInterrupt), table():
+        raise KeyboardInterrupt
+
+
+def test_a_reader_is_run_within_the_file_that_it_is_given():
+    @reads("a number")
+    def number(base, path):
+        """Doc."""
+        return int(path, base)
+
+    assert number(10, "12") == number(10, path="12") == 12
+    assert number.__doc__ == "Doc."
+    with pytest.raises(InputError, match=r"^zz: expected a number, but it cannot be read: inv"):
+        number(10, path="zz")
