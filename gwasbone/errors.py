@@ -10,17 +10,25 @@ import contextlib
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+#: Characters of a message that fit on a screen.
+MAX_MESSAGE = 2_000
 
 
 class GwasboneError(Exception):
-    """Base of all errors that gwasbone raises on purpose; the data or the run failed."""
+    """Base of all errors that gwasbone raises on purpose; the data or the run failed.
+
+    A message that is longer than a screen is cut in its middle.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return _on_a_screen(super().__str__())
 
 
 class InputError(GwasboneError):
@@ -51,6 +59,28 @@ class NotBuiltError(UsageError):
 
 class GwasboneWarning(UserWarning):
     """Something suspicious that does not stop the run."""
+
+    def __str__(self) -> str:
+        return _on_a_screen(super().__str__())
+
+
+def _on_a_screen(text: str) -> str:
+    """A message, cut in its middle where it is longer than a screen."""
+    if len(text) <= MAX_MESSAGE:
+        return text
+    head, tail = text[: MAX_MESSAGE * 3 // 4], text[-MAX_MESSAGE // 5 :]
+    return f"{head} ... ({len(text) - len(head) - len(tail):,} characters more) ... {tail}"
+
+
+def listed(names: Iterable[object], at_most: int = 8, separator: str = ", ") -> str:
+    """The first names, and how many more there are, for messages that fit on a screen.
+
+    >>> listed("abc"), listed("abcde", 3), listed([])
+    ('a, b, c', 'a, b, c and 2 more', 'nothing')
+    """
+    texts = [str(name) for name in names]
+    more = f" and {len(texts) - at_most:,} more" if len(texts) > at_most else ""
+    return (separator.join(texts[:at_most]) + more) or "nothing"
 
 
 @contextlib.contextmanager

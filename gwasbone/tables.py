@@ -1,12 +1,14 @@
 """Tables as text: tab-separated, NA where missing, gzip by name, whole or not at all.
 
-Rows are joined in Arrow, whose string arrays are the bytes of the file already, a piece of the
-table at a time. Floats get eight digits.
+Small tables that people write, such as labels of images, are read by :func:`read_cells`. When
+tables are written, rows are joined in Arrow, whose string arrays are the bytes of the file already,
+a piece of the table at a time. Floats get eight digits.
 """
 
 from __future__ import annotations
 
 import contextlib
+import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +19,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.genome import chromosome_label
+from gwasbone.text_files import survey_text, text_faults_named
 
 _DIGITS = 8
 # Powers of ten that float64 holds exactly.
@@ -40,6 +44,41 @@ def write_pieces(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = Tr
                 names = [str(piece.index.name or "")] if index else []
                 file.write("\t".join([*names, *piece.columns]).encode() + b"\n")
             file.write(bytes_of(lines_of(piece, index=index)))
+
+
+def read_cells(path: Path, *, comment: str | None = None) -> pd.DataFrame:
+    """The cells of a tab-separated table with a header, as text; an empty cell is empty text.
+
+    Parameters
+    ----------
+    comment : begins a remark, up to the end of its line.
+
+    Raises
+    ------
+    InputError
+        See :func:`gwasbone.text_files.survey_text`; or rows longer than the header, or no header.
+    """
+    with survey_text(path).open() as stream, text_faults_named(path):
+        rows = [
+            (number, row)
+            for number, row in enumerate(csv.reader(_without(comment, stream), delimiter="\t"), 1)
+            if row and any(row)
+        ]
+    if not rows:
+        raise InputError(f"expected a table with a header in {path}, it is empty: fill it")
+    header = rows[0][1]
+    for number, row in rows:
+        if len(row) != len(header):
+            raise InputError(
+                f"expected {len(header)} fields between tabs in every row of {path}, line {number} "
+                f"has {len(row)}: write NA where there is nothing"
+            )
+    return pd.DataFrame([row for _, row in rows[1:]], columns=header, dtype=object)
+
+
+def _without(comment: str | None, lines: Iterable[str]) -> Iterator[str]:
+    """Lines without remarks."""
+    return (line if comment is None else line.partition(comment)[0].rstrip(" ") for line in lines)
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:

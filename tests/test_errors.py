@@ -13,7 +13,18 @@ import pyarrow as pa
 import pytest
 from isal import igzip
 
-from gwasbone.errors import InputError, UsageError, failure_reason, reading, reads
+from gwasbone.errors import (
+    MAX_MESSAGE,
+    GwasboneError,
+    GwasboneWarning,
+    InputError,
+    OptionError,
+    UsageError,
+    failure_reason,
+    listed,
+    reading,
+    reads,
+)
 
 
 def of(function):
@@ -77,3 +88,23 @@ def test_a_reader_is_run_within_the_file_that_it_is_given():
     assert number.__doc__ == "Doc."
     with pytest.raises(InputError, match=r"^zz: expected a number, but it cannot be read: inv"):
         number(10, path="zz")
+
+
+@pytest.mark.parametrize("kind", [GwasboneError, InputError, GwasboneWarning])
+def test_a_message_of_many_names_is_cut_in_its_middle_and_says_so(kind):
+    names = ", ".join(f"trait_{i}" for i in range(15_000))
+    text = str(kind(f"expected columns {names} in t.tsv: add them"))
+    assert len(text) < MAX_MESSAGE
+    assert text.startswith("expected columns trait_0, trait_1,")
+    assert text.endswith("trait_14999 in t.tsv: add them")
+    assert "characters more" in text
+    assert str(kind("short")) == "short"
+
+
+def test_options_with_many_faults_fit_on_a_screen():
+    assert len(str(OptionError([f"fault {i}" for i in range(9_000)]))) < MAX_MESSAGE
+
+
+def test_lists_show_the_first_and_count_the_others():
+    assert listed(range(15_000), 3) == "0, 1, 2 and 14,997 more"
+    assert listed(["a; b", "c"], separator="; ") == "a; b; c"

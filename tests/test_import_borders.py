@@ -150,8 +150,9 @@ def test_deep_learning_stays_in_its_backend_and_that_knows_nothing_of_gwasbone()
 
 #: Rooms from the lowest to the highest; a room may know those of its own layer and below.
 LAYERS = (
-    ("stats", "tables", "text_table", "columns", "files", "ranges", "owner", "genome", "errors",
-     "docstrings", "options", "run_log", "progress", "session", "public", "display"),
+    ("stats", "tables", "text_table", "text_files", "columns", "files", "ranges", "owner",
+     "genome", "errors", "docstrings", "options", "run_log", "progress", "session", "public",
+     "display"),
     ("blocks", "phenotypes", "images", "genes", "simulate"),
     ("cohort", "sumstats", "plots"),
     ("association", "loci", "comparison", "learning"),

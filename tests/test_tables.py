@@ -5,8 +5,10 @@ import gzip
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pytest
 
-from gwasbone.tables import cell_text, labelled, write_lines, write_pieces, write_table
+from gwasbone.errors import InputError
+from gwasbone.tables import cell_text, labelled, read_cells, write_lines, write_pieces, write_table
 
 
 def mixed_table(n=2_000):
@@ -82,3 +84,25 @@ def test_lines(tmp_path):
 def test_chromosomes_by_name():
     named = labelled(pd.DataFrame({"chromosome": [1, 23], "p": [0.1, 0.2]}))
     assert named["chromosome"].tolist() == ["1", "X"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('a\tb\n1\t"x\n2\ty\n', "left open in line 2"),
+        ("a\tb\n1\n", r"2 fields between tabs in every row of .*, line 2 has 1"),
+        ("a\tb\n\n1\t2\t3\n", "line 3 has 3"),
+        ("", "is empty"),
+    ],
+)
+def test_small_tables_that_would_be_misread_are_refused(tmp_path, text, words):
+    (tmp_path / "t.tsv").write_text(text)
+    with pytest.raises(InputError, match=words):
+        read_cells(tmp_path / "t.tsv")
+
+
+def test_small_tables_are_read_as_text_in_any_encoding(tmp_path):
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "t.tsv").write_bytes("file\tside # note\n01\tNA\n".encode(encoding))
+        table = read_cells(tmp_path / "t.tsv", comment="#")
+        assert table.values.tolist() == [["01", "NA"]]

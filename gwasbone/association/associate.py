@@ -33,7 +33,9 @@ from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import InputError, NotBuiltError, UsageError
 from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
+from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import BinaryCoding
+from gwasbone.phenotypes.table import warn_of_few_matches
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
 from gwasbone.sumstats.table import COLUMNS, canonical_table
@@ -43,9 +45,6 @@ log = logging.getLogger(__name__)
 #: What a trait of a run can have of its own; ``by trait`` of a run in which traits differ.
 _SETTINGS = ("method", "test")
 
-#: Share of a phenotype table's participants in the genotypes below which a warning is due.
-FEW_MATCHED = 0.5
-
 
 def associate(
     genotypes: Any,
@@ -54,6 +53,7 @@ def associate(
     *,
     y: Any = None,
     phenotypes: pd.DataFrame | None = None,
+    missing_codes: Sequence[str] = ("auto",),
     categorical: Sequence[str] = (),
     method: Method = "auto",
     test: Test = "score",
@@ -82,6 +82,8 @@ def associate(
         a covariate of 1, as Hail's own methods need it, may be given and changes nothing.
     y : of a MatrixTable, one trait or a list of traits as Hail expressions, instead of ``traits``.
     phenotypes : table indexed by person with the columns, instead of the cohort's people table.
+    missing_codes : what means a missing value in these columns; see
+        :func:`gwasbone.phenotypes.missing_codes.drop_missing_codes`.
     method : ``linear`` or ``logistic`` for every trait; by default (``auto``) each trait's own,
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
     test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``,
@@ -133,9 +135,9 @@ def associate(
         categorical=tuple(categorical), method=method, test=test, engine=engine,
         binary_coding=binary_coding, rint=rint, standardize=standardize,
     )  # fmt: skip
-    return scan_cohort(
-        genotypes, request, phenotypes, threads=threads, executor=executor, folder=folder
-    )
+    table = genotypes.people.kept_table() if phenotypes is None else phenotypes
+    table = drop_missing_codes(table, missing_codes, where="phenotypes")
+    return scan_cohort(genotypes, request, table, threads=threads, executor=executor, folder=folder)
 
 
 def scan_cohort(
@@ -161,7 +163,10 @@ def scan_cohort(
     _refuse_without_variants(cohort)
     people = cohort.people.kept_table()
     if phenotypes is not None:
-        _warn_of_few_matches(cohort, phenotypes)
+        # those who are left out by a decision are of the same project, too
+        warn_of_few_matches(
+            phenotypes.index, cohort.people.table.index, where="the phenotype tables"
+        )
     design = build_design(
         people.index.tolist(), people if phenotypes is None else phenotypes, request
     )
@@ -228,17 +233,6 @@ def _refuse_without_variants(cohort: Cohort) -> None:
         f"{cohort.source.describe()}: expected variants to test, none of "
         f"{len(cohort.variants):,} is left: {', '.join(steps[:5])}{more}"
     )
-
-
-def _warn_of_few_matches(cohort: Cohort, phenotypes: pd.DataFrame) -> None:
-    """Say where most people of a table are not in the genotypes: IDs may be spelled otherwise."""
-    known = phenotypes.index.astype(str).isin(cohort.people.table.index)
-    if len(known) and known.mean() < FEW_MATCHED:
-        log.warning(
-            "only %s of the %s participants in the phenotype table are in the genotypes (%d %%): "
-            "check that both spell their IDs alike (--id)",
-            f"{known.sum():,}", f"{len(known):,}", int(100 * known.mean()),
-        )  # fmt: skip
 
 
 def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -> str:

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    _MAF,
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_options,
+)
 from gwasbone.cohort.options import AncestryOptions, PcaOptions
 from gwasbone.errors import UsageError
 from gwasbone.options import with_given
@@ -25,6 +32,7 @@ from gwasbone.options import with_given
 @click.option("--maf", type=_MAF,
               help="Minimum minor-allele frequency of the variants of computed components.  "
               f"[default: {PcaOptions.maf:g}]")  # fmt: skip
+@table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -53,7 +61,9 @@ def command(**options: Any) -> None:
         cohort = context.cohort(before="ancestry")
         reported = context.column(options["table"], rule.column)
         if options["scores"] is not None:
-            scores = read_people_table(options["scores"], id_rule=context.id_rule)
+            scores = read_people_table(
+                options["scores"], id_rule=context.id_rule, reading=context.reading
+            )
         else:
             pca = PcaOptions(n_components=rule.n_components) if config is None else config.pca
             pca = with_given(pca, options, ["maf"])

@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     out_option,
     run_options,
     subset_options,
+    table_options,
 )
 from gwasbone.cohort.options import FilterOptions
 from gwasbone.errors import UsageError
@@ -35,6 +36,7 @@ Examples:
 @click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
 @click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
 @click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@table_options
 @option_flags(AssociationOptions, only=("method", "test", "engine", "binary_coding"))
 @click.option("--step1-bfile", metavar="PREFIX", help="For --method wgr, not built yet.")
 @click.option("--step1-extract", metavar="FILE", help="For --method wgr, not built yet.")
@@ -67,7 +69,7 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=outputs, in_effect=model) as context:
         phenotypes = phenotype_columns(
             request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
-            id_rule=context.id_rule,
+            id_rule=context.id_rule, reading=context.reading,
         )  # fmt: skip
         cohort = filtered(context.cohort(), options)
         results = run_scan(

@@ -25,6 +25,7 @@ from gwasbone.files import (
     staged_outputs,
 )
 from gwasbone.options import with_given
+from gwasbone.phenotypes.options import TableReading
 from gwasbone.run_log import run_log
 from gwasbone.study import RECORD, find_study
 
@@ -73,6 +74,11 @@ class Context:
             return given
         return self.config.genotypes.id if self.config is not None else "iid"
 
+    @property
+    def reading(self) -> TableReading:
+        """How tables of participants are read: as flags say, else the study."""
+        return table_reading(self.options, self.config)
+
     def cohort(self, *, before: str | None = None, infer_sex: bool = True) -> Cohort:
         """The genotypes that flags name, else the study's with the decisions made so far.
 
@@ -109,6 +115,10 @@ class Context:
                 "study.toml"
             )
         log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
+        if self.reading.withdrawn is not None:
+            from gwasbone.cohort.subsets import without_withdrawn
+
+            cohort = without_withdrawn(cohort, Path(self.reading.withdrawn))
         cohort = self._with_sex(cohort)
         cohort = self._subset(cohort)
         if infer_sex and cohort.source.capabilities.blocks:
@@ -142,10 +152,13 @@ class Context:
         from gwasbone.phenotypes.table import read_people_table
 
         if paths or self.config is None:
-            return {path: read_people_table(path, id_rule=self.id_rule) for path in paths}
+            return {
+                path: read_people_table(path, id_rule=self.id_rule, reading=self.reading)
+                for path in paths
+            }
         from gwasbone.study.files import people_tables
 
-        return people_tables(self.config, id_rule=self.id_rule)
+        return people_tables(self.config, id_rule=self.id_rule, reading=self.reading)
 
     def _subset(self, cohort: Cohort) -> Cohort:
         from gwasbone.cohort.subsets import subset
@@ -156,6 +169,15 @@ class Context:
             return cohort
         paths = {name: Path(value) if value else None for name, value in lists.items()}
         return subset(cohort, **paths, chromosomes=chromosomes)
+
+
+def table_reading(options: Mapping[str, Any], config: StudyConfig | None) -> TableReading:
+    """How tables of participants are read: as flags say, else the study, else the defaults."""
+    if config is None:
+        return with_given(TableReading(), options)
+    from gwasbone.study.config import study_reading
+
+    return with_given(study_reading(config), options)
 
 
 def current_study() -> StudyConfig | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone.cli.flags import option_flags
+from gwasbone.cli.options import table_options
 from gwasbone.images.options import ImageOptions
 from gwasbone.options import part_of, with_given
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
               show_default=True,
               help="Maximum size of a file, and of what a compressed file unfolds to.",
               )  # fmt: skip
+@table_options
 @click.option("--threads", type=click.IntRange(1), help="Number of cores to use; all by default.")
 @click.option("--force", is_flag=True, help="Build the cache anew.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -103,6 +105,7 @@ def command(**options: Any) -> None:
                 labels=options["labels"],
                 people=options["people"],
                 id_rule=context.id_rule,
+                reading=context.reading,
                 workers=options["threads"] or _cores(),
                 max_bytes=round(options["max_megabytes"] * 1e6),
                 force=options["force"],

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import click
 
 from gwasbone.cli.file_words import GENOTYPE_FILES
+from gwasbone.cli.flags import option_flags
+from gwasbone.phenotypes.options import TableReading
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,6 +58,9 @@ subset_options = _stack(
     click.option("--exclude", metavar="FILE", help="Not these variants."),
     click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X."),
 )
+
+#: For commands that read tables of participants.
+table_options = option_flags(TableReading)
 
 run_options = _stack(
     click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default."),

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_options
 
 
 def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -40,6 +40,7 @@ def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bo
     callback=_print_definition,
     help="Print the package's definition, to copy and change, and stop.",
 )
+@table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -66,7 +67,8 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=OUTPUTS) as context:
         out = context.out
         cases, bmd = make_phenotypes(
-            chosen, out, id_rule=context.id_rule, coding=options["medication_coding"],
+            chosen, out, id_rule=context.id_rule, reading=context.reading,
+            coding=options["medication_coding"],
             skip_absent=options["skip_absent"], rint=options["rint"],
         )  # fmt: skip
         n_controls = len(cases.rules) - cases.n_cases

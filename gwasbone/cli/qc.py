@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import call_rates, missing_share_flag, option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_options,
+)
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.options import with_given
 
@@ -32,8 +38,8 @@ _PAGE = ".qc.html"
 @missing_share_flag(QcThresholds, "variant_call_rate", "--geno", "variant")
 @missing_share_flag(QcThresholds, "person_call_rate", "--mind", "person")
 @click.option("--biobank-qc", metavar="FILE", help="Table with UK Biobank's own QC columns.")
-@click.option("--withdrawn", metavar="FILE", help="IDs of people who withdrew, one a line.")
 @click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
+@table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -58,7 +64,6 @@ def command(**options: Any) -> None:
             thresholds,
             out,
             biobank=_biobank(options["biobank_qc"], context),
-            withdrawn=_ids(options["withdrawn"]),
             page=page,
         )
         context.say(funnel_summary(cohort.people))
@@ -78,13 +83,3 @@ def _biobank(path: str | None, context: Any) -> Any:
             "p22021, found none"
         )
     return columns
-
-
-def _ids(path: str | None) -> list[str]:
-    from gwasbone.errors import InputError
-
-    if path is None:
-        return []
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file; expected IDs of people who withdrew")
-    return Path(path).read_text().split()

@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_options,
+)
 from gwasbone.cohort.options import PcaOptions, RelatednessOptions
 from gwasbone.options import with_given
 
@@ -23,6 +29,7 @@ _OPTIONS = ("method", "min_kinship", "maf", "r2", "keep_cases_of")
 @subset_options
 @option_flags(RelatednessOptions, only=_OPTIONS)
 @click.option("--pheno-file", metavar="FILE", help="Table with the cases to keep first.")
+@table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone.cli.flags import given_flags, option_flags
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_options
 from gwasbone.errors import UsageError
 from gwasbone.learning.options import ResidualOptions
 from gwasbone.options import option_kinds, part_of, with_given
@@ -34,6 +34,7 @@ _OF_TRANSFORMER = tuple(
 )
 @click.option("--table", metavar="FILE", help="Assessments: person, sex, age, weight, traits.")
 @option_flags(ResidualOptions)
+@table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -76,7 +77,10 @@ def command(**options: Any) -> None:
     with command_context(options, config, outputs=step.OUTPUTS, in_effect=in_effect) as context:
         written = [f"{context.out}{ending}" for ending in step.OUTPUTS]
         written += [str(models)] if is_network else []
-        for line in step.make_residuals(table, chosen, context.out, models=models):
+        made = step.make_residuals(
+            table, chosen, context.out, models=models, reading=context.reading
+        )
+        for line in made:
             context.say(line)
         context.say(f"written: {', '.join(written)}")
 

@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     positions_option,
     run_options,
     subset_options,
+    table_options,
 )
 from gwasbone.errors import UsageError
 from gwasbone.loci.options import SelectionRule, regions_of_scans
@@ -53,6 +54,7 @@ Examples:
 @click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
 @click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
 @click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@table_options
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
@@ -94,7 +96,7 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
                 raise UsageError("means by genotype need genotypes: give --bfile or --bgen")
             wanted = [t for t in sources if t in given or region_map.regions_of(t)]
             if asked or wanted or (config is not None and config.selection.effects):
-                effects = _effects(options, config, context.id_rule, wanted)
+                effects = _effects(context, wanted)
         with counted_progress() as progress:
             selection = select_regions(
                 sources, cohort=cohort, region_map=region_map, regions=given, rule=rule,
@@ -119,13 +121,12 @@ def _rule(options: dict[str, Any], config: StudyConfig | None) -> tuple[Any, Any
     )
 
 
-def _effects(
-    options: dict[str, Any], config: StudyConfig | None, id_rule: Any, wanted: list[str]
-) -> EffectRequest:
+def _effects(context: Any, wanted: list[str]) -> EffectRequest:
     from gwasbone.loci.genotype_effects import EffectRequest
     from gwasbone.study.config import SelectionSection
     from gwasbone.study.requests import phenotype_columns, scan_request
 
+    options, config = context.options, context.config
     section = config.selection if config is not None else SelectionSection()
     request = scan_request(
         config, traits=options["pheno"] or ",".join(section.effects) or None,
@@ -138,6 +139,6 @@ def _effects(
         raise UsageError("no phenotype: name columns with --pheno, no scan is in a region")
     table = phenotype_columns(
         request, options["pheno_file"], covariate_tables=options["covar_file"], config=config,
-        id_rule=id_rule,
+        id_rule=context.id_rule, reading=context.reading,
     )  # fmt: skip
     return EffectRequest(table, request)

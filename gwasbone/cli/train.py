@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names, option_flags
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_options
 from gwasbone.cli.train_genotypes import (
     GENOTYPE_TASK,
     genotype_task_options,
@@ -34,7 +34,8 @@ from gwasbone.options import with_given
               help="Tables of people (IID) with the target, sex and side inputs.  [default: those "
               "of the study]")  # fmt: skip
 @click.option("--task", metavar="COLUMN",
-              help="The target: case, sex, any column of 0/1 or 1/2; or genotype, the SNPs of "
+              help="The target: case, sex, any column of 0/1 or 1/2; with --kind also classes or "
+              "numbers (several columns separated by commas); or genotype, the SNPs of "
               "--genotypes.  [default: case]")  # fmt: skip
 @option_flags(ImageTraining, skip=("task", "regions"))
 @click.option("--region", "regions", type=Names(),
@@ -44,6 +45,7 @@ from gwasbone.options import with_given
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
               help="What identifies a person.")  # fmt: skip
 @genotype_task_options
+@table_options
 @click.option("--force", is_flag=True, help="Overwrite output, and models of another training.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -56,7 +58,8 @@ def command(**options: Any) -> None:
     cnn_fold, and cnn_prob_REGION; all out of fold), PREFIX.evaluation.tsv, PREFIX.left_out.tsv,
     PREFIX.train.html, PREFIX.saliency.html (where the networks look) and PREFIX.models. The scale
     of models differs between folds: cnn_logit_std is standardised within them, or take cnn_fold as
-    a covariate.
+    a covariate. With --kind regression or categorical the columns are cnn_COLUMN, in the units of
+    the target, or the probability cnn_CLASS of each class.
 
     A run that was killed goes on when the same command is given again: finished folds and epochs
     in PREFIX.models are taken.

@@ -106,9 +106,9 @@ def _selection(options: dict[str, Any], config: StudyConfig | None) -> tuple[Pat
 
 def _kept(path: str | None, context: Any) -> Any:
     """People to keep: of the flag, else of the study; None where neither says."""
-    from gwasbone.learning.genotype_inputs import read_keep
+    from gwasbone.phenotypes.id_lists import read_participant_list
     from gwasbone.study.files import kept_people
 
     if path is not None:
-        return read_keep(Path(path), id_rule=context.id_rule)
+        return read_participant_list(Path(path)).names(context.id_rule)
     return None if context.config is None else kept_people(context.config)

@@ -17,7 +17,7 @@ import pandas as pd
 from gwasbone.cohort.sources.source import Genotypes
 from gwasbone.cohort.sources.tables import FEMALE
 from gwasbone.display import Shown, counted
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.participants import IdRule
 
 
 @dataclass(frozen=True, repr=False)

@@ -223,41 +223,80 @@ def people_reasons(
     low = people["call_rate"].lt(thresholds.person_call_rate) | people["call_rate"].isna()
     if thresholds.person_call_rate:
         add("low_call_rate", low, f"autosomal call rate below {thresholds.person_call_rate:g}")
-    if flags is not None and flags.heterozygosity is not None:
-        add("missing_heterozygosity", flags.heterozygosity.isna(), "no heterozygosity released")
-    else:
-        add("missing_heterozygosity", people["f"].isna(), "heterozygosity cannot be computed")
-    if flags is not None and flags.outlier is not None:
-        add("heterozygosity_outlier", flags.outlier, "heterozygosity or missingness (field 22027)")
-    elif thresholds.het_sd:
+    add(
+        "missing_heterozygosity",
+        *_by_biobank(
+            flags and flags.no_heterozygosity, "no heterozygosity released",
+            people["f"].isna(), "heterozygosity cannot be computed",
+        ),
+    )  # fmt: skip
+    outlier, far = flags and flags.outlier, None
+    if thresholds.het_sd:
         f = people["f"].where(~low)
         far = (people["f"] - f.mean()).abs() > thresholds.het_sd * f.std()
-        add("heterozygosity_outlier", far, f"|F - mean| > {thresholds.het_sd:g} SD")
-    if flags is not None and flags.sex_mismatch is not None:
-        add("sex_mismatch", flags.sex_mismatch, "genetic sex (field 22001) is not the reported one")
-    else:
-        known = people["sex"].isin([1, 2]) & people["sex_inferred"].isin([1, 2])
-        rule = (
-            f"X shows the other sex (man: F >= {thresholds.male_min_f:g}, "
-            f"woman: F <= {thresholds.female_max_f:g})"
-        )
-        add("sex_mismatch", known & (people["sex"] != people["sex_inferred"]), rule)
+    if far is not None or outlier is not None:
+        add(
+            "heterozygosity_outlier",
+            *_by_biobank(
+                outlier, "heterozygosity or missingness (field 22027)",
+                far, f"|F - mean| > {thresholds.het_sd:g} SD",
+            ),
+        )  # fmt: skip
+    known = people["sex"].isin([1, 2]) & people["sex_inferred"].isin([1, 2])
+    rule = (
+        f"X shows the other sex (man: F >= {thresholds.male_min_f:g}, "
+        f"woman: F <= {thresholds.female_max_f:g})"
+    )
+    add(
+        "sex_mismatch",
+        *_by_biobank(
+            flags and flags.sex_mismatch, "genetic sex (field 22001) is not the reported one",
+            known & (people["sex"] != people["sex_inferred"]), rule,
+        ),
+    )  # fmt: skip
     if flags is not None and flags.aneuploidy is not None:
-        add("karyotype", flags.aneuploidy, "karyotype neither XX nor XY (field 22019)")
+        add(
+            "karyotype", *_by_biobank(flags.aneuploidy, "karyotype neither XX nor XY (field 22019)")
+        )
     if flags is not None and flags.kinship_exclusion is not None:
-        add("kinship_exclusion", flags.kinship_exclusion, "excluded from kinship inference (22021)")
-    if flags is not None and flags.many_relatives is not None:
-        rule = "ten or more third-degree relatives (field 22021)"
-        add("excess_relatives", flags.many_relatives, rule)
-    elif third_degree is not None and thresholds.max_third_degree:
-        count = third_degree.reindex(people.index).fillna(0)
-        rule = f"more than {thresholds.max_third_degree} third-degree relatives"
-        add("excess_relatives", count > thresholds.max_third_degree, rule)
-    else:
+        rule = "excluded from kinship inference (22021)"
+        add("kinship_exclusion", *_by_biobank(flags.kinship_exclusion, rule))
+    many, count = flags and flags.many_relatives, None
+    if third_degree is not None and thresholds.max_third_degree:
+        count = third_degree.reindex(people.index).fillna(0) > thresholds.max_third_degree
+    if many is None and count is None:
         log.info("third-degree relatives are not counted: neither pairs nor field 22021 are given")
+    else:
+        add(
+            "excess_relatives",
+            *_by_biobank(
+                many, "ten or more third-degree relatives (field 22021)",
+                count, f"more than {thresholds.max_third_degree} third-degree relatives",
+            ),
+        )  # fmt: skip
     if flags is not None and flags.no_components is not None:
-        add("no_principal_components", flags.no_components, flags.components_rule)
+        absent = _by_biobank(flags.no_components, flags.components_rule)
+        add("no_principal_components", *absent)
     return reasons
+
+
+def _by_biobank(
+    biobank: pd.Series | None,
+    biobank_rule: str,
+    computed: pd.Series | None = None,
+    computed_rule: str = "",
+) -> tuple[BoolArray, str]:
+    """Who is excluded by the biobank's own column and, where a participant is not in its table or
+    there is none, by what the genotypes show; and the rule in words."""
+    if biobank is None:
+        assert computed is not None
+        return computed.to_numpy(dtype=bool), computed_rule
+    absent = biobank.isna().to_numpy()
+    excluded = biobank.fillna(False).to_numpy(dtype=bool)
+    if computed is None or not absent.any():
+        return excluded, biobank_rule
+    computed_here = absent & computed.to_numpy(dtype=bool)
+    return excluded | computed_here, f"{biobank_rule}; {computed_rule} where not in the table"
 
 
 def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Reason]:

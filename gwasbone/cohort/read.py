@@ -19,7 +19,10 @@ from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.cohort.sources.tables import READ_STAGE, same_as_before
 from gwasbone.errors import InputError, UsageError
 from gwasbone.genome import BUILDS
-from gwasbone.phenotypes.table import IdRule, read_people_table
+from gwasbone.phenotypes.missing_codes import drop_missing_codes
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
+from gwasbone.phenotypes.table import read_people_table, warn_of_few_matches
 
 log = logging.getLogger(__name__)
 
@@ -197,7 +200,11 @@ def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid") -> Cohort:
 
 
 def annotate_phenotypes(
-    cohort: Cohort, table: pd.DataFrame | str | Path, *, id_rule: IdRule = "iid"
+    cohort: Cohort,
+    table: pd.DataFrame | str | Path,
+    *,
+    id_rule: IdRule = "iid",
+    reading: TableReading | None = None,
 ) -> Cohort:
     """Add the columns of a phenotype table to the people of a cohort.
 
@@ -205,20 +212,26 @@ def annotate_phenotypes(
     ----------
     table : indexed by person ID, or a file for
         :func:`gwasbone.phenotypes.table.read_people_table`. People who are not in it get NaN.
-    id_rule : how the file names people.
+    id_rule : how the file names participants.
+    reading : codes of missing values (−9 by default), and the limit of what is unpacked.
 
     Raises
     ------
     InputError
         No person in common; two IDs of each side are shown.
     """
-    frame = table if isinstance(table, pd.DataFrame) else read_people_table(table, id_rule=id_rule)
+    reading = reading or TableReading()
+    if isinstance(table, pd.DataFrame):
+        frame = drop_missing_codes(table, reading.missing_codes, where="the phenotype table")
+    else:
+        frame = read_people_table(table, id_rule=id_rule, reading=reading)
     ids = cohort.people.table.index
     if not frame.index.isin(ids).any():
         raise InputError(
             f"expected people of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
             f"table, it has {', '.join(map(str, frame.index[:2]))}: try the other ID rule"
         )
+    warn_of_few_matches(frame.index, ids, where="the phenotype table")
     return cohort.annotate_people(frame)
 
 

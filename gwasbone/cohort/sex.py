@@ -16,12 +16,14 @@ import pandas as pd
 
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import QcThresholds
-from gwasbone.cohort.sources.tables import FEMALE, MALE, person_ids, sex_codes
+from gwasbone.cohort.sources.tables import FEMALE, MALE, person_ids
 from gwasbone.cohort.statistics import people_statistics
 from gwasbone.errors import InputError
 from gwasbone.genome import X, Y
 from gwasbone.phenotypes.fields import names_sex
-from gwasbone.phenotypes.table import IdRule, read_people_table
+from gwasbone.phenotypes.participants import IdRule
+from gwasbone.phenotypes.sex import read_sexes
+from gwasbone.phenotypes.table import read_people_table
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ def read_sex(path: str | Path, *, id_rule: IdRule = "iid") -> pd.Series:
     Raises
     ------
     InputError
-        No column of sex or several.
+        No column of sex or several, or another spelling of sex.
     """
     path = Path(path)
     if path.suffix in (".fam", ".sample"):
@@ -55,11 +57,10 @@ def read_sex(path: str | Path, *, id_rule: IdRule = "iid") -> pd.Series:
             f"{', '.join(map(str, named)) or 'none'} among {', '.join(map(str, table.columns[:8]))}"
         )
     column = table[(exact or named)[0]]
-    spelled = column.map(lambda v: f"{v:g}" if isinstance(v, float) else str(v))
-    if "0" in set(spelled) and "2" not in set(spelled):
+    sexes = read_sexes(column, where=f"column {column.name} of {path}")
+    if sexes.spellings.get("0") == FEMALE:
         log.info("%s: sex is read as UK Biobank codes it, 0 for women and 1 for men", path)
-        spelled = spelled.replace("0", "2")
-    return pd.Series(sex_codes(spelled, where=str(path)), index=table.index, name="sex")
+    return pd.Series(sexes.codes, index=table.index, name="sex")
 
 
 def _people_of(path: Path) -> pd.DataFrame:

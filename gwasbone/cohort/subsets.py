@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.cohort.model import Cohort
-from gwasbone.cohort.sources.tables import all_different
+from gwasbone.cohort.sources.tables import READ_STAGE, all_different
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
-from gwasbone.errors import InputError, UsageError, reads
+from gwasbone.errors import InputError, UsageError, listed
 from gwasbone.genome import chromosome_code
+from gwasbone.phenotypes.id_lists import read_participant_list, read_variant_list
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +56,15 @@ def subset(
     """
     for name, path, wanted in (("keep", keep, True), ("remove", remove, False)):
         if path is not None:
-            listed = _people_in(cohort, path)
+            rows = read_participant_list(path).among(cohort.people.table, f"--{name}")
             cohort = cohort.exclude_people(
-                STAGE, name, listed != wanted, description=f"--{name} {path}"
+                STAGE, name, rows != wanted, description=f"--{name} {path}"
             )
     for name, path, wanted in (("extract", extract, True), ("exclude", exclude, False)):
         if path is not None:
-            listed = _variants_in(cohort, path)
+            rows = _variants_in(cohort, path, f"--{name}")
             cohort = cohort.exclude_variants(
-                STAGE, name, listed != wanted, description=f"--{name} {path}"
+                STAGE, name, rows != wanted, description=f"--{name} {path}"
             )
     if chromosomes is not None:
         codes = parse_chromosomes(chromosomes)
@@ -80,6 +81,20 @@ def subset(
                 f"no {table.noun} left after --keep/--remove/--extract/--exclude/--chr"
             )
     return cohort
+
+
+def without_withdrawn(cohort: Cohort, path: Path) -> Cohort:
+    """Leave out the participants of a list, who have withdrawn.
+
+    Raises
+    ------
+    InputError
+        The list names nobody of the cohort.
+    """
+    rows = read_participant_list(path).among(cohort.people.table, "--withdrawn")
+    return cohort.exclude_people(
+        READ_STAGE, "withdrawn_listed", rows, description=f"withdrew: {path}"
+    )
 
 
 def parse_chromosomes(text: str) -> set[int]:
@@ -102,42 +117,23 @@ def parse_chromosomes(text: str) -> set[int]:
     return codes
 
 
-def _people_in(cohort: Cohort, path: Path) -> np.ndarray:
-    table = cohort.people.table
-    words = [line.split() for line in _lines(path)]
-    by_iid = {w[0] for w in words if len(w) == 1}
-    by_both = {(w[0], w[1]) for w in words if len(w) > 1}
-    iid, fid = table["iid"].astype(str), table["fid"].astype(str)
-    found = table.index.isin(by_iid) | iid.isin(by_iid).to_numpy()
-    if by_both:
-        pairs = pd.MultiIndex.from_arrays([fid, iid])
-        # a file of two columns may spell an absent FID as 0 or repeat the IID
-        loose = {i for f, i in by_both if f in ("0", i)}
-        absent = ((fid == "0") | (fid == iid)).to_numpy()
-        found |= pairs.isin(list(by_both)) | (absent & iid.isin(loose).to_numpy())
-    if not found.any():
-        shown = [" ".join(w[:2]) for w in words[:2]]
-        raise InputError(
-            f"{path}: names nobody of the cohort; it has {', '.join(shown)}, the cohort has "
-            f"{', '.join(table.index[:2])}: see --id"
-        )
-    return np.asarray(found)
-
-
-def _variants_in(cohort: Cohort, path: Path) -> np.ndarray:
+def _variants_in(cohort: Cohort, path: Path, flag: str) -> np.ndarray:
     table = cohort.variants.table
-    wanted = {line.split()[0] for line in _lines(path)}
+    wanted = set(read_variant_list(path))
     found = table["source_id"].isin(wanted - {"."}).to_numpy()
     places = set(_places(wanted))
     if places:
         found |= variant_names(table).isin(places).to_numpy()
     if not found.any():
-        some = ", ".join(sorted(wanted)[:2])
         raise InputError(
-            f"{path}: names no variant of the cohort; it has {some}, the cohort has "
-            f"{', '.join(table['source_id'].astype(str)[:2])} "
-            f"({', '.join(variant_names(table.head(2)))})"
+            f"expected variants of the cohort in {flag} {path}, none of the {len(wanted):,} listed "
+            f"is one: the list has {listed(sorted(wanted), 2)}, the cohort has "
+            f"{listed(table['source_id'], 2)} ({listed(variant_names(table.head(2)), 2)})"
         )
+    log.info(
+        "%s %s: %d of the %d variants listed are among the %d of the genotypes",
+        flag, path, found.sum(), max(len(wanted), int(found.sum())), len(table),
+    )  # fmt: skip
     return found
 
 
@@ -181,18 +177,6 @@ def variant_names(table: pd.DataFrame) -> pd.Series:
     ]
     names = pc.binary_join_element_wise(*parts, ":")
     return pd.Series(names.to_numpy(zero_copy_only=False), index=table.index, dtype=object)
-
-
-@reads("a list of participants or variants")
-def _lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    lines = [line for line in path.read_text().splitlines() if line.strip()]
-    if lines and lines[0].lstrip("#").split()[0] in ("FID", "IID", "ID", "SNP"):
-        lines = lines[1:]
-    if not lines:
-        raise InputError(f"{path}: expected a list, the file is empty")
-    return lines
 
 
 def apply_filters(

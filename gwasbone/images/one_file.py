@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -18,8 +17,7 @@ from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import Source, read_bytes
 from gwasbone.images.standard import is_mirrored, standard_arrays
 from gwasbone.images.streams import MAX_BYTES
-
-_WITHDRAWN = re.compile(r"-\d+")
+from gwasbone.phenotypes.participants import WITHDRAWN
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,7 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
             "no_person",
             f"expected one Patient ID (0010,0020), {said}: name the person in a table of labels",
         )
-    if _WITHDRAWN.fullmatch(entry.person):
+    if WITHDRAWN.fullmatch(entry.person):
         raise refuse("withdrawn", f"person {entry.person} has withdrawn (negative ID): left out")
     sided, viewed = region in SIDED, region == "whole_body"
     return Place(region, side if sided else None, view if viewed else None)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, reads
 from gwasbone.images.regions import REGIONS, SIDED, SIDES, Place
+from gwasbone.tables import read_cells
 
 _COLUMNS = ("name", "region", "side")
 
@@ -120,11 +121,7 @@ def read_region_map(path: str | Path | None = None) -> RegionMap:
         No such file, other columns, a region or side that is none.
     """
     source = Path(path) if path is not None else files("gwasbone") / "resources" / "region_map.tsv"
-    try:
-        with source.open(encoding="utf-8") as handle:
-            table = pd.read_csv(handle, sep="\t", comment="#", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(f"expected a region map in {source}: {error}") from None
+    table = read_cells(Path(str(source)), comment="#")
     if tuple(table.columns) != _COLUMNS:
         raise InputError(
             f"expected columns {', '.join(_COLUMNS)} in {source}, got {', '.join(table.columns)}"

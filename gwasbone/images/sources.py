@@ -18,10 +18,11 @@ from typing import Any
 
 import pandas as pd
 
-from gwasbone.errors import InputError, reads
+from gwasbone.errors import InputError, listed, reads
 from gwasbone.images.refusal import RefusedError, refuse
 from gwasbone.images.regions import Place
 from gwasbone.images.streams import MAX_BYTES, too_large
+from gwasbone.tables import read_cells
 
 #: Bulk files and the folders they unpack to: person, field, instance (visit), array.
 _BULK = re.compile(
@@ -113,12 +114,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     InputError
         Other columns, a file named twice, a region or side that is none; all faults at once.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"expected a table of labels in {path}, it cannot be read: {error}"
-        ) from None
+    table = read_cells(Path(path))
     faults = [f"column {c}" for c in table.columns if c not in ("file", *_LABELS)]
     if "file" not in table:
         raise InputError(f"expected a column file in {path}, it has {', '.join(table.columns)}")
@@ -131,7 +127,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         except InputError as error:
             faults.append(f"{file}: {error}")
     if faults:
-        raise InputError(f"table of labels {path}: {'; '.join(faults)}")
+        raise InputError(f"table of labels {path}: {listed(faults, separator='; ')}")
     return table
 
 

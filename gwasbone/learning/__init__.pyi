@@ -6,10 +6,13 @@ from gwasbone.learning.backend import (
 )
 from gwasbone.learning.cross_fit import (
     CrossFit as CrossFit,
+    DivergedError as DivergedError,
     cross_fit as cross_fit,
 )
 from gwasbone.learning.evaluation import (
+    dice as dice,
     evaluate as evaluate,
+    evaluate_task as evaluate_task,
     paired_differences as paired_differences,
 )
 from gwasbone.learning.folds import (
@@ -29,6 +32,19 @@ from gwasbone.learning.options import ImageNetworkOptions as ImageNetworkOptions
 from gwasbone.learning.residuals import (
     TransformerResiduals as TransformerResiduals,
     transformer_residuals as transformer_residuals,
+)
+from gwasbone.learning.task import (
+    Task as Task,
+    binary_task as binary_task,
+    class_task as class_task,
+    mask_task as mask_task,
+    regression_task as regression_task,
+    target_file as target_file,
+)
+from gwasbone.learning.trainer import (
+    TaskFit as TaskFit,
+    Trainer as Trainer,
+    TrainingRows as TrainingRows,
 )
 from gwasbone.learning.trait_prediction import (
     TraitPredictions as TraitPredictions,

@@ -17,6 +17,7 @@ from gwasbone.learning.training_people import region_pictures
 from gwasbone.phenotypes.table import expand_names, numbers, pick_columns
 from gwasbone.stats.permutation import IntArray, quantile_strata
 from gwasbone.sumstats.table import with_names_of_today
+from gwasbone.tables import read_cells
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ def read_selected(path: Path) -> pd.DataFrame:
         raise UsageError(
             f"--snps {path}: no such file; `gwasbone select` writes one, PREFIX.selected.tsv"
         )
-    table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
+    table = read_cells(path)
     return with_names_of_today(table, path)
 
 
@@ -128,27 +129,6 @@ def is_autosomal(variant_id: str) -> bool:
     chromosome = variant_id.split("_", 1)[0]
     code = chromosome_code(chromosome) if variant_id.count("_") == 3 else None
     return code is None or code in AUTOSOMES
-
-
-def read_keep(path: Path, *, id_rule: str) -> pd.Index:
-    """People of a list: IID, or FID and IID, one person a line; a header is allowed.
-
-    Raises
-    ------
-    InputError
-        No such file, nobody in it, or no FID where people are named by both.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; expected a list of people to keep")
-    rows = [line.split() for line in path.read_text().splitlines() if line.strip()]
-    rows = [row for row in rows if row[0].lstrip("#").upper() not in ("FID", "IID")]
-    if not rows:
-        raise InputError(f"{path}: expected people to keep, there is nobody in it")
-    if id_rule == "fid_iid":
-        if any(len(row) < 2 for row in rows):
-            raise InputError(f"{path}: expected FID and IID on each line, for --id fid_iid")
-        return pd.Index([f"{row[0]}_{row[1]}" for row in rows])
-    return pd.Index([row[1] if len(row) > 1 else row[0] for row in rows])
 
 
 def pictured_people(cache: ImageCache, jobs: pd.DataFrame) -> pd.Index:

@@ -21,10 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import GwasboneWarning, InputError
+from gwasbone.errors import GwasboneWarning, InputError, listed, reads
 from gwasbone.phenotypes.fields import parse_field_column
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
-from gwasbone.phenotypes.table import listing
 from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
@@ -59,6 +58,7 @@ class InputRules:
     heritable: Mapping[str, str]
 
     @classmethod
+    @reads("a table of columns that are no inputs")
     def read(cls, path: Path | None = None) -> InputRules:
         """Of a table ``field name rule meaning``; the package's own by default.
 
@@ -87,10 +87,10 @@ class InputRules:
                     found[row["rule"]][key] = row["meaning"]
         return cls(found["refuse"], found["heritable"])
 
-    def meaning(self, column: str, listed: Mapping[str, str]) -> str | None:
-        """What a listed column is, or None."""
+    def meaning(self, column: str, entries: Mapping[str, str]) -> str | None:
+        """What a column among the entries is, or None."""
         match = _FIELD.fullmatch(column)
-        for key, meaning in listed.items():
+        for key, meaning in entries.items():
             first, _, last = key.partition("-")
             if first.isdigit():
                 if match and int(first) <= int(match["field"]) <= int(last or first):
@@ -227,7 +227,7 @@ def _answers(table: pd.DataFrame, names: Sequence[str]) -> Iterator[pd.Series]:
             unknown[name] = made.unknown
         yield made.values
     if counts:
-        shown = listing(f"{name} ({n:,})" for name, n in counts.items())
+        shown = listed(f"{name} ({n:,})" for name, n in counts.items())
         log.info("inputs: coded answers such as prefer not to answer, by column: %s", shown)
     if unknown:
         log.warning(
@@ -254,7 +254,7 @@ def refuse_bone(names: Iterable[str], rules: InputRules) -> None:
     bone = [f"{name} ({meaning})" for name, meaning in meanings.items() if meaning is not None]
     if bone:
         raise InputError(
-            f"inputs: expected no measurement of bone among them, got {listing(bone)}: "
+            f"inputs: expected no measurement of bone among them, got {listed(bone)}: "
             "leave these columns out"
         )
 

@@ -19,25 +19,27 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, listed
 from gwasbone.learning.questionnaire import InputRules, refuse_bone
 from gwasbone.phenotypes.array_fields import spread_arrays
-from gwasbone.phenotypes.arrow_columns import column_names
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, read_assessments
 from gwasbone.phenotypes.fields import FieldColumn, field_columns, parse_field_column
 from gwasbone.phenotypes.measurements import AssessmentFields
-from gwasbone.phenotypes.table import listing, read_people_table
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import bare, names_families, names_participants
+from gwasbone.phenotypes.table import header_of, read_people_table
 
 log = logging.getLogger(__name__)
 
 INSTANCE = "instance"
 
-_PERSON = ("IID", "#IID", "person")
-#: Columns that name people or visits, or that the table of assessments has already.
-_NOT_ANSWERS = (*_PERSON, "FID", "#FID", INSTANCE, SEX, AGE, WEIGHT)
-#: A column's name that says of which visit it is.
-_OF_VISIT = re.compile(r"\d+-\d+\.\d+|(participant\.)?p\d+_i\d+(_a\d+)?|[fx][._]\d+[._]\d+[._]\d+")
+#: IDs of participants in tables other than a biobank's.
+_PLAIN_IDS = ("iid", "person")
+#: Columns that the table of assessments has already.
+_OF_ASSESSMENTS = (INSTANCE, SEX, AGE, WEIGHT)
+#: A column of a biobank's field that does not say of which visit it is.
+_WITHOUT_VISIT = re.compile(r"(participant\.)?p?\d+(_a\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,7 @@ def read_visit_answers(
     *,
     left_out: Sequence[str] = (),
     rules: InputRules | None = None,
+    reading: TableReading | None = None,
 ) -> VisitAnswers:
     """Read the answers of a file for the visits of a table of assessments.
 
@@ -77,6 +80,7 @@ def read_visit_answers(
     left_out : of all columns, those that are not to be inputs: names, field numbers, or ranges
         of them such as ``23200-23320``.
     rules : what may not be an answer; the package's own by default.
+    reading : codes of missing values, and the limit of what is unpacked.
 
     Raises
     ------
@@ -85,22 +89,22 @@ def read_visit_answers(
         the file, or it has visits and the assessments do not say theirs.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise InputError(f"expected a table of answers, there is no file {path}: check --inputs")
     rules = InputRules.read() if rules is None else rules
-    names = column_names(path)
+    names = header_of(path)
     names = _without(names, left_out, rules, path)
     if _is_biobank(names):
         fields = _chosen_fields(names, columns, path)
         refuse_bone([c.name for of in fields.values() for c in of], rules)
         found = biobank_answers(
-            read_biobank_table(path, dict.fromkeys(fields, "text")), assessments
+            read_biobank_table(path, dict.fromkeys(fields, "text"), reading=reading), assessments
         )
     else:
         chosen = _chosen_columns(names, columns, path)
         refuse_bone(chosen, rules)
         reader = read_assessments if INSTANCE in names else read_people_table
-        table = reader(path)
+        table = reader(path, reading=reading)
         if INSTANCE in table.columns:
             table = table.set_index(INSTANCE, append=True)
         found = join_answers(_one_answer_each(table[chosen]), assessments)
@@ -124,7 +128,7 @@ def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
     spread, split = spread_arrays(arrow, lambda name: "text")
     if not split:
         return table
-    log.info("fields with several answers in one cell: %s", listing(split))
+    log.info("fields with several answers in one cell: %s", listed(split))
     parts = spread.select([part for of in split.values() for part in of]).to_pandas()
     parts = parts.astype(object).apply(_numbers_where_all_are).set_axis(table.index, axis=0)
     return pd.concat([table.drop(columns=list(split)), parts], axis=1)
@@ -159,7 +163,7 @@ def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswe
         twice = answers.index[answers.index.duplicated()].unique()
         raise InputError(
             f"expected each person{' and visit' if answers.index.nlevels > 1 else ''} once among "
-            f"the answers, {len(twice):,} are there twice or more ({listing(twice, 3)}): keep one"
+            f"the answers, {len(twice):,} are there twice or more ({listed(twice, 3)}): keep one"
         )
     place = answers.index.get_indexer(wanted)
     return VisitAnswers(_taken(answers, place), place >= 0)
@@ -229,7 +233,11 @@ def _without(
 ) -> list[str]:
     """Names that no entry of ``left_out`` means, by the same matching as that of the rules."""
     gone = {
-        entry: [n for n in names if n not in _PERSON and rules.meaning(n, {entry: ""}) is not None]
+        entry: [
+            n
+            for n in names
+            if not names_participants(n) and rules.meaning(n, {entry: ""}) is not None
+        ]
         for entry in left_out
     }
     unknown = [entry for entry, of in gone.items() if not of]
@@ -238,8 +246,17 @@ def _without(
 
 
 def _is_biobank(names: Sequence[str]) -> bool:
-    named = any(name in _PERSON for name in names)
-    return not named or any(_OF_VISIT.fullmatch(name.strip()) for name in names)
+    named = any(bare(name) in _PLAIN_IDS for name in names)
+    return not named or any(map(_says_visit, names))
+
+
+def _says_visit(name: str) -> bool:
+    return parse_field_column(name) is not None and not _WITHOUT_VISIT.fullmatch(name.strip())
+
+
+def _is_answer(name: str) -> bool:
+    known = names_participants(name) or names_families(name) or name in _OF_ASSESSMENTS
+    return not known
 
 
 def _chosen_fields(
@@ -252,9 +269,9 @@ def _chosen_fields(
         if field not in (own.sex, own.age, own.weight)
     }
     if columns is None:
-        other = [n for n in names if parse_field_column(n) is None and n not in _NOT_ANSWERS]
+        other = [n for n in names if parse_field_column(n) is None and _is_answer(n)]
         if other:
-            log.info("%s: no fields, and so no inputs: %s", path, listing(other))
+            log.info("%s: no fields, and so no inputs: %s", path, listed(other))
         chosen = fields
     else:
         asked = {name: parse_field_column(name) for name in columns}
@@ -267,13 +284,13 @@ def _chosen_fields(
 
 
 def _chosen_columns(names: Sequence[str], columns: Sequence[str] | None, path: Path) -> list[str]:
-    possible = [name for name in names if name not in _NOT_ANSWERS]
+    possible = [name for name in names if _is_answer(name)]
     if columns is not None:
         _refuse_unknown([name for name in columns if name not in possible], possible, path)
         return list(columns)
     if not possible:
         raise InputError(
-            f"expected columns of answers in {path}, it has {listing(names)}: give a table with "
+            f"expected columns of answers in {path}, it has {listed(names)}: give a table with "
             "more than people, visits, sex, age and weight"
         )
     return possible
@@ -284,12 +301,11 @@ def _refuse_unknown(unknown: Sequence[str], possible: Sequence[str], path: Path)
         return
     taken = [name for name in unknown if name in (SEX, AGE, WEIGHT)]
     near = difflib.get_close_matches(unknown[0], possible, 3, 0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {listing(possible)}"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {listed(possible)}"
     if taken:
         hint = f"{', '.join(taken)} of the table of assessments is an input in any case"
     raise InputError(
-        f"expected {', '.join(unknown)} among the answers of {path}, there is no such column: "
-        f"{hint}"
+        f"expected {listed(unknown)} among the answers of {path}, there is no such column: {hint}"
     )
 
 

@@ -15,6 +15,10 @@ from gwasbone.phenotypes.cases import (
     Cases as Cases,
     find_cases as find_cases,
 )
+from gwasbone.phenotypes.codings import (
+    BinaryWords as BinaryWords,
+    binary_words as binary_words,
+)
 from gwasbone.phenotypes.imputation import (
     Imputed as Imputed,
     impute as impute,
@@ -24,6 +28,10 @@ from gwasbone.phenotypes.residuals import (
     ResidualWarning as ResidualWarning,
     measured_traits as measured_traits,
     residual_phenotypes as residual_phenotypes,
+)
+from gwasbone.phenotypes.special_codes import (
+    Recoded as Recoded,
+    SpecialCodes as SpecialCodes,
 )
 from gwasbone.phenotypes.table import read_people_table as read_people_table
 from gwasbone.phenotypes.traits import (

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, listed
 from gwasbone.phenotypes.array_fields import spread_arrays
 from gwasbone.phenotypes.fields import FieldKind
-
-# one rule for all tables of people
-from gwasbone.phenotypes.table import MISSING, refuse_repeats
+from gwasbone.phenotypes.parquet_table import is_parquet, parquet_columns, read_parquet
+from gwasbone.phenotypes.table_layout import (
+    BLANKS,
+    MISSING,
+    TableLayout,
+    find_layout,
+    refuse_repeats,
+)
+from gwasbone.text_files import MAX_GB
 
 _BLOCK_BYTES = 1 << 24
 _CODES = pa.dictionary(pa.int32(), pa.string())
@@ -24,95 +30,84 @@ _ARROW_TYPES = {"number": pa.float64(), "text": _CODES, "icd9": _CODES, "date": 
 _SHOWN = 3
 
 
-def column_names(path: Path) -> list[str]:
-    """The header of a text or Parquet table.
+@dataclass(frozen=True)
+class ColumnFile:
+    """A table in text or Parquet whose header has been read.
+
+    Parameters
+    ----------
+    path : the file.
+    names : its columns.
+    text : its layout, None for Parquet.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    text: TableLayout | None
+
+    def read(
+        self, ids: list[str], wanted: Mapping[str, FieldKind | None], *, everything: bool
+    ) -> pa.Table:
+        """Read columns with their types.
+
+        Parameters
+        ----------
+        ids : columns of participants' IDs, read as text.
+        wanted : column -> how to read it; None as what its values look like.
+        everything : read the columns that are neither, too, as what they look like.
+
+        Returns
+        -------
+        Numbers as float64, text dictionary-encoded, dates as dates. A field whose values are
+        joined in one cell has one column per value; see :mod:`gwasbone.phenotypes.array_fields`.
+
+        Raises
+        ------
+        InputError
+            Rows of several lengths, or columns that are not of their kind; all of them are named.
+        """
+        chosen = list(self.names) if everything else [*ids, *wanted]
+        types: dict[str, Any] = {name: pa.string() for name in ids}
+        types |= {name: _ARROW_TYPES[kind] for name, kind in wanted.items() if kind}
+        if self.text is None:
+            return _typed(read_parquet(self.path, chosen), types, wanted, self.path)
+        if everything:
+            types |= _guessed_types(self.text, [n for n in self.names if n not in types])
+        try:
+            return _typed(_read_csv(self.text, chosen, types), types, wanted, self.path)
+        except pa.ArrowInvalid as error:
+            if "CSV conversion error" not in str(error):
+                raise _unreadable(self.text, error) from error
+        # A column has another type than thought: read what is doubtful as text and look at it.
+        plain = {n: t if t in (pa.string(), _CODES) else pa.string() for n, t in types.items()}
+        try:
+            table = _read_csv(self.text, chosen, plain)
+        except pa.ArrowInvalid as error:
+            raise _unreadable(self.text, error) from error
+        if everything:
+            types = {name: t if _fits(table[name], t) else _CODES for name, t in types.items()}
+        return _typed(table, types, wanted, self.path)
+
+
+def open_columns(path: Path, *, max_gb: float = MAX_GB) -> ColumnFile:
+    """Read the header of a text or Parquet table.
+
+    Parameters
+    ----------
+    max_gb : gigabytes of text that may come out of a compressed table.
 
     Raises
     ------
     InputError
         The file is empty or cannot be read, or a name is there twice.
     """
-    if path.suffix == ".parquet":
-        try:
-            names = list(pyarrow.parquet.read_schema(path).names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(
-                f"expected a Parquet file in {path}, it cannot be read: {error}"
-            ) from error
+    if is_parquet(path):
+        names, text = parquet_columns(path), None
+        refuse_repeats(names, path)
     else:
-        line = _first_line(path)
-        names = next(csv.reader([line], delimiter=_delimiter(line)), [])
-    if not names:
-        raise InputError(f"expected a header with eid or IID in {path}, the file is empty")
-    refuse_repeats(names, path)
-    return names
-
-
-def _first_line(path: Path) -> str:
-    try:
-        with pa.input_stream(str(path), compression="detect") as stream:
-            head = b""
-            while b"\n" not in head and (part := stream.read(1 << 16)):
-                head += part
-        return head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"expected a text table in {path}, it cannot be read: {error}") from error
-
-
-def _delimiter(line: str) -> str:
-    return "\t" if "\t" in line else ","
-
-
-def read_columns(
-    path: Path,
-    names: list[str],
-    ids: list[str],
-    wanted: Mapping[str, FieldKind | None],
-    *,
-    everything: bool,
-) -> pa.Table:
-    """Read columns with their types.
-
-    Parameters
-    ----------
-    names : the header; see :func:`column_names`.
-    ids : columns of people's names, read as text.
-    wanted : column -> how to read it; None as what its values look like.
-    everything : read the columns of ``names`` that are neither, too, as what they look like.
-
-    Returns
-    -------
-    Numbers as float64, text dictionary-encoded, dates as dates. A field whose values are joined in
-    one cell has one column per value; see :mod:`gwasbone.phenotypes.array_fields`.
-
-    Raises
-    ------
-    InputError
-        Rows of several lengths, or columns that are not of their kind; all of them are named.
-    """
-    chosen = names if everything else [*ids, *wanted]
-    types: dict[str, Any] = {name: pa.string() for name in ids}
-    types |= {name: _ARROW_TYPES[kind] for name, kind in wanted.items() if kind}
-    if path.suffix == ".parquet":
-        table = pyarrow.parquet.read_table(path, columns=chosen)
-        return _typed(table, types, wanted, path)
-    untyped = [name for name in names if name not in types]
-    if everything and untyped:
-        types |= _guessed_types(path, untyped)
-    try:
-        return _typed(_read_csv(path, chosen, types), types, wanted, path)
-    except pa.ArrowInvalid as error:
-        if "CSV conversion error" not in str(error):
-            raise _unreadable(path, error) from error
-    # A column has another type than thought: read what is doubtful as text and look at it.
-    plain = {name: t if t in (pa.string(), _CODES) else pa.string() for name, t in types.items()}
-    try:
-        table = _read_csv(path, chosen, plain)
-    except pa.ArrowInvalid as error:
-        raise _unreadable(path, error) from error
-    if everything:
-        types = {name: t if _fits(table[name], t) else _CODES for name, t in types.items()}
-    return _typed(table, types, wanted, path)
+        text = find_layout(path, max_gb=max_gb)
+        names = [name for name in text.header if name]
+    return ColumnFile(path, tuple(names), text)
 
 
 def _typed(
@@ -157,11 +152,13 @@ def _likely_type(column: pa.ChunkedArray) -> Any:
     return _CODES
 
 
-def _read_csv(path: Path, names: list[str], types: Mapping[str, Any]) -> pa.Table:
+def _read_csv(table: TableLayout, names: list[str], types: Mapping[str, Any]) -> pa.Table:
+    if table.separator == BLANKS or table.row_names:
+        return _read_by_pandas(table, names, types)
     return pyarrow.csv.read_csv(
-        path,
-        read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pyarrow.csv.ParseOptions(delimiter=_delimiter(_first_line(path))),
+        _stream(table),
+        read_options=_read_options(table),
+        parse_options=pyarrow.csv.ParseOptions(delimiter=table.separator),
         convert_options=pyarrow.csv.ConvertOptions(
             include_columns=names,
             column_types=types,
@@ -171,25 +168,58 @@ def _read_csv(path: Path, names: list[str], types: Mapping[str, Any]) -> pa.Tabl
     )
 
 
-def _unreadable(path: Path, error: Exception) -> InputError:
-    reason = str(error).splitlines()[0]
-    return InputError(
-        f"expected a text table with as many fields in every row as in the header of {path}, it "
-        f"cannot be read ({reason[:200]}): the file is cut short or has another delimiter there"
+def _stream(table: TableLayout) -> Any:
+    # Arrow reads plain files itself, faster than through Python; a path's ending would mislead it
+    if table.file.compression is None:
+        return pa.input_stream(str(table.path), compression=None)
+    return table.file.open_bytes()
+
+
+def _read_by_pandas(table: TableLayout, names: list[str], types: Mapping[str, Any]) -> pa.Table:
+    """Columns between any number of blanks, which Arrow does not read."""
+    frame = table.read(text_columns=names)[names]
+    text = pa.Table.from_pandas(frame.mask(frame.isin(MISSING)), preserve_index=False)
+    return _cast(text, {n: t for n, t in types.items() if n in names}, table.path)
+
+
+def _read_options(table: TableLayout) -> pyarrow.csv.ReadOptions:
+    encoding = "utf8" if table.file.encoding.startswith("utf-8") else table.file.encoding
+    return pyarrow.csv.ReadOptions(
+        block_size=_BLOCK_BYTES,
+        skip_rows=table.first_row,
+        column_names=[name or f"unnamed {i}" for i, name in enumerate(table.header)],
+        encoding=encoding,
     )
 
 
-def _guessed_types(path: Path, names: list[str]) -> dict[str, Any]:
+def _unreadable(table: TableLayout, error: Exception) -> InputError:
+    table.check_rows()  # which knows the line
+    reason = str(error).splitlines()[0]
+    return InputError(
+        f"expected a text table with as many fields in every row as in the header of {table.path}, "
+        f"it cannot be read ({reason[:200]}): the file is cut short or has another delimiter there"
+    )
+
+
+def _guessed_types(table: TableLayout, names: list[str]) -> dict[str, Any]:
     """What the first rows look like; a column without values there is taken for codes."""
+    if table.separator == BLANKS or table.row_names:
+        frame = pd.DataFrame(table.read())
+        return {n: _CODES if frame[n].dtype == object else pa.float64() for n in names}
     options = pyarrow.csv.ConvertOptions(
         include_columns=names, null_values=list(MISSING), strings_can_be_null=True
     )
-    parse = pyarrow.csv.ParseOptions(delimiter=_delimiter(_first_line(path)))
+    parse = pyarrow.csv.ParseOptions(delimiter=table.separator)
     try:
-        with pyarrow.csv.open_csv(path, parse_options=parse, convert_options=options) as reader:
+        with pyarrow.csv.open_csv(
+            _stream(table),
+            read_options=_read_options(table),
+            parse_options=parse,
+            convert_options=options,
+        ) as reader:
             schema = reader.schema
     except pa.ArrowInvalid as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(table, error) from error
     types = {}
     for field in schema:
         if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
@@ -231,7 +261,8 @@ def _cast(
     if faults:
         raise InputError(
             f"expected numbers, or dates as 2010-12-31, in columns of {path}, got text in "
-            f"{'; '.join(faults)}: write NA where a value is missing, or read the coded file"
+            f"{listed(faults, separator='; ')}: write NA where a value is missing, or read the "
+            "coded file"
         )
     return table
 

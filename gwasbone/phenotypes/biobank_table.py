@@ -15,17 +15,18 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from gwasbone.errors import InputError, reads
-from gwasbone.phenotypes.arrow_columns import column_names, read_columns
+from gwasbone.errors import InputError, listed, reads
+from gwasbone.phenotypes.arrow_columns import open_columns
 from gwasbone.phenotypes.fields import ICD9_FIELDS, FieldColumn, FieldKind, field_columns
+from gwasbone.phenotypes.missing_codes import drop_missing_codes
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule, names_families, participant_column
 from gwasbone.phenotypes.special_codes import SpecialCodes, describe_unknown
 
-# names of people are read by the one rule that all tables of the package share
-from gwasbone.phenotypes.table import IdRule, index_by_person, listing
+# IDs are read by the one rule that all tables of the package share
+from gwasbone.phenotypes.table import index_by_person
 
 log = logging.getLogger(__name__)
-
-_PERSON_NAMES = ("IID", "eid", "f.eid", "participant.eid")
 
 
 @dataclass(frozen=True)
@@ -69,17 +70,20 @@ def read_biobank_table(
     *,
     id_rule: IdRule = "iid",
     coded_missing: Path | None = None,
+    reading: TableReading | None = None,
 ) -> BiobankTable:
     """Read the fields that are needed, and nothing else.
 
     Parameters
     ----------
-    path : comma- or tab-separated text with a header (``.gz`` too), or ``.parquet``. People are
-        named by ``eid`` or ``IID`` (and ``FID``).
+    path : text with a header, compressed or not, or ``.parquet``; see
+        :func:`gwasbone.phenotypes.table.read_people_table`. Participants are named by ``eid`` or
+        ``IID`` (and ``FID``).
     kinds : field -> ``number``, ``text`` or ``date``. Fields the table lacks are no error here.
         None reads all columns, each as what its values look like.
     id_rule : ``iid`` names people by IID or eid, ``fid_iid`` by FID and IID joined with ``_``.
     coded_missing : a table of codes that mean a missing value, in place of the package's own.
+    reading : codes of missing values in every column, and the limit of what is unpacked.
 
     Raises
     ------
@@ -94,23 +98,24 @@ def read_biobank_table(
     >>> read_biobank_table(folder / "ukb.csv", {31: "text"}).table["31-0.0"].tolist()
     ['Female', 'Male']
     """
-    path = Path(path)
-    if not path.is_file():
+    path, reading = Path(path), reading or TableReading()
+    if not path.exists():
         raise InputError(f"expected a biobank's table, there is no file {path}: check the path")
-    names = column_names(path)
+    source = open_columns(path, max_gb=reading.max_table_gb)
+    names = list(source.names)
     fields = field_columns(names)
-    person = _person_column(names, path)
+    person = participant_column(names, path)
     if kinds is not None:
         fields = {field: columns for field, columns in fields.items() if field in kinds}
     wanted = {c.name: _kind(field, kinds) for field, columns in fields.items() for c in columns}
-    ids = [person, *(name for name in ("FID", "#FID") if name in names)]
-    arrow = read_columns(path, names, ids, wanted, everything=kinds is None)
+    ids = [person, *(name for name in names if names_families(name))]
+    arrow = source.read(ids, wanted, everything=kinds is None)
     before = fields
     fields = field_columns(name for name in arrow.column_names if name not in ids)
     joined = [field for field, columns in fields.items() if columns != before[field]]
     if joined:
-        log.info("%s: fields with several values in one cell: %s", path, listing(joined))
-    index, rows = _people(arrow.select(ids).to_pandas(), person, path, id_rule)
+        log.info("%s: fields with several values in one cell: %s", path, listed(joined))
+    index, rows = _people(arrow.select(ids).to_pandas(), person, path, id_rule, reading.withdrawn)
     icd9 = {c.name for f, columns in fields.items() if _kind(f, kinds) == "icd9" for c in columns}
     table = _frame(arrow.drop(ids), icd9)
     del arrow
@@ -119,23 +124,18 @@ def read_biobank_table(
         table = table.iloc[rows]
     table.index = index
     counts = _recode(table, fields, SpecialCodes.read(coded_missing), path)
-    log.info("%s: %d people, %d of %d columns", path, *table.shape, len(names))
+    table = drop_missing_codes(table, reading.missing_codes, where=path)
+    log.info("%s: %d participants, %d of %d columns", path, *table.shape, len(names))
     return BiobankTable(table, fields, path, n_withdrawn, counts)
 
 
-def _person_column(names: list[str], path: Path) -> str:
-    found = [name for name in names if name.removeprefix("#") in _PERSON_NAMES]
-    if len(found) == 1:
-        return found[0]
-    what = f"it has {' and '.join(found)}" if found else f"its header has {listing(names)}"
-    raise InputError(f"expected one column eid or IID in {path}, {what}: name people once")
-
-
 def _people(
-    names: pd.DataFrame, person: str, path: Path, id_rule: IdRule
+    names: pd.DataFrame, person: str, path: Path, id_rule: IdRule, withdrawn: str | None
 ) -> tuple[pd.Index, np.ndarray]:
-    renamed = names.rename(columns={person: "IID", "#FID": "FID"}).assign(row=np.arange(len(names)))
-    kept = index_by_person(renamed, path, id_rule)
+    renamed = names.rename(
+        columns={n: "IID" if n == person else "FID" for n in names.columns}
+    ).assign(row=np.arange(len(names)))
+    kept = index_by_person(renamed, path, id_rule, withdrawn=withdrawn)
     return kept.index, kept["row"].to_numpy()
 
 
@@ -200,7 +200,7 @@ def _recode(
         (replaced, "coded answers taken as a number, such as less than one as 0.5"),
     ):
         if counts:
-            shown = listing(f"{field} ({count:,})" for field, count in counts.items())
+            shown = listed(f"{field} ({count:,})" for field, count in counts.items())
             log.info("%s: %s, by field: %s", path, what, shown)
     if unknown:
         log.warning(

@@ -22,7 +22,8 @@ from gwasbone.phenotypes.measurements import (
     needed_kinds,
     per_person,
 )
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
 from gwasbone.phenotypes.transforms import (
     left_right_correlations,
     normal_scores,
@@ -78,10 +79,11 @@ def read_phenotypes(
     measurements: pd.DataFrame,
     *,
     id_rule: IdRule = "iid",
+    reading: TableReading | None = None,
 ) -> BiobankTable:
     """Read the fields that a definition and the measurements need, and no others."""
     kinds = {**needed_kinds(measurements), **definition.kinds}
-    return read_biobank_table(path, kinds, id_rule=id_rule)
+    return read_biobank_table(path, kinds, id_rule=id_rule, reading=reading)
 
 
 def make_bmd(

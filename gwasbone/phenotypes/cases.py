@@ -19,7 +19,7 @@ from gwasbone.display import Shown
 from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.case_definition import CaseDefinition, Rule
-from gwasbone.tables import write_table
+from gwasbone.tables import read_cells, write_table
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def read_coding(path: str | Path) -> dict[str, str]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a data-coding with coding and meaning")
-    rows = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, encoding_errors="replace")
+    rows = read_cells(path)
     absent = {"coding", "meaning"} - set(rows.columns)
     if absent:
         raise InputError(

@@ -16,13 +16,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.errors import InputError, reads
-from gwasbone.phenotypes.table import (
-    WITHDRAWN,
-    numbers,
-    person_names,
-    read_text_table,
-    refuse_repeats,
-)
+from gwasbone.phenotypes.missing_codes import drop_missing_codes
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.sex import FEMALE, MALE, UNKNOWN, read_sexes
+from gwasbone.phenotypes.table import numbers, participant_ids, read_named_columns, withdrawn_rows
 from gwasbone.stats.variation import varies
 
 log = logging.getLogger(__name__)
@@ -36,21 +33,19 @@ LinearModel = Literal["linear", "nonlinear"]
 AGE_ORIGIN, WEIGHT_ORIGIN = 40.0, 75.0
 
 SEX, AGE, WEIGHT = "sex", "age", "weight"
-
-#: How sources spell a sex, in lower case. UK Biobank has 0 for women, a .fam file 2; 1 is a man
-#: in both.
-_WOMEN = frozenset({"0", "2", "f", "female", "woman", "women"})
-_MEN = frozenset({"1", "m", "male", "man", "men"})
+_NAMES = {FEMALE: "women", MALE: "men"}
 
 
 @reads("a table of assessments")
-def read_assessments(path: str | Path) -> pd.DataFrame:
+def read_assessments(path: str | Path, *, reading: TableReading | None = None) -> pd.DataFrame:
     """Read a table with one row per person and assessment.
 
     Parameters
     ----------
-    path : ``.parquet`` (as ``gwasbone phenotypes`` writes it), or text with a header, delimited
-        by tab, comma or blanks. The person is the column or index level ``person`` or ``IID``.
+    path : ``.parquet`` (as ``gwasbone phenotypes`` writes it), or text with a header; see
+        :func:`gwasbone.phenotypes.table.read_people_table`. The participant is the column or
+        index level ``person`` or ``IID``.
+    reading : codes of missing values, and the limit of what is unpacked.
 
     Returns
     -------
@@ -63,32 +58,15 @@ def read_assessments(path: str | Path) -> pd.DataFrame:
     InputError
         No such file, no person, a row of another length.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"expected a table of assessments, there is no file {path}: check it")
-    if path.suffix == ".parquet":
-        table = pd.read_parquet(path)
-        named = [name for name in table.index.names if name is not None]
-        table = table.reset_index(level=named) if named else table
-    else:
-        table = read_text_table(path)
-    table.columns = pd.Index([str(name).strip().removeprefix("#") for name in table.columns])
-    refuse_repeats(table.columns, path)
-    if "person" in table.columns:
-        table = table.drop(columns="IID", errors="ignore").rename(columns={"person": "IID"})
-    if "IID" not in table.columns:
-        shown = ", ".join(map(str, table.columns[:8]))
-        raise InputError(
-            f"expected a column person or IID in {path}, it has {shown}: name the column of "
-            "people so"
-        )
-    person = person_names(table, "IID", path)
-    withdrawn = person.str.fullmatch(WITHDRAWN).to_numpy(bool)
-    if withdrawn.any():
-        log.info("%s: %d rows of withdrawn people (negative IDs) left out", path, withdrawn.sum())
+    path, reading = Path(path), reading or TableReading()
+    table = read_named_columns(path, reading)
+    person = participant_ids(table, "IID", path)
+    family = participant_ids(table, "FID", path) if "FID" in table.columns else None
+    withdrawn = withdrawn_rows(person, family, reading.withdrawn, where=path)
     table = table.drop(columns=["IID", "FID"], errors="ignore")
     table = table.set_axis(pd.Index(person, name="person"), axis=0)[~withdrawn]
-    log.info("%s: %d assessments of %d people", path, len(table), table.index.nunique())
+    table = drop_missing_codes(table, reading.missing_codes, where=path)
+    log.info("%s: %d assessments of %d participants", path, len(table), table.index.nunique())
     return table
 
 
@@ -101,7 +79,8 @@ class Confounders:
     people : (p,) names, in the table's order.
     person : (n,) whose assessment a row is, as a number into ``people``.
     sex : (n,) number into ``sexes``; NaN missing.
-    sexes : spelling of each sex in the source, one or two; women before men where it is known.
+    sexes : spelling of each sex in the source, one or two, women before men; ``women`` and
+        ``men`` where the source has several.
     age, weight : (n,) at the visit; NaN missing.
     others : (n, c) further columns, NaN missing; other_names : (c,) their names.
     """
@@ -149,7 +128,7 @@ def confounders_of(table: pd.DataFrame, others: Sequence[str] = ()) -> Confounde
     Raises
     ------
     InputError
-        A column is missing or holds text; more than two sexes; a person whose sex changes.
+        A column is missing or holds text; another spelling of sex; a person whose sex changes.
     """
     missing = [name for name in (SEX, AGE, WEIGHT, *others) if name not in table.columns]
     if missing:
@@ -173,7 +152,11 @@ def confounders_of(table: pd.DataFrame, others: Sequence[str] = ()) -> Confounde
     )
     _refuse_changed_sex(found)
     labels = zip(found.sexes, sex_labels(found.sexes), strict=True)
-    log.info("sex: %s", ", ".join(f"{name} read as {label}" for name, label in labels))
+    log.info(
+        "sex: %s; not known in %d of %d assessments",
+        ", ".join(f"{name} read as {label}" for name, label in labels),
+        np.isnan(sex).sum(), len(sex),
+    )  # fmt: skip
     return found
 
 
@@ -240,15 +223,10 @@ def sex_labels(sexes: Sequence[str]) -> tuple[str, ...]:
     >>> sex_labels(["0", "1"]), sex_labels(["2", "1"]), sex_labels(["0", "2"])
     (('women', 'men'), ('women', 'men'), ('sex 0', 'sex 2'))
     """
-    labels = tuple(_label(name) for name in sexes)
-    if "" in labels or len(set(labels)) < len(labels):
+    codes = read_sexes(pd.Series(list(sexes)), where="sex").codes
+    if UNKNOWN in codes or len(set(codes)) < len(codes):
         return tuple(f"sex {name}" for name in sexes)
-    return labels
-
-
-def _label(spelling: str) -> str:
-    word = spelling.lower()
-    return "women" if word in _WOMEN else "men" if word in _MEN else ""
+    return tuple(_NAMES[int(code)] for code in codes)
 
 
 def _other_columns(table: pd.DataFrame, names: Sequence[str]) -> dict[str, FloatArray]:
@@ -289,20 +267,14 @@ def _flat(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _sexes(column: pd.Series) -> tuple[FloatArray, tuple[str, ...]]:
-    if pd.api.types.is_numeric_dtype(column):
-        column = column.astype(np.float64)
-        if (column.dropna() % 1 == 0).all():
-            column = column.astype("Int64")
-    text = column.astype(str).str.strip().where(column.notna().to_numpy())
-    found = sorted(text.dropna().unique(), key=lambda name: (_label(name) != "women", name))
-    if not 1 <= len(found) <= 2:
-        shown = ", ".join(found[:5]) or "nothing"
-        raise InputError(
-            f"expected one or two values in column sex, it has {shown}: write NA where it is "
-            "not known"
-        )
-    codes = text.map({name: float(code) for code, name in enumerate(found)})
-    return codes.to_numpy(np.float64, na_value=np.nan), tuple(found)
+    found = read_sexes(column, where="column sex of the table of assessments")
+    present = [code for code in (FEMALE, MALE) if (found.codes == code).any()]
+    if not present:
+        raise InputError("expected the sex of some participants in column sex, all are unknown")
+    numbers_of = {code: float(number) for number, code in enumerate(present)}
+    sex = np.array([numbers_of.get(int(code), np.nan) for code in found.codes])
+    spelled = {code: [s for s, c in found.spellings.items() if c == code] for code in present}
+    return sex, tuple(of[0] if len(of) == 1 else _NAMES[code] for code, of in spelled.items())
 
 
 def _refuse_changed_sex(found: Confounders) -> None:

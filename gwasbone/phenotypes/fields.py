@@ -2,7 +2,9 @@
 
 A field is what was measured, an instance the visit, an array index one of several values of the
 same visit. ``FIELD-INSTANCE.ARRAY`` is how UK Biobank's converter writes a column,
-``pFIELD_iINSTANCE_aARRAY`` the Research Analysis Platform, ``f.FIELD.INSTANCE.ARRAY`` its R output.
+``pFIELD_iINSTANCE_aARRAY`` the Research Analysis Platform, ``f.FIELD.INSTANCE.ARRAY`` its R output,
+``n_FIELD_INSTANCE_ARRAY`` its Stata output, ``XFIELD.INSTANCE.ARRAY`` what R makes of a CSV, and
+``name_fFIELD_INSTANCE_ARRAY`` what ukbtools makes of it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, listed
 
 #: How the values of a field are read; see :mod:`gwasbone.phenotypes.biobank_table`. ``icd9`` is
 #: text in which ``733.0`` is a code with a dot, not the whole number 733.
@@ -27,10 +29,15 @@ _SPELLINGS = tuple(
         r"(?P<field>\d+)(?:-(?P<instance>\d+)\.(?P<array>\d+))?",
         r"(?:participant\.)?p(?P<field>\d+)(?:_i(?P<instance>\d+))?(?:_a(?P<array>\d+))?",
         r"[fx][._](?P<field>\d+)[._](?P<instance>\d+)[._](?P<array>\d+)",
+        r"x(?P<field>\d+)[._](?P<instance>\d+)[._](?P<array>\d+)",
+        r"(?:\w+_)?f(?P<field>\d+)_(?P<instance>\d+)_(?P<array>\d+)",
+        r"(?:n|s|ts|ds)_(?P<field>\d+)_(?P<instance>\d+)_(?P<array>\d+)",
     )
 )
 
 
+#: Genotyping batch: -1 to -11 are real values.
+_BATCH_FIELD = 22000
 #: Sex as registered, and as inferred from the genotypes.
 _SEX_FIELDS = (31, 22001)
 _SEX_WORDS = frozenset({"sex", "gender", "male", "female"})
@@ -84,6 +91,12 @@ def names_sex(column: str) -> bool:
     return not _SEX_WORDS.isdisjoint(re.split(r"[^a-z]+", column.lower()))
 
 
+def is_batch(column: str) -> bool:
+    """Whether a column is UK Biobank's genotyping batch (field 22000)."""
+    field = parse_field_column(column)
+    return field is not None and field.field == _BATCH_FIELD
+
+
 def field_columns(names: Iterable[str]) -> dict[int, tuple[FieldColumn, ...]]:
     """Field -> its columns, by instance and array; names that are no fields are passed over.
 
@@ -105,7 +118,7 @@ def field_columns(names: Iterable[str]) -> dict[int, tuple[FieldColumn, ...]]:
     if faults:
         raise InputError(
             "expected one column for each field, instance and array, these mean the same: "
-            f"{', '.join(faults)}: leave one of each out"
+            f"{listed(faults)}: leave one of each out"
         )
     return {field: tuple(sorted(cells.values())) for field, cells in sorted(found.items())}
 

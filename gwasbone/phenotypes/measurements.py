@@ -12,9 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.fields import FieldKind, absent_fields
+from gwasbone.phenotypes.sex import FEMALE as WOMAN
+from gwasbone.phenotypes.sex import MALE as MAN
+from gwasbone.phenotypes.sex import read_sexes
+from gwasbone.tables import read_cells
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +32,6 @@ _COLUMNS = ("name", "field", "region", "side", "meaning")
 _RANGE = ("minimum", "maximum")
 _SHOWN_VALUES = 4
 _SIDES = ("left", "right", "none")
-_SEXES = {"0": FEMALE, "female": FEMALE, "1": MALE, "male": MALE}
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,8 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
     )
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a table of measurements")
-    with source.open(encoding="utf-8") as handle:
-        table = pd.read_csv(handle, sep="\t", comment="#", dtype=str, keep_default_na=False)
+    with reading(source, "a table of measurements"):
+        table = read_cells(Path(str(source)), comment="#")
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent or table.empty:
         what = f"{', '.join(absent)} missing from the header" if absent else "there is no row"
@@ -273,17 +276,9 @@ class _SetAside:
 
 
 def _sex(table: BiobankTable, field: int) -> FloatArray:
-    told = table.first(field).astype(object)
-    plain = told.map(lambda value: str(value).strip().lower().removesuffix(".0"), "ignore")
-    sex = plain.map(_SEXES).astype(np.float64)
-    strange = told[sex.isna() & told.notna()]
-    if len(strange):
-        shown = ", ".join(f"{v!r} (person {p})" for p, v in strange.iloc[:3].items())
-        raise InputError(
-            f"expected sex as 0 and 1 or Female and Male in field {field} of {table.path}, got "
-            f"{shown}: recode it"
-        )
-    return np.asarray(sex, np.float64)
+    where = f"field {field} of {table.path}"
+    codes = read_sexes(table.first(field).astype(object), where=where, coding="biobank").codes
+    return np.select([codes == WOMAN, codes == MAN], [FEMALE, MALE], np.nan)
 
 
 def needed_kinds(

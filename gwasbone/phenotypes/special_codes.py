@@ -46,6 +46,12 @@ class SpecialCodes:
     ----------
     uses : field -> code -> ``missing``, ``value`` or the number that it stands for.
     measured : fields whose negative numbers are measurements.
+
+    Examples
+    --------
+    >>> hours_of_television = pd.Series([2.0, -10, -1, -3])
+    >>> SpecialCodes.read().recode(1070, hours_of_television).values.tolist()
+    [2.0, 0.5, nan, nan]
     """
 
     uses: Mapping[int, Mapping[float, str]]

@@ -1,65 +1,81 @@
-"""Tables of people: read them, and find columns in them by name.
+"""Tables of participants: read them, and find columns in them by name.
 
-One row per person, a header, ``IID`` (and ``FID`` where the rule needs it); ``NA``, ``NaN`` and
-empty fields are missing. Nothing here knows which column is a trait and which a covariate.
+One row per participant. Nothing here knows which column is a trait and which a covariate.
 """
 
 from __future__ import annotations
 
-import csv
 import difflib
-import gzip
-import io
 import logging
 import re
-from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, TextIO
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from gwasbone.errors import InputError, UsageError, reads
+from gwasbone.errors import InputError, UsageError, listed, reads
+from gwasbone.phenotypes.fields import is_batch
+from gwasbone.phenotypes.id_lists import read_participant_list
+from gwasbone.phenotypes.missing_codes import drop_missing_codes
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.parquet_table import is_parquet, parquet_columns, read_parquet
+from gwasbone.phenotypes.participants import (
+    IdRule,
+    is_withdrawn,
+    names_families,
+    participant_column,
+    plain_ids,
+)
+from gwasbone.phenotypes.table_layout import find_layout, refuse_repeats
 
 log = logging.getLogger(__name__)
 
-IdRule = Literal["iid", "fid_iid"]
-
-#: Spellings of a missing value; nothing else is, in particular not -9 (see `design`).
-MISSING = ("NA", "NaN", "nan", "")
-
-#: UK Biobank's genotyping batch as its extracts spell it: 22000, 22000-0.0, f.22000.0.0, p22000.
-_BATCH_FIELD = re.compile(r"(?:f\.|p|x)?22000(?:[-._]\d+[-._]\d+)?", re.IGNORECASE)
 _RANGE = re.compile(r"(?P<stem>.*?)(?P<first>\d+)-(?P=stem)(?P<last>\d+)")
-#: IDs of people who have withdrawn.
-WITHDRAWN = re.compile(r"-\d+")
+#: Share of a table's participants below which matching the genotypes is suspicious.
+FEW_MATCHES = 0.5
+#: Columns that a range may stand for.
+_MAX_RANGE = 100_000
+#: Columns that are not found, or found twice, of which the reasons are told.
+_SHOWN_FAULTS = 5
+#: Characters of a name beyond which it is no range.
+_LONGEST_RANGE = 200
 
 
 @reads("a table of participants")
-def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFrame:
-    """Read a table with one row per person.
+def read_people_table(
+    path: str | Path,
+    *,
+    id_rule: IdRule = "iid",
+    reading: TableReading | None = None,
+    unnamed: str = "PHENO",
+) -> pd.DataFrame:
+    """Read a table with one row per participant.
 
     Parameters
     ----------
-    path : text with a header, delimited by tab, comma or blanks (seen from the header; ``.gz``
-        too), or ``.parquet``. ``IID`` or ``#IID`` is needed; ``FID`` or ``#FID`` may be there.
-    id_rule : ``iid`` names people by IID, ``fid_iid`` by FID and IID joined with ``_``.
+    path : text with a header, delimited by tab, comma, semicolon or blanks (seen from the
+        header), compressed or not; PLINK's tables without a header (FID, IID, numbers); or
+        ``.parquet``, a file or Spark's folder of parts. The column of participants is ``IID``,
+        ``eid`` or another of their usual spellings; ``FID`` may be there.
+    id_rule : ``iid`` names participants by IID, ``fid_iid`` by FID and IID joined with ``_``.
+    reading : codes of missing values, and the limit of what is unpacked.
+    unnamed : begins the names of the columns of a table without a header.
 
     Returns
     -------
-    Table indexed by the person's name (text, index name ``person``), in the file's order, with
-    all columns but the two names. Columns that hold only numbers are float64 or int64, others
-    are text; missing is NaN. People with a negative IID have withdrawn: they are left out, and
-    counted in the log and in ``table.attrs["n_withdrawn"]``.
+    Table indexed by the participant's ID (text, index name ``person``), in the file's order, with
+    all columns but the IDs. Columns that hold only numbers are float64 or int64, others are
+    text; ``NA``, ``NaN``, empty fields and missing codes are NaN. Participants with a negative
+    IID have withdrawn: they are left out, and counted in the log and in
+    ``table.attrs["n_withdrawn"]``; missing codes in ``table.attrs["n_missing_codes"]``.
 
     Raises
     ------
     InputError
-        No such file, no header, a row of another length, a name missing or there twice.
+        No such file, no header, a row of another length, a line break within a field, an ID
+        missing or there twice.
 
     Examples
     --------
@@ -69,23 +85,40 @@ def read_people_table(path: str | Path, *, id_rule: IdRule = "iid") -> pd.DataFr
     1014982     1.0540  68.8
     1026908     0.8542  68.0
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"expected a table of people, there is no file {path}: check the path")
-    table = pd.read_parquet(path) if path.suffix == ".parquet" else read_text_table(path)
-    table.columns = pd.Index([str(name).strip().removeprefix("#") for name in table.columns])
-    refuse_repeats(table.columns, path)
-    if "IID" not in table.columns and table.index.name in ("IID", "#IID"):
-        table = table.reset_index(names="IID")
-    if "IID" not in table.columns:
+    path, reading = Path(path), reading or TableReading()
+    table = read_named_columns(path, reading, unnamed=unnamed)
+    table = index_by_person(table, path, id_rule, withdrawn=reading.withdrawn)
+    n_withdrawn = table.attrs["n_withdrawn"]
+    table = drop_missing_codes(table, reading.missing_codes, where=path)
+    table.attrs["n_withdrawn"] = n_withdrawn
+    log.info("%s: %d participants, %d columns", path, len(table), table.shape[1])
+    return table
+
+
+def read_named_columns(
+    path: Path, reading: TableReading, *, unnamed: str = "PHENO"
+) -> pd.DataFrame:
+    """All columns of a text or Parquet table; participants and families are ``IID`` and ``FID``.
+
+    Raises
+    ------
+    InputError
+        No such file, or no column of participants.
+    """
+    if not path.exists():
         raise InputError(
-            f"expected a header with IID in {path}, its first line has "
-            f"{listing(table.columns)}: name the column of people IID"
+            f"expected a table of participants, there is no file {path}: check the path"
         )
-    table = index_by_person(table, path, id_rule)
-    for name in table.select_dtypes(bool).columns:
-        table[name] = table[name].astype(np.float64)
-    log.info("%s: %d people, %d columns", path, len(table), table.shape[1])
+    if is_parquet(path):
+        table = read_parquet(path).to_pandas()
+    else:
+        table = find_layout(path, max_gb=reading.max_table_gb, unnamed=unnamed).read()
+        if path.suffix == ".fam" and "father" in table:
+            table["sex"] = table["sex"].where(table["sex"] != 0)
+    named = {participant_column([str(n) for n in table.columns], path): "IID"}
+    named |= {str(n): "FID" for n in table.columns if names_families(n)}
+    table.columns = pd.Index([named.get(n, n.strip().removeprefix("#")) for n in table.columns])
+    refuse_repeats(table.columns, path)
     return table
 
 
@@ -109,46 +142,73 @@ def pick_columns(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> pd
     InputError
         A name is in no table (the nearest names are shown) or in two.
     """
-    columns: dict[str, pd.Series] = {}
+    homes: dict[str, list[str]] = {}
+    for path, table in tables.items():
+        for column in table.columns:
+            homes.setdefault(str(column), []).append(path)
+    wanted: dict[str, list[str]] = {}
+    arrays: dict[str, pd.Series] = {}
     faults = []
-    for name in dict.fromkeys(names):
-        homes = [path for path, table in tables.items() if name in table.columns]
-        if len(homes) == 1:
-            columns[name] = tables[homes[0]][name]
-        elif len(homes) > 1:
-            faults.append(
-                f"expected column {name} in one table, it is in {' and '.join(homes)}: "
-                "rename it in one of them"
-            )
-        elif name == "array" and (batch := _batch(tables)) is not None:
-            columns[name] = _array_of_batch(batch)
+    names = list(dict.fromkeys(names))
+    for name in names:
+        of = homes.get(name, [])
+        if len(of) == 1:
+            wanted.setdefault(of[0], []).append(name)
+        elif not of and name == "array" and (batch := _batch(tables)) is not None:
+            arrays[name] = _array_of_batch(batch)
         else:
-            faults.append(_not_found(name, tables))
+            faults.append((name, of))
     if faults:
-        raise InputError("; ".join(faults))
-    if not columns:
+        raise InputError(_no_column(faults, tables, homes))
+    parts = [tables[path][columns] for path, columns in wanted.items()]
+    parts += [series.to_frame(name) for name, series in arrays.items()]
+    if not parts:
         return pd.DataFrame(index=pd.Index([], name="person", dtype=object))
-    people = pd.Index(pd.unique(pd.concat([c.index.to_series() for c in columns.values()])))
-    return pd.DataFrame({name: c.reindex(people) for name, c in columns.items()}).rename_axis(
-        "person"
-    )
+    people = pd.Index(pd.unique(pd.concat([part.index.to_series() for part in parts])))
+    picked = pd.concat([part.reindex(people) for part in parts], axis=1)[names]
+    return picked.rename_axis("person")
+
+
+def _no_column(
+    faults: Sequence[tuple[str, list[str]]],
+    tables: Mapping[str, pd.DataFrame],
+    homes: Mapping[str, list[str]],
+) -> str:
+    """Why columns cannot be taken: of the first few in full, of the others the number."""
+    told = []
+    for name, of in faults[:_SHOWN_FAULTS]:
+        if of:
+            told.append(
+                f"expected column {name} in one table, it is in {' and '.join(of[:4])}: rename it "
+                "in one of them"
+            )
+        else:
+            told.append(_not_found(name, tables, homes))
+    more = len(faults) - len(told)
+    return "; ".join([*told, *([f"and {more:,} columns more"] if more else [])])
 
 
 def column_names(paths: Iterable[str | Path]) -> set[str]:
-    """Names of the columns of tables of people; of a table that cannot be read, none."""
+    """Names of the columns of tables of participants; of a table that cannot be read, none."""
     names: set[str] = set()
     for path in map(Path, paths):
         try:
-            if path.suffix == ".parquet":
-                names |= set(pq.read_schema(path).names)
-                continue
-            with _open(path) as lines:
-                header = next((line for line in lines if line.strip()), "")
-        except (OSError, EOFError, UnicodeDecodeError, pa.ArrowInvalid):
+            names |= set(header_of(path))
+        except (InputError, OSError):
             continue  # the reader of the table says what is wrong with it
-        separator = next((s for s in "\t," if s in header), None)
-        names |= {name.strip().strip('"') for name in header.strip().split(separator)}
     return names
+
+
+def header_of(path: Path) -> list[str]:
+    """Names of the columns of a table of participants, as the file spells them.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or a name is there twice.
+    """
+    names = parquet_columns(path) if is_parquet(path) else list(find_layout(path).header)
+    return [name for name in names if name]
 
 
 def expand_names(text: str | Sequence[str], columns: Container[str] = ()) -> list[str]:
@@ -173,20 +233,31 @@ def expand_names(text: str | Sequence[str], columns: Container[str] = ()) -> lis
         A range runs backwards, or a name is there twice.
     """
     parts = text.split(",") if isinstance(text, str) else list(text)
-    names: list[str] = []
+    names: dict[str, None] = {}
+    repeated: dict[str, None] = {}
     for part in (p.strip() for p in parts):
-        match = _RANGE.fullmatch(part)
-        if match is None or not match["stem"] or part in columns:
-            names += [part] if part else []
-            continue
-        first, last = int(match["first"]), int(match["last"])
-        if first > last:
-            raise UsageError(f"expected a rising range of columns, got {part}: write it forwards")
-        names += [f"{match['stem']}{i}" for i in range(first, last + 1)]
-    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+        for name in _range_of(part, columns) or ([part] if part else []):
+            (repeated if name in names else names)[name] = None
     if repeated:
-        raise UsageError(f"expected each column once, got {', '.join(repeated)} twice")
-    return names
+        raise UsageError(f"expected each column once, got {listed(repeated)} twice")
+    return list(names)
+
+
+def _range_of(part: str, columns: Container[str]) -> list[str]:
+    """The names of a range; none where it is no range."""
+    # a stem that begins both halves, which a pattern alone finds in quadratic time
+    match = _RANGE.fullmatch(part) if part.count("-") and len(part) < _LONGEST_RANGE else None
+    if match is None or not match["stem"] or part in columns:
+        return []
+    first, last = int(match["first"]), int(match["last"])
+    if first > last:
+        raise UsageError(f"expected a rising range of columns, got {part}: write it forwards")
+    if last - first >= _MAX_RANGE:
+        raise UsageError(
+            f"expected a range of at most {_MAX_RANGE:,} columns, {part} has "
+            f"{last - first + 1:,}: shorten it"
+        )
+    return [f"{match['stem']}{i}" for i in range(first, last + 1)]
 
 
 def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
@@ -215,135 +286,78 @@ def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     return values
 
 
-def read_text_table(path: Path) -> pd.DataFrame:
-    """Columns of a delimited text file as they stand; see :func:`read_people_table` for faults."""
-    try:
-        with _open(path) as lines:
-            header = next((line for line in lines if line.strip()), "")
-        separator = next((s for s in "\t," if s in header), r"\s+")
-        _check_rows(path, separator)
-        with _open(path) as lines:
-            return pd.read_csv(
-                lines,
-                sep=separator,
-                dtype=dict.fromkeys(("IID", "#IID", "FID", "#FID"), str),
-                keep_default_na=False,
-                na_values=list(MISSING),
-                skipinitialspace=True,
-                low_memory=False,
-                index_col=False,
-            )
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError, pd.errors.ParserError) as error:
-        raise InputError(f"expected a text table in {path}, it cannot be read: {error}") from error
-    except pd.errors.EmptyDataError:
-        raise InputError(f"expected a header with IID in {path}, the file is empty") from None
-
-
-def _open(path: Path) -> TextIO:
-    if path.suffix in (".gz", ".bgz"):
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
-    return open(path, encoding="utf-8-sig", newline="")
-
-
-def _check_rows(path: Path, separator: str) -> None:
-    """Refuse what pandas would mend in silence: short rows, and columns of one name."""
-    header: list[str] = []
-    for number, fields in _rows(path, separator):
-        if not header:
-            header = fields
-            refuse_repeats(header, path)
-        elif len(fields) != len(header):
-            raise InputError(
-                f"expected {len(header)} fields in every row of {path}, got {len(fields)} in line "
-                f"{number}: the file is cut short or has another delimiter there"
-            )
-
-
-def _rows(path: Path, separator: str) -> Iterator[tuple[int, list[str]]]:
-    with _open(path) as lines:
-        if separator == r"\s+":
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    yield number, line.split()
-            return
-        reader = csv.reader(lines, delimiter=separator)
-        for row in reader:
-            if row:
-                yield reader.line_num, row
-
-
-def refuse_repeats(names: Iterable[str], path: Path) -> None:
-    """Raise where two columns have one name."""
-    counts = Counter(names)
-    repeated = [name for name, count in counts.items() if count > 1]
-    if repeated:
-        raise InputError(
-            f"expected column names once each, {path} repeats {', '.join(repeated)}: rename them"
-        )
-
-
-def index_by_person(table: pd.DataFrame, path: Path, id_rule: IdRule) -> pd.DataFrame:
-    """A table without FID and IID, indexed by them; withdrawn people left out, repeats refused."""
+def index_by_person(
+    table: pd.DataFrame, path: Path, id_rule: IdRule, *, withdrawn: str | None = None
+) -> pd.DataFrame:
+    """A table without FID and IID, indexed by them; withdrawn participants (negative IDs, and those
+    of a list) left out, repeats refused."""
     if id_rule == "fid_iid" and "FID" not in table.columns:
         raise InputError(
             f"expected FID beside IID in {path} (people are named FID_IID), the header has "
-            f"{listing(table.columns)}: add FID or name people by IID alone"
+            f"{listed(table.columns)}: add FID or name people by IID alone"
         )
-    parts = {
-        part: person_names(table, part, path) for part in ("IID", "FID") if part in table.columns
+    ids = {
+        part: participant_ids(table, part, path) for part in ("IID", "FID") if part in table.columns
     }
-    person = parts["IID"] if id_rule == "iid" else parts["FID"] + "_" + parts["IID"]
-    withdrawn = parts["IID"].str.fullmatch(WITHDRAWN).to_numpy(bool)
-    table = table.drop(columns=list(parts)).set_axis(pd.Index(person, name="person"), axis=0)
-    table = table[~withdrawn]
-    if withdrawn.any():
-        log.info("%s: %d withdrawn people (negative IDs) left out", path, withdrawn.sum())
+    person = ids["IID"] if id_rule == "iid" else ids["FID"] + "_" + ids["IID"]
+    gone = withdrawn_rows(ids["IID"], ids.get("FID"), withdrawn, where=path)
+    table = table.drop(columns=list(ids)).set_axis(pd.Index(person, name="person"), axis=0)
+    table = table[~gone]
     repeated = table.index[table.index.duplicated()].unique()
     if len(repeated):
-        hint = "" if id_rule == "fid_iid" or "FID" not in parts else " or name people by FID_IID"
+        hint = "" if id_rule == "fid_iid" or "FID" not in ids else " or name people by FID_IID"
         raise InputError(
             f"expected each person once in {path}, {len(repeated):,} are there twice or more "
-            f"({listing(repeated, 3)}): keep one row of each{hint}"
+            f"({listed(repeated, 3)}): keep one row of each{hint}"
         )
-    table.attrs["n_withdrawn"] = int(withdrawn.sum())
+    table.attrs["n_withdrawn"] = int(gone.sum())
     return table
 
 
-def person_names(table: pd.DataFrame, part: str, path: Path) -> pd.Series:
-    """FID or IID as text; whole numbers without a decimal point."""
-    column = table[part]
-    missing = column.isna().to_numpy()
+def withdrawn_rows(
+    iid: pd.Series, fid: pd.Series | None, listed_at: str | None, *, where: Path
+) -> npt.NDArray[np.bool_]:
+    """(n,) whose ID is negative or in a list of those who withdrew; counted in the log."""
+    gone = is_withdrawn(iid)
+    if gone.any():
+        log.info("%s: %d withdrawn participants (negative IDs) left out", where, gone.sum())
+    if listed_at is not None:
+        named = read_participant_list(Path(listed_at)).rows(iid, fid)
+        log.info("%s: %d participants left out who are in %s", where, named.sum(), listed_at)
+        gone = gone | named
+    return gone
+
+
+def participant_ids(table: pd.DataFrame, part: str, path: Path) -> pd.Series:
+    """IIDs or FIDs as text."""
+    ids = plain_ids(table[part])
+    missing = ids.isna().to_numpy()
     if part == "IID" and missing.any():
         row = int(np.flatnonzero(missing)[0]) + 1
-        raise InputError(f"expected a name in every row of {path}, IID is missing in row {row}")
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype(str).where(~missing, "NA").str.strip()
+        raise InputError(
+            f"expected an ID in every row of {path}, IID is missing in row {row}: fill it or "
+            "leave the row out"
+        )
+    return ids.where(~missing, "NA")
 
 
-def listing(names: Iterable[object], at_most: int = 8) -> str:
-    """The first names, and how many there are."""
-    texts = [str(name) for name in names]
-    more = f", ... ({len(texts)} in all)" if len(texts) > at_most else ""
-    return (", ".join(texts[:at_most]) + more) or "nothing"
-
-
-def _not_found(name: str, tables: Mapping[str, pd.DataFrame]) -> str:
-    homes = {str(c): path for path, table in tables.items() for c in table.columns}
+def _not_found(
+    name: str, tables: Mapping[str, pd.DataFrame], homes: Mapping[str, list[str]]
+) -> str:
     spelled: dict[str, str] = {}
     for known in homes:
         spelled.setdefault(known.lower(), known)
     near = [spelled[k] for k in difflib.get_close_matches(name.lower(), spelled, n=3, cutoff=0.5)]
-    places = ", ".join(tables) or "any table"
+    places = listed(tables, 4) if tables else "any table"
     if near:
-        hint = "did you mean " + " or ".join(f"{known} (in {homes[known]})" for known in near)
+        hint = "did you mean " + " or ".join(f"{known} (in {homes[known][0]})" for known in near)
     else:
-        hint = f"the columns are {listing(homes)}"
+        hint = f"the columns are {listed(homes)}"
     return f"expected a column {name} in {places}, there is none: {hint}?"
 
 
 def _batch(tables: Mapping[str, pd.DataFrame]) -> pd.Series | None:
-    found = [t[c] for t in tables.values() for c in t.columns if _BATCH_FIELD.fullmatch(str(c))]
+    found = [t[c] for t in tables.values() for c in t.columns if is_batch(str(c))]
     return found[0] if len(found) == 1 else None
 
 
@@ -351,3 +365,17 @@ def _array_of_batch(batch: pd.Series) -> pd.Series:
     values = numbers(batch.to_frame(), str(batch.name))
     array = np.select([values < 0, values > 0], ["UKBiLEVE", "UKBAxiom"], default="")
     return pd.Series(array, index=batch.index, dtype=object).replace({"": np.nan})
+
+
+def warn_of_few_matches(table: pd.Index, others: pd.Index, *, where: str) -> None:
+    """Warn where fewer than half of a table's participants are among others.
+
+    IDs of another application, or of other samples, match a few by chance.
+    """
+    n = int(table.isin(others).sum())
+    if n < FEW_MATCHES * len(table):
+        log.warning(
+            "only %d of the %d participants of %s are in the genotypes: check that both are of "
+            "the same project and name participants alike",
+            n, len(table), where,
+        )  # fmt: skip

@@ -82,8 +82,7 @@ def trait_values(
     Raises
     ------
     InputError
-        Other text; {0, 1, 2} or −9 without a coding; a quantitative trait where a binary one is
-        needed.
+        Other text; {0, 1, 2} without a coding; a quantitative trait where a binary one is needed.
 
     Examples
     --------
@@ -101,12 +100,6 @@ def trait_values(
     if levels in ({0.0, 1.0}, {1.0, 2.0}):
         least = int(min(levels))
         return TraitValues(y - least, "binary", (str(least), str(least + 1)))
-    if -9 in levels and all(value == -9 or value >= 0 for value in levels):
-        raise InputError(
-            f"expected NA where trait {name} is missing, it has -9 in {(y == -9).sum():,} people "
-            "and nothing else below 0: write NA, or say --binary-coding 01 or 12 of a "
-            "case-control trait"
-        )
     if levels == {0.0, 1.0, 2.0}:
         raise InputError(
             f"expected trait {name} to be quantitative, or 0/1, or 1/2, it has 0, 1 and 2: "

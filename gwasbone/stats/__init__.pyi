@@ -133,4 +133,5 @@ from gwasbone.stats.smoothing import (
     smooth_line as smooth_line,
     spline_knots as spline_knots,
 )
+from gwasbone.stats.variation import varies as varies
 from gwasbone.stats.winners_curse import shrunken_z as shrunken_z

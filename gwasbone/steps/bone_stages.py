@@ -12,15 +12,15 @@ import pandas as pd
 from gwasbone.errors import ConfigError
 from gwasbone.learning.options import ResidualOptions
 from gwasbone.options import part_of
-from gwasbone.study.config import StudyConfig
+from gwasbone.study.config import StudyConfig, study_reading
 from gwasbone.study.files import (
     MADE_TABLES,
     PREFIX,
     assessments,
     image_cache,
-    named_tables,
     people_tables,
     residual_models,
+    table_files,
     training_models,
 )
 from gwasbone.study.runner import Stage, StageRun
@@ -28,7 +28,9 @@ from gwasbone.tables import write_table
 
 
 def _record_files(config: StudyConfig) -> list[str]:
-    return [name for name in vars(config.resolved(config.records)).values() if name is not None]
+    withdrawn = study_reading(config).withdrawn
+    named = [*vars(config.resolved(config.records)).values(), withdrawn]
+    return [name for name in named if name is not None]
 
 
 def _records(run: StageRun) -> str:
@@ -38,7 +40,9 @@ def _records(run: StageRun) -> str:
     config, records = run.config, run.config.resolved(run.config.records)
     if records.table is None:
         return "no records.table in study.toml: no cases or measurements of records"
-    cases, bmd = make_phenotypes(records, run.folder / PREFIX, id_rule=config.genotypes.id)
+    cases, bmd = make_phenotypes(
+        records, run.folder / PREFIX, id_rule=config.genotypes.id, reading=study_reading(config)
+    )
     columns = [cases.is_case]
     if bmd is not None:
         columns.append(bmd.people[bmd_measurements(records.measurements)["name"]])
@@ -60,7 +64,10 @@ def _residuals(run: StageRun) -> str:
     if not table.exists():
         raise ConfigError("residuals.model needs records.table with bone measurements")
     options = part_of(ResidualOptions, chosen, model=chosen.model)
-    lines = make_residuals(str(table), options, run.folder / PREFIX, models=residual_models(config))
+    lines = make_residuals(
+        str(table), options, run.folder / PREFIX, models=residual_models(config),
+        reading=study_reading(config),
+    )  # fmt: skip
     return lines[-1]
 
 
@@ -112,11 +119,18 @@ def _training(run: StageRun) -> str:
 
 #: In order; all are left out where their section is.
 BONE_STAGES = (
-    Stage("records", "cases and bone measurements", ("records",), (), _record_files, _records),
+    Stage(
+        "records",
+        "cases and bone measurements",
+        ("records", "phenotypes"),
+        (),
+        _record_files,
+        _records,
+    ),
     Stage(
         "residuals",
         "residual phenotypes",
-        ("residuals",),
+        ("residuals", "phenotypes"),
         ("records",),
         _residual_files,
         _residuals,
@@ -125,9 +139,9 @@ BONE_STAGES = (
     Stage(
         "training",
         "training networks on images",
-        ("training", "images"),
+        ("training", "images", "phenotypes"),
         ("records", "images"),
-        named_tables,
+        table_files,
         _training,
     ),
 )

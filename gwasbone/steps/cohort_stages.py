@@ -7,11 +7,14 @@ date.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pandas as pd
 
 from gwasbone.cohort.decision_files import funnel_summary
 from gwasbone.cohort.model import Cohort
 from gwasbone.phenotypes.table import pick_columns
+from gwasbone.study.config import study_reading
 from gwasbone.study.files import (
     MATRIX,
     PEOPLE,
@@ -19,10 +22,10 @@ from gwasbone.study.files import (
     SCORES,
     VARIANTS,
     genotype_files,
-    named_tables,
     people_tables,
     read_study_genotypes,
     study_cohort,
+    table_files,
 )
 from gwasbone.study.runner import Stage, StageRun
 from gwasbone.tables import write_table
@@ -40,6 +43,11 @@ def _tables(run: StageRun) -> dict[str, pd.DataFrame]:
 def _genotypes(run: StageRun) -> str:
     keep_at = str(run.folder / MATRIX) if run.config.genotypes.vcf is not None else None
     cohort = read_study_genotypes(run.config, keep_at=keep_at)
+    withdrawn = study_reading(run.config).withdrawn
+    if withdrawn is not None:
+        from gwasbone.cohort.subsets import without_withdrawn
+
+        cohort = without_withdrawn(cohort, Path(withdrawn))
     _write(run, cohort)
     return f"{len(cohort.people):,} people, {len(cohort.variants):,} variants, {cohort.build}"
 
@@ -119,11 +127,17 @@ def _nothing(_: object) -> list[str]:
 #: In order: name, progress line, sections, stages before it, files, work.
 COHORT_STAGES = (
     Stage("genotypes", "reading genotypes", ("study", "genotypes"), (), genotype_files, _genotypes),
-    Stage("people", "quality control of people", ("qc",), ("genotypes",), named_tables, _people),
-    Stage("ancestry", "ancestry filter", ("ancestry", "pca"), ("people",), named_tables, _ancestry),
     Stage(
-        "relatedness", "relatives", ("relatedness", "pca"), ("ancestry",), named_tables,
-        _relatedness,
+        "people", "quality control of people", ("qc", "phenotypes"), ("genotypes",),
+        table_files, _people,
+    ),
+    Stage(
+        "ancestry", "ancestry filter", ("ancestry", "pca", "phenotypes"), ("people",),
+        table_files, _ancestry,
+    ),
+    Stage(
+        "relatedness", "relatives", ("relatedness", "pca", "phenotypes"), ("ancestry",),
+        table_files, _relatedness,
     ),
     Stage(
         "variants", "quality control of variants", ("qc",), ("relatedness",), _nothing, _variants

@@ -14,10 +14,10 @@ from gwasbone.study.files import (
     genotype_models,
     image_cache,
     kept_people,
-    named_tables,
     people_tables,
     selected_genotypes,
     selected_snps,
+    table_files,
 )
 from gwasbone.study.runner import Stage, StageRun
 
@@ -51,6 +51,6 @@ STAGE = Stage(
     "genotypes from images",
     (NAME, "images"),
     ("leads", "images", "training", "pca", "records"),
-    named_tables,
+    table_files,
     _learn,
 )

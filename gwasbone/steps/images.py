@@ -12,7 +12,9 @@ from gwasbone.images.counts import TABLES, CacheCounts, write_counts
 from gwasbone.images.settings import ImageSettings
 from gwasbone.images.sources import find_sources, read_labels
 from gwasbone.images.streams import MAX_BYTES
-from gwasbone.phenotypes.table import IdRule, read_people_table
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
+from gwasbone.phenotypes.table import read_people_table
 from gwasbone.report.pages.images import images_page
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,7 @@ def make_images(
     labels: str | None = None,
     people: str | None = None,
     id_rule: IdRule = "iid",
+    reading: TableReading | None = None,
     workers: int = 1,
     max_bytes: int = MAX_BYTES,
     force: bool = False,
@@ -49,7 +52,9 @@ def make_images(
     InputError
         No files, a table that is not one, or not one picture in all the files.
     """
-    ids = None if people is None else list(read_people_table(people, id_rule=id_rule).index)
+    ids = None
+    if people is not None:
+        ids = list(read_people_table(people, id_rule=id_rule, reading=reading).index)
     told = None if labels is None else read_labels(labels)
     sources = find_sources(places, labels=told, leave_out=out)
     log.info("%d files", len(sources))

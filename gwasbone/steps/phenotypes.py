@@ -12,7 +12,8 @@ from gwasbone.phenotypes.case_definition import (
 )
 from gwasbone.phenotypes.cases import Cases, find_cases, read_coding
 from gwasbone.phenotypes.measurements import bmd_measurements
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
 from gwasbone.report.pages.phenotypes import phenotypes_page
 from gwasbone.study.config import RecordsSection
 
@@ -30,6 +31,7 @@ def make_phenotypes(
     prefix: Path,
     *,
     id_rule: IdRule = "iid",
+    reading: TableReading | None = None,
     coding: str | None = None,
     skip_absent: bool = False,
     rint: bool = False,
@@ -39,6 +41,7 @@ def make_phenotypes(
     Parameters
     ----------
     records : paths as they are; ``table`` is set.
+    reading : how the table is read.
     coding : table of medication codes and names.
     skip_absent : leave out rules and measurements that the table has no columns for.
     rint : also rank-inverse-normal scores of the measurements.
@@ -47,7 +50,9 @@ def make_phenotypes(
     path = records.definition
     definition = read_definition(path) if path else osteoporosis_definition()
     measurements = bmd_measurements(records.measurements)
-    table = read_phenotypes(records.table, definition, measurements, id_rule=id_rule)
+    table = read_phenotypes(
+        records.table, definition, measurements, id_rule=id_rule, reading=reading
+    )
     names = read_coding(coding) if coding else None
     cases = find_cases(table, definition, medication_names=names, skip_absent=skip_absent)
     n = len(table.people)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from gwasbone.cohort.biobank import BiobankQcColumns
@@ -24,11 +23,10 @@ def check_all(
     prefix: Path,
     *,
     biobank: BiobankQcColumns | None = None,
-    withdrawn: Sequence[str] = (),
     page: Path | None = None,
 ) -> Cohort:
     """Sample QC, then variant QC in the retained samples; writes tables, lists and the page."""
-    cohort = qc(cohort, thresholds, biobank=biobank, withdrawn=withdrawn)
+    cohort = qc(cohort, thresholds, biobank=biobank)
     refuse_nothing_kept(cohort)
     write_decisions(cohort.people, Path(f"{prefix}.people.tsv.gz"))
     write_decisions(cohort.variants, Path(f"{prefix}.variants.tsv.gz"))

@@ -12,6 +12,7 @@ from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.options import Encoder, ResidualOptions
 from gwasbone.options import part_of
 from gwasbone.phenotypes.confounders import read_assessments
+from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.residual_tables import models_table, residual_table
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, residual_phenotypes
 from gwasbone.phenotypes.table import expand_names
@@ -31,17 +32,23 @@ MODELS = ".models"
 
 
 def make_residuals(
-    table: str, options: ResidualOptions, prefix: Path, *, models: Path
+    table: str,
+    options: ResidualOptions,
+    prefix: Path,
+    *,
+    models: Path,
+    reading: TableReading | None = None,
 ) -> list[str]:
     """Take confounders out of the measurements of a table and write what is left of them.
 
-    ``models`` is the folder of the transformer's networks. Returns the lines that sum it up.
+    ``models`` is the folder of the transformer's networks, ``reading`` how tables are read.
+    Returns the lines that sum it up.
     """
-    measured = read_assessments(table)
+    measured = read_assessments(table, reading=reading)
     columns = [str(name) for name in measured.columns]
     traits = expand_names(options.traits, columns) or None
     if options.model == "transformer":
-        return _transformer(measured, traits, options, prefix, models)
+        return _transformer(measured, traits, options, prefix, models, reading)
     result = residual_phenotypes(
         measured, traits, model=options.model,
         covariates=expand_names(options.covariates, columns), n_folds=options.folds,
@@ -53,7 +60,7 @@ def make_residuals(
 
 def _transformer(
     measured: pd.DataFrame, traits: list[str] | None, options: ResidualOptions, prefix: Path,
-    models: Path,
+    models: Path, reading: TableReading | None,
 ) -> list[str]:  # fmt: skip
     from gwasbone.learning import residuals as learning
     from gwasbone.learning.backend import load_backend
@@ -63,7 +70,7 @@ def _transformer(
     assert options.inputs is not None, "a transformer without inputs is refused by its options"
     answers = read_visit_answers(
         options.inputs, measured, expand_names(options.input_columns) or None,
-        left_out=expand_names(options.leave_out),
+        left_out=expand_names(options.leave_out), reading=reading,
     )  # fmt: skip
     n_models = options.networks * (1 if options.refit else options.folds)
     with compiled_in(models.parent), counted_progress() as progress:

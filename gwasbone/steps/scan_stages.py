@@ -19,10 +19,10 @@ from gwasbone.study.files import (
     comparison_files,
     ld_score_folder,
     loci_file,
-    named_tables,
     scan_results,
     study_cohort,
     study_tables,
+    table_files,
 )
 from gwasbone.study.requests import named_columns, phenotype_columns, scan_request
 from gwasbone.study.runner import Stage, StageRun
@@ -133,7 +133,7 @@ def _loci_files(config: StudyConfig) -> list[str]:
 
 def _selection_files(config: StudyConfig) -> list[str]:
     named = config.path(config.selection.region_map)
-    return named_tables(config) + ([named] if named is not None else [])
+    return table_files(config) + ([named] if named is not None else [])
 
 
 _OF_SCANS = ("association", "covariates", "phenotypes")
@@ -141,7 +141,7 @@ _COLUMNS = ("variants", "pca", "records", "residuals", "training")
 
 #: In order; all are left out where no trait is scanned, or no scans are compared.
 SCAN_STAGES = (
-    Stage("scans", "association", _OF_SCANS, _COLUMNS, named_tables, _scans),
+    Stage("scans", "association", _OF_SCANS, _COLUMNS, table_files, _scans),
     Stage(
         "leads", "lead variants and SNPs of regions", ("selection", *_OF_SCANS),
         ("scans", *_COLUMNS), _selection_files, _leads,

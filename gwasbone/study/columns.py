@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from gwasbone.errors import UsageError
+from gwasbone.errors import UsageError, listed
 from gwasbone.phenotypes.measurements import bmd_measurements
 from gwasbone.phenotypes.table import column_names, expand_names
 from gwasbone.study.config import StudyConfig
-from gwasbone.study.files import named_tables
+from gwasbone.study.files import named_tables, study_tables
 
 
 def column_faults(config: StudyConfig) -> list[str]:
@@ -23,7 +23,7 @@ def column_faults(config: StudyConfig) -> list[str]:
     if any("://" in table for table in tables):
         return []
     faults = [
-        f"phenotypes.tables: {table}: no such file" for table in tables if not Path(table).is_file()
+        f"phenotypes.tables: {table}: no such file" for table in tables if not Path(table).exists()
     ]
     if faults:
         return faults
@@ -36,8 +36,15 @@ def column_faults(config: StudyConfig) -> list[str]:
             continue
         absent = [name for name in wanted if name not in known]
         if absent:
-            faults.append(f"{key}: no table has {', '.join(absent[:5])}{_near(absent, known)}")
+            faults.append(f"{key}: no table has {listed(absent, 5)}{_near(absent, known)}")
     return faults + _scan_faults(config)
+
+
+def expanded(config: StudyConfig, names: Iterable[str]) -> list[str]:
+    """Names of columns with ranges written out; a column that is called like a range is meant
+    itself."""
+    known = column_names(study_tables(config)) | made_columns(config)
+    return expand_names(list(names), known)
 
 
 def made_columns(config: StudyConfig) -> set[str]:
@@ -86,18 +93,18 @@ def _named(config: StudyConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
 
 def _scan_faults(config: StudyConfig) -> list[str]:
     """Compared scans that are neither traits of the study nor files."""
+    try:
+        traits = {*config.association.traits, *expanded(config, config.association.traits)}
+    except UsageError:
+        return []  # told of as association.traits
     absent = [
         name
         for name in config.comparison.scans
-        if name not in config.association.traits
-        and "://" not in name
-        and not (config.folder / name).exists()
+        if name not in traits and "://" not in name and not (config.folder / name).exists()
     ]
     if not absent:
         return []
-    return [
-        f"comparison.scans: {', '.join(absent)}: expected traits of association.traits, or files"
-    ]
+    return [f"comparison.scans: {listed(absent)}: expected traits of association.traits, or files"]
 
 
 def _near(absent: list[str], known: set[str]) -> str:

@@ -36,8 +36,8 @@ from gwasbone.learning.options import (
     ResidualOptions,
 )
 from gwasbone.loci.options import LociOptions, SelectionRule
-from gwasbone.options import InputFile, InputPath, Options, option_kinds
-from gwasbone.phenotypes.options import ResidualModel
+from gwasbone.options import InputFile, InputPath, Options, option_kinds, part_of
+from gwasbone.phenotypes.options import ResidualModel, TableReading
 from gwasbone.study import FILE_NAME
 
 O = TypeVar("O", bound=Options)  # noqa: E741
@@ -88,12 +88,12 @@ class GenotypesSection(Options):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PhenotypesSection(Options):
-    """Tables of people, searched for a column by name.
+class PhenotypesSection(TableReading):
+    """Tables of participants, searched for a column by name.
 
     Parameters
     ----------
-    tables : files (TSV, CSV, Parquet) with IID and, optionally, FID.
+    tables : files (TSV, CSV, Parquet) with IID or eid and, optionally, FID.
     """
 
     tables: tuple[InputPath, ...] = ()
@@ -396,3 +396,8 @@ def toml_value(value: Any) -> str:
         # JSON escapes what TOML does, but for the delete character
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     return repr(value)
+
+
+def study_reading(config: StudyConfig) -> TableReading:
+    """How the study's tables of participants are read, paths resolved."""
+    return part_of(TableReading, config.resolved(config.phenotypes))

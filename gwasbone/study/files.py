@@ -14,9 +14,11 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.errors import ConfigError, UsageError
-from gwasbone.phenotypes.table import IdRule, read_people_table
-from gwasbone.study.config import StudyConfig
+from gwasbone.errors import ConfigError, UsageError, reading
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
+from gwasbone.phenotypes.table import read_people_table
+from gwasbone.study.config import StudyConfig, study_reading
 from gwasbone.study.runner import fingerprint, read_record
 
 #: Stages that decide about people or variants, in their order.
@@ -64,8 +66,18 @@ def named_tables(config: StudyConfig) -> list[str]:
     return [str(config.path(name)) for name in config.phenotypes.tables]
 
 
+def table_files(config: StudyConfig) -> list[str]:
+    """The files that a stage depends on which reads tables of participants."""
+    withdrawn = study_reading(config).withdrawn
+    return named_tables(config) + ([withdrawn] if withdrawn is not None else [])
+
+
 def people_tables(
-    config: StudyConfig, *, before: str | None = None, id_rule: IdRule | None = None
+    config: StudyConfig,
+    *,
+    before: str | None = None,
+    id_rule: IdRule | None = None,
+    reading: TableReading | None = None,
 ) -> dict[str, pd.DataFrame]:
     """All tables in which a column of people is looked for by name: path -> table.
 
@@ -75,18 +87,21 @@ def people_tables(
     Parameters
     ----------
     before : as in :func:`study_tables`; components are left out too.
-    id_rule : what identifies a participant; as the study says where None.
+    id_rule, reading : what identifies a participant, and how tables are read; as the study says
+        where None.
     """
+    reading = reading or study_reading(config)
     rule = id_rule or config.genotypes.id
     tables = {
-        name: read_people_table(name, id_rule=rule) for name in study_tables(config, before=before)
+        name: read_people_table(name, id_rule=rule, reading=reading)
+        for name in study_tables(config, before=before)
     }
     if before is None:
         tables |= principal_component_table(config)
     measured = config.output / "records" / f"{PREFIX}.bmd.tsv"
     if measured.exists():
         known = {name for table in tables.values() for name in table}
-        more = read_people_table(measured, id_rule=rule)
+        more = read_people_table(measured, id_rule=rule, reading=reading)
         tables[str(measured)] = more[[name for name in more if name not in known]]
     return tables
 
@@ -236,8 +251,9 @@ def genotype_files(config: StudyConfig) -> list[str]:
     import glob
 
     g = config.genotypes
+    withdrawn = study_reading(config).withdrawn
     sex = config.path(g.sex)
-    names = [] if sex is None else [sex]
+    names = [name for name in (sex, withdrawn) if name is not None]
     if g.bfile is not None:
         from gwasbone.cohort.sources.bed import find_filesets
 
@@ -341,4 +357,5 @@ def principal_component_table(config: StudyConfig) -> dict[str, pd.DataFrame]:
     path = config.output / "pca" / SCORES
     if read_record(path.parent) is None:
         return {}
-    return {str(path): pd.read_csv(path, sep="\t", index_col="id", dtype={"id": str})}
+    with reading(path, "the table of components that `gwasbone run` writes"):
+        return {str(path): pd.read_csv(path, sep="\t", index_col="id", dtype={"id": str})}

@@ -15,8 +15,9 @@ import pandas as pd
 from gwasbone.association.options import AssociationOptions, AssociationRequest, ScanRequest
 from gwasbone.errors import UsageError
 from gwasbone.options import part_of, with_given
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import IdRule
 from gwasbone.phenotypes.table import (
-    IdRule,
     column_names,
     expand_names,
     pick_columns,
@@ -87,6 +88,7 @@ def phenotype_columns(
     covariate_tables: Sequence[str | Path] = (),
     config: StudyConfig | None = None,
     id_rule: IdRule | None = None,
+    reading: TableReading | None = None,
 ) -> pd.DataFrame:
     """The request's columns out of the tables, one row per person in any table used.
 
@@ -96,6 +98,7 @@ def phenotype_columns(
     covariate_tables : files where covariates are looked for before ``tables``.
     config : the study whose tables are searched for what is in none of these; for traits only
         where no ``tables`` are named.
+    reading : how tables are read; as the study says where None.
 
     Raises
     ------
@@ -105,13 +108,20 @@ def phenotype_columns(
         A column is in no table (the nearest names are shown) or in two that rank alike.
     """
     rule = id_rule or (config.genotypes.id if config is not None else "iid")
-    paths = dict.fromkeys(map(str, [*tables, *covariate_tables]))
-    read = {path: read_people_table(path, id_rule=rule) for path in paths}
+    if reading is None and config is not None:
+        from gwasbone.study.config import study_reading
+
+        reading = study_reading(config)
+    read = {
+        path: read_people_table(path, id_rule=rule, reading=reading, unnamed=unnamed)
+        for unnamed, paths in (("COVAR", covariate_tables), ("PHENO", tables))
+        for path in dict.fromkeys(map(str, paths))
+    }
     ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
     if config is not None:
         from gwasbone.study.files import people_tables
 
-        ranks.append(people_tables(config, id_rule=rule))
+        ranks.append(people_tables(config, id_rule=rule, reading=reading))
     searched = ranks[1] or (ranks[2] if config is not None else {})
     if not searched:
         raise UsageError(

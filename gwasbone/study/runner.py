@@ -91,7 +91,7 @@ class Hashes:
     def load(cls, path: Path) -> Hashes:
         try:
             return cls(path, {k: tuple(v) for k, v in json.loads(path.read_text()).items()})
-        except (OSError, ValueError):
+        except (OSError, ValueError, TypeError, AttributeError):
             return cls(path)
 
     def of(self, name: str) -> str:

@@ -76,7 +76,7 @@ def test_what_it_writes(run, tmp_path):
     assert rules.loc["icd9_osteoporosis", "n_people"] == people["41271-0.0"].eq("7330").sum()
 
     log = Path("out/p.phenotypes.log").read_text()
-    assert "1 withdrawn people" in log
+    assert "1 withdrawn participants" in log
     assert "rule bisphosphonate:" in log
     assert "own_mean" in log
     assert "<title>Phenotypes</title>" in Path("out/p.phenotypes.html").read_text()

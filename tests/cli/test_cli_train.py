@@ -215,6 +215,35 @@ def test_predict_gives_trained_people_what_training_gave(study, trained, tmp_pat
     assert stranger.filter(like="cnn_").notna().all(axis=None)
 
 
+def test_numbers_with_a_side_input_and_rotating_folds_then_prediction(study, tmp_path, capfd):
+    out, new = tmp_path / "n", tmp_path / "new"
+    people = pd.read_csv(study / "people.tsv", sep="\t", dtype={"IID": str})
+    people["score"] = 10.0 + people["sex"] + np.arange(len(people)) % 3 / 10
+    people["age"] = 40.0 + np.arange(len(people)) % 30
+    table = tmp_path / "people.tsv"
+    people.to_csv(table, sep="\t", index=False, na_rep="NA")
+    command = arguments(study, out, "--task", "score", "--kind", "regression", "--no-saliency")
+    command[command.index("--table") + 1] = str(table)
+    command += ["--side-inputs", "age", "--rotate-folds", "--l2", "0.01", "--loss", "absolute"]
+    assert main(command) == 0
+    assert "stacked, score: R2 " in capfd.readouterr().out
+    columns = ["IID", "cnn_score", "cnn_fold", "n_pictures", "cnn_score_ap_spine", "cnn_score_hip"]
+    made = pd.read_csv(f"{out}.cnn.tsv", sep="\t", dtype={"IID": str}).set_index("IID")
+    assert ["IID", *made] == columns
+    predict = ["predict", "--models", f"{out}.models", "--images", str(study / "cache")]
+    predict += ["--backend", "reference", "--out", str(new)]
+    assert "its networks take age beside the image" in one_line_error(predict, capfd)
+    assert main([*predict, "--table", str(table)]) == 0
+    again = pd.read_csv(f"{new}.predicted.tsv", sep="\t", dtype={"IID": str}).set_index("IID")
+    np.testing.assert_allclose(
+        again.loc[made.index, "cnn_score_hip"], made["cnn_score_hip"], rtol=1e-5
+    )
+    model = out.parent / "n.models" / "hip" / "fold1" / "model.npz"
+    model.write_bytes(model.read_bytes()[:-1])
+    error = one_line_error([*predict, "--table", str(table), "--force"], capfd)
+    assert "hip/fold1/model.npz: expected the model with SHA-256" in error
+
+
 def test_predict_refuses_other_pictures(study, trained, tmp_path, capfd):
     other = tmp_path / "cache"
     pictures = study / "images"
@@ -298,7 +327,7 @@ def test_genotypes_without_a_framework(snps, tmp_path, capfd):
     [
         (("--genotypes", "none.parquet"), 1, "there is no file none.parquet"),
         (("--snps", "none.tsv"), 2, "--snps none.tsv: no such file"),
-        (("--keep", "none.txt"), 1, "none.txt: no such file"),
+        (("--keep", "none.txt"), 1, "there is no file none.txt"),
         (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
         (("--covar", "bmi"), 1, "expected a column bmi"),
         (("--side-inputs", "sex"), 2, "a network of genotypes sees pictures only"),

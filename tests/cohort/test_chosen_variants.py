@@ -109,7 +109,11 @@ def test_women_count_twice_on_x_in_a_bgen_too(tmp_path):
     variants = [MadeVariant(p, "X", 5_000_000 + i, source_id=f"v{i}") for i, p in enumerate(P)]
     path = write_bgen(tmp_path / "x.bgen", variants, sex=sex)
     cohort = read_genotypes(bgen=str(path), sample=path.with_suffix(".sample"), build="GRCh37")
-    twice = np.repeat(dosages_of(P), np.where(sex == 1, 1, 2), axis=1)
+    # a man whose most probable genotype is heterozygous is missing
+    het = (P[:, :, 1] > P[:, :, 0]) & (P[:, :, 1] > 255 - P.sum(axis=2))
+    right = ~(het & (sex == 1)).any(axis=0)
+    counts = np.where(sex == 1, 1, 2)[right]
+    twice = np.repeat(dosages_of(P)[:, right], counts, axis=1)
     r2 = squared_correlations(cohort, [0, 1])[0, 1]
     assert r2 == pytest.approx(np.corrcoef(twice)[0, 1] ** 2, rel=1e-5)
 

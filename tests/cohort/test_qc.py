@@ -142,12 +142,53 @@ def test_biobank_columns_must_exist():
         BiobankQcColumns(table=pd.DataFrame({"a": [1]}), outlier="nothing")
 
 
-def test_people_absent_from_the_biobank_table_have_no_components():
-    table = people(6)
+def test_participants_absent_from_the_biobank_table_are_judged_by_their_genotypes(caplog):
+    table = people(6, f=np.r_[np.zeros(5), 9.0], sex_inferred=[2, 2, 2, 2, 1, 2], sex=[2] * 6)
     biobank = BiobankQcColumns.find(biobank_table(table.index, labels=False).iloc[:4])
-    reasons = people_reasons(table, QcThresholds(), biobank=biobank)
-    assert hit(reasons, "no_principal_components") == [4, 5]
+    reasons = people_reasons(table, QcThresholds(het_sd=1.5), biobank=biobank)
+    assert hit(reasons, "heterozygosity_outlier") == [0, 5]  # p0 by its flag, p5 by its F
+    assert hit(reasons, "sex_mismatch") == [4]
+    assert hit(reasons, "missing_heterozygosity") == []
+    assert hit(reasons, "no_principal_components") == []
+    assert "2 of 6 participants are not in the table of the biobank's" in caplog.text
+    [reason] = [r for r in reasons if r.name == "heterozygosity_outlier"]
+    assert reason.description.endswith("|F - mean| > 1.5 SD where not in the table")
+
+
+def test_a_biobank_table_of_other_participants_is_an_error():
+    table = people(6)
+    biobank = BiobankQcColumns.find(biobank_table("x" + table.index, labels=False))
+    with pytest.raises(InputError, match=r"none of its 6 is: the table has xp0, xp1.*p0, p1"):
+        people_reasons(table, QcThresholds(), biobank=biobank)
+
+
+def test_labels_that_are_none_of_the_biobanks_are_an_error():
+    table = people(6)
+    biobank = biobank_table(table.index, labels=True)
+    biobank["p22027"] = ["Outlier", *["Not outlier"] * 5]
+    reasons = people_reasons(table, QcThresholds(), biobank=BiobankQcColumns.find(biobank))
     assert hit(reasons, "heterozygosity_outlier") == [0]
+    biobank["p22027"] = ["Odd", *["Not outlier"] * 5]
+    with pytest.raises(InputError, match=r"field 22027 in column p22027, got 'Odd' in 1 part"):
+        people_reasons(table, QcThresholds(), biobank=BiobankQcColumns.find(biobank))
+
+
+def test_columns_of_several_tables_all_count():
+    table = people(6)
+    whole = biobank_table(table.index, labels=False)
+    parts = {
+        "a": whole[["p22027", "p31"]].iloc[:5],
+        "b": whole[["p22001"]],
+        "c": whole[["p22027", "p22019"]].iloc[3:],
+    }
+    reasons = people_reasons(table, QcThresholds(), biobank=BiobankQcColumns.of_tables(parts))
+    assert hit(reasons, "heterozygosity_outlier") == [0]
+    assert hit(reasons, "sex_mismatch") == [4]  # registered sex of one table, genetic of another
+    assert hit(reasons, "karyotype") == [3]
+    parts["c"] = whole[["p22027"]].assign(p22027=0.0)
+    with pytest.raises(InputError, match="a and c differ in 1, such as p0"):
+        BiobankQcColumns.of_tables(parts)
+    assert BiobankQcColumns.of_tables({"a": pd.DataFrame({"age": [1]})}) is None
 
 
 def test_variant_rules_at_their_borders():

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from made_bgen import MadeVariant, write_bgen
 from made_cohorts import bed_cohort, genotypes
+from scipy.stats import poisson
 
+import gwasbone as gb
 from gwasbone.cli import main
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.prune import sex_variants
@@ -47,6 +49,13 @@ def test_sex_is_inferred_only_outside_the_grey_zone_and_with_enough_to_tell_it_b
         }
     )
     assert infer_sex(statistics, QcThresholds()).tolist() == [1, 0, 2, 0, 0, 0, 0]
+
+
+def test_how_often_a_woman_looks_like_a_man_is_as_documented():
+    """F of 0.8 and more is a fifth of the expected heterozygous calls or fewer."""
+    rule = QcThresholds()
+    most = (1 - rule.male_min_f) * rule.min_x_heterozygotes
+    assert poisson.cdf(round(most), rule.min_x_heterozygotes) == pytest.approx(1.7e-5, rel=0.01)
 
 
 @pytest.mark.parametrize("made", [{"p": (0.005, 0.02)}, {"block": True}])
@@ -169,6 +178,21 @@ def test_men_called_heterozygous_on_x_and_women_on_y_are_missing(both):
         missing[:12] |= (G[:12] == 1) & (sex == 1)
         missing[12:18] |= sex != 1
         np.testing.assert_array_equal(np.isnan(dosages), missing)
+
+
+def test_a_scan_of_x_y_and_mitochondria_is_the_same_from_bed_and_bgen(both):
+    """Heterozygous men on X, women called on Y and missing calls included."""
+    _, sex, bed, bgen = both
+    y = pd.DataFrame({"y": np.random.default_rng(3).normal(size=N)}, index=bed.people.table.index)
+    tables = []
+    for cohort in (bed, bgen):
+        known = cohort.exclude_people("t", "unknown", sex == 0, description="")
+        results = gb.associate(known.annotate_people(y), traits=["y"], covariates=["sex"])
+        tables.append(results.table("y"))
+    columns = ["beta", "standard_error", "neg_log_10_p_value", "effect_allele_frequency", "n"]
+    np.testing.assert_allclose(*(t[columns] for t in tables), rtol=1e-6, atol=1e-6)
+    assert tables[0]["status"].tolist() == tables[1]["status"].tolist()
+    assert tables[0]["beta"].notna().sum() > 15
 
 
 @pytest.mark.hail

@@ -49,5 +49,5 @@ def test_extract_takes_a_place_in_any_spelling(cohort, tmp_path, words, kept):
 
 def test_another_allele_or_place_is_another_variant(cohort, tmp_path):
     (tmp_path / "list").write_text("1_100_A_G\n1:101:G:A\nchrUn:100:G:A\n")
-    with pytest.raises(InputError, match=r"names no variant of the cohort.*1:100:G:A"):
+    with pytest.raises(InputError, match=r"none of the 3 listed is one.*1:100:G:A"):
         subset(cohort, extract=tmp_path / "list")

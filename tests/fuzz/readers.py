@@ -31,7 +31,7 @@ class Reader:
     make: Callable[[Path], None]
     read: Callable[[Path], Any]
     spared: tuple[str, ...] = ()
-    seeds: int = 60
+    seeds: int = 40
     raises: tuple[type[Exception], ...] = (GwasboneError,)
 
 
@@ -299,14 +299,15 @@ def _read_cache(folder: Path) -> None:
 def _make_stage(folder: Path) -> None:
     from gwasbone.study.runner import RECORD
 
+    (folder / "hashes.json").write_text(json.dumps({"a.tsv": [12, 34, "abc"]}))
     content = {"made_from": {"inputs": {"a": "1"}}, "outputs": {"x.tsv": "2"}, "seconds": 3}
     (folder / RECORD).write_text(json.dumps(content))
 
 
 def _read_stage(folder: Path) -> Any:
-    from gwasbone.study.runner import read_record
+    from gwasbone.study.runner import Hashes, read_record
 
-    return read_record(folder)
+    return read_record(folder), Hashes.load(folder / "hashes.json")
 
 
 def _make_masked(folder: Path) -> None:
@@ -395,6 +396,31 @@ def _read_labels(folder: Path) -> Any:
     return read_labels(folder / "labels.tsv")
 
 
+def _make_fasta(folder: Path) -> None:
+    (folder / "ref.fa").write_text(">1\nACGTACGTAC\nGTACGT\n>2\nTTTTTTTTTT\n")
+    (folder / "ref.fa.fai").write_text("1\t16\t3\t10\t11\n2\t10\t24\t10\t11\n")
+
+
+def _read_fasta(folder: Path) -> Any:
+    from gwasbone.cohort.sources.left_align import Fasta
+
+    fasta = Fasta.open(folder / "ref.fa")
+    return [fasta.before(chromosome, position, 8) for chromosome in (1, 2) for position in (3, 15)]
+
+
+def _make_measurements(folder: Path) -> None:
+    from importlib.resources import files
+
+    source = files("gwasbone") / "resources" / "bmd_measurements.tsv"
+    (folder / "m.tsv").write_text(source.read_text(encoding="utf-8"))
+
+
+def _read_measurements(folder: Path) -> Any:
+    from gwasbone.phenotypes.measurements import bmd_measurements
+
+    return bmd_measurements(folder / "m.tsv")
+
+
 def _read_region_map(folder: Path) -> Any:
     from gwasbone.images.region_map import read_region_map
 
@@ -413,18 +439,20 @@ def _read_results(folder: Path) -> None:
 
 
 READERS: dict[str, Reader] = {
-    "bed": Reader(_make_bed, lambda folder: _genotypes(folder, bfile=str(folder / "g")), seeds=120),
-    "bgen": Reader(_make_bgen, _read_bgen, seeds=150),
+    "bed": Reader(_make_bed, lambda folder: _genotypes(folder, bfile=str(folder / "g")), seeds=70),
+    "bgen": Reader(_make_bgen, _read_bgen, seeds=100),
     "bgen_plain": Reader(lambda f: _make_bgen(f, compression=0, ids_inside=True), _read_bgen),
     "bgen_zstd": Reader(lambda f: _make_bgen(f, compression=2), _read_bgen),
-    "people_tsv": Reader(_make_people("p.tsv", sep="\t"), _read_people("p.tsv"), seeds=120),
+    "people_tsv": Reader(_make_people("p.tsv", sep="\t"), _read_people("p.tsv"), seeds=70),
     "people_csv_gz": Reader(_make_people("p.csv.gz"), _read_people("p.csv.gz")),
-    "people_parquet": Reader(_make_people("p.parquet"), _read_people("p.parquet"), seeds=120),
+    "people_parquet": Reader(_make_people("p.parquet"), _read_people("p.parquet"), seeds=70),
     "biobank_table": Reader(_make_biobank, _read_biobank, seeds=100),
     "assessments": Reader(_make_assessments, _read_assessments),
     "coding": Reader(text("coding19.tsv", "coding\tmeaning\nM81\tosteoporosis\n"), _read_coding),
     "labels": Reader(text("labels.tsv", "file\tregion\tside\na.dcm\thip\tleft\n"), _read_labels),
     "region_map": Reader(text("map.tsv", "name\tregion\tside\nbmd\thip\tleft\n"), _read_region_map),
+    "measurements": Reader(_make_measurements, _read_measurements),
+    "fasta_index": Reader(_make_fasta, _read_fasta),
     "id_lists": Reader(_make_id_list, _read_id_list, spared=(".bed", ".bim", ".fam")),
     **{
         f"scan_{name}": Reader(_make_scan(name), _read_scans, seeds=n)
@@ -441,16 +469,16 @@ READERS: dict[str, Reader] = {
     },
     "results_folder": Reader(_make_scan("ours_results_folder"), _read_results),
     "positions": Reader(_make_positions, _read_positions),
-    "ld_scores": Reader(_make_ld_scores, _read_ld_scores, seeds=120),
-    "gtf": Reader(text("genes.gtf", _GTF), _read_genes, seeds=120),
+    "ld_scores": Reader(_make_ld_scores, _read_ld_scores, seeds=70),
+    "gtf": Reader(text("genes.gtf", _GTF), _read_genes, seeds=70),
     "gene_table": Reader(text("genes.tsv", _GENES), _read_genes, seeds=100),
     "gene_loc": Reader(text("genes.gene.loc", _GENE_LOC), _read_genes),
     "genetic_map": Reader(text("map.txt", _MAP), _read_map, seeds=100),
     "loci": Reader(text("loci.tsv", _LOCI), _read_loci, seeds=100),
     "leads": Reader(text("leads.tsv", _LOCI), _read_leads, seeds=100),
-    "study": Reader(text("study.toml", _STUDY), _read_study, seeds=150),
+    "study": Reader(text("study.toml", _STUDY), _read_study, seeds=100),
     "case_definition": Reader(_make_definition, _read_definition),
-    "image_cache": Reader(_make_cache, _read_cache, seeds=120),
+    "image_cache": Reader(_make_cache, _read_cache, seeds=70),
     "stage_record": Reader(_make_stage, _read_stage, seeds=80),
     "masked_table": Reader(_make_masked, _read_masked, seeds=80),
     # the protocol of backends is ValueError, which the room of learning turns into its own

@@ -17,7 +17,7 @@ from scipy import stats
 from gwasbone.errors import InputError, UsageError
 from gwasbone.learning import genotype_job as job
 from gwasbone.learning.backend import ReusingBackend
-from gwasbone.learning.genotype_inputs import genotype_jobs, is_autosomal, read_keep
+from gwasbone.learning.genotype_inputs import genotype_jobs, is_autosomal
 from gwasbone.learning.genotype_models import baseline_scores
 from gwasbone.learning.genotype_saliency import finished_models
 from gwasbone.learning.networks import Head, ImageNetwork, as_mapping
@@ -249,7 +249,7 @@ def test_without_a_list_of_people_there_is_a_warning(tmp_path, caplog):
         made.train(pretrain=True)
 
 
-def test_jobs_and_lists(tmp_path):
+def test_jobs_and_lists():
     selected = pd.DataFrame({"region": ["hip", "hip", "knee"], "variant_id": ["a", "a", "b"]})
     assert len(genotype_jobs(selected, [], [])) == 2
     assert list(genotype_jobs(selected, ["knee"], [])["variant_id"]) == ["b"]
@@ -261,13 +261,6 @@ def test_jobs_and_lists(tmp_path):
     assert is_autosomal("7_5_A_C")
     assert is_autosomal("rs5")
     assert not is_autosomal("23_5_A_C")
-    (tmp_path / "k").write_text("#FID IID\nf a\nf b\n")
-    assert list(read_keep(tmp_path / "k", id_rule="iid")) == ["a", "b"]
-    assert list(read_keep(tmp_path / "k", id_rule="fid_iid")) == ["f_a", "f_b"]
-    (tmp_path / "k").write_text("a\nb\n")
-    assert list(read_keep(tmp_path / "k", id_rule="iid")) == ["a", "b"]
-    with pytest.raises(InputError, match="FID and IID on each line"):
-        read_keep(tmp_path / "k", id_rule="fid_iid")
 
 
 def test_the_baseline_is_out_of_fold():

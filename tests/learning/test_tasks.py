@@ -10,11 +10,12 @@ from gwasbone.errors import InputError, UsageError
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.cross_fit import DivergedError
 from gwasbone.learning.evaluation import dice, number_errors
+from gwasbone.learning.folds import PersonFolds
 from gwasbone.learning.networks import Head, ImageNetwork, TrainingPlan, as_mapping
 from gwasbone.learning.reference import ReferenceBackend, ReferenceModel
 from gwasbone.learning.reference_solvers import PENALTY
 from gwasbone.learning.task import Task, binary_task, class_task, regression_task, target_file
-from gwasbone.learning.trainer import Trainer
+from gwasbone.learning.trainer import Trainer, TrainingRows
 from gwasbone.stats.concordance import concordance
 
 PLAN = TrainingPlan(epochs=40, batch_size=16, learning_rate=5e-3, patience=40)
@@ -368,3 +369,11 @@ def test_dice_by_hand():
     # 2·1/(2 + 2); both empty; the unknown pixel does not count: 2·1/(1 + 2); nothing known
     expected = [[0.5], [1.0], [2 / 3], [np.nan]]
     np.testing.assert_allclose(dice(truth, probability[..., None]), expected)
+
+
+def test_rows_of_somebody_in_two_folds_are_refused_before_any_training():
+    image = made_images(n=4)[0]
+    split = PersonFolds(np.array([0, 1, 0, 1]), np.zeros((2, 4), dtype=bool))
+    person = np.array(["a", "a", "b", "c"])
+    with pytest.raises(ValueError, match="expected all rows of a person in one fold"):
+        TrainingRows({"image": image}, person, split, "d")

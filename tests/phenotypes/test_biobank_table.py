@@ -178,10 +178,10 @@ def test_numbers_of_a_parquet_file_are_codes_without_a_point(tmp_path):
     ("text", "said"),
     [
         ("", "the file is empty"),
-        ("31-0.0,p50\n1,2\n", r"expected one column eid or IID .* 31-0.0, p50"),
-        ("eid,IID,p50\n1,1,2\n", "it has eid and IID"),
+        ("31-0.0,p50\n1,2\n", r"expected a header with IID or eid .* 31-0.0, p50"),
+        ("eid,f.eid,p50\n1,1,2\n", "it has eid and f.eid"),
         ("eid,p50,p50\n1,2,3\n", "repeats p50"),
-        ("eid,p50\n1,2\n3\n", "cannot be read .*Expected 2 columns, got 1"),
+        ("eid,p50\n1,2\n3\n", "expected 2 fields in every row .* got 1 in line 3"),
         ("eid,p31,31-0.0\n1,2,3\n", "p31 and 31-0.0"),
         ("eid,p31\n,1\n", "IID is missing in row 1"),
     ],

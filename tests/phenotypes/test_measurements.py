@@ -85,7 +85,7 @@ def test_order_of_rows_and_columns_changes_nothing(tmp_path, measurements):
 def test_sex_in_words(tmp_path, measurements):
     columns = COLUMNS | {"p31": ["Female", "Male", "Female"]}
     assert _long(tmp_path, columns, measurements)["sex"].tolist() == [0, 0, 1]
-    with pytest.raises(InputError, match=r"got '2' \(person 2\)"):
+    with pytest.raises(InputError, match=r"got '2' \(participant 2\)"):
         _long(tmp_path, COLUMNS | {"p31": [0, 2, 1]}, measurements)
 
 

@@ -27,7 +27,10 @@ from gwasbone.errors import ConfigError, NotBuiltError, OptionError
 from gwasbone.learning.options import GenotypeTraining, ImageTraining, ResidualOptions
 from gwasbone.loci.options import ClumpRule, LociOptions, SelectionRule
 from gwasbone.options import Options, Range, option_kinds, part_of, with_given
+from gwasbone.phenotypes.options import TableReading
+from gwasbone.study.columns import expanded
 from gwasbone.study.config import load_config, sections, toml_value
+from gwasbone.study.files import compared_scans
 
 GENOTYPES = '[genotypes]\nbfile = "x"\n'
 _KEYS = [(name, key) for name, kind in sections().items() for key in option_kinds(kind)]
@@ -177,17 +180,20 @@ RATES = ("variant_call_rate", "person_call_rate")
 
 #: Command -> classes whose fields are its flags, and fields that are keys of a study only.
 COMMANDS = {
-    "train": ((ImageTraining, GenotypeTraining), {}),
-    "residuals": ((ResidualOptions,), {}),
-    "select": ((SelectionRule,), {}),
+    "train": ((ImageTraining, GenotypeTraining, TableReading), {}),
+    "residuals": ((ResidualOptions, TableReading), {}),
+    "select": ((SelectionRule, TableReading), {}),
     "clump": ((LociOptions, ClumpRule), {}),
     "compare": ((ComparisonRule,), {}),
     "pca": ((PcaOptions,), {}),
     "prune": ((PruningRule,), {}),
-    "ancestry": ((AncestryOptions,), {}),
-    "relatedness": ((RelatednessOptions,), {"remove": "the command always finds relatives"}),
-    "assoc": ((AssociationOptions, FilterOptions), {}),
-    "qc": ((QcThresholds,), dict.fromkeys(RATES, "flags are of missing calls")),
+    "ancestry": ((AncestryOptions, TableReading), {}),
+    "relatedness": (
+        (RelatednessOptions, TableReading),
+        {"remove": "the command always finds relatives"},
+    ),
+    "assoc": ((AssociationOptions, FilterOptions, TableReading), {}),
+    "qc": ((QcThresholds, TableReading), dict.fromkeys(RATES, "flags are of missing calls")),
 }
 
 #: Flags of these commands that are no option of science: inputs, outputs, what is drawn.
@@ -204,11 +210,12 @@ NOT_SCIENCE = {
     "relatedness": {"pheno_file"},
     "assoc": {"pheno", "pheno_file", "covar", "covar_file", "cat_covar", "step1_bfile",
               "step1_extract", "formats", "plots"},
-    "qc": {"biobank_qc", "withdrawn", "plots", *(f"missing_{name}" for name in RATES)},
+    "qc": {"biobank_qc", "plots", *(f"missing_{name}" for name in RATES)},
 }  # fmt: skip
 _SHARED = {
-    "bfile", "bgen", "sample", "vcf", "mt", "build", "id_rule", "ref_fasta", "keep", "remove",
-    "extract", "exclude", "chromosomes", "threads", "memory_gb", "master", "force", "debug", "out",
+    "bfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule", "ref_fasta",
+    "keep", "remove", "extract", "exclude", "chromosomes", "threads",
+    "memory_gb", "master", "force", "debug", "out",
 }  # fmt: skip
 
 
@@ -415,6 +422,23 @@ def test_columns_that_stages_make_are_known(study, capsys, tmp_path):
     (tmp_path / "pictures").mkdir()
     _, said = _check(path, capsys)
     assert "no table has" not in said, said
+
+
+def test_a_scan_to_compare_may_be_of_a_range_or_of_a_trait_with_blanks(study, capsys, tmp_path):
+    name = "BMD (hip) [g/cm2]"
+    (tmp_path / "people.tsv").write_text(f"IID\ty1-y2\tz1\tz2\t{name}\n1\t1\t1\t1\t1\n")
+    text = '[association]\ntraits = ["y1-y2", "z1-z2", "{0}"]\n'
+    text += '[comparison]\nscans = ["{1}", "z1"]\n'
+    for compared in ("y1-y2", "z2", name):
+        path = study(text.format(name, compared))
+        _, said = _check(path, capsys)
+        assert "comparison.scans" not in said, said
+        found = compared_scans(load_config(path))
+        assert list(found) == [compared, "z1"]
+    assert found[name].name.endswith(".BMD__hip___g_cm2_.tsv.gz")
+    assert expanded(load_config(path), ["y1-y2", "z1-z2"]) == ["y1-y2", "z1", "z2"]
+    _, said = _check(study(text.format(name, "y1")), capsys)
+    assert "comparison.scans: y1: expected traits" in said
 
 
 def test_a_table_that_is_not_there_is_named(study, capsys, tmp_path):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.genome import chromosome_code
 from gwasbone.session import hail
 
@@ -71,7 +71,9 @@ class Fasta:
             if not needed.is_file():
                 raise InputError(f"{needed}: no such file; make the index with samtools faidx")
         index: dict[int, tuple[int, int, int, int]] = {}
-        for number, line in enumerate(fai.read_text().splitlines(), 1):
+        with reading(fai, "the index of a FASTA file"):
+            lines = fai.read_text().splitlines()
+        for number, line in enumerate(lines, 1):
             name, *rest = line.split("\t")
             code = chromosome_code(name)
             if len(rest) < 4 or not all(word.isdigit() for word in rest[:4]):
@@ -87,10 +89,11 @@ class Fasta:
         total, offset, bases, width = self.index[chromosome]
         end = min(position_bp - 1, total)
         start = max(0, end - length)
-        first, last = (offset + at // bases * width + at % bases for at in (start, end))
-        with open(self.path, "rb") as handle:
-            handle.seek(first)
-            return handle.read(last - first).decode("ascii").replace("\n", "").upper()
+        with reading(self.path, "a FASTA file of plain text, as its .fai describes it"):
+            first, last = (offset + at // bases * width + at % bases for at in (start, end))
+            with open(self.path, "rb") as handle:
+                handle.seek(first)
+                return handle.read(last - first).decode("ascii").replace("\n", "").upper()
 
 
 def left_align_matrix(mt: Any, fasta: Fasta) -> Any:

@@ -22,7 +22,7 @@ from gwasbone.cohort.sources.tables import (
 )
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, Y, chromosome_code, hail_contig
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.participants import IdRule
 from gwasbone.session import hail, temporary_path
 
 log = logging.getLogger(__name__)

@@ -20,7 +20,7 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.sources.tables import MALE
 from gwasbone.errors import NotBuiltError, UsageError
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.participants import IdRule
 
 if TYPE_CHECKING:
     # the kernels, with what they need, are imported where blocks are read

@@ -13,15 +13,13 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.errors import InputError
 from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
-from gwasbone.phenotypes.table import IdRule
+from gwasbone.phenotypes.participants import IdRule, is_withdrawn
+from gwasbone.phenotypes.sex import FEMALE, MALE, SEX_WORDS
 
 log = logging.getLogger(__name__)
 
-#: Codes of sex in a people table; 0 where it is unknown.
-MALE, FEMALE = 1, 2
-
 #: Spellings of sex in genotype files (.fam, .sample, .psam); others leave it unknown.
-_SEX = {"1": MALE, "2": FEMALE, "m": MALE, "f": FEMALE, "male": MALE, "female": FEMALE}
+_SEX = {"1": MALE, "2": FEMALE, **SEX_WORDS}
 _UNKNOWN_SEX = {"0", "-9", "-1", "na", "nan", ".", "", "unknown", "u"}
 
 #: Columns that every variant table has; rows are sorted by the first four.
@@ -261,7 +259,8 @@ def build_people_table(
         index=pd.Index(ids.to_numpy(), name="id"),
     )
     people = MaskedTable("people", table)
-    withdrawn = table["iid"].astype(str).str.fullmatch(r"-\d+").to_numpy()
+    withdrawn = is_withdrawn(table["iid"])
     if withdrawn.any():
         people = people.exclude(READ_STAGE, "withdrawn", withdrawn, description="negative ID")
+        log.info("%s: %d withdrawn participants (negative IDs) left out", where, withdrawn.sum())
     return people

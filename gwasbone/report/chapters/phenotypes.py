@@ -8,11 +8,11 @@ import re
 from dataclasses import replace
 
 from gwasbone.learning.evaluation import POOLED
-from gwasbone.phenotypes.table import expand_names
 from gwasbone.plots.page import Page, PageFigure
 from gwasbone.report import Chapter, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted
+from gwasbone.study.columns import expanded
 
 _RESIDUAL = "resid_"
 _EVALUATION = (
@@ -53,7 +53,7 @@ def _residual_parts(findings: Findings) -> list[Part]:
     page = findings.page("residuals", "study.residuals.html")
     if page is None:
         return []
-    scanned = expand_names(findings.config.association.traits)
+    scanned = expanded(findings.config, findings.config.association.traits)
     wanted = [name.removeprefix(_RESIDUAL) for name in scanned if name.startswith(_RESIDUAL)]
     figures = tuple(figure for figure in page.figures if figure.heading in wanted)
     shown = (

@@ -6,11 +6,11 @@ import re
 
 import pandas as pd
 
-from gwasbone.phenotypes.table import expand_names
 from gwasbone.report import Chapter, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted, listed
 from gwasbone.report.pages.scans import page_paths
+from gwasbone.study.columns import expanded
 from gwasbone.study.files import SCAN, SUMMARY
 
 
@@ -55,8 +55,8 @@ def scans_chapter(findings: Findings) -> Chapter:
 def _scan_sentences(findings: Findings, summary: pd.DataFrame) -> tuple[str, ...]:
     model = findings.config.association
     covariates = [
-        *expand_names(findings.config.covariates.quantitative),
-        *expand_names(findings.config.covariates.categorical),
+        *expanded(findings.config, findings.config.covariates.quantitative),
+        *expanded(findings.config, findings.config.covariates.categorical),
     ]
     named = {"linear": "linear regression", "logistic": f"logistic regression ({model.test} test)"}
     # summaries of version 0.1 do not tell the method: one for all traits, linear by default

@@ -73,6 +73,8 @@ class ParquetSource:
         with self._lock, reading(self.path, "a complete Parquet file of results"):
             table = self._file.read_row_group(number, list(columns), use_threads=False)
             table.validate(full=True)
+            if len(table) != self.n_rows(number):
+                raise ValueError(f"{len(table)} rows where {self.n_rows(number)} are announced")
             return table
 
     def n_rows(self, number: int) -> int:

@@ -1,0 +1,212 @@
+"""Files of text as people have them: compressed or not, in any usual encoding, of bounded size.
+
+A file is surveyed once before it is parsed: how it is compressed (by its first bytes, whatever its
+name), how it is encoded, whether more comes out of it than memory should hold, and whether a
+quotation mark is left open, which would make a parser swallow the lines after it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import contextlib
+import gzip
+import io
+import logging
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, TextIO, cast
+
+from gwasbone.errors import InputError
+
+log = logging.getLogger(__name__)
+
+#: Gigabytes that a compressed table may hold: a small file can be made to grow without end.
+MAX_GB = 1.0
+
+_CHUNK = 1 << 20
+_MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"(\xb5/\xfd": "zstd",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"PK\x03\x04": "zip",
+}
+_OTHER_FORMATS = {
+    b"ARROW1": "an Arrow (Feather) file: save it as Parquet or CSV",
+    b"PAR1": "a Parquet file: let its name end in .parquet",
+    b"\xd0\xcf\x11\xe0": "an Excel file: save the sheet as CSV",
+    b"%PDF": "a PDF: give the table as text",
+}
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A file of text that can be parsed.
+
+    Parameters
+    ----------
+    path : where it is.
+    compression : ``gzip``, ``zstd``, ``bzip2``, ``xz`` or ``zip`` (of one file); None for none.
+    encoding : ``utf-8``, ``utf-8-sig``, ``utf-16`` or ``latin-1``.
+    """
+
+    path: Path
+    compression: str | None
+    encoding: str
+
+    def open(self) -> TextIO:
+        """The text, line breaks as they are."""
+        return io.TextIOWrapper(self.open_bytes(), encoding=self.encoding, newline="")
+
+    def open_bytes(self) -> IO[bytes]:
+        """The bytes of the text, out of the compressed file."""
+        return _opened(self.path, self.compression)
+
+
+def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> TextFile:
+    """Find out how a file of text is written, and refuse what would be misread.
+
+    Parameters
+    ----------
+    max_gb : gigabytes of text that may come out of a compressed file.
+    quotes : refuse a line with an odd number of quotation marks: the field would go on in the
+        next line. False for readers that take quotation marks as letters.
+
+    Raises
+    ------
+    InputError
+        A damaged, binary or too large file, or a line break within a field (with its line).
+    """
+    with text_faults_named(path):
+        compression = _compression(path)
+        with _opened(path, compression) as stream:
+            head = stream.read(4)
+        encoding = next(
+            (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8"
+        )
+        try:
+            _check(path, compression, encoding, max_gb, quotes)
+        except UnicodeDecodeError:
+            if encoding != "utf-8":
+                raise
+            encoding = "latin-1"
+            _check(path, compression, encoding, max_gb, quotes)
+            log.warning("%s: not UTF-8, read as Latin-1: letters with accents may be wrong", path)
+    return TextFile(path, compression, encoding)
+
+
+@contextlib.contextmanager
+def text_faults_named(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in decompressing and decoding into an error that names the file."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise InputError(f"expected a file of text, there is no {path}: check the path") from None
+    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
+            "damaged or cut short, copy it again"
+        ) from error
+    except UnicodeError as error:
+        raise InputError(
+            f"expected text in {path}, it cannot be decoded ({error}): save it as UTF-8"
+        ) from error
+
+
+def _compression(path: Path) -> str | None:
+    with open(path, "rb") as file:
+        head = file.read(8)
+    for magic, what in _OTHER_FORMATS.items():
+        if head.startswith(magic):
+            raise InputError(f"expected a table of text in {path}, it is {what}")
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def _opened(path: Path, compression: str | None) -> IO[bytes]:
+    if compression is None:
+        return open(path, "rb")
+    if compression == "gzip":
+        return cast(IO[bytes], gzip.open(path))
+    if compression == "bzip2":
+        return cast(IO[bytes], bz2.open(path))
+    if compression == "xz":
+        return cast(IO[bytes], lzma.open(path))
+    if compression == "zstd":
+        import zstandard
+
+        return cast(IO[bytes], zstandard.open(path, "rb"))
+    archive = zipfile.ZipFile(path)
+    members = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
+    if len(members) != 1:
+        archive.close()
+        what = "an Excel workbook" if "[Content_Types].xml" in members else "several files"
+        raise InputError(f"expected one table of text in {path}, it holds {what}: save it as CSV")
+    return archive.open(members[0])
+
+
+def _check(path: Path, compression: str | None, encoding: str, max_gb: float, quotes: bool) -> None:
+    decoder = io.IncrementalNewlineDecoder(
+        codecs.getincrementaldecoder(encoding)("strict"), translate=True
+    )
+    open_quotes = _OpenQuotes(path)
+    size = 0
+    with _opened(path, compression) as stream:
+        while True:
+            chunk: Any = stream.read(_CHUNK)
+            size += len(chunk)
+            if compression is not None and size > max_gb * 1e9:
+                raise InputError(
+                    f"expected at most {max_gb:g} GB of text in the compressed table {path}, more "
+                    "comes out of it: if that is right, raise the limit with --max-table-gb"
+                )
+            text = decoder.decode(chunk, final=not chunk)
+            if "\0" in text:
+                raise InputError(
+                    f"expected a table of text in {path}, it holds binary data (or UTF-16 without "
+                    "a byte-order mark): save it as CSV in UTF-8"
+                )
+            if quotes:
+                open_quotes.look(text)
+            if not chunk:
+                break
+    if quotes:
+        open_quotes.end()
+
+
+class _OpenQuotes:
+    """Looks for a line with an odd number of quotation marks, piece by piece."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.line, self.pending = path, 1, 0
+
+    def look(self, text: str) -> None:
+        if '"' not in text:
+            breaks = text.count("\n")
+            if breaks:
+                self.end()
+                self.pending = 0
+            self.line += breaks
+            return
+        first, *others = text.split("\n")
+        self.pending += first.count('"')
+        for part in others:
+            self.end()
+            self.line += 1
+            self.pending = part.count('"')
+
+    def end(self) -> None:
+        if self.pending % 2:
+            raise InputError(
+                f"expected every field of {self.path} to end in its line, a quotation mark is left "
+                f'open in line {self.line}: remove or close it (a mark within quotes is "")'
+            )
