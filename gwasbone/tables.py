@@ -46,11 +46,12 @@ def write_pieces(pieces: Iterable[pd.DataFrame], path: Path, *, index: bool = Tr
             file.write(bytes_of(lines_of(piece, index=index)))
 
 
-def read_cells(path: Path, *, comment: str | None = None) -> pd.DataFrame:
+def read_cells(path: Path, *, what: str = "a table", comment: str | None = None) -> pd.DataFrame:
     """The cells of a tab-separated table with a header, as text; an empty cell is empty text.
 
     Parameters
     ----------
+    what : the table is, for messages.
     comment : begins a remark, up to the end of its line.
 
     Raises
@@ -65,13 +66,13 @@ def read_cells(path: Path, *, comment: str | None = None) -> pd.DataFrame:
             if row and any(row)
         ]
     if not rows:
-        raise InputError(f"expected a table with a header in {path}, it is empty: fill it")
+        raise InputError(f"expected {what} with a header in {path}, it is empty: fill it")
     header = rows[0][1]
     for number, row in rows:
         if len(row) != len(header):
             raise InputError(
-                f"expected {len(header)} fields between tabs in every row of {path}, line {number} "
-                f"has {len(row)}: write NA where there is nothing"
+                f"expected {what} with {len(header)} fields between tabs in every row of {path}, "
+                f"line {number} has {len(row)}: write NA where there is nothing"
             )
     return pd.DataFrame([row for _, row in rows[1:]], columns=header, dtype=object)
 

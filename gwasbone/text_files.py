@@ -15,13 +15,12 @@ import io
 import logging
 import lzma
 import zipfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from gwasbone.errors import InputError
+from gwasbone.errors import GwasboneError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +104,46 @@ def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> T
     return TextFile(path, compression, encoding)
 
 
+def within_limit(pieces: Iterable[bytes], path: Path, max_gb: float = MAX_GB) -> Iterator[bytes]:
+    """The text of a file that is kept in memory as a whole.
+
+    Raises
+    ------
+    InputError
+        More than ``max_gb`` gigabytes come out of a compressed file.
+    """
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if size > max_gb * 1e9 and size > path.stat().st_size:
+            raise InputError(
+                f"expected at most {max_gb:g} GB of text in the compressed file {path}, more comes "
+                "out of it: if that is right, unpack it before"
+            )
+        yield piece
+
+
+def glance_at_text(path: Path) -> TextFile:
+    """How a file of text is written, seen from its first bytes alone, for reading its header.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it begins like one of another format.
+    """
+    with text_faults_named(path):
+        compression = _compression(path)
+        with _opened(path, compression) as stream:
+            head = stream.read(_CHUNK)
+    marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark))
+    encoding = next(marks, "utf-8")
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(head)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return TextFile(path, compression, encoding)
+
+
 @contextlib.contextmanager
 def text_faults_named(path: Path) -> Iterator[None]:
     """Turn what goes wrong in decompressing and decoding into an error that names the file."""
@@ -112,14 +151,16 @@ def text_faults_named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"expected a file of text, there is no {path}: check the path") from None
-    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
-            "damaged or cut short, copy it again"
-        ) from error
     except UnicodeError as error:
         raise InputError(
             f"expected text in {path}, it cannot be decoded ({error}): save it as UTF-8"
+        ) from error
+    except GwasboneError:
+        raise
+    except Exception as error:  # of gzip, zstd, bzip2, xz, zip or the disk
+        raise InputError(
+            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
+            "damaged or cut short, copy it again"
         ) from error
 
 

@@ -18,6 +18,7 @@ from isal import igzip
 from pyarrow import csv
 
 from gwasbone.errors import InputError, reading
+from gwasbone.text_files import within_limit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +193,7 @@ class TextTable:
         """
         import pandas as pd
 
-        lines = b"".join(self.pieces())
+        lines = b"".join(within_limit(self.pieces(), self.path))
         numbers = np.arange(lines.count(b"\n")) + self.n_before + 1
         if _BLANK_LINE.search(lines):
             every = lines.split(b"\n")[:-1]

@@ -9,6 +9,7 @@ import pytest
 
 from gwasbone.errors import InputError
 from gwasbone.tables import cell_text, labelled, read_cells, write_lines, write_pieces, write_table
+from gwasbone.text_files import within_limit
 
 
 def mixed_table(n=2_000):
@@ -106,3 +107,13 @@ def test_small_tables_are_read_as_text_in_any_encoding(tmp_path):
         (tmp_path / "t.tsv").write_bytes("file\tside # note\n01\tNA\n".encode(encoding))
         table = read_cells(tmp_path / "t.tsv", comment="#")
         assert table.values.tolist() == [["01", "NA"]]
+
+
+def test_what_is_kept_in_memory_of_a_compressed_file_has_a_limit(tmp_path):
+    (tmp_path / "t.gz").write_bytes(gzip.compress(b"a" * 5_000))
+    pieces = [b"a" * 1_000] * 5
+    assert b"".join(within_limit(pieces, tmp_path / "t.gz", 5e-6)) == b"a" * 5_000
+    with pytest.raises(InputError, match=r"at most 4e-06 GB .*: if that is right, unpack it"):
+        list(within_limit(pieces, tmp_path / "t.gz", 4e-6))
+    (tmp_path / "t.txt").write_bytes(b"a" * 5_000)
+    assert len(list(within_limit(pieces, tmp_path / "t.txt", 4e-6))) == 5

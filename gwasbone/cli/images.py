@@ -48,10 +48,6 @@ if TYPE_CHECKING:
               help="cnn: cropped and inverted squares; age: uncropped, right sides mirrored "
               "(Le Goallec 2021).",
               )  # fmt: skip
-@click.option("--max-megabytes", type=click.FloatRange(0, min_open=True), default=400,
-              show_default=True,
-              help="Maximum size of a file, and of what a compressed file unfolds to.",
-              )  # fmt: skip
 @table_options
 @click.option("--threads", type=click.IntRange(1), help="Number of cores to use; all by default.")
 @click.option("--force", is_flag=True, help="Build the cache anew.")
@@ -83,8 +79,8 @@ def command(**options: Any) -> None:
         dicom = list(config.resolved(config.images).dicom)
     if not dicom:
         raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
-    settings, in_effect = _settings(options, config)
-    in_effect = {"dicom": dicom} | in_effect
+    chosen, settings = _settings(options, config)
+    in_effect = {"dicom": dicom} | vars(chosen)
     if is_url(options["out"]):
         raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
     out = Path(options["out"])
@@ -107,7 +103,7 @@ def command(**options: Any) -> None:
                 id_rule=context.id_rule,
                 reading=context.reading,
                 workers=options["threads"] or _cores(),
-                max_bytes=round(options["max_megabytes"] * 1e6),
+                max_bytes=chosen.max_bytes,
                 force=options["force"],
                 progress=progress,
             )
@@ -140,8 +136,8 @@ def _say(report: Any, cache: Any, counts: Any, context: Any, out: Path) -> None:
 
 def _settings(
     options: dict[str, Any], config: StudyConfig | None
-) -> tuple[ImageSettings, dict[str, Any]]:
-    """The settings of flags, else of the study, and the options that made them, for the log.
+) -> tuple[ImageOptions, ImageSettings]:
+    """The options of flags, else of the study, and the settings that they make.
 
     The study's are not those of the preset age.
     """
@@ -152,17 +148,15 @@ def _settings(
 
     if options["preset"] == "age":
         if options["size"] is not None:
-            raise UsageError("--size goes with --preset cnn; the sizes of age follow the pictures")
+            raise UsageError("--size goes with --preset cnn; the sizes of age follow the images")
         settings = ImageSettings.biological_age()
         given = options | {"mirror": options["mirror"] or settings.mirror}
         chosen = with_given(ImageOptions(), given)
-        in_effect = {k: v for k, v in vars(chosen).items() if k not in ("size", "scale")}
     else:
         base = ImageOptions() if config is None else part_of(ImageOptions, config.images)
         chosen = with_given(base, options)
         settings = ImageSettings.sized(chosen.size, scale=chosen.scale)
-        in_effect = vars(chosen)
-    return replace(settings, **chosen.of_levels), in_effect
+    return chosen, replace(settings, **chosen.of_levels)
 
 
 def _cores() -> int:

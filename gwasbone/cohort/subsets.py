@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.options import ROUNDING, at_least
 from gwasbone.cohort.sources.tables import READ_STAGE, all_different
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.errors import InputError, UsageError, listed
@@ -24,8 +25,6 @@ log = logging.getLogger(__name__)
 
 STAGE, FILTER_STAGE = "subset", "filter"
 
-#: A share such as 1 - 194/200 is a little more than 0.03 in float64; PLINK 2 allows for it, too.
-_ROUNDING = 1e-9
 _NAMED_TOGETHER = 65_536
 #: Chromosome, position, REF and ALT, as ``chr1:5:A:G``, ``X_5_A_G`` or ``1-5-A-CTT``.
 _PLACE = re.compile(r"([^:_-]+)[:_-](\d+)[:_-]([^:_-]+)[:_-]([^:_-]+)")
@@ -207,7 +206,7 @@ def apply_filters(
         missing = 1 - people_statistics(cohort)["call_rate"].reindex(cohort.people.table.index)
         rule = f"more than {mind:g} of the calls missing (--mind)"
         cohort = cohort.exclude_people(
-            FILTER_STAGE, "mind", missing > mind + _ROUNDING, description=rule
+            FILTER_STAGE, "mind", missing > mind + ROUNDING, description=rule
         )
     thresholds = {"maf": maf, "mac": mac, "geno": geno, "hwe": hwe, "info": info}
     given = {name: value for name, value in thresholds.items() if value is not None}
@@ -230,16 +229,16 @@ def _filter_variants(cohort: Cohort, given: dict[str, float]) -> Cohort:
     }
     for name, (reason, column, text) in rules.items():
         if name in given:
-            low = table[column].lt(given[name] * (1 - _ROUNDING)).to_numpy() & kept
+            low = table[column].lt(at_least(given[name])).to_numpy() & kept
             cohort = cohort.exclude_variants(
                 FILTER_STAGE, reason, low, description=text.format(given[name])
             )
     if "geno" in given:
-        missing = (1 - table["call_rate"]).gt(given["geno"] + _ROUNDING).to_numpy() & kept
+        missing = (1 - table["call_rate"]).gt(given["geno"] + ROUNDING).to_numpy() & kept
         rule = f"more than {given['geno']:g} of the calls missing (--geno)"
         cohort = cohort.exclude_variants(FILTER_STAGE, "low_call_rate", missing, description=rule)
     if given.get("hwe"):
-        limit = -np.log10(given["hwe"]) + _ROUNDING
+        limit = -np.log10(given["hwe"]) + ROUNDING
         far = table["hwe_neg_log10_p"].gt(limit).to_numpy() & kept
         rule = f"Hardy-Weinberg exact p below {given['hwe']:g} (--hwe)"
         cohort = cohort.exclude_variants(FILTER_STAGE, "hwe", far, description=rule)

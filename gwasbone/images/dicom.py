@@ -122,7 +122,7 @@ def picture_of(
         raise refuse("too_large", "the image does not fit into memory") from None
     except Exception as error:
         # one file among thousands must not stop the others, whatever pydicom makes of it
-        said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        said = f"{type(error).__name__}: {error}"
         raise refuse("invalid_header", f"the header cannot be used: {said}") from error
 
 

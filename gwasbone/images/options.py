@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from gwasbone.options import Options, Range
+from gwasbone.options import Options, PositiveNumber, Range
+
+#: The largest iDXA image has 1.4 MB.
+MAX_FILE_GB = 0.4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +27,7 @@ class ImageOptions(Options):
     grey_range : header, where white is the largest grey level that a header allows and images stay
         comparable; or image, where each image is stretched over its own range.
     voi : apply the window or table of values of interest of the header.
+    max_file_gb : maximum gigabytes of a file, and of what a compressed file unfolds to.
     """
 
     size: Annotated[int, Range(16, 4096)] = 672
@@ -32,11 +36,17 @@ class ImageOptions(Options):
     precision: Literal["uint8", "uint16", "float32"] = "uint8"
     grey_range: Literal["header", "image"] = "header"
     voi: bool = False
+    max_file_gb: PositiveNumber = MAX_FILE_GB
 
     @property
     def mirrored_side(self) -> str:
         """The side as :class:`gwasbone.images.settings.ImageSettings` has it: empty for none."""
         return "" if self.mirror == "none" else self.mirror
+
+    @property
+    def max_bytes(self) -> int:
+        """``max_file_gb`` in bytes."""
+        return round(self.max_file_gb * 1e9)
 
     @property
     def of_levels(self) -> dict[str, Any]:

@@ -237,8 +237,7 @@ def _decoded_by_pydicom(header: Any, syntax: Any) -> Words:
         return words.reshape(int(header.Rows), int(header.Columns))
     except Exception as error:
         reason = "truncated" if isinstance(error, EOFError) else "cannot_decode"
-        text = " ".join(str(error).split())[:200]
-        raise refuse(reason, f"the pixel data cannot be decoded ({syntax.name}): {text}") from None
+        raise refuse(reason, f"the pixel data cannot be decoded ({syntax.name}): {error}") from None
 
 
 @contextlib.contextmanager

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from gwasbone.errors import InputError
 
+_LONGEST = 400
+
 #: Reason -> what it says about the file. A file has one reason, the first that applies.
 REASONS = {
     "cannot_open": "the file cannot be read from disk",
@@ -64,5 +66,6 @@ class RefusedError(InputError):
 
 
 def refuse(reason: str, sentence: str) -> RefusedError:
-    """The error to raise for a reason."""
-    return RefusedError(Refusal(reason, sentence))
+    """The error to raise for a reason; of what a library says, one line that can be read."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in sentence).split())
+    return RefusedError(Refusal(reason, line if len(line) <= _LONGEST else f"{line[:_LONGEST]} …"))

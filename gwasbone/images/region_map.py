@@ -121,7 +121,7 @@ def read_region_map(path: str | Path | None = None) -> RegionMap:
         No such file, other columns, a region or side that is none.
     """
     source = Path(path) if path is not None else files("gwasbone") / "resources" / "region_map.tsv"
-    table = read_cells(Path(str(source)), comment="#")
+    table = read_cells(Path(str(source)), what="a region map", comment="#")
     if tuple(table.columns) != _COLUMNS:
         raise InputError(
             f"expected columns {', '.join(_COLUMNS)} in {source}, got {', '.join(table.columns)}"

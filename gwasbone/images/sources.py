@@ -114,7 +114,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     InputError
         Other columns, a file named twice, a region or side that is none; all faults at once.
     """
-    table = read_cells(Path(path))
+    table = read_cells(Path(path), what="a table of labels")
     faults = [f"column {c}" for c in table.columns if c not in ("file", *_LABELS)]
     if "file" not in table:
         raise InputError(f"expected a column file in {path}, it has {', '.join(table.columns)}")
@@ -163,8 +163,7 @@ def read_bytes(source: Source, *, max_bytes: int = MAX_BYTES) -> bytes:
     except OSError as error:
         raise refuse("cannot_open", f"cannot be read: {error.strerror or error}") from None
     except Exception as error:
-        said = " ".join(str(error).split())[:200]
-        raise refuse("bad_archive", f"the file in the archive cannot be read: {said}") from None
+        raise refuse("bad_archive", f"the file in the archive cannot be read: {error}") from None
 
 
 def _read_member(source: Source, status: os.stat_result, max_bytes: int) -> bytes:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass
 
+from gwasbone.images.options import MAX_FILE_GB
 from gwasbone.images.refusal import refuse
 
 #: 1,768 × 808 is the largest iDXA image seen; mammograms reach 30 million pixels.
 MAX_PIXELS = 50_000_000
-#: Maximum size of a file, and of what it unfolds to, unless raised (``--max-megabytes``).
-MAX_BYTES = 400_000_000
+#: Maximum size of a file, and of what it unfolds to, unless raised (``--max-file-gb``).
+MAX_BYTES = round(MAX_FILE_GB * 1e9)
 
 #: JPEG markers that start a frame: SOF0-15 without DHT, JPG and DAC, and JPEG-LS's SOF55.
 _JPEG_FRAMES = frozenset({*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC})
@@ -114,5 +115,5 @@ def too_large(what: str, limit: int) -> Exception:
     """The refusal of a file of more bytes than ``limit``."""
     return refuse(
         "too_large",
-        f"expected at most {limit:,} bytes, {what}: raise --max-megabytes where the file is sound",
+        f"expected at most {limit:,} bytes, {what}: raise --max-file-gb where the file is sound",
     )

@@ -164,7 +164,7 @@ def person_maps(
     )  # fmt: skip
     mean = _person_means(made, place, len(people))
     small = ReducedPictures(pictures, rows, *made.shape[1:])
-    picture = _mean_picture(small)
+    picture = _mean_picture(small, pictures.white)
     background = 255.0 if cache.settings.invert else 0.0
     return PersonMaps(
         people, mean, fold, group, np.rint(picture).astype(np.uint8),
@@ -264,12 +264,12 @@ def _person_means(
     return np.asarray(total / counts[:, None, None], dtype=np.float32)
 
 
-def _mean_picture(pictures: ReducedPictures) -> npt.NDArray[np.float64]:
-    """(h, w) mean over pictures and channels, read a few at a time."""
+def _mean_picture(pictures: ReducedPictures, white: float) -> npt.NDArray[np.float64]:
+    """(h, w) mean over images and channels as levels of 255, read a few at a time."""
     total = np.zeros(pictures.shape[1:3])
     for start in range(0, len(pictures), 64):
-        total += pictures[start : start + 64].mean(axis=-1).sum(axis=0)
-    return total / len(pictures)
+        total += pictures[start : start + 64].mean(axis=-1, dtype=np.float64).sum(axis=0)
+    return total / len(pictures) * (255 / white)
 
 
 def _said(progress: Progress | None, step: str) -> Callable[[int, int], None] | None:

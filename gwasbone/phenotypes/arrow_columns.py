@@ -71,8 +71,9 @@ class ColumnFile:
         types |= {name: _ARROW_TYPES[kind] for name, kind in wanted.items() if kind}
         if self.text is None:
             return _typed(read_parquet(self.path, chosen), types, wanted, self.path)
-        if everything:
-            types |= _guessed_types(self.text, [n for n in self.names if n not in types])
+        untyped = [name for name in self.names if name not in types]
+        if everything and untyped:  # Arrow would take no names for all
+            types |= _guessed_types(self.text, untyped)
         try:
             return _typed(_read_csv(self.text, chosen, types), types, wanted, self.path)
         except pa.ArrowInvalid as error:
@@ -222,6 +223,8 @@ def _guessed_types(table: TableLayout, names: list[str]) -> dict[str, Any]:
         raise _unreadable(table, error) from error
     types = {}
     for field in schema:
+        if field.name not in names:  # to Arrow no columns are all of them
+            continue
         if pa.types.is_integer(field.type) or pa.types.is_floating(field.type):
             types[field.name] = pa.float64()
         elif pa.types.is_date(field.type) or pa.types.is_timestamp(field.type):

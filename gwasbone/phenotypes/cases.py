@@ -180,7 +180,7 @@ def read_coding(path: str | Path) -> dict[str, str]:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file; expected a data-coding with coding and meaning")
-    rows = read_cells(path)
+    rows = read_cells(path, what="a data-coding")
     absent = {"coding", "meaning"} - set(rows.columns)
     if absent:
         raise InputError(

@@ -85,7 +85,7 @@ def bmd_measurements(path: str | Path | None = None) -> pd.DataFrame:
     if not source.is_file():
         raise InputError(f"{source}: no such file; expected a table of measurements")
     with reading(source, "a table of measurements"):
-        table = read_cells(Path(str(source)), comment="#")
+        table = read_cells(Path(str(source)), what="a table of measurements", comment="#")
     absent = [name for name in _COLUMNS if name not in table.columns]
     if absent or table.empty:
         what = f"{', '.join(absent)} missing from the header" if absent else "there is no row"

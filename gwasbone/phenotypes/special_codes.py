@@ -15,10 +15,11 @@ from gwasbone.errors import InputError
 
 _COLUMNS = ("field", "code", "use")
 _MISSING, _VALUE, _ALL = "missing", "value", "*"
-#: Negative whole numbers that UK Biobank uses as codes; others are not suspected.
+#: Negative whole numbers that UK Biobank uses as codes; others are not suspected. -9 means missing
+#: in every table and has a rule of its own.
 _SUSPECTS = frozenset(
     {*range(-13, 0), -17, -21, -23, -27, -121, -131, -141, -313, -521, -600, -818, -999}
-)
+) - {-9}
 
 
 @dataclass(frozen=True)

@@ -59,9 +59,10 @@ def scored_people(
     rows = [_vector(score, f"score {i}") for i, score in enumerate(scores, 1)]
     lengths = [row.size for row in rows]
     if set(lengths) != {y.size}:
+        shown = ", ".join(map(str, lengths[:4])) + (", ..." if len(lengths) > 4 else "")
         raise InputError(
             f"expected one score per outcome ({y.size}), got scores of length "
-            f"{', '.join(map(str, lengths))}: align them by person first"
+            f"{shown}: align them by person first"
         )
     stacked = np.vstack(rows)
     complete = ~(np.isnan(y) | np.isnan(stacked).any(axis=0))

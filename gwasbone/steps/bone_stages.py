@@ -93,7 +93,7 @@ def _images(run: StageRun) -> str:
     with counted_progress() as progress:
         _, cache, _ = make_images(
             _dicom(run.config), cache, settings, tables=run.folder, workers=run.threads or 1,
-            progress=progress,
+            max_bytes=chosen.max_bytes, progress=progress,
         )  # fmt: skip
     index = cache.index
     return (

@@ -5,6 +5,7 @@ names the executors' Python (``PYSPARK_PYTHON``), which lacks gwasbone.
 """
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -18,12 +19,14 @@ import psutil
 
 import gwasbone as gb
 from gwasbone import session
-from gwasbone.association import associate as associate_module
 from gwasbone.association import blocks
 from gwasbone.association.blocks import choose_executor
 from gwasbone.blocks import spark
 from gwasbone.cohort.sources import bed_reader as packed_calls
 from gwasbone.errors import GwasboneError
+
+#: The module, which the function of the same name hides in its package.
+associate_module = importlib.import_module("gwasbone.association.associate")
 
 SLOW = """
 import time

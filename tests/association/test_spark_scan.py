@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
@@ -16,10 +17,12 @@ from bed_reader import to_bed
 
 import gwasbone as gb
 from gwasbone import session
-from gwasbone.association import associate as associate_module
 from gwasbone.association.blocks import choose_executor
 from gwasbone.blocks.mapping import LocalThreads
 from gwasbone.cohort.sources import bed_reader as packed_calls
+
+#: The module, which the function of the same name hides in its package.
+associate_module = importlib.import_module("gwasbone.association.associate")
 
 pytestmark = pytest.mark.hail
 

@@ -125,7 +125,7 @@ def test_presets_and_labels(scans, run, tmp_path):
     [
         (["--dicom", "nowhere"], "expected DICOM files at nowhere"),
         (["--dicom", "{scans}", "--people", "nowhere"], "no file nowhere"),
-        (["--dicom", "{scans}", "--labels", "nowhere"], "table of labels in nowhere"),
+        (["--dicom", "{scans}", "--labels", "nowhere"], "there is no nowhere"),
         (["--dicom", "{scans}", "--size", "64"], "other settings (frames)"),
     ],
 )

@@ -177,7 +177,7 @@ BAD = {
     ),
     "all cases": (lambda t: t.assign(**{"41270-0.0": "M810"}), (), "all 120 people are cases"),
     "no field": (lambda t: t.drop(columns="20003-0.0"), (), "bisphosphonate (20003)"),
-    "strange sex": (lambda t: t.assign(**{"31-0.0": 9}), (), "expected sex as 0 and 1"),
+    "strange sex": (lambda t: t.assign(**{"31-0.0": 9}), (), "expected sex as male/female"),
     "no table": (lambda t: t, ("--table", "none.csv"), "there is no file none.csv"),
     "no definition": (lambda t: t, ("--definition", "none.toml"), "none.toml: no such file"),
     "flat": (

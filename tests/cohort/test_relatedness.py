@@ -149,9 +149,8 @@ def test_only_kept_people_and_chosen_variants_count(family):
 
 def test_no_hidden_frequency_filter_leaves_variants_out(tmp_path, caplog):
     """Rare variants count; a minimum frequency is asked for by name."""
-    from gwasbone.steps.components import related_pairs
-
     from gwasbone.cohort.options import PcaOptions, RelatednessOptions
+    from gwasbone.cohort.pruned import related_pairs
 
     caplog.set_level("INFO")
     G = genotypes(np.random.default_rng(3), np.full(200, 0.02), 150)

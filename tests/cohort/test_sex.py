@@ -92,6 +92,16 @@ def test_unknown_sex_is_taken_from_x_and_said(tmp_path, caplog):
     assert wanted.people.table["sex"].tolist() == SEX.tolist()
 
 
+def test_qc_of_x_alone_has_a_page(tmp_path):
+    """Call rates and heterozygosity of people are not known then, and not drawn."""
+    x_cohort(tmp_path)
+    command = ["qc", "--bfile", str(tmp_path / "made"), "--build", "GRCh37"]
+    assert main([*command, "--chr", "X", "--out", str(tmp_path / "q")]) == 0
+    page = (tmp_path / "q.qc.html").read_text()
+    assert "Inbreeding coefficient on chromosome X" in page
+    assert "Inbreeding coefficient against call rate" not in page
+
+
 def test_statistics_of_x_are_missing_where_no_sex_is_known(tmp_path, caplog):
     _, cohort = x_cohort(tmp_path, sex=np.zeros(N, int))
     found = variant_statistics(cohort)

@@ -117,6 +117,17 @@ def test_every_step_does_the_same_in_every_precision(precision):
                 assert np.abs(eight_bit(levels).astype(int) - coarse[name]).max() <= 1
 
 
+def test_resizing_is_as_exact_as_the_precision():
+    pixels = np.random.default_rng(8).integers(0, 4096, (700, 500)).astype(np.uint16)
+    wide, exact = (
+        _arrays(pixels, "hip", "left", white=4095, settings=ImageSettings.sized(224, precision=p))
+        for p in ("uint16", "float32")
+    )
+    error = np.abs(wide["hip"] / 65535 - exact["hip"].astype(np.float64)).max()
+    # half a level before resizing, half a level after
+    assert error < 1.01 / 65535
+
+
 def test_the_mirrored_side_and_only_sided_regions():
     settings = ImageSettings(mirror="right")
     pixels = scan(4, (672, 672))

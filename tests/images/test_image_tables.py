@@ -126,7 +126,7 @@ def test_members_that_unfold_to_more_than_the_limit_are_refused_unless_it_is_rai
         archive.writestr("x.dcm", bytes(2_000_000))
     (source,) = find_sources([str(tmp_path)])
     assert len(read_bytes(source, max_bytes=2_000_000)) == 2_000_000
-    with pytest.raises(RefusedError, match=r"unfolds to 2,000,000.*--max-megabytes") as refused:
+    with pytest.raises(RefusedError, match=r"unfolds to 2,000,000.*--max-file-gb") as refused:
         read_bytes(source, max_bytes=1_000_000)
     assert refused.value.refusal.reason == "too_large"
 

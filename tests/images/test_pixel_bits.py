@@ -160,6 +160,7 @@ def test_pixel_data_of_another_length_are_refused_with_both_lengths(tmp_path, le
         ("BitsStored", None, "Bits Stored (0028,0101) is absent"),
         ("Rows", b"", "Rows (0028,0010) is empty"),
         ("NumberOfFrames", b"1A", "Number of Frames (0028,0008) is '1A'"),
+        ("PixelRepresentation", b"\1\0\1\0", "Pixel Representation (0028,0103) is"),
         ("NumberOfFrames", b"-1", "Number of Frames (0028,0008) is '-1'"),
         ("PhotometricInterpretation", b"", "Photometric Interpretation (0028,0004) is empty"),
         ("PhotometricInterpretation", b"rgb ", "Photometric Interpretation (0028,0004) is 'rgb'"),

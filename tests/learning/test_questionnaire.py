@@ -158,3 +158,14 @@ def test_too_few_missing_numbers_to_learn_from_are_the_mean():
     for n, left in ((3, 0), (30, 30)):
         some = np.where(np.arange(600) < n, np.nan, x)
         assert np.isnan(encode_table(pd.DataFrame({"x": some})).inputs["x"]).sum() == left
+
+
+@pytest.mark.real
+def test_towns_of_one_participant_each_are_one_level(shared_data):
+    folder = shared_data / "cases/cohort-and-questionnaires/09-rare-categories"
+    answers = pd.read_csv(folder / "answers.tsv", sep="\t").drop(columns="IID")
+    rare = pd.read_csv(folder / "rare.tsv", sep="\t")["rare"].to_numpy(bool)
+    encoded = encode_table(answers.assign(x=np.arange(len(answers)) / 7))
+    assert encoded.categorical["town"] == 2
+    assert encoded.pooled["town"] == rare.sum() == 150
+    assert len(set(encoded.inputs["town"][rare])) == 1

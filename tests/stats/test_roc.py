@@ -198,3 +198,25 @@ def test_intervals_cover_the_true_area(scale):
         one = area_under_curve(case, rng.normal(1.0 * case), scale=scale)
         covered.append(one.lower < truth < one.upper)
     assert abs(np.mean(covered) - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 1000)
+
+
+@pytest.mark.real
+def test_ties_of_the_cases(shared_data):
+    path = shared_data / "cases/images-and-records/12-roc/ties.csv"
+    case, *scores = np.loadtxt(path, delimiter=",", skiprows=1).T
+    for score in scores:
+        result = area_under_curve(case, score)
+        auc, se = _delong_by_pairs(case.astype(bool), score)
+        assert (result.auc, result.se) == pytest.approx((auc, se), abs=1e-13)
+    covariance = auc_covariance(case, scores)
+    paired = compare_paired_auc(case, *scores)
+    contrast = np.array([1, -1])
+    assert paired.se == pytest.approx(np.sqrt(contrast @ covariance @ contrast), abs=1e-13)
+
+
+def test_scores_that_lie_across_are_refused_in_one_short_line():
+    with pytest.raises(
+        InputError, match=r"per outcome \(300\), got scores of length 2, 2, 2, 2, \.\.\."
+    ) as e:
+        auc_covariance(np.arange(300) % 2, np.zeros((300, 2)))
+    assert len(str(e.value)) < 160

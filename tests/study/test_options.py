@@ -452,9 +452,13 @@ def test_a_table_that_is_not_there_is_named(study, capsys, tmp_path):
 
 def test_the_request_of_a_command_is_the_object_that_the_engine_gets(monkeypatch, tmp_path):
     """From `gwasbone assoc` to the kernels the options travel as one object, not name by name."""
-    from gwasbone.association import associate
+    import importlib
+
     from gwasbone.association.options import ScanRequest
+    from gwasbone.cohort.read import example_cohort
     from gwasbone.steps.scan import run_scan
+
+    associate = importlib.import_module("gwasbone.association.associate")
 
     class _Reached(Exception):  # noqa: N818
         pass
@@ -466,18 +470,8 @@ def test_the_request_of_a_command_is_the_object_that_the_engine_gets(monkeypatch
         raise _Reached
 
     monkeypatch.setattr(associate, "choose_engine", engine)
-    monkeypatch.setattr(associate, "build_design", lambda *_, **__: None)
-    monkeypatch.setattr(associate, "_warn_if_sex_not_covariate", lambda *_: None)
-
-    class _People:
-        @staticmethod
-        def kept_table():
-            import pandas as pd
-
-            return pd.DataFrame({"bmd": [1.0]}, index=["a"])
-
-    cohort = type("C", (), {"people": _People})()
-    request = ScanRequest(traits=("bmd",), test="firth")
+    cohort = example_cohort()
+    request = ScanRequest(traits=("osteoporosis",), test="firth")
     with pytest.raises(_Reached):
-        run_scan(cohort, request, _People.kept_table(), tmp_path / "x")
+        run_scan(cohort, request, cohort.people.kept_table(), tmp_path / "x")
     assert seen[0] is request

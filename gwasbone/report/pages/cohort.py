@@ -47,7 +47,8 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     sections: list[tuple[str, object]] = [
         ("People", funnel(cohort.people.funnel(), noun="people", title="From all to kept people"))
     ]
-    if "call_rate" in table:
+    # neither is known where there are no autosomal variants
+    if "call_rate" in table and table[["call_rate", "f"]].notna().all(axis=1).any():
         rate = Threshold(
             f"call rate {thresholds.person_call_rate:g}", thresholds.person_call_rate, "below"
         )

@@ -1,4 +1,4 @@
-"""The contact sheet of a cache of pictures."""
+"""The contact sheet of an image cache."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gwasbone.images.refusal import REASONS
 from gwasbone.plots.contact_sheet import contact_sheet, plain_table
 from gwasbone.plots.page import Sections, describe, save_page
 
-#: Pictures of an array on the page, spread evenly over its people.
+#: Images of an array on the page, spread evenly over its participants.
 _SHOWN = 24
 
 
 def images_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, path: Path) -> None:
-    """Write the contact sheet: pictures of each array, counts, and files refused by reason."""
+    """Write the contact sheet: images of each array, counts, and files refused by reason."""
     meant = refused.assign(meaning=refused["reason"].map(REASONS))[["meaning", "reason", "files"]]
     sections: Sections = [
-        ("Pictures per array", plain_table(counts)),
+        ("Images per array", plain_table(counts.rename(columns=lambda c: c.replace("_", " ")))),
         *((name.replace("_", " "), _sheet(cache, name)) for name in cache.names),
         ("Files refused", plain_table(meant)),
     ]
@@ -32,9 +32,9 @@ def images_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, 
         sections,
         path,
         title="Bone images",
-        subtitle=f"{len(cache.index):,} pictures of {n_people:,} people, {bones}; "
+        subtitle=f"{len(cache.index):,} images of {n_people:,} participants, {bones}; "
         f"{len(cache.refusals):,} files refused",
-        notes=[f"Settings {cache.settings.hash}; captions: person, visit, side."],
+        notes=[f"Settings {cache.settings.hash}; captions: participant, visit, side."],
     )
 
 
@@ -49,5 +49,5 @@ def _sheet(cache: ImageCache, name: str) -> Any:
     ]
     sheet = contact_sheet(eight_bit(pictures[which][..., 0]), captions)
     height, width = pictures.shape[1:3]
-    shown = f"All {n:,}" if len(which) == n else f"{len(which)} of {n:,}"
+    shown = f"All {n:,} images" if len(which) == n else f"{len(which)} of {n:,} images"
     return describe(sheet, f"{shown} of this array, {height} × {width} pixels.")

@@ -8,8 +8,10 @@ import pytest
 from bed_reader import to_bed
 from made_bgen import MadeVariant, write_bgen
 
+from gwasbone.cli import main
 from gwasbone.cohort.read import read_genotypes
 from gwasbone.cohort.sources.bgen import read_header, read_sample
+from gwasbone.cohort.statistics import variant_statistics
 from gwasbone.errors import InputError
 
 PEOPLE, VARIANTS = 6, 5
@@ -70,6 +72,34 @@ def test_a_file_without_ids_needs_a_sample_file(tmp_path):
     path = write_bgen(tmp_path / "a.bgen", two_people({}))
     with pytest.raises(InputError, match="no IDs of its own: give --sample FILE"):
         read(path, sample=None)
+
+
+def test_ref_last_takes_the_second_allele_for_the_reference(tmp_path, monkeypatch):
+    """In calls and dosages; and by the flag of commands."""
+    path = write_bgen(tmp_path / "a.bgen", two_people({}))
+    tables, genotypes = [], []
+    for ref_last in (False, True):
+        cohort = read(path, ref_last=ref_last)
+        tables.append(cohort.variants.table[["ref", "alt"]].iloc[0].tolist())
+        calls = np.empty((1, 2), np.int8)
+        reader = cohort.source.genotypes(cohort.participants)
+        reader.read(cohort.variants.table, calls=calls)
+        genotypes.append((reader.dosages(cohort.variants.table).tolist(), calls.tolist()))
+        counts = variant_statistics(cohort).iloc[0]
+        assert counts[["hom_ref", "het", "hom_alt"]].tolist() == [1 - ref_last, 1, 0 + ref_last]
+    assert tables == [["A", "G"], ["G", "A"]]
+    assert genotypes == [([[0, 1]], [[0, 1]]), ([[2, 1]], [[2, 1]])]
+    seen = []
+
+    def seeing(**given):
+        seen.append(given)
+        raise InputError("seen")
+
+    monkeypatch.setattr("gwasbone.cohort.read.read_genotypes", seeing)
+    command = ["pca", "--bgen", str(path), "--sample", str(path.with_suffix(".sample"))]
+    told = ["--build", "GRCh37", "--ref-last", "--out", str(tmp_path / "o")]
+    assert main([*command, *told]) == 1
+    assert seen[0]["ref_last"] is True
 
 
 def test_ids_inside_the_file_do_without_a_sample_file(tmp_path):
