@@ -15,13 +15,12 @@ import io
 import logging
 import lzma
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
-from gwasbone.errors import InputError
+from gwasbone.errors import GwasboneError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +123,27 @@ def within_limit(pieces: Iterable[bytes], path: Path, max_gb: float = MAX_GB) ->
         yield piece
 
 
+def glance_at_text(path: Path) -> TextFile:
+    """How a file of text is written, seen from its first bytes alone, for reading its header.
+
+    Raises
+    ------
+    InputError
+        There is no such file, or it begins like one of another format.
+    """
+    with text_faults_named(path):
+        compression = _compression(path)
+        with _opened(path, compression) as stream:
+            head = stream.read(_CHUNK)
+    marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark))
+    encoding = next(marks, "utf-8")
+    try:
+        codecs.getincrementaldecoder(encoding)("strict").decode(head)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    return TextFile(path, compression, encoding)
+
+
 @contextlib.contextmanager
 def text_faults_named(path: Path) -> Iterator[None]:
     """Turn what goes wrong in decompressing and decoding into an error that names the file."""
@@ -131,14 +151,16 @@ def text_faults_named(path: Path) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise InputError(f"expected a file of text, there is no {path}: check the path") from None
-    except (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
-            "damaged or cut short, copy it again"
-        ) from error
     except UnicodeError as error:
         raise InputError(
             f"expected text in {path}, it cannot be decoded ({error}): save it as UTF-8"
+        ) from error
+    except GwasboneError:
+        raise
+    except Exception as error:  # of gzip, zstd, bzip2, xz, zip or the disk
+        raise InputError(
+            f"expected a whole file of text in {path}, it cannot be read ({error}): the file is "
+            "damaged or cut short, copy it again"
         ) from error
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.files import atomic_path, content_hash
 from gwasbone.learning.backend import Backend, Epoch, Rows
 from gwasbone.learning.folds import Fold, PersonFolds
@@ -28,6 +28,7 @@ from gwasbone.learning.networks import ImageNetwork, TableNetwork, TrainingPlan,
 FloatArray = npt.NDArray[np.float64]
 
 _CARD, _PREDICTIONS, _CHECKPOINT = "card.json", "predictions.npz", "checkpoint"
+_IN_CARD = frozenset({"key", "model_hash", "network", "plan", "seed", "history"})
 _ROWS_AT_ONCE = 1024
 #: Predictions that differ by less than this share of the largest are one number (float32).
 _SAME = 1e-6
@@ -298,15 +299,31 @@ def _remove_checkpoints(folder: Path) -> None:
         folder.rmdir()
 
 
+def read_card(model: Path) -> dict[str, Any]:
+    """What training keeps beside the model of a fold: network, plan, seed, key, hash, history.
+
+    Raises
+    ------
+    InputError
+        It is missing or damaged.
+    """
+    path = model.with_name(_CARD)
+    with reading(path, "the card of a trained model"):
+        card: dict[str, Any] = json.loads(path.read_text())
+        if absent := _IN_CARD - card.keys():
+            raise ValueError(f"no {', '.join(sorted(absent))}")
+    return card
+
+
 def _read(folder: Path, path: Path, key: str) -> _KeptFold | None:
     """A finished fold, or None where there is none of this key."""
-    card_path = folder / _CARD
-    if not card_path.exists() or not path.exists():
+    if not (folder / _CARD).exists() or not path.exists():
         return None
-    card = json.loads(card_path.read_text())
+    card = read_card(path)
     if card["key"] != key or card["model_hash"] != content_hash(path)[:16]:
         return None
-    with np.load(folder / _PREDICTIONS) as kept:
+    predictions = folder / _PREDICTIONS
+    with reading(predictions, "the predictions of a finished fold"), np.load(predictions) as kept:
         parts: dict[str, dict[str, FloatArray]] = {"out": {}, "stop": {}, "in": {}}
         for member in kept.files:
             which, _, name = member.partition("_")

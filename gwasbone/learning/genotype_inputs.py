@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError, UsageError
+from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.genome import AUTOSOMES, chromosome_code
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.training_people import region_pictures
@@ -97,6 +97,7 @@ def genotype_jobs(
     return jobs
 
 
+@reads("a table of selected variants")
 def read_selected(path: Path) -> pd.DataFrame:
     """The pairs of region and SNP that ``gwasbone select`` has written.
 

@@ -21,7 +21,7 @@ import pandas as pd
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
 from gwasbone.learning.backend import Progress
-from gwasbone.learning.cross_fit import DivergedError
+from gwasbone.learning.cross_fit import DivergedError, read_card
 from gwasbone.learning.genotype_inputs import GenotypeInputs, is_autosomal
 from gwasbone.learning.genotype_labels import (
     RARE_WORDS,
@@ -138,7 +138,7 @@ def _permutations(
     digest = hashlib.sha256(np.ascontiguousarray(strata).tobytes())
     digest.update(np.ascontiguousarray(fit.labels.label).tobytes())
     for model in fit.fit.models:
-        digest.update(json.loads((model.parent / "card.json").read_text())["key"].encode())
+        digest.update(read_card(model)["key"].encode())
     path, key = job / PERMUTATIONS, digest.hexdigest()[:32]
     null = _kept_permutations(path, key)
     if not null:

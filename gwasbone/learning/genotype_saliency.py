@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.backend import Backend, Progress
+from gwasbone.learning.cross_fit import read_card
 from gwasbone.learning.genotype_job import JOB, JOB_PEOPLE
 from gwasbone.learning.genotype_run import FDR
 from gwasbone.learning.networks import Head
@@ -67,10 +68,11 @@ def finished_models(models: Path) -> list[FinishedModel]:
         raise InputError(f"{models}: expected a folder of models, there is none")
     found = []
     for path in sorted(models.glob(f"*/*/{JOB}")):
-        about = json.loads(path.read_text())
-        people = pd.read_csv(path.parent / JOB_PEOPLE, sep="\t", dtype={"IID": str})
-        people = people.set_index("IID")
-        files = tuple(path.parent / name for name in about["models"])
+        with reading(path, "a finished genotype model"):
+            about = json.loads(path.read_text())
+            people = pd.read_csv(path.parent / JOB_PEOPLE, sep="\t", dtype={"IID": str})
+            people = people.set_index("IID")
+            files = tuple(path.parent / name for name in about["models"])
         if not all(file.exists() for file in files):
             continue
         found.append(
@@ -140,7 +142,7 @@ def genotype_request(
     model: FinishedModel, *, most: int = MOST_PEOPLE, seed: int = 1
 ) -> SaliencyRequest:
     """Ask a finished classifier about the number of copies."""
-    card = json.loads((model.models[0].parent / "card.json").read_text())
+    card = read_card(model.models[0])
     network = card["network"]
     (head,) = network["heads"]
     group = pd.Series(np.nan, model.copies.index)

@@ -33,7 +33,6 @@ from gwasbone.learning.options import ImageNetworkOptions, NetworkChoice
 from gwasbone.learning.picture_rows import (
     ReducedPictures,
     network_pixels,
-    pixel_range,
     reduced_size,
 )
 from gwasbone.learning.task import TARGET, EncodedTarget, Task, binary_task
@@ -183,7 +182,7 @@ def network_for(
         mixed_precision=choice.mixed_precision, dropout=choice.dropout,
         dense_layers=choice.dense_layers, dense_nodes=choice.dense_nodes, l2=choice.l2,
         augment=dict(choice.augment), pixels=network_pixels(pictures.dtype),
-        pixel_range=pixel_range(pictures.dtype),
+        pixel_range=(0.0, float(pictures.white)),
     )  # fmt: skip
 
 

@@ -94,16 +94,6 @@ def network_pixels(dtype: npt.DTypeLike) -> str:
     return "uint8" if np.dtype(dtype) == np.uint8 else "float32"
 
 
-def pixel_range(dtype: npt.DTypeLike) -> tuple[float, float]:
-    """The values that stand for black and white: the type's own, 0 and 1 of floats.
-
-    >>> pixel_range("uint16"), pixel_range("float32")
-    ((0.0, 65535.0), (0.0, 1.0))
-    """
-    of = np.dtype(dtype)
-    return (0.0, float(np.iinfo(of).max)) if of.kind in "iu" else (0.0, 1.0)
-
-
 def reduced_size(height: int, width: int, longer: int) -> tuple[int, int]:
     """Height and width whose longer side is ``longer``, in the proportions of a picture.
 

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.special import expit, logit
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.backend import Backend
+from gwasbone.learning.cross_fit import read_card
 from gwasbone.learning.image_phenotype import CLOSEST
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.model_folder import (
@@ -65,16 +66,20 @@ class TrainedFolder:
         path = self.folder / region / TASK
         if not path.is_file():
             return binary_task(CASE), EncodedTarget(None)
-        about = json.loads(path.read_text())
-        task = Task(
-            about["name"], Head(**about["head"]), tuple(about["columns"]),
-            tuple(about["class_names"]), about["class_weights"],
-        )  # fmt: skip
-        scale = {
-            name: None if about[name] is None else np.asarray(about[name], dtype=np.float64)
-            for name in ("centre", "spread", "shares")
-        }
-        return task, EncodedTarget(None, **scale)
+        with reading(path, "what the networks of a region predict"):
+            return _task(json.loads(path.read_text()))
+
+
+def _task(about: dict[str, Any]) -> tuple[Task, EncodedTarget]:
+    task = Task(
+        about["name"], Head(**about["head"]), tuple(about["columns"]),
+        tuple(about["class_names"]), about["class_weights"],
+    )  # fmt: skip
+    scale = {
+        name: None if about[name] is None else np.asarray(about[name], dtype=np.float64)
+        for name in ("centre", "spread", "shares")
+    }
+    return task, EncodedTarget(None, **scale)
 
 
 def predict(
@@ -160,7 +165,7 @@ def _of_region(
 ) -> pd.DataFrame:
     pictures, table = region_pictures(cache, region), trained.models
     table = table[table["region"] == region]
-    card = json.loads((trained.folder / table["model"].iloc[0]).with_name("card.json").read_text())
+    card = read_card(trained.folder / table["model"].iloc[0])
     network, (task, encoded) = card["network"], trained.task_of(region)
     rows, person = np.arange(len(pictures)), pd.Index(pictures.people)
     inputs: dict[str, Any] = {
@@ -216,12 +221,7 @@ def _predicted(
 
 
 def _trained(models: Path) -> TrainedFolder:
-    try:
+    with reading(models, "the folder of models of a finished `gwasbone train`"):
         asked = json.loads((models / TRAINING).read_text())
         table = pd.read_csv(models / MODELS_TABLE, sep="\t", dtype={"model_hash": str})
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{models}: expected the folder of models of a finished `gwasbone train`, it cannot be "
-            f"read ({error})"
-        ) from None
     return TrainedFolder(models, asked, table, read_people_table(models / PEOPLE)["cnn_fold"])

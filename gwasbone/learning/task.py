@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, reading
 from gwasbone.learning.backend import Rows
 from gwasbone.learning.networks import Head, HeadKind, Loss
 
@@ -232,12 +232,8 @@ def target_file(path: Path) -> Any:
     InputError
         The file is no array of numbers.
     """
-    try:
+    with reading(path, "an array file (.npy)"):
         found = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: expected an array file (.npy), it cannot be read ({error})"
-        ) from None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
         raise InputError(f"{path}: expected one array of numbers (.npy), got another content")
     return found

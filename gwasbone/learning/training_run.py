@@ -14,6 +14,7 @@ import pandas as pd
 from gwasbone.files import atomic_path
 from gwasbone.images.cache import ImageCache
 from gwasbone.learning.backend import Backend, Epoch, Progress
+from gwasbone.learning.cross_fit import read_card
 from gwasbone.learning.evaluation import evaluate, evaluate_task, paired_differences
 from gwasbone.learning.image_training import (
     CASE,
@@ -161,7 +162,7 @@ def models_table(trained: Trained, folder: Path) -> pd.DataFrame:
             zip(fit.fit.models, fit.fit.model_hashes, fit.fit.histories, strict=True)
         ):
             best = min(history, key=lambda epoch: epoch["validation_loss"])
-            card = json.loads((path.parent / "card.json").read_text())
+            card = read_card(path)
             rows.append(
                 {
                     "region": region, "fold": j, "model": str(path.relative_to(folder)),

@@ -12,8 +12,8 @@ from gwasbone.cohort.chosen_variants import rows_in_cohort
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.calls import packed_rows
 from gwasbone.cohort.subsets import short_names
-from gwasbone.errors import InputError, UsageError
-from gwasbone.genome import X
+from gwasbone.errors import InputError, UsageError, listed
+from gwasbone.genome import X, chromosome_label
 from gwasbone.loci.clump_tables import (
     Clumps,
     TestedScan,
@@ -81,7 +81,7 @@ def clump(
     found, rows = rows_in_genotypes(scan.table, cohort)
     used = scan.table[found].reset_index(drop=True)
     absent = scan.table.loc[~found, "neg_log_10_p_value"]
-    below = int((absent >= -np.log10(p1)).sum())
+    below = scan.table[~found & (scan.table["neg_log_10_p_value"] >= -np.log10(p1)).to_numpy()]
     if used.empty:
         raise InputError(
             f"clump: none of the {len(scan.table)} variants of the scan is in the genotypes "
@@ -103,7 +103,7 @@ def clump(
     clumps.sort(key=lambda c: (-log_p[c[0]], c[0]))
     named = used.assign(variant=np.concatenate([*short_names(cohort, rows), np.zeros(0, object)]))
     table, members = clump_tables(named, clumps)
-    return Clumps(table, members, len(used), scan.n_untested, len(absent), below)
+    return Clumps(table, members, len(used), scan.n_untested, len(absent), len(below))
 
 
 def rows_in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, np.ndarray]:
@@ -116,14 +116,17 @@ def rows_in_genotypes(scan: pd.DataFrame, cohort: Cohort) -> tuple[np.ndarray, n
     return found, rows[found].astype(np.intp)
 
 
-def _log_counts(scan: TestedScan, n_absent: int, below: int) -> None:
+def _log_counts(scan: TestedScan, n_absent: int, below: pd.DataFrame) -> None:
     log.info(
         "clump: %d variants of the scan have genotypes, %d have none, %d have no p-value",
         len(scan.table) - n_absent, n_absent, scan.n_untested,
     )  # fmt: skip
-    if below:
+    if len(below):
+        strongest = below.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
+        places = strongest[["chromosome", "base_pair_location"]].itertuples(index=False)
         log.warning(
-            "%d variants with p <= p1 are not in the genotypes and can lead no clump; another "
+            "%d variants with p <= p1 are not in the genotypes and can lead no clump (%s); another "
             "variant may lead in their place",
-            below,
+            len(below),
+            listed((f"{chromosome_label(c)}:{bp}" for c, bp in places), 5),
         )

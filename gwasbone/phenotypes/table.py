@@ -207,7 +207,11 @@ def header_of(path: Path) -> list[str]:
     InputError
         The file cannot be read, or a name is there twice.
     """
-    names = parquet_columns(path) if is_parquet(path) else list(find_layout(path).header)
+    names = (
+        parquet_columns(path)
+        if is_parquet(path)
+        else list(find_layout(path, header_only=True).header)
+    )
     return [name for name in names if name]
 
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, listed
 from gwasbone.phenotypes.participants import names_families, names_participants
-from gwasbone.text_files import MAX_GB, TextFile, survey_text, text_faults_named
+from gwasbone.text_files import MAX_GB, TextFile, glance_at_text, survey_text, text_faults_named
 
 log = logging.getLogger(__name__)
 
@@ -135,20 +135,23 @@ class TableLayout:
         return table[[name for name in names if not name.startswith("\0")]]
 
 
-def find_layout(path: Path, *, max_gb: float = MAX_GB, unnamed: str = "PHENO") -> TableLayout:
+def find_layout(
+    path: Path, *, max_gb: float = MAX_GB, unnamed: str = "PHENO", header_only: bool = False
+) -> TableLayout:
     """Find the header of a table of participants and what separates its fields.
 
     Parameters
     ----------
     max_gb : gigabytes of text that may come out of a compressed table.
     unnamed : begins the names of the columns of a table without a header.
+    header_only : only the header is wanted: the rest of the file is not looked at.
 
     Raises
     ------
     InputError
         The file is empty or cannot be read, or two columns have one name.
     """
-    file = survey_text(path, max_gb=max_gb)
+    file = glance_at_text(path) if header_only else survey_text(path, max_gb=max_gb)
     with file.open() as stream, text_faults_named(path):
         before, line = _first_line(stream)
         second = next((line for line in stream if line.strip()), "")

@@ -356,6 +356,20 @@ def _read_keras(folder: Path) -> Any:
     return load_backend("keras").load(folder / "model.keras")
 
 
+def _make_card(folder: Path) -> None:
+    card = {
+        "key": "0" * 32, "model_hash": "1" * 16, "network": {"heads": []}, "plan": {"epochs": 2},
+        "seed": 3, "history": [{"epoch": 1, "validation_loss": 0.5}],
+    }  # fmt: skip
+    (folder / "card.json").write_text(json.dumps(card, indent=1))
+
+
+def _read_card(folder: Path) -> Any:
+    from gwasbone.learning.cross_fit import read_card
+
+    return read_card(folder / "model.npz")
+
+
 def _make_biobank(folder: Path) -> None:
     table = {
         "eid": [101, 102, 103, 104], "31-0.0": [0, 1, 0, 1], "21003-2.0": [61, 62, 63, 64],
@@ -482,6 +496,7 @@ READERS: dict[str, Reader] = {
     "stage_record": Reader(_make_stage, _read_stage, seeds=80),
     "masked_table": Reader(_make_masked, _read_masked, seeds=80),
     # the protocol of backends is ValueError, which the room of learning turns into its own
+    "model_card": Reader(_make_card, _read_card),
     "keras_model": Reader(
         _make_keras, _read_keras, seeds=0, raises=(GwasboneError, ValueError)
     ),

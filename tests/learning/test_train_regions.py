@@ -288,6 +288,28 @@ def test_sides_that_are_not_mirrored_are_not_laid_over_each_other(tmp_path, capl
     assert left.mean() > right.mean() + 4
 
 
+@pytest.mark.parametrize(("dtype", "scale"), [("uint16", 257), ("float32", 1 / 255)])
+def test_a_cache_of_more_than_eight_bits_is_read_as_it_is(tmp_path, dtype, scale):
+    """The same images at another scale give the same scores and maps."""
+    plain = pictures_of(NAMES, bright=CASES, signal=20, seed=1)
+    fine = pictures_of(NAMES, bright=CASES, signal=20, seed=1)
+    array = (plain.arrays[0] * np.float64(scale)).astype(dtype)
+    fine = type(fine)(fine.table, (array,), fine.rows)
+    scores, maps = [], []
+    for name, pictures in (("plain", plain), ("fine", fine)):
+        cache = cache_of(tmp_path / name, ap_spine=pictures)
+        trained = train(tmp_path / name, cache=cache, regions=["ap_spine"])
+        scores.append(trained.scores["ap_spine"]["cnn_logit"])
+        maps += training_saliency(
+            ReferenceBackend(), cache, trained, models=tmp_path / name / "models"
+        )
+    np.testing.assert_allclose(scores[1], scores[0], atol=1e-3)
+    assert np.abs(maps[1].picture.astype(int) - maps[0].picture).max() <= 1
+    np.testing.assert_array_equal(maps[1].body, maps[0].body)
+    network = trained.fits["ap_spine"].network
+    assert (network.pixels, network.pixel_range) == ("float32", (0.0, float(fine.white)))
+
+
 def test_what_the_values_of_a_target_are_called(tmp_path):
     table = table_of()["t.tsv"]
     for changed, task, names in (

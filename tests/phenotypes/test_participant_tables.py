@@ -117,6 +117,13 @@ def test_a_line_break_within_a_field_is_refused_with_its_line(tmp_path, text, li
             read(tmp_path / "t.txt")
 
 
+def test_names_of_columns_are_read_from_the_header_alone(tmp_path):
+    for encoding in ENCODINGS:
+        text = 'IID\tMalmö\nS1\t"fell\n'
+        (tmp_path / "t.tsv").write_bytes(text.encode(encoding))
+        assert column_names([tmp_path / "t.tsv"]) == {"IID", "Malmö"}
+
+
 def test_quoted_fields_and_quotation_marks_within_a_line_stay(tmp_path):
     (tmp_path / "t.csv").write_text('IID,y,note\n"S1",1,"a ""hip"", broken"\nS2,2,\n')
     table = read_people_table(tmp_path / "t.csv")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from gwasbone.learning.cross_fit import read_card
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left, left_summary
@@ -138,7 +138,7 @@ def transformer_sections(
 def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
     """How the predictions were made, a note each."""
     fit = made.predictions.fit
-    card = json.loads((fit.models[0].parent / "card.json").read_text())
+    card = read_card(fit.models[0])
     network, plan = card["network"], card["plan"]
     refit = made.predictions.refit
     per_fold = len(fit.models) if refit else len(fit.models) // len(np.unique(fit.fold))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from gwasbone.learning.cross_fit import read_card
 from gwasbone.learning.evaluation import IN_TRAINING, POOLED
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.training_run import Trained
@@ -174,7 +174,7 @@ def _provenance(trained: Trained) -> Iterator[str]:
             f"{row.difference:+.3f} [{row.lower:+.3f}, {row.upper:+.3f}] (DeLong)."
         )
     for region, fit in trained.fits.items():
-        card = json.loads((fit.fit.models[0].parent / "card.json").read_text())
+        card = read_card(fit.fit.models[0])
         net, plan = fit.network, card["plan"]
         weighed = (
             f"cases and controls weighed alike, log odds moved back by {fit.log_odds_shift:+.2f}"
