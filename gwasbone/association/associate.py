@@ -31,7 +31,7 @@ from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
 from gwasbone.errors import InputError, NotBuiltError, UsageError
-from gwasbone.genome import Y, locus_key
+from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import BinaryCoding
@@ -70,7 +70,8 @@ def associate(
     Model, for n people with dosage g of ALT, covariates X (n, k with intercept) and trait y:
     linear y = gβ + Xγ + ε, tested by t with n − k − 1 degrees of freedom; logistic
     logit P(y = 1) = gβ + Xγ. Missing dosages take the mean of the trait's people; people without
-    the trait are left out of that trait only.
+    the trait are left out of that trait only. Chromosome Y is tested in men only. A trait that
+    cannot be analysed is left out with a warning, and the others go on.
 
     Parameters
     ----------
@@ -101,7 +102,8 @@ def associate(
     Returns
     -------
     AssociationResults; the effect allele is ALT, β of a logistic trait is a log odds ratio.
-        ``results.provenance["traits"]`` has the method and the test of each trait.
+        ``results.provenance["traits"]`` has the method and the test of each trait, ``"left_out"``
+        the traits that cannot be analysed, and why.
 
     Raises
     ------
@@ -169,7 +171,7 @@ def scan_cohort(
     design = build_design(
         people.index.tolist(), people if phenotypes is None else phenotypes, request
     )
-    _warn_if_sex_not_covariate(cohort, design)
+    _warn_if_sex_not_covariate(cohort, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
@@ -308,9 +310,9 @@ def _models(design: Design, options: AssociationOptions) -> dict[str, Any]:
     return {**run, "traits": traits}
 
 
-def _warn_if_sex_not_covariate(cohort: Cohort, design: Design) -> None:
-    on_x = (cohort.variants.kept_table()["chromosome"] == 23).any()
-    if on_x and not any(names_sex(name.split("=")[0]) for name in design.covariates):
+def _warn_if_sex_not_covariate(cohort: Cohort, request: AssociationRequest) -> None:
+    on_x = (cohort.variants.kept_table()["chromosome"] == X).any()
+    if on_x and not any(map(names_sex, (*request.covariates, *request.categorical))):
         log.warning(
             "the scan includes chromosome X and sex is not among the covariates: add --covar sex"
         )

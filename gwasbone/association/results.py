@@ -56,9 +56,10 @@ class AssociationResults(Shown):
     traits : names of the traits, in the order of the run.
     build : ``GRCh37`` or ``GRCh38``.
     provenance : what was done: ``method``, ``test`` (``by trait`` where traits differ),
-        ``engine``, ``covariates`` (list), ``versions`` (program -> version), and ``traits``
+        ``engine``, ``covariates`` (list), ``versions`` (program -> version), ``traits``
         (trait -> ``method``, ``test``, ``description``, and ``n_cases``, ``n_controls`` of a
-        binary one). Plain values that JSON can hold.
+        binary one), and ``left_out`` (trait that cannot be analysed -> why). Plain values that
+        JSON can hold.
     folder : where the Parquet files are.
     """
 

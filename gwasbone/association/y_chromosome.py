@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from gwasbone.association.covariates import listed
 from gwasbone.association.design import Design
 from gwasbone.association.rows import RowStatistics, results_table
 from gwasbone.cohort.model import Cohort
@@ -32,14 +33,13 @@ def design_of_men(cohort: Cohort, design: Design) -> Design:
     """
     of_men = design.among(cohort.participants.men)
     unknown = int(cohort.people.kept_table()["sex"].eq(0).sum())
-    log.info(
-        "chromosome Y: tested in men only%s",
-        f"; {unknown:,} participants of unknown sex are left out (--sex FILE tells it)"
-        if unknown
-        else "",
-    )
+    if unknown:
+        log.warning(
+            "chromosome Y is tested in men only: %d participants of unknown sex are left out there",
+            unknown,
+        )
     for group in of_men.groups:
-        log.info("chromosome Y, %s: n = %d", ", ".join(group.names), group.n)
+        log.info("chromosome Y, in men: %s: n = %d", listed(group.names), group.n)
     for name, why in of_men.left_out.items():
         log.warning("chromosome Y is not tested for %s: %s", name, why)
     return of_men

@@ -98,7 +98,7 @@ def command(**options: Any) -> None:
         )
         summary = scan_summary(results).round({"lambda_gc": 4, "top_neg_log10_p": 2})
         context.say(summary.to_string(index=False))
-        for trait in results.provenance["left_out"]:
+        for trait in results.provenance.get("left_out", ()):
             context.say(f"left out: {trait} (see the log)")
         paths = output_paths(dataclasses.replace(request, traits=results.traits), context.out)
         more = f" and {len(paths) - 2} more files" if len(paths) > 2 else ""

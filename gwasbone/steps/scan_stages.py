@@ -52,9 +52,10 @@ def _scans(run: StageRun) -> str:
     )
     summary = scan_summary(results)
     write_table(summary, run.folder / SUMMARY, index=False)
-    return "; ".join(
+    told = [
         f"{row.trait}: n {row.n:,}, lambda_GC {row.lambda_gc:.3f}" for row in summary.itertuples()
-    )
+    ]
+    return "; ".join([*told, *(f"{name}: left out" for name in results.provenance["left_out"])])
 
 
 def _leads(run: StageRun) -> str:

@@ -78,7 +78,7 @@ def test_y_is_least_squares_in_men(made, caplog):
         np.testing.assert_allclose(row.neg_log_10_p_value, -np.log10(fit.pvalues[0]), rtol=1e-4)
         np.testing.assert_allclose(row.effect_allele_frequency, g.mean() / 2)
         assert row.call_rate == 1
-    assert "chromosome Y: tested in men only; 20 participants of unknown sex" in caplog.text
+    assert "chromosome Y is tested in men only: 20 participants of unknown sex" in caplog.text
 
 
 def test_women_on_y_change_nothing(made, tmp_path):

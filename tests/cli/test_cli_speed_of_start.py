@@ -45,7 +45,9 @@ def test_nothing_heavy_is_imported(code):
 
 
 def test_a_scan_outside_a_study_imports_no_study_and_no_options_of_other_methods():
-    modules = "gwasbone.cli.assoc, gwasbone.cli.context, gwasbone.steps.scan"
+    modules = (
+        "gwasbone.cli.assoc, gwasbone.cli.context, gwasbone.steps.scan, gwasbone.study.requests"
+    )
     rooms = ("study.config", "study.runner", "learning.options", "loci.options", "blocks.spark")
     assert not _imported_by(f"import {modules}") & {f"gwasbone.{name}" for name in rooms}
 

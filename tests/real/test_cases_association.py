@@ -70,6 +70,19 @@ def test_y_is_tested_in_men_as_plink2_does(assoc):
     np.testing.assert_allclose(10 ** -first["neg_log_10_p_value"], 0.237, atol=6e-4)
 
 
+def test_x_and_y_of_a_mixed_file_have_the_numbers_of_plink2(assoc, capsys):
+    """PLINK 2 on Y (haploid 0 to 1) and on XY: β/SE and p; sex is unknown of ten people."""
+    code, rows = assoc("05-x-y-mt", "y")
+    assert code == 0
+    table = rows("y").set_index("source_id")
+    assert table.loc["rs6", "n"] == 151
+    t = table["beta"] / table["standard_error"]
+    np.testing.assert_allclose(t[["rs6", "rs5", "rs8"]], [1.06761, -0.0326274, 1.09008], rtol=1e-4)
+    p = 10 ** -table["neg_log_10_p_value"]
+    np.testing.assert_allclose(p[["rs6", "rs5", "rs8"]], [0.287422, 0.973994, 0.27656], rtol=1e-4)
+    assert "10 participants of unknown sex" in capsys.readouterr().err
+
+
 def test_sex_among_women_is_dropped_for_their_trait_only(assoc, capsys):
     code, rows = assoc("10-covariates", "menopause_bmd,y", "--covar", "age,sex")
     assert code == 0
@@ -83,7 +96,7 @@ def test_a_file_without_a_known_chromosome_is_refused_with_its_reason(assoc, cas
     sample = str(cases / "12-bgen" / "g.sample")
     code, _ = assoc("12-bgen", "y", "--sample", sample, genotypes=("--bgen", file))
     assert code == 1
-    assert "none of 3 is left: 3 by chromosome is none of" in capsys.readouterr().err
+    assert "all 3 are set aside: 3 unknown_chromosome" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("test", ["score", "firth", "spa"])

@@ -1,0 +1,103 @@
+"""The same cohort as .bed and as BGEN gives the same scan, X and Y included."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from bed_reader import to_bed
+from made_bgen import MadeVariant, write_bgen
+
+import gwasbone as gb
+
+N, M = 300, 8
+#: Chromosome and first position of each part: an autosome, X in and outside its
+#: pseudo-autosomal regions, Y.
+PARTS = (("1", 10_000), ("X", 70_000), ("X", 5_000_000), ("Y", 7_000_000))
+
+
+def genotypes(rng, sex):
+    """(variants, N) copies of ALT: men are haploid on X and Y, but for a few errors on X."""
+    G = rng.binomial(2, rng.uniform(0.1, 0.6, (len(PARTS) * M, 1)), (len(PARTS) * M, N))
+    haploid = np.zeros(G.shape, dtype=bool)
+    haploid[2 * M :, sex == 1] = True
+    G = np.where(haploid & (G == 1), 2, G).astype(np.float32)
+    G[rng.random(G.shape) < 0.02] = np.nan
+    G[2 * M, np.flatnonzero(sex == 1)[:5]] = 1
+    return G, haploid
+
+
+def bgen_variants(G, haploid, bits, *, as_haploid):
+    top = 2**bits - 1
+    diploid, single = {0: [top, 0], 1: [0, top], 2: [0, 0]}, {0: [top], 2: [0]}
+    variants = []
+    for i, (g, one) in enumerate(zip(G, haploid, strict=True)):
+        chromosome, start = PARTS[i // M]
+        one = one & as_haploid
+        # a haploid genotype cannot be heterozygous
+        missing = np.isnan(g) | (one & (g == 1))
+        g = np.where(missing, 0, g).astype(int)
+        values = [single[c] if h else diploid[c] for c, h in zip(g, one, strict=True)]
+        variants.append(
+            MadeVariant(
+                values, chromosome, start + 1000 * (i % M), missing=missing, bits=bits,
+                source_id=f"v{i}", copies=np.where(one, 1, 2),
+            )
+        )  # fmt: skip
+    return variants
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    rng = np.random.default_rng(61)
+    folder = tmp_path_factory.mktemp("formats")
+    sex = np.where(rng.random(N) < 0.5, 1, 2)
+    sex[:10] = 0
+    G, haploid = genotypes(rng, sex)
+    places = [(c, start + 1000 * i) for c, start in PARTS for i in range(M)]
+    to_bed(
+        folder / "g.bed",
+        G.T,
+        properties={
+            "fid": [f"i{i}" for i in range(N)],
+            "iid": [f"i{i}" for i in range(N)],
+            "sex": sex,
+            "sid": [f"v{i}" for i in range(len(G))],
+            "chromosome": [c for c, _ in places],
+            "bp_position": [p for _, p in places],
+            "allele_1": ["G"] * len(G),
+            "allele_2": ["A"] * len(G),
+        },
+    )
+    for bits in (8, 16):
+        for as_haploid in (False, True):
+            name = f"{'haploid' if as_haploid else 'diploid'}{bits}.bgen"
+            variants = bgen_variants(G, haploid, bits, as_haploid=as_haploid)
+            write_bgen(folder / name, variants, sex=sex)
+    table = pd.DataFrame({"age": rng.normal(60, 8, N)}, index=[f"i{i}" for i in range(N)])
+    table["bmd"] = 0.5 * (sex == 1) + 0.02 * table["age"] + rng.standard_normal(N)
+    table["ill"] = (rng.random(N) < np.where(sex == 1, 0.5, 0.25)) * 1
+    return folder, table
+
+
+def scan(made, **genotypes):
+    cohort = gb.read_genotypes(build="GRCh37", **genotypes)
+    return gb.associate(cohort, ["bmd", "ill"], ["age"], phenotypes=made[1])
+
+
+@pytest.mark.parametrize("file", ["diploid8", "diploid16", "haploid8", "haploid16"])
+def test_bed_and_bgen_give_the_same_scan(made, file):
+    folder, _ = made
+    bed = scan(made, bfile=str(folder / "g"))
+    bgen = scan(made, bgen=str(folder / f"{file}.bgen"), sample=folder / f"{file}.sample")
+    same = ["chromosome", "base_pair_location", "effect_allele", "n", "test", "status"]
+    for trait in ("bmd", "ill"):
+        ours, theirs = bed.table(trait), bgen.table(trait)
+        pd.testing.assert_frame_equal(ours[same], theirs[same])
+        assert set(ours["status"]) == {""}
+        for name in ("effect_allele_frequency", "call_rate"):
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12)
+        for name in ("standard_error", "neg_log_10_p_value"):
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6, atol=1e-6)
+        in_se = np.abs(ours["beta"] - theirs["beta"]) / ours["standard_error"]
+        assert in_se.max() < 1e-6
