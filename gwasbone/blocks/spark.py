@@ -167,7 +167,8 @@ class SparkExecutors:
 def package_zip(folder: Path) -> Path:
     """Write the modules of gwasbone to ``gwasbone-<hash>.zip`` in a folder, and say where.
 
-    With the stubs, of which a package takes its public names (:mod:`gwasbone.public`). Tables and pictures under ``resources`` are left out: no kernel reads them.
+    With the stubs, of which a package takes its public names (:mod:`gwasbone.public`). Tables and
+    pictures under ``resources`` are left out: no kernel reads them.
     """
     home = Path(str(gwasbone.__file__)).parent
     sources = sorted(path for path in home.rglob("*.py*") if path.suffix in (".py", ".pyi"))
