@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -53,8 +52,10 @@ def publish(package: str) -> list[str]:
     """
     module = sys.modules[package]
     assert module.__file__ is not None
-    stub = Path(module.__file__).with_suffix(".pyi")
-    homes = _homes(ast.parse(stub.read_text("utf-8")), package)
+    # by the loader, since on the executors of a cluster the package lies in a zip
+    loader: Any = module.__loader__
+    stub = loader.get_data(module.__file__.removesuffix(".py") + ".pyi").decode("utf-8")
+    homes = _homes(ast.parse(stub), package)
     module.__dict__["_homes"] = homes
     module.__class__ = _Namespace
     return sorted(homes)

@@ -167,10 +167,11 @@ class SparkExecutors:
 def package_zip(folder: Path) -> Path:
     """Write the modules of gwasbone to ``gwasbone-<hash>.zip`` in a folder, and say where.
 
-    Tables and images under ``resources`` are left out: no kernel reads them.
+    With the stubs, of which a package takes its public names (:mod:`gwasbone.public`). Tables and
+    pictures under ``resources`` are left out: no kernel reads them.
     """
     home = Path(str(gwasbone.__file__)).parent
-    sources = sorted(path for path in home.rglob("*.py") if path.is_file())
+    sources = sorted(path for path in home.rglob("*.py*") if path.suffix in (".py", ".pyi"))
     contents = [(path.relative_to(home.parent).as_posix(), path.read_bytes()) for path in sources]
     digest = hashlib.sha256(b"".join(name.encode() + text for name, text in contents)).hexdigest()
     target = folder / f"gwasbone-{digest[:12]}.zip"

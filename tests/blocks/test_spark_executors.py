@@ -32,7 +32,7 @@ def test_the_package_runs_from_its_zip(tmp_path):
     assert spark.package_zip(tmp_path) == path  # equal code has an equal name
     names = zipfile.ZipFile(path).namelist()
     assert "gwasbone/blocks/linear.py" in names
-    assert all(name.endswith(".py") for name in names)
+    assert all(name.endswith((".py", ".pyi")) for name in names)
     code = (
         f"import sys; sys.path.insert(0, {str(path)!r}); import gwasbone.association.blocks as b; "
         "print(b.__file__, [m for m in ('hail', 'pyspark', 'psutil') if m in sys.modules])"
