@@ -48,7 +48,8 @@ def _lines_of_code(text: str) -> int:
     """Lines that are no docstring, import, comment or blank."""
     other: set[int] = set()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.Import, ast.ImportFrom)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_text or isinstance(node, (ast.Import, ast.ImportFrom)):
             other |= _lines(node)
     code = [line.strip() for i, line in enumerate(text.splitlines(), start=1) if i not in other]
     return sum(bool(line) and not line.startswith("#") for line in code)
