@@ -80,7 +80,7 @@ def qc(
     Examples
     --------
     >>> gb.qc(gb.example_cohort(), gb.QcThresholds(maf=0.05))
-    Cohort: 300 samples, 250 of 400 variants, GRCh37, PLINK .bed
+    Cohort: 300 samples, 254 of 400 variants, GRCh37, PLINK .bed
     """
     cohort = replace(cohort, variants=_undecided(cohort.variants))
     cohort = qc_people(cohort, thresholds, biobank=biobank, pairs=pairs, withdrawn=withdrawn)
