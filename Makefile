@@ -16,8 +16,10 @@ $(READY): pyproject.toml
 demo: $(READY)
 	$(BIN)/gwasbone demo demo
 
+# a worker for each of two to four cores; one thread of linear algebra each
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
