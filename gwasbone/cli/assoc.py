@@ -11,6 +11,7 @@ import click
 from gwasbone.association.options import AssociationOptions, ScanRequest
 from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
+    covariate_options,
     genotype_options,
     out_option,
     run_options,
@@ -38,18 +39,7 @@ Examples:
     metavar="FILE",
     help="Table with the traits; the option can be repeated.",
 )
-@click.option(
-    "--covar",
-    metavar="NAMES",
-    help="Numeric covariates: column names; PC1-PC10 stands for PC1 to PC10.",
-)
-@click.option(
-    "--covar-file",
-    multiple=True,
-    metavar="FILE",
-    help="Table with the covariates; the option can be repeated.",
-)
-@click.option("--cat-covar", metavar="NAMES", help="Categorical covariates: column names.")
+@covariate_options
 @table_options
 @option_flags(AssociationOptions, only=("method", "test", "engine", "binary_coding"))
 @click.option("--step1-bfile", metavar="PREFIX", hidden=True, help="Genotypes of step 1 of wgr.")

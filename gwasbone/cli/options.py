@@ -78,6 +78,15 @@ subset_options = _stack(
     ),
 )
 
+covariate_options = _stack(
+    click.option("--covar", metavar="NAMES",
+                 help="Numeric covariates: column names; PC1-PC10 stands for PC1 to PC10."),
+    click.option("--covar-file", multiple=True, metavar="FILE",
+                 help="Table with the covariates; the option can be repeated."),
+    click.option("--cat-covar", metavar="NAMES",
+                 help="Categorical covariates: column names."),
+)  # fmt: skip
+
 #: For commands that read tables of participants.
 table_options = option_flags(TableReading)
 

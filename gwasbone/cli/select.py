@@ -10,6 +10,7 @@ import click
 
 from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import (
+    covariate_options,
     genotype_options,
     out_option,
     positions_option,
@@ -65,18 +66,7 @@ Examples:
     metavar="FILE",
     help="Table with the phenotypes; the option can be repeated.",
 )
-@click.option(
-    "--covar",
-    metavar="NAMES",
-    help="Numeric covariates: column names; PC1-PC10 stands for PC1 to PC10.",
-)
-@click.option(
-    "--covar-file",
-    multiple=True,
-    metavar="FILE",
-    help="Table with the covariates; the option can be repeated.",
-)
-@click.option("--cat-covar", metavar="NAMES", help="Categorical covariates: column names.")
+@covariate_options
 @table_options
 @run_options
 @out_option("gwasbone")
