@@ -136,6 +136,11 @@ def test_people_of_another_study_show_two_of_each(cohort, tmp_path, out, capfd):
     for name in (*ours, f"other_{ours[0]}", f"other_{ours[1]}"):
         assert name in line
     assert "--id" in line
+    (tmp_path / "nobody.tsv").write_text("FID\tIID\tbmd_spine\n")
+    line = _refused(
+        _scan_of(cohort, str(tmp_path / "nobody.tsv"), out, "--pheno", "bmd_spine"), out, capfd
+    )
+    assert "the table has nobody" in line
 
 
 @pytest.mark.parametrize(
