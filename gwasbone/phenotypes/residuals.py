@@ -83,9 +83,15 @@ class ResidualPhenotypes(Shown):
         """Traits that have a residual."""
         return tuple(model.trait for model in self.models if not model.status)
 
+    @property
+    def n_people(self) -> str:
+        """How many people have a residual, and of how many where some have none."""
+        n, some = len(self.residuals), int(self.residuals.notna().any(axis=1).sum())
+        return f"{n:,}" if some == n else f"{some:,} of {n:,}"
+
     def headline(self) -> str:
-        n, k = self.residuals.shape
-        return f"ResidualPhenotypes: {k} traits of {n:,} participants"
+        k = self.residuals.shape[1]
+        return f"ResidualPhenotypes: {k} traits of {self.n_people} participants"
 
     def preview(self) -> pd.DataFrame:
         return self.residuals.reset_index()
