@@ -23,7 +23,7 @@ GWASBONE, SESSION, PLINK2, HAIL = "gwasbone", "gwasbone in session", "plink2", "
 
 # Short commands are looked at sooner; long ones seldom, so that looking costs them nothing.
 _FIRST_SAMPLE_S, _SAMPLING_INTERVAL_S = 0.01, 0.2
-_LEAST_SAMPLES = 4
+_MIN_SAMPLES = 4
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ class _MemorySampler(threading.Thread):
     @property
     def peak_bytes(self) -> int:
         """The largest sample; 0 where there are too few to call one of them a peak."""
-        enough = len(self._samples_bytes) >= _LEAST_SAMPLES
+        enough = len(self._samples_bytes) >= _MIN_SAMPLES
         return max(self._samples_bytes) if enough else 0
 
 

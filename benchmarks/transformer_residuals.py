@@ -33,7 +33,7 @@ from gwasbone.learning.residuals import transformer_residuals
 from gwasbone.learning.trait_prediction import explained
 from gwasbone.learning.visit_answers import join_answers
 from gwasbone.phenotypes.confounders import confounders_of, model_matrix
-from gwasbone.phenotypes.leftover import leftover_confounding
+from gwasbone.phenotypes.residual_confounding import residual_confounding
 from gwasbone.phenotypes.residuals import residual_phenotypes
 from gwasbone.phenotypes.trait_models import fit_linear
 from gwasbone.stats.least_squares import least_squares
@@ -227,7 +227,7 @@ def _left(residual: pd.DataFrame, data: SimulatedTraits) -> dict[str, float]:
             worst[column] = max(worst[column], found)
         found = least_squares(y[has], np.column_stack([one[has], X[has]])).r2
         worst["together"] = max(worst["together"], found)
-        curves = leftover_confounding(
+        curves = residual_confounding(
             y[has], one[has], sex=X[has, 0], sexes=("0", "1"), age=X[has, 1], weight=X[has, 2]
         )
         worst["smooth"] = max(worst["smooth"], curves["r2"].max())

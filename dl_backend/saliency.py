@@ -31,7 +31,7 @@ FloatArray = npt.NDArray[np.float32]
 _LAYERS = 3
 #: Layers with fewer cells along a side are too coarse to say where something lies. This and the
 #: smoothing were chosen on phantoms of other seeds than those whose results are reported.
-_LEAST_CELLS = 12
+_MIN_CELLS = 12
 #: Standard deviation of the smoothing, as a share of the longer side.
 _SMOOTHING = 1 / 24
 _SMALLEST_MEAN = 1e-12
@@ -113,7 +113,7 @@ def _cuts(base: keras.Model) -> list[tuple[Any, keras.Model]]:
     finest: list[tuple[Any, keras.Model]] = []
     for cut in _all_cuts(base):
         finest = [cut]
-        if min(cut[0].shape[1:3]) >= _LEAST_CELLS:
+        if min(cut[0].shape[1:3]) >= _MIN_CELLS:
             fine.append(cut)
         if len(fine) == _LAYERS:
             break

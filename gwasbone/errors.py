@@ -21,7 +21,7 @@ MAX_MESSAGE = 2_000
 
 
 class GwasboneError(Exception):
-    """Base of all errors that gwasbone raises on purpose; the data or the run failed.
+    """Base class of the errors that gwasbone raises.
 
     A message that is longer than a screen is cut in its middle.
     """
@@ -33,15 +33,15 @@ class GwasboneError(Exception):
 
 
 class InputError(GwasboneError):
-    """A file or table is not what it must be."""
+    """A file or table is missing or invalid."""
 
 
 class ConfigError(GwasboneError):
-    """``study.toml`` is wrong; all its faults are listed at once."""
+    """A ``study.toml`` is invalid; all faults are listed at once."""
 
 
 class UsageError(GwasboneError):
-    """The command line, or the arguments of a function, contradict each other."""
+    """The options of a command, or the arguments of a function, are invalid or contradictory."""
 
     exit_code = 2
 
@@ -55,11 +55,11 @@ class OptionError(UsageError):
 
 
 class NotBuiltError(UsageError):
-    """A documented method that this version does not have yet."""
+    """A documented method is not implemented in this version."""
 
 
 class GwasboneWarning(UserWarning):
-    """Something suspicious that does not stop the run."""
+    """Base class of warnings about suspicious data or results."""
 
     def __str__(self) -> str:
         return _on_a_screen(super().__str__())

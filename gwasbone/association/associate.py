@@ -66,7 +66,7 @@ def associate(
     executor: ExecutorName = "auto",
     folder: Path | None = None,
 ) -> AssociationResults:
-    """Test every kept variant of a cohort against traits, one variant at a time.
+    """Test traits for association with every retained variant of a cohort.
 
     Model, for n people with dosage g of ALT, covariates X (n, k with intercept) and trait y:
     linear y = gβ + Xγ + ε, tested by t with n − k − 1 degrees of freedom; logistic
@@ -82,22 +82,23 @@ def associate(
         :func:`gwasbone.association.design.build_design`. An intercept is always in the model, so
         a covariate of 1, as Hail's own methods need it, may be given and changes nothing.
     y : of a MatrixTable, one trait or a list of traits as Hail expressions, instead of ``traits``.
-    phenotypes : table indexed by person with the columns, instead of the cohort's people table.
+    phenotypes : table indexed by sample with the columns, instead of the cohort's table of
+        samples.
     missing_codes : what means a missing value in these columns; see
         :func:`gwasbone.phenotypes.missing_codes.drop_missing_codes`.
     method : ``linear`` or ``logistic`` for every trait; by default (``auto``) each trait's own,
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
-    test : of the logistic traits: ``score`` (Firth's test where its p is below 0.05), ``firth``,
-        ``spa`` (score tests with saddlepoint p where p is below 0.05), ``wald`` or ``lrt``.
+    test : test of the logistic traits: ``score`` (Firth's test where p < 0.05), ``firth``, ``spa``
+        (saddlepoint p-value where p < 0.05), ``wald`` or ``lrt``.
     engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
         BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
         blocks where it can, and the log says which.
-    threads : cores of the block engine on this machine; all by default.
+    threads : number of cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
         cluster (its master is not ``local``), they have the packages and see the files, else in
         threads, and the log says which. Results are the same.
-    folder : where the result tables are kept; a temporary folder by default.
+    folder : folder of the result tables; a temporary folder by default.
 
     Returns
     -------

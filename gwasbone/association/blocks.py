@@ -63,11 +63,11 @@ def scan_blocks(
     executor: Executor | None = None,
     offset: Offset | None = None,
 ) -> Iterator[dict[str, pd.DataFrame]]:
-    """Scans of all kept variants, in the order of the variant table.
+    """Scans of all retained variants, in the order of the variant table.
 
     Parameters
     ----------
-    cohort : its source is read in blocks. ``design.ids`` are its kept people.
+    cohort : its source is read in blocks. ``design.ids`` are its retained samples.
     options : of which ``test`` is that of the logistic traits: ``score`` (Firth's test where its p
         is below 0.05), ``firth`` or ``spa`` (saddlepoint p where the score p is below 0.05).
     executor : see :func:`choose_executor`; all cores of this machine by default.

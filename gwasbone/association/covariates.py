@@ -23,7 +23,7 @@ COLLINEAR_BELOW = 1e-6
 
 
 class DroppedCovariateWarning(GwasboneWarning):
-    """A covariate, or a level of one, that says nothing here was left out."""
+    """Warning that an uninformative covariate, or level of a covariate, was dropped."""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ METHOD_OF_KIND: dict[TraitKind, Method] = {"quantitative": "linear", "binary": "
 
 @dataclass(frozen=True)
 class Design:
-    """Who is analysed for what.
+    """Samples, traits and covariates of an association analysis.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def build_design(
     phenotypes: pd.DataFrame,
     request: AssociationRequest,
 ) -> Design:
-    """Lay out an association of traits with covariates for the people of the genotypes.
+    """Build the design of an association analysis for the samples of the genotypes.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.Da
 
 
 class BinaryTraitWarning(GwasboneWarning):
-    """A linear model of a case-control trait: effects are differences in risk, not log odds."""
+    """Warning that a case-control trait has a linear model, whose effects are risk differences."""
 
 
 class FewCasesWarning(GwasboneWarning):

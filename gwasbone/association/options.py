@@ -17,20 +17,20 @@ Test = Literal["score", "firth", "spa", "wald", "lrt"]
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationOptions(Options):
-    """How traits are tested.
+    """Model and test of an association scan.
 
     Parameters
     ----------
-    method : linear or logistic for every trait (wgr is not built yet); auto takes logistic for
-        traits coded 0/1, 1/2 or Yes/No and linear for the others.
-    test : test of the logistic scans: score (with Firth's test below p = 0.05), firth, spa (with a
-        saddlepoint p there), wald, lrt.
-    engine : computation engine: hail (Hail's own methods), blocks (genotype files read directly,
-        no JVM) or auto (blocks where it can).
-    binary_coding : what 0, 1, 2 or -9 of a case-control trait mean where that is not plain: 01
-        (1 = case, -9 missing) or 12 (2 = case, 1 = control, 0 and -9 missing).
-    rint : rank-inverse-normal transform of the traits.
-    standardize : scale the traits to mean 0 and SD 1.
+    method : regression model: linear, logistic, or auto, which takes logistic for traits coded
+        0/1, 1/2 or Yes/No and linear for the others.
+    test : test of logistic regression: score (with Firth's test where p < 0.05), firth, spa (with
+        a saddlepoint p-value where p < 0.05), wald or lrt.
+    engine : computation engine: hail (Hail's own methods), blocks (reads genotype files directly,
+        without a JVM) or auto (blocks where possible).
+    binary_coding : coding of case-control traits where it is ambiguous: 01 (1 = case, 0 = control,
+        -9 = missing) or 12 (2 = case, 1 = control, 0 and -9 = missing).
+    rint : apply the rank-based inverse normal transform to the traits.
+    standardize : standardise the traits to mean 0 and SD 1.
 
     Raises
     ------
@@ -67,13 +67,13 @@ class AssociationOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationRequest(AssociationOptions):
-    """What to scan, and with which model: this is what travels from a command to the engines.
+    """Traits, covariates and model of an association scan.
 
     Parameters
     ----------
-    traits : columns to scan.
-    covariates : columns used as numbers; PC1-PC10 expands.
-    categorical : columns used as categories.
+    traits : columns to test.
+    covariates : columns used as numeric covariates; PC1-PC10 stands for PC1 to PC10.
+    categorical : columns used as categorical covariates.
     """
 
     traits: tuple[str, ...]
@@ -83,11 +83,11 @@ class AssociationRequest(AssociationOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ScanRequest(AssociationRequest):
-    """A scan, and what is written of it.
+    """An association scan and the files written of it.
 
     Parameters
     ----------
-    formats : files of results: ssf (GWAS-SSF), parquet (one wide file) or both.
+    formats : formats of the results: ssf (GWAS-SSF), parquet (one wide file) or both.
     plots : draw Manhattan and QQ pages.
     """
 

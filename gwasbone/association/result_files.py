@@ -72,7 +72,7 @@ def trait_stems(prefix: str | Path, traits: Iterable[str]) -> Iterator[str]:
 
 
 def write_wide_parquet(results: AssociationResults, path: Path) -> None:
-    """Write one row per variant, with ``<trait>.beta``, ``<trait>.se``, … for each trait.
+    """Write one row per variant, with columns ``<trait>.beta``, … for each trait.
 
     A scan keeps its results in such a file already. Where tables were given trait by trait, a
     variant that a trait's table lacks has ``<trait>.status`` ``not_in_scan`` and ``n`` 0 there.

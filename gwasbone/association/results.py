@@ -46,7 +46,7 @@ _ROWS_PER_GROUP = 250_000
 
 @dataclass(frozen=True, repr=False)
 class AssociationResults(Shown):
-    """The results of one association run, one canonical table per trait.
+    """Results of an association run, with one table per trait.
 
     Tables stay in a folder as Parquet and are read when asked for, so that a run over many
     traits does not have to fit in memory. Make one with ``from_tables`` or ``open``.

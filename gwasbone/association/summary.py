@@ -23,7 +23,7 @@ SUMMARY_COLUMNS = ("n", "neg_log_10_p_value", "status")
 
 @dataclass(frozen=True)
 class TraitSummary:
-    """A trait's results in a few numbers.
+    """Summary of the results of a trait.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _EXACT_TOLERANCE, _EXACT_PASSES = 1e-6, 500
 # Blocks of the iterative method before a restart. Where a product reads all genotypes, blocks are
 # wide and products few; where the matrix is held, narrow blocks need less arithmetic in all.
 _BASIS_BLOCKS = 8
-_LEAST_HELD_WIDTH = 8
+_MIN_HELD_WIDTH = 8
 # Below this share of the largest, an eigenvalue is rounding.
 _RANK_TOLERANCE = 1e-7
 
@@ -145,7 +145,7 @@ def leading_components(
 
 def _leading_vectors(K: FloatArray, k: int, seed: int, threads: int) -> FloatArray:
     """(len(K), k) eigenvectors of the largest eigenvalues, largest first."""
-    size, width = len(K), max(k, _LEAST_HELD_WIDTH)
+    size, width = len(K), max(k, _MIN_HELD_WIDTH)
     if size < max(_SOLVED_WHOLE, _BASIS_BLOCKS * width):
         return np.linalg.eigh(K)[1][:, : -k - 1 : -1]
     # of its columns, being symmetric: so BLAS reorders less for narrow X

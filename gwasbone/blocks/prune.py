@@ -39,7 +39,7 @@ _SMALL = 2.0**-44
 # Calls read together; their planes take six bits each.
 _CALLS_TOGETHER = 4_000_000
 # A gap in the positions wider than the window parts a chromosome, but not into crumbs.
-_LEAST_PIECE = 1000
+_MIN_PIECE = 1000
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _pieces(
     gaps = borders if window_bp is None else borders | (np.diff(position) > window_bp)
     first = 0
     for border in (np.flatnonzero(gaps) + 1).tolist():
-        if borders[border - 1] or border - first >= _LEAST_PIECE:
+        if borders[border - 1] or border - first >= _MIN_PIECE:
             yield first, border
             first = border
     if m:

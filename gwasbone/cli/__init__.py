@@ -23,29 +23,29 @@ from gwasbone.errors import GwasboneError, NotBuiltError
 
 #: Command -> (module, one line of help). The function in the module is called ``command``.
 COMMANDS = {
-    "demo": ("gwasbone.cli.demo", "Simulate a small study and run all of it."),
-    "simulate": ("gwasbone.cli.simulate", "Simulate genotypes and phenotypes with known truth."),
-    "images": ("gwasbone.cli.images", "Bring DICOM files of bone scans to a cache of arrays."),
-    "train": ("gwasbone.cli.train", "Train networks on bone images: cnn_prob, out of fold."),
+    "demo": ("gwasbone.cli.demo", "Simulate a small study and run all of its stages."),
+    "simulate": ("gwasbone.cli.simulate", "Simulate genotypes, phenotypes and images."),
+    "images": ("gwasbone.cli.images", "Convert DICOM files of bone scans to an image cache."),
+    "train": ("gwasbone.cli.train", "Train networks that predict phenotypes from images."),
     "predict": ("gwasbone.cli.predict", "Apply trained networks to new images."),
     "phenotypes": (
         "gwasbone.cli.phenotypes",
-        "Cases and bone measurements from a biobank's table.",
+        "Derive cases and bone measurements from biobank records.",
     ),
-    "residuals": ("gwasbone.cli.residuals", "Take sex, age and weight out of phenotypes."),
-    "clump": ("gwasbone.cli.clump", "Clump a scan's variants by linkage disequilibrium."),
-    "plot": ("gwasbone.cli.plot", "Draw scans: Manhattan, QQ, stacked, Miami, scatter, volcano."),
+    "residuals": ("gwasbone.cli.residuals", "Adjust phenotypes for sex, age and weight."),
+    "clump": ("gwasbone.cli.clump", "Find independent loci of scans by clumping."),
+    "plot": ("gwasbone.cli.plot", "Draw Manhattan, QQ, Miami, scatter and volcano plots."),
     "run": ("gwasbone.cli.run", "Run the stages of a study.toml that are not up to date."),
     "config": ("gwasbone.cli.config", "Show or check a study.toml."),
-    "qc": ("gwasbone.cli.qc", "Quality control of people and variants."),
-    "ancestry": ("gwasbone.cli.ancestry", "Keep people near a reported ancestry group."),
-    "relatedness": ("gwasbone.cli.relatedness", "Find relatives and a set of unrelated people."),
+    "qc": ("gwasbone.cli.qc", "Run quality control of samples and variants."),
+    "ancestry": ("gwasbone.cli.ancestry", "Keep samples near a reported ancestry group."),
+    "relatedness": ("gwasbone.cli.relatedness", "Find relatives and a set of unrelated samples."),
     "prune": ("gwasbone.cli.prune", "Prune variants in linkage disequilibrium."),
-    "pca": ("gwasbone.cli.pca", "Principal components of the kept people."),
-    "assoc": ("gwasbone.cli.assoc", "Scan traits against the genome."),
-    "compare": ("gwasbone.cli.compare", "Compare scans: which definition finds more?"),
-    "select": ("gwasbone.cli.select", "Lead variants of scans by blocks of the genome."),
-    "report": ("gwasbone.cli.report", "One page of all that a study's stages found."),
+    "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
+    "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
+    "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
+    "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
+    "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }
 
 #: Commands of the contract that later versions bring.
@@ -97,7 +97,7 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Genome-wide association of bone phenotypes on Hail.
 
-    Inside a folder with a study.toml every command takes from it what flags do not give, so that
+    Inside a folder with a study.toml, commands take from it what the options do not give, so that
     `gwasbone assoc --pheno cnn_prob` is enough. Start with `gwasbone demo`.
     """
 

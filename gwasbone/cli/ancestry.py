@@ -26,20 +26,25 @@ from gwasbone.options import with_given
 )
 @genotype_options
 @subset_options
-@click.option("--table", metavar="FILE", help="Table with the reported background.")
+@click.option("--table", metavar="FILE", help="Table with the reported ethnic background.")
 @option_flags(AncestryOptions, skip=("scores",))
-@click.option("--scores", metavar="FILE", help="Table with PC1, PC2, ...; computed otherwise.")
+@click.option(
+    "--scores",
+    metavar="FILE",
+    help="Table with precomputed components PC1, PC2, ...; they are computed where not given.",
+)
 @click.option("--maf", type=_MAF,
-              help="Minimum minor-allele frequency of the variants of computed components.  "
+              help="Minimum minor allele frequency of the variants used for the components.  "
               f"[default: {PcaOptions.maf:g}]")  # fmt: skip
 @table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Keep people near a reported ancestry group in principal components.
+    """Keep the samples near a reported ancestry group in principal component space.
 
-    D = sum over PCs of ((PC - M)/SD)^2 with M and SD over the reference group; D < radius^2 is
-    kept. Writes PREFIX.people.tsv.gz, .keep.txt, .groups.tsv and a page.
+    The squared deviation of a sample is D = sum over PCs of ((PC - M)/SD)^2, with the mean M and
+    SD of the reference group; samples with D < radius^2 are kept. Writes PREFIX.people.tsv.gz,
+    .keep.txt, .groups.tsv and a page.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.decision_files import funnel_summary

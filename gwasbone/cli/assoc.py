@@ -31,15 +31,29 @@ Examples:
 
 @click.command(epilog=_EPILOG)
 @genotype_options
-@click.option("--pheno", metavar="NAMES", help="Traits: columns, separated by commas.")
-@click.option("--pheno-file", multiple=True, metavar="FILE", help="Table with the traits.")
-@click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
-@click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
-@click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@click.option("--pheno", metavar="NAMES", help="Traits to test: column names, separated by commas.")
+@click.option(
+    "--pheno-file",
+    multiple=True,
+    metavar="FILE",
+    help="Table with the traits; the option can be repeated.",
+)
+@click.option(
+    "--covar",
+    metavar="NAMES",
+    help="Numeric covariates: column names; PC1-PC10 stands for PC1 to PC10.",
+)
+@click.option(
+    "--covar-file",
+    multiple=True,
+    metavar="FILE",
+    help="Table with the covariates; the option can be repeated.",
+)
+@click.option("--cat-covar", metavar="NAMES", help="Categorical covariates: column names.")
 @table_options
 @option_flags(AssociationOptions, only=("method", "test", "engine", "binary_coding"))
-@click.option("--step1-bfile", metavar="PREFIX", help="For --method wgr, not built yet.")
-@click.option("--step1-extract", metavar="FILE", help="For --method wgr, not built yet.")
+@click.option("--step1-bfile", metavar="PREFIX", hidden=True, help="Genotypes of step 1 of wgr.")
+@click.option("--step1-extract", metavar="FILE", hidden=True, help="Variants of step 1 of wgr.")
 @subset_options
 @option_flags(FilterOptions)
 @option_flags(AssociationOptions, only=("rint", "standardize"))
@@ -47,10 +61,11 @@ Examples:
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Scan traits against the genome.
+    """Test traits for association with the variants of the genome.
 
-    Writes PREFIX.TRAIT.tsv.gz (GWAS-SSF) with its YAML sidecar, PREFIX.TRAIT.untested.tsv.gz
-    with the variants that could not be tested and why, and two pages per trait.
+    Writes for each trait PREFIX.TRAIT.tsv.gz (GWAS-SSF) with its YAML sidecar,
+    PREFIX.TRAIT.untested.tsv.gz (the variants that could not be tested, with the reason), and the
+    pages of the Manhattan and QQ plots.
     """
     from gwasbone.association.summary import scan_summary
     from gwasbone.cli.context import command_context, current_study, filtered

@@ -36,38 +36,45 @@ _DRAWN_BY_DEFAULT = LociOptions.regional_plots
 @click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--sumstats", metavar="FILE", multiple=True, type=click.Path(path_type=Path),
-    help="GWAS-SSF file of a scan; the same as naming it without a flag. Several are fine.",
+    help="Summary statistics of a scan, the same as an argument SCANS; the option can be repeated.",
 )  # fmt: skip
 @genotype_options
 @subset_options
 @click.option(
     "--rule", type=click.Choice(["loci", "instruments", "plink"]),
-    help="Defaults of the next four: loci (5e-8, 0.01, 0.1, 250), instruments (5e-8, 0.01, 0.001, "
-    "10000), plink (1e-4, 0.01, 0.5, 250: those of PLINK's --clump). loci by default.",
+    help="Set of values for --p1, --p2, --r2 and --kb: loci (5e-8, 0.01, 0.1, 250), instruments "
+    "(5e-8, 0.01, 0.001, 10000) or plink (1e-4, 0.01, 0.5, 250, as PLINK's --clump).  "
+    "[default: loci]",
 )  # fmt: skip
 @option_flags(ClumpRule)
 @click.option("--distance-only", is_flag=True, help="Clump by distance alone, without genotypes.")
 @option_flags(LociOptions, only=("merge_kb", "genes"))
-@click.option("--genes-build", metavar="BUILD", help="hg19 or hg38, where the file does not tell.")
+@click.option(
+    "--genes-build",
+    metavar="BUILD",
+    help="Genome build of the --genes file, hg19 or hg38, where the file does not state it.",
+)
 @option_flags(LociOptions, only=("all_genes", "window_kb"))
 @click.option(
     "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
-    flag_value=_DRAWN_BY_DEFAULT, help=f"Draw the N strongest loci ({_DRAWN_BY_DEFAULT}).",
+    flag_value=_DRAWN_BY_DEFAULT,
+    help=f"Draw regional plots of the N strongest loci.  [default without N: {_DRAWN_BY_DEFAULT}]",
 )  # fmt: skip
 @positions_option
 @option_flags(LociOptions, only=("genetic_map",))
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Independent loci of scans: clumps by linkage disequilibrium, and the genes near them.
+    """Find independent loci of scans by clumping, and the genes near them.
 
     SCANS are summary statistics: GWAS-SSF, REGENIE, PLINK 2, BOLT-LMM, SAIGE, fastGWA, METAL,
-    LDSC, FinnGen, GWAS-VCF, Parquet of gwasbone, or a folder of them; the format is told by the
-    columns. Inside a study its own scans are taken by default. LD is that of the
-    genotypes named; clumps are those of PLINK's --clump. Clumps of all scans that overlap or lie
-    within --merge-kb make one locus. Writes PREFIX.clumps.tsv (one index variant a line, with its
-    members) and PREFIX.loci.tsv (one row per locus and scan: lead, nearest gene, genes around,
-    genes known for bone), and with --regional PREFIX.regional.html.
+    LDSC, FinnGen, GWAS-VCF, Parquet of gwasbone, or a folder of them; the format is recognised
+    from the columns. Inside a study they are the study's scans where none are given. Linkage
+    disequilibrium is computed from the genotypes; clumps equal those of PLINK's --clump. Clumps
+    of any scans that overlap or lie within --merge-kb are merged into one locus. Writes
+    PREFIX.clumps.tsv (one row per index variant, with the members of its clump) and
+    PREFIX.loci.tsv (one row per locus and scan: lead variant, nearest gene, genes in the window
+    and genes known for bone); with --regional also PREFIX.regional.html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import loci as step

@@ -28,14 +28,15 @@ from gwasbone.options import part_of, with_given
     "--loci",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Loci known from other studies: a table with chromosome and base_pair_location.",
+    help="Table of loci known from other studies, with chromosome and base_pair_location.",
 )
 @click.option(
     "--ld-scores",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Folder of LDSC's *.l2.ldscore.gz and *.l2.M_5_50, or the prefix of one set in it (of "
-    "several populations); computed from --bfile otherwise.",
+    help="Folder of LD scores (LDSC's *.l2.ldscore.gz and *.l2.M_5_50), or the prefix of one set "
+    "where the folder has several. Without it LD scores are computed from the genotypes, where "
+    "those are given.",
 )
 @positions_option
 @genotype_options
@@ -44,12 +45,13 @@ from gwasbone.options import part_of, with_given
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
-    """Compare scans of one disease: which definition finds more, and is it the same?
+    """Compare scans of alternative definitions of the same disease.
 
-    Inflation, LD-score intercept, heritability and genetic correlation (with LD scores), mean χ²
-    and ratio of effective sample sizes at known loci, slopes of effects, loci at equal
-    false-discovery rate, and leads of each scan looked up in the others; all with intervals.
-    Writes PREFIX.comparison.tsv and .html, and what the page draws.
+    Computes genomic inflation; LD score intercept, heritability and genetic correlation (with LD
+    scores); mean χ² and the ratio of effective sample sizes at known loci; slopes of effects; the
+    number of loci at equal false discovery rate; and the replication of the lead variants of each
+    scan in the others, all with confidence intervals. Writes PREFIX.comparison.tsv and .html, and
+    the tables behind the figures.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.report.pages.comparison import measures_summary

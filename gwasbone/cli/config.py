@@ -21,10 +21,11 @@ def command() -> None:
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @_DEBUG
 def show(path: Path | None, debug: bool) -> None:
-    """Print all keys with their values in effect and their meaning.
+    """Print all keys of a study.toml with their current values and their meaning.
 
-    Of the given study.toml, else of the current folder's; the defaults where there is none, or
-    where it is empty, as the shell makes it for `gwasbone config show > study.toml`.
+    PATH is the study.toml; that of the current folder where it is not given. The defaults are
+    printed where there is no study.toml, or where it is empty (as the shell creates it for
+    `gwasbone config show > study.toml`).
     """
     from gwasbone.study import find_study
     from gwasbone.study.config import StudyConfig, load_config, show_config
@@ -38,10 +39,10 @@ def show(path: Path | None, debug: bool) -> None:
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @_DEBUG
 def check(path: Path | None, debug: bool) -> None:
-    """Say whether a study.toml is right, and which stages would run.
+    """Check a study.toml and list the stages that would run.
 
-    Values that a method refuses are faults, and so are traits, covariates and other columns that
-    no table of people has and no stage makes; of tables the header is read.
+    Reports invalid values, and traits, covariates and other columns that are in no table of
+    participants and that no stage computes; only the headers of tables are read.
     """
     from gwasbone.errors import ConfigError
     from gwasbone.steps.stages import STAGES

@@ -13,13 +13,13 @@ import click
     epilog="\b\nExample:\n  gwasbone demo demo && cd demo && gwasbone assoc --pheno cnn_prob"
 )
 @click.argument("folder", type=click.Path(path_type=Path), default="demo")
-@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
 @click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(folder: Path, **options: Any) -> None:
-    """Simulate a small study, run all of it and report it.
+    """Simulate a small study, run all of its stages and write a report.
 
-    FOLDER becomes a study folder. What an earlier demo finished there is kept and skipped.
+    FOLDER becomes a study folder. Stages that an earlier demo finished there are skipped.
     """
     from gwasbone.cli.context import command_line, full_disk_named, start_session_options, tell
     from gwasbone.files import staged_outputs

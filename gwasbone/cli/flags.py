@@ -30,6 +30,9 @@ FLAG_NAMES = {
     "formats": "--format",
 }
 
+#: Choices that are accepted, to be refused with a reason, but not shown in the help.
+HIDDEN_CHOICES = {"method": ("wgr",)}
+
 
 class Names(click.ParamType):
     """Names separated by commas.
@@ -103,7 +106,7 @@ def option_flags(
 
 
 def missing_share_flag(options: type[Options], field: str, flag: str, of: str) -> Callable[[F], F]:
-    """A flag for the maximum share of missing calls, where the option is a minimum call rate.
+    """A flag for the maximum missing call rate, where the option is a minimum call rate.
 
     Parameters
     ----------
@@ -113,7 +116,7 @@ def missing_share_flag(options: type[Options], field: str, flag: str, of: str) -
     rate = default_of({f.name: f for f in dataclasses.fields(options)}[field])  # type: ignore[arg-type]
     return click.option(
         flag, f"missing_{field}", type=_click_type(option_kinds(options)[field]),
-        help=f"Maximum share of missing calls per {of}.  [default: {1 - rate:g}]",
+        help=f"Maximum missing call rate per {of}.  [default: {1 - rate:g}]",
     )  # fmt: skip
 
 
@@ -148,6 +151,9 @@ def _flag(name: str, kind: Kind, default: Any, text: str) -> Callable[[F], F]:
     if kind.type is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=shown)
     metavar = "FILE" if kind.file is not None else None
+    if hidden := HIDDEN_CHOICES.get(name):
+        shown_choices = [choice for choice in kind.choices if choice not in hidden]
+        metavar = f"[{'|'.join(shown_choices)}]"
     return click.option(flag, name, type=_click_type(kind), metavar=metavar, help=shown)
 
 

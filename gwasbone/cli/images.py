@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--dicom", multiple=True, metavar="PATH",
-    help="Folder, file or glob of DICOM files, or of zip archives of them.",
+    help="Folder, file or glob of DICOM files or zip archives; the option can be repeated.",
 )  # fmt: skip
 @click.argument("more", nargs=-1, metavar="[PATH]...")
 @click.option("--out", metavar="FOLDER",
@@ -35,24 +35,26 @@ if TYPE_CHECKING:
 @click.option(
     "--people",
     metavar="TABLE",
-    help="Table of participants (IID); report those without images and images of others.",
+    help="Table of the expected participants (IID), to report those without images and images of "
+    "others.",
 )
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
-              help="Columns that identify a participant in --people.")  # fmt: skip
+              help="Columns that identify a participant in --people: IID alone, or FID and IID.  "
+              "[default: iid]")  # fmt: skip
 @click.option(
     "--labels",
     metavar="TABLE",
     help="Table with the column file and any of person, visit, region, side and view, "
-    "which take precedence over the header.",
+    "which take precedence over the DICOM header.",
 )
 @option_flags(ImageOptions)
 @click.option("--preset", type=click.Choice(["cnn", "age"]), default="cnn", show_default=True,
-              help="cnn: cropped and inverted squares; age: uncropped, right sides mirrored "
-              "(Le Goallec 2021).",
+              help="Preparation of the images: cnn (cropped and inverted squares) or age "
+              "(uncropped, right sides mirrored, as in Le Goallec et al. 2021).",
               )  # fmt: skip
 @table_options
-@click.option("--threads", type=click.IntRange(1), help="Number of cores to use; all by default.")
-@click.option("--force", is_flag=True, help="Build the cache anew.")
+@click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
+@click.option("--force", is_flag=True, help="Rebuild the image cache from the start.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(**options: Any) -> None:
     """Convert DICOM files of bone scans to standard arrays in a cache on disk.
@@ -80,7 +82,7 @@ def command(**options: Any) -> None:
     if not dicom and config is not None:
         dicom = list(config.resolved(config.images).dicom)
     if not dicom:
-        raise UsageError("no pictures: give --dicom PATH, or images.dicom in study.toml")
+        raise UsageError("no images: give --dicom PATH, or images.dicom in study.toml")
     chosen, settings = _settings(options, config)
     in_effect = {"dicom": dicom} | vars(chosen)
     if is_url(options["out"]):
@@ -136,13 +138,14 @@ def _say(report: Any, cache: Any, counts: Any, context: Any, out: Path) -> None:
 
     context.say(
         f"{report.n_read:,} files read, {report.n_known:,} known; the cache has "
-        f"{len(cache.index):,} pictures of {cache.index['person'].nunique():,} people: {out / PAGE}"
+        f"{len(cache.index):,} images of {cache.index['person'].nunique():,} participants: "
+        f"{out / PAGE}"
     )
     remarks = {
         f"files refused: {out / REFUSALS}": len(cache.refusals),
-        f"repeated pictures of a visit: {out / REPEATED}": counts.n_repeated,
-        "people without a picture": counts.n_without_picture,
-        f"pictures of nobody in the table: {out / WITHOUT_PERSON}": counts.n_without_person,
+        f"repeated images of a visit: {out / REPEATED}": counts.n_repeated,
+        "participants without an image": counts.n_without_picture,
+        f"images of participants not in the table: {out / WITHOUT_PERSON}": counts.n_without_person,
     }
     for what, count in remarks.items():
         if count:

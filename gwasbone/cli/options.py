@@ -29,43 +29,67 @@ def _stack(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 genotype_options = _stack(
     click.option("--bfile", type=GENOTYPE_FILES["--bfile"], metavar="PREFIX...",
-                 help="PLINK .bed/.bim/.fam: prefixes, files or a glob such as ukb_chr*."),
+                 help="PLINK .bed/.bim/.fam files: prefixes, file names or a glob such as "
+                 "ukb_chr*."),
     click.option("--bgen", type=GENOTYPE_FILES["--bgen"], metavar="FILE...",
-                 help="BGEN files or a glob, with --sample."),
+                 help="BGEN files or a glob; the sample IDs come from --sample or the files "
+                 "themselves."),
     click.option("--sample", metavar="FILE",
-                 help="Oxford .sample file of the BGEN; not needed where it holds the IDs itself."),
+                 help="Oxford .sample file of the BGEN files; not needed where they hold the "
+                 "sample IDs."),
     click.option("--ref-first/--ref-last", "ref_first", default=None,
-                 help="Whether a BGEN's first or last allele is the reference.  "
-                 "[default: ref-first]"),
+                 help="Whether the first or the last allele of a BGEN variant is the reference "
+                 "allele.  [default: ref-first]"),
     click.option("--sex", metavar="FILE",
-                 help="Table with the participants' sex: a .fam, .psam or .sample file, or any "
-                 "table with a column SEX or UK Biobank's field 31. It goes before the sex that "
-                 "the genotype files state; where neither tells, chromosome X does."),
+                 help="Table with the sex of the samples: a .fam, .psam or .sample file, or any "
+                 "table with a column SEX or UK Biobank's field 31. It takes precedence over the "
+                 "genotype files; where neither states sex, it is inferred from chromosome X."),
     click.option("--vcf", type=GENOTYPE_FILES["--vcf"], metavar="FILE...",
-                 help="VCF files, plain, .gz or .bgz, or a glob."),
-    click.option("--mt", metavar="FOLDER", help="Hail MatrixTable."),
-    click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build."),
-    click.option(
-        "--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), help="What identifies a person."
-    ),
-    click.option("--ref-fasta", metavar="FILE", help="Left-align a VCF's indels against it."),
+                 help="VCF files (plain, .gz or .bgz) or a glob."),
+    click.option("--mt", metavar="FOLDER", help="Folder of a Hail MatrixTable."),
+    click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]),
+                 help="Reference genome build."),
+    click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
+                 help="Columns that identify a sample: IID alone, or FID and IID.  "
+                 "[default: iid]"),
+    click.option("--ref-fasta", metavar="FILE",
+                 help="Reference sequence (FASTA) to left-align the indels of a VCF against."),
 )  # fmt: skip
 
 subset_options = _stack(
-    click.option("--keep", metavar="FILE", help="Only these people (IID, or FID IID)."),
-    click.option("--remove", metavar="FILE", help="Not these people."),
-    click.option("--extract", metavar="FILE", help="Only these variants (ID or chr:pos:ref:alt)."),
-    click.option("--exclude", metavar="FILE", help="Not these variants."),
-    click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X."),
+    click.option(
+        "--keep", metavar="FILE", help="Keep only the samples listed in FILE (IID, or FID and IID)."
+    ),
+    click.option(
+        "--remove", metavar="FILE", help="Exclude the samples listed in FILE (IID, or FID and IID)."
+    ),
+    click.option(
+        "--extract",
+        metavar="FILE",
+        help="Keep only the variants listed in FILE (ID or chr:pos:ref:alt).",
+    ),
+    click.option(
+        "--exclude",
+        metavar="FILE",
+        help="Exclude the variants listed in FILE (ID or chr:pos:ref:alt).",
+    ),
+    click.option(
+        "--chr", "chromosomes", metavar="LIST", help="Keep only these chromosomes, such as 1-22,X."
+    ),
 )
 
 #: For commands that read tables of participants.
 table_options = option_flags(TableReading)
 
 run_options = _stack(
-    click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default."),
+    click.option(
+        "--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]"
+    ),
     click.option("--memory", "memory_gb", type=_MEMORY, help="Memory of the JVM in GB."),
-    click.option("--master", help="Spark master, for a cluster that Spark is not configured for."),
+    click.option(
+        "--master",
+        help="Address of the Spark master, for a cluster that Spark is not configured for.",
+    ),
     click.option("--force", is_flag=True, help="Overwrite existing output."),
     click.option("--debug", is_flag=True, help="Show the traceback of an error."),
 )
@@ -74,8 +98,8 @@ run_options = _stack(
 #: For scans of formats that name variants without saying where they are.
 positions_option = click.option(
     "--positions", type=click.Path(path_type=Path), metavar="FILE",
-    help="Positions of the variants, for scans that give their names only (LDSC, METAL): .bim, "
-    ".pvar, LD scores, or another scan.",
+    help="Table with the positions of the variants, for scans that have variant names only (LDSC, "
+    "METAL): a .bim or .pvar file, LD scores or another scan.",
 )  # fmt: skip
 
 
@@ -86,5 +110,5 @@ def out_option(default: str) -> Callable[[F], F]:
         metavar="PREFIX",
         default=default,
         show_default=True,
-        help="Prefix of all output; a path or a URL (gs://...).",
+        help="Prefix of all output files; a path or a URL (gs://...).",
     )

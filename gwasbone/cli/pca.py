@@ -19,18 +19,29 @@ from gwasbone.cohort.options import PcaOptions, with_window
 @genotype_options
 @subset_options
 @option_flags(PcaOptions)
-@click.option("--no-prune", is_flag=True, help="Take the variants given as pruned already.")
-@click.option("--groups", metavar="FILE", help="Table with a column to colour the page by.")
-@click.option("--group-column", metavar="NAME", help="That column.")
-@click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
+@click.option(
+    "--no-prune", is_flag=True, help="Use the variants as they are, without pruning them."
+)
+@click.option(
+    "--groups",
+    metavar="FILE",
+    help="Table with the groups by which samples are coloured on the page.",
+)
+@click.option(
+    "--group-column", metavar="NAME", help="Column of the --groups table with the groups."
+)
+@click.option(
+    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of components."
+)
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Principal components of the kept people.
+    """Compute principal components of the retained samples.
 
-    On autosomal variants, pruned, outside long-range-LD regions; with --no-prune on those that
-    --extract names. Leave out relatives first (see relatedness). Writes PREFIX.pcs.tsv,
-    .loadings.tsv.gz, .eigenvalues.tsv, .prune.in and a page.
+    They are computed from autosomal variants outside regions of long-range linkage
+    disequilibrium, after pruning; with --no-prune from the variants that --extract lists. Exclude
+    relatives first (see gwasbone relatedness). Writes PREFIX.pcs.tsv, .loadings.tsv.gz,
+    .eigenvalues.tsv, .prune.in and a page.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps.pca import compute_components
@@ -54,7 +65,7 @@ def command(**options: Any) -> None:
         )  # fmt: skip
         page = f", {out}.pca.html" if plots else ""
         context.say(
-            f"{rule.n_components} components of {len(made.pcs.scores):,} people from "
+            f"{rule.n_components} components of {len(made.pcs.scores):,} samples from "
             f"{made.n_variants:,} variants: {out}.pcs.tsv{page}"
         )
 

@@ -23,35 +23,55 @@ def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bo
     "  gwasbone phenotypes --table ukb.csv --definition my.toml --out pheno\n"
     "  gwasbone assoc ... --pheno bmd_total_std --pheno-file pheno.bmd.tsv --covar sex,age,weight"
 )
-@click.option("--table", metavar="FILE", help="Table of a biobank: CSV, TSV, Parquet.")
-@click.option("--definition", metavar="FILE", help="Who is a case (osteoporosis by default).")
-@click.option("--measurements", metavar="FILE", help="Fields of the BMDs (25 by default).")
-@click.option("--medication-coding", metavar="FILE", help="Data-coding 4, where drugs are numbers.")
-@click.option("--skip-absent", is_flag=True, help="Leave out what the table has no columns for.")
-@click.option("--rint", is_flag=True, help="Write rank-inverse-normal scores as well.")
+@click.option("--table", metavar="FILE", help="Table of a biobank (CSV, TSV or Parquet).")
 @click.option(
-    "--id", "id_rule", type=click.Choice(["iid", "fid_iid"]), help="What identifies a person."
+    "--definition",
+    metavar="FILE",
+    help="TOML file of the case definition.  [default: the package's osteoporosis]",
 )
+@click.option(
+    "--measurements",
+    metavar="FILE",
+    help="Table of the bone measurements and their fields.  [default: the package's 25]",
+)
+@click.option(
+    "--medication-coding",
+    metavar="FILE",
+    help="UK Biobank's data-coding 4, to decode medication given as numbers.",
+)
+@click.option(
+    "--skip-absent",
+    is_flag=True,
+    help="Skip rules and measurements whose columns are not in the table.",
+)
+@click.option(
+    "--rint",
+    is_flag=True,
+    help="Also write the rank-based inverse normal transforms of the measurements.",
+)
+@click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
+              help="Columns that identify a participant: IID alone, or FID and IID.  "
+              "[default: iid]")  # fmt: skip
 @click.option(
     "--print-definition",
     is_flag=True,
     is_eager=True,
     expose_value=False,
     callback=_print_definition,
-    help="Print the package's definition, to copy and change, and stop.",
+    help="Print the package's case definition, as a template, and exit.",
 )
 @table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Cases and bone measurements from a biobank's table.
+    """Derive cases and bone measurements from a biobank's table.
 
     Columns are found by field number in any usual spelling (31-0.0, p31_i0, f.31.0.0). Writes
-    PREFIX.cases.tsv (IID, case, and the rules that made it one), PREFIX.rules.tsv and
-    PREFIX.codes.tsv (counts), PREFIX.assessments.parquet (each visit as measured),
-    PREFIX.imputed.tsv (each imputed value and its rule), PREFIX.bmd.tsv (per person, without
-    gaps: g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
+    PREFIX.cases.tsv (IID, case and the rules that were met), PREFIX.rules.tsv and PREFIX.codes.tsv
+    (counts by rule and by code), PREFIX.assessments.parquet (the measurements of each visit),
+    PREFIX.imputed.tsv (each imputed value and its rule), PREFIX.bmd.tsv (one row per participant
+    after imputation: in g/cm², and standardised as *_std) and PREFIX.phenotypes.html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.errors import UsageError
@@ -74,5 +94,5 @@ def command(**options: Any) -> None:
         n_controls = len(cases.rules) - cases.n_cases
         context.say(f"{cases.n_cases:,} cases of {cases.definition.name}, {n_controls:,} controls")
         if bmd is not None:
-            context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} people")
+            context.say(f"BMD: {len(bmd.long):,} assessments of {len(bmd.people):,} participants")
         context.say(f"written: {out}.phenotypes.html, {out}.cases.tsv and tables")

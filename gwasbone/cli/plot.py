@@ -22,38 +22,59 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
 @click.argument("kind", type=click.Choice(_KINDS))
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
-    "--trait", type=Names(), metavar="LIST", help="Only these traits of the files, in this order."
+    "--trait",
+    type=Names(),
+    metavar="LIST",
+    help="Traits of the files to draw, in this order.  [default: all]",
 )
 @click.option(
-    "--names", type=Names(), metavar="LIST", help="What to call the scans instead of their traits."
+    "--names",
+    type=Names(),
+    metavar="LIST",
+    help="Names of the scans on the page.  [default: those of their traits]",
 )
 @click.option(
     "--leads",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Variants to mark (chromosome, base_pair_location; trait, gene or label): as select, "
-    "clump and loci write them. Else the best of each 1 Mb below the genome-wide line.",
+    help="Table of variants to mark (chromosome, base_pair_location and optionally trait, gene or "
+    "label), such as the output of gwasbone select or clump.  [default: the strongest variant of "
+    "each 1 Mb block that is genome-wide significant]",
 )
 @positions_option
-@click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference build.")
-@click.option("--chr", "chromosomes", metavar="LIST", help="Only these chromosomes: 1-22,X.")
+@click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Reference genome build.")
 @click.option(
-    "--genome-wide", type=_P, default=5e-8, show_default=True, help="Significance level, as p."
+    "--chr", "chromosomes", metavar="LIST", help="Draw only these chromosomes, such as 1-22,X."
+)
+@click.option(
+    "--genome-wide",
+    type=_P,
+    default=5e-8,
+    show_default=True,
+    help="P-value of the line of genome-wide significance.",
 )
 @click.option(
     "--y-max",
     type=click.FloatRange(0, min_open=True),
-    help="Highest -log10 p at its true height; triangles above.",
+    help="Upper limit of the -log10 p axis; stronger variants are drawn as triangles at the limit.",
 )
-@click.option("--common-y", is_flag=True, help="One scale for all panels (stacked, miami).")
-@click.option("--max-labels", type=click.IntRange(0), help="Names for each scan, at most.")
-@click.option("--effect", metavar="TEXT", help="Unit of the effect (volcano): log odds, SD.")
-@click.option("--title", metavar="TEXT", help="Headline of the page.")
+@click.option(
+    "--common-y", is_flag=True, help="Use the same -log10 p axis in all panels (stacked, miami)."
+)
+@click.option(
+    "--max-labels", type=click.IntRange(0), help="Maximum number of labelled variants per scan."
+)
+@click.option(
+    "--effect",
+    metavar="TEXT",
+    help="Unit of the effect on the axis of a volcano plot, such as log odds or SD.",
+)
+@click.option("--title", metavar="TEXT", help="Heading of the page.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
-    """Draw scans from files, as one page that opens offline.
+    """Draw plots of scans on one page that opens offline.
 
     \b
     manhattan  -log10 p along the genome, one figure for each scan
@@ -61,10 +82,10 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     volcano    -log10 p against the effect, one figure for each scan
     stacked    2 to 25 scans one below another on one genome axis
     miami      two scans on one genome axis, one upwards, one downwards
-    scatter    -log10 p and z of one scan against another's
+    scatter    -log10 p and z-scores of two scans against each other
 
     FILES are summary statistics of any known format (see gwasbone clump --help), or folders of
-    them; inside a study its own scans by default. Writes PREFIX.KIND.html.
+    them; inside a study they are the study's scans where none are given. Writes PREFIX.KIND.html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes

@@ -17,11 +17,15 @@ from gwasbone.options import with_given
     epilog="\b\nExample:\n  gwasbone train --images images --table people.tsv --out bone\n"
     "  gwasbone predict --models bone.models --images new_images --out new"
 )
-@click.option("--models", metavar="FOLDER", help="PREFIX.models of gwasbone train.")
-@click.option("--images", metavar="FOLDER", help="Cache made by gwasbone images.")
+@click.option("--models", metavar="FOLDER", help="Folder PREFIX.models written by gwasbone train.")
+@click.option(
+    "--images",
+    metavar="FOLDER",
+    help="Folder of the image cache made by gwasbone images.  [default: that of the study]",
+)
 @click.option("--table", "tables", multiple=True, metavar="FILE",
-              help="Tables of people (IID) with the side inputs that the networks were trained "
-              "with.  [default: those of the study]")  # fmt: skip
+              help="Table of participants (IID) with the side inputs of the networks; the option "
+              "can be repeated.  [default: those of the study]")  # fmt: skip
 @option_flags(ImageTraining, only=("backend",))
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -29,13 +33,14 @@ from gwasbone.options import with_given
 def command(**options: Any) -> None:
     """Apply trained networks to the images of a cache.
 
-    Participants of the training get the prediction of the fold that held them out; everybody else
-    gets the mean over folds, each standardised by the participants it held out. Writes
-    PREFIX.predicted.tsv: IID, in_training, and for each region cnn_prob_REGION (mean log odds over
-    folds, as a probability), cnn_logit_std_REGION and pictures_REGION; of other targets than 0/1
-    the predicted numbers or probabilities of classes. Networks with side inputs need them in
-    --table. Each model's file is checked against the hash that its training recorded. The stacked
-    score of several regions needs the participants it was fitted to, so new ones have none.
+    Participants of the training set get the prediction of the model that did not see them; new
+    participants get the mean over the models of all folds, each standardised by the participants
+    that it did not see. Writes PREFIX.predicted.tsv with IID, in_training and for each region
+    cnn_prob_REGION (mean log odds over folds, as a probability), cnn_logit_std_REGION and
+    pictures_REGION (number of images); for targets other than 0/1, the predicted values or class
+    probabilities. Networks with side inputs need them in --table. The file of each model is
+    checked against the hash recorded in training. The stacked score of several regions is defined
+    for participants of the training set only.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import study_images

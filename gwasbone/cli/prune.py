@@ -20,17 +20,26 @@ from gwasbone.options import part_of
 @genotype_options
 @subset_options
 @option_flags(PruningRule)
-@click.option("--maf", type=_MAF, help="Minimum minor-allele frequency.")
-@click.option("--keep-long-range-ld", is_flag=True, help="Do not leave out long-range-LD regions.")
+@click.option("--maf", type=_MAF, help="Minimum minor allele frequency of the variants used.")
 @click.option(
-    "--engine", type=click.Choice(["auto", "blocks", "hail"]), default="auto", help="What computes."
+    "--keep-long-range-ld",
+    is_flag=True,
+    help="Keep the variants in regions of long-range linkage disequilibrium.",
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "blocks", "hail"]),
+    default="auto",
+    show_default=True,
+    help="Computation engine: hail (Hail's own methods), blocks (reads genotype files directly, "
+    "without a JVM) or auto (blocks where possible).",
 )
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Prune variants in linkage disequilibrium by PLINK's rule.
 
-    Writes PREFIX.prune.in, which --extract and --step1-extract take.
+    Writes PREFIX.prune.in, the list of retained variants for --extract.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.prune import prune

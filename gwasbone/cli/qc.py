@@ -36,17 +36,23 @@ _PAGE = ".qc.html"
 @subset_options
 @option_flags(QcThresholds, skip=("variant_call_rate", "person_call_rate"))
 @missing_share_flag(QcThresholds, "variant_call_rate", "--geno", "variant")
-@missing_share_flag(QcThresholds, "person_call_rate", "--mind", "person")
-@click.option("--biobank-qc", metavar="FILE", help="Table with UK Biobank's own QC columns.")
-@click.option("--plots/--no-plots", default=True, show_default=True, help="The page.")
+@missing_share_flag(QcThresholds, "person_call_rate", "--mind", "sample")
+@click.option(
+    "--biobank-qc",
+    metavar="FILE",
+    help="Table with the columns of UK Biobank's own quality control.",
+)
+@click.option(
+    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of quality control."
+)
 @table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Quality control of people and variants, as named reasons.
+    """Run quality control of samples and variants, recording the reason for each exclusion.
 
-    People first, then variants in the people who are left. Writes tables with the reasons, lists
-    for --keep and --extract, the funnel and a page.
+    Samples are filtered first, then variants in the retained samples. Writes tables with the
+    reasons for exclusion, lists for --keep and --extract, the counts at each filter, and a page.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.decision_files import funnel_summary

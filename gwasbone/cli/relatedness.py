@@ -18,7 +18,7 @@ from gwasbone.cli.options import (
 from gwasbone.cohort.options import PcaOptions, RelatednessOptions
 from gwasbone.options import with_given
 
-#: Without the key remove: the flag of that name is a list of people.
+#: Without the key remove: the flag of that name is a list of samples.
 _OPTIONS = ("method", "min_kinship", "maf", "r2", "keep_cases_of")
 
 
@@ -28,14 +28,17 @@ _OPTIONS = ("method", "min_kinship", "maf", "r2", "keep_cases_of")
 @genotype_options
 @subset_options
 @option_flags(RelatednessOptions, only=_OPTIONS)
-@click.option("--pheno-file", metavar="FILE", help="Table with the cases to keep first.")
+@click.option(
+    "--pheno-file", metavar="FILE", help="Table with the column named by --keep-cases-of."
+)
 @table_options
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Find pairs of relatives and a maximal set of unrelated people.
+    """Find pairs of relatives and a maximal set of unrelated samples.
 
-    Writes PREFIX.pairs.tsv and PREFIX.keep.txt.
+    Writes PREFIX.pairs.tsv (the pairs and their kinship) and PREFIX.keep.txt (the unrelated
+    samples).
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.decision_files import write_keep

@@ -14,15 +14,16 @@ import click
     type=click.Path(dir_okay=False),
     default="report.html",
     show_default=True,
-    help="The page; its log stands beside it.",
+    help="File of the page; the log is written beside it.",
 )
 @click.option("--force", is_flag=True, help="Replace an existing page.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(path: Path, out: str, force: bool, debug: bool) -> None:
-    """Make one page of all that a study's finished stages left.
+    """Write one page with the results of the finished stages of a study.
 
-    The page opens without a network: funnel, quality control, ancestry, phenotypes, models, scans,
-    loci, provenance. No stage is run; `gwasbone run` makes the same page as its last stage.
+    The page opens offline and shows the exclusions, quality control, ancestry, phenotypes, models,
+    scans, loci and provenance. No stage is run; `gwasbone run` writes the same page as its last
+    stage.
     """
     from gwasbone.cli.context import command_context
     from gwasbone.report.study_report import write_report

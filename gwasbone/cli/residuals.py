@@ -32,29 +32,33 @@ _OF_TRANSFORMER = tuple(
     "  gwasbone residuals --table ukb.assessments.parquet --model transformer \\\n"
     "    --inputs questionnaire.csv --leave-out 23200-23320,12143 --out ukb.tf"
 )
-@click.option("--table", metavar="FILE", help="Assessments: person, sex, age, weight, traits.")
+@click.option(
+    "--table",
+    metavar="FILE",
+    help="Table of assessments: participant, sex, age, weight and traits.  [default: that of "
+    "the study]",
+)
 @option_flags(ResidualOptions)
 @table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Take sex, age and weight out of phenotypes, and see what is left of them.
+    """Adjust phenotypes for sex, age and weight, and test for residual confounding.
 
-    The table has one row per person and assessment, as PREFIX.assessments.parquet of `gwasbone
-    phenotypes` has. nonlinear is the mixed model bmd ~ C(sex) + C(sex):Age40 +
-    poly(Weight75, 2) + (1 | person), whose marginal residual is averaged per person; linear is
-    sex + age + weight; deepnull predicts out of fold by boosted trees, and gives its prediction
-    as the covariate deepnull_TRAIT too. Writes PREFIX.residuals.tsv (resid_TRAIT), .models.tsv,
-    .confounding.tsv and .residuals.html.
+    The table has one row per participant and assessment, such as PREFIX.assessments.parquet of
+    `gwasbone phenotypes`. The model nonlinear is the mixed model bmd ~ C(sex) + C(sex):Age40 +
+    poly(Weight75, 2) + (1 | person), whose marginal residuals are averaged per participant; linear
+    is sex + age + weight; deepnull predicts out of fold with boosted trees, and also writes its
+    predictions as the covariates deepnull_TRAIT. Writes PREFIX.residuals.tsv (resid_TRAIT),
+    .models.tsv, .confounding.tsv and .residuals.html.
 
-    transformer predicts all traits by one network from sex, age, weight and the answers of
-    --inputs, joined by person and visit; everybody by a network that never saw them. Measured
-    bone is refused among the inputs, and what genes influence is warned of. The mean of several
-    --networks keeps more of the genetic signal than one. It also writes fold, and PREFIX.models;
-    a run that was killed goes on when the same command is given again. The
-    default size is the paper's and wants an accelerator; a CPU can train --hidden 32 --layers 2
-    --heads 4.
+    The model transformer is one network that predicts all traits out of fold from sex, age, weight
+    and the questionnaire answers of --inputs, joined by participant and visit. Bone measurements
+    are not accepted as inputs, and heritable inputs give a warning. The mean of several --networks
+    keeps more of the genetic signal than one. It also writes the column fold, and PREFIX.models;
+    an interrupted run resumes when the same command is given again. The default size is that of
+    the paper and needs an accelerator; on a CPU use --hidden 32 --layers 2 --heads 4.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import local_out

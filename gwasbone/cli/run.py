@@ -10,16 +10,18 @@ import click
 
 @click.command(epilog="\b\nExample:\n  gwasbone run study.toml --until pca")
 @click.argument("path", type=click.Path(path_type=Path), default="study.toml")
-@click.option("--until", metavar="STAGE", help="Stop after this stage.")
-@click.option("--threads", type=click.IntRange(1), help="Cores to use; all by default.")
+@click.option("--until", metavar="STAGE", help="Last stage to run.")
+@click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
 @click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
-@click.option("--master", help="Spark master, for a cluster that Spark is not configured for.")
-@click.option("--force", is_flag=True, help="Run stages that are up to date, too.")
+@click.option(
+    "--master", help="Address of the Spark master, for a cluster that Spark is not configured for."
+)
+@click.option("--force", is_flag=True, help="Also run the stages that are up to date.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(path: Path, until: str | None, **options: Any) -> None:
     """Run the stages of a study that are not up to date.
 
-    A stage that was killed starts again; what was finished is kept and skipped.
+    Finished stages are skipped; a stage that was interrupted is started again.
     """
     from gwasbone.cli.context import command_line, full_disk_named, start_session_options, tell
     from gwasbone.run_log import run_log

@@ -38,38 +38,61 @@ Examples:
 @click.command(epilog=_EPILOG)
 @click.argument("scans", nargs=-1, type=click.Path(path_type=Path))
 @option_flags(SelectionRule)
-@click.option("--region-map", metavar="FILE", help="Measurements and regions; ours by default.")
+@click.option(
+    "--region-map",
+    metavar="FILE",
+    help="Table of bone measurements and the body regions of the images that show them.  "
+    "[default: that of the package]",
+)
 @click.option(
     "--region",
     "regions",
     multiple=True,
     metavar="TRAIT=REGIONS",
-    help="Put a scan into regions, such as bmd_hip=left_hip,right_hip.",
+    help="Body regions of a scan, such as bmd_hip=left_hip,right_hip; the option can be repeated.",
 )
 @positions_option
 @genotype_options
 @subset_options
-@click.option("--pheno", metavar="NAMES", help="Phenotypes by genotype; the scans' by default.")
-@click.option("--pheno-file", multiple=True, metavar="FILE", help="Table with the phenotypes.")
-@click.option("--covar", metavar="NAMES", help="Covariates as numbers; PC1-PC10 expands.")
-@click.option("--covar-file", multiple=True, metavar="FILE", help="Table with the covariates.")
-@click.option("--cat-covar", metavar="NAMES", help="Covariates as categories.")
+@click.option(
+    "--pheno",
+    metavar="NAMES",
+    help="Phenotypes whose means are computed by genotype.  [default: those of the scans]",
+)
+@click.option(
+    "--pheno-file",
+    multiple=True,
+    metavar="FILE",
+    help="Table with the phenotypes; the option can be repeated.",
+)
+@click.option(
+    "--covar",
+    metavar="NAMES",
+    help="Numeric covariates: column names; PC1-PC10 stands for PC1 to PC10.",
+)
+@click.option(
+    "--covar-file",
+    multiple=True,
+    metavar="FILE",
+    help="Table with the covariates; the option can be repeated.",
+)
+@click.option("--cat-covar", metavar="NAMES", help="Categorical covariates: column names.")
 @table_options
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
-    """SNPs of bone regions out of many scans.
+    """Select lead SNPs of body regions from many scans.
 
     SCANS are summary statistics of any known format (see gwasbone clump --help), folders of them,
-    or Hail Tables; inside a study its own scans by default. A scan belongs to
-    the regions of the bone measurement that its name holds (bmd_total, resid_bmd_total, ...). Of
-    each region the blocks (1 Mb) with the smallest p-values are taken, at most 12 and below 1e-5;
-    peaks in LD (r2 of 0.9 within 10 Mb) are one SNP. LD needs genotypes; without them peaks of a
-    block are one SNP, and no LD pruning is done.
+    or Hail Tables; inside a study they are the study's scans where none are given. A scan belongs
+    to the regions of the bone measurement in its name (bmd_total, resid_bmd_total, ...). For each
+    region the --max-blocks blocks of the genome with the smallest p-values below --p are selected,
+    and peaks in linkage disequilibrium (--r2 within --window-bp) are merged into one SNP. This
+    needs genotypes; without them only peaks of the same block are merged.
 
-    Writes PREFIX.leads.tsv (lead blocks of each scan), PREFIX.selected.tsv (regions and SNPs),
-    PREFIX.selected.html, with genotypes PREFIX.genotypes.parquet, and with phenotypes
-    PREFIX.effects.tsv and .html (means by genotype, covariates taken out).
+    Writes PREFIX.leads.tsv (lead blocks of each scan), PREFIX.selected.tsv (regions and their
+    SNPs) and PREFIX.selected.html; with genotypes also PREFIX.genotypes.parquet; with phenotypes
+    also PREFIX.effects.tsv and .html (means by genotype, adjusted for the covariates).
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.images.region_map import read_region_map

@@ -17,19 +17,45 @@ import click
     "  gwasbone simulate --out cohort --questionnaire parquet --images 500 "
     "--set phantoms.scale=0.25\n  gwasbone images --dicom cohort/images --preset age --out cache"
 )
-@click.option("--out", metavar="FOLDER", required=True, help="Folder for the files.")
-@click.option("--people", "n_people", type=int, help="How many people (2000).")
-@click.option("--variants", "n_variants", type=int, help="How many variants (25000).")
-@click.option("--seed", type=int, help="Equal seeds give equal files (1).")
-@click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]), help="Where segments lie.")
-@click.option("--light", is_flag=True, help="One population, no relatives, no planted faults.")
-@click.option("--set", "others", multiple=True, metavar="NAME=VALUE", help="Any other setting.")
-@click.option("--format", "formats", default="plink,vcf", show_default=True, help="One or both.")
+@click.option("--out", metavar="FOLDER", required=True, help="Folder of the output files.")
+@click.option(
+    "--people",
+    "n_people",
+    type=int,
+    help="Number of participants.  [default: 2000; with --no-genotypes, 5000]",
+)
+@click.option("--variants", "n_variants", type=int, help="Number of variants.  [default: 25000]")
+@click.option("--seed", type=int, help="Random seed.  [default: 1]")
+@click.option(
+    "--build",
+    type=click.Choice(["GRCh37", "GRCh38"]),
+    help="Reference genome build of the positions.  [default: GRCh37]",
+)
+@click.option(
+    "--light",
+    is_flag=True,
+    help="Simulate a single population without relatives or planted faults.",
+)
+@click.option(
+    "--set",
+    "others",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Value of any other setting (see --settings); the option can be repeated.",
+)
+@click.option(
+    "--format",
+    "formats",
+    default="plink,vcf",
+    show_default=True,
+    help="Formats of the genotype files: plink, vcf or both.",
+)
 @click.option(
     "--questionnaire",
     "table_format",
     type=click.Choice(["parquet", "csv"]),
-    help="Write questionnaires, DXA densities and records of the same people too.",
+    help="Also write a table of questionnaires, DXA bone densities and records of the same "
+    "participants, in this format.",
 )
 @click.option(
     "--images",
@@ -38,28 +64,34 @@ import click
     is_flag=False,
     flag_value=sys.maxsize,
     metavar="[N]",
-    help="Write DXA-like DICOM files of the imaged people too (of the first N).",
+    help="Also write DXA-like DICOM images of the imaged participants, or of the first N of them.",
 )
-@click.option("--no-genotypes", is_flag=True, help="Write the questionnaire alone.")
-@click.option("--settings", is_flag=True, help="Print all settings with their meaning, and stop.")
+@click.option(
+    "--no-genotypes",
+    is_flag=True,
+    help="Write only the questionnaire table (and images), without genotypes.",
+)
+@click.option("--settings", is_flag=True, help="Print all settings with their meaning and exit.")
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(**options: Any) -> None:
-    """Simulate a small biobank with real LD and known truth.
+    """Simulate a small biobank with realistic linkage disequilibrium and known causal variants.
 
-    Coalescent genotypes of several ancestries with relatives, sex, missing calls and a second
-    genotyping array; bone densities with known causal variants; covariates. Writes PLINK and VCF
-    files, phenotypes.tsv, covariates.tsv and truth/. With --questionnaire also a table in UK
-    Biobank's columns: questionnaires, bone densities at one or two visits with gaps and
-    measurement error, diagnoses and medication. With --images also the pictures of those who came
-    to imaging, in images/: what they show is their true density, age and sex, and three causal
-    variants each brighten a place (truth/phantom_effects.tsv).
+    Genotypes come from a coalescent simulation of several ancestries, with relatives, sex,
+    missing calls and a second genotyping array; phenotypes are bone densities with known causal
+    variants. Writes PLINK and VCF files, phenotypes.tsv, covariates.tsv and truth/.
+
+    With --questionnaire it also writes a table in UK Biobank's format: questionnaires, bone
+    densities at one or two visits with missing values and measurement error, diagnoses and
+    medication. With --images it also writes DICOM images of the imaged participants in images/:
+    they depend on the true bone density, age and sex, and each of three causal variants brightens
+    one location (truth/phantom_effects.tsv).
     """
     from gwasbone.errors import UsageError
     from gwasbone.simulate import QuestionnaireSettings, SimulationSettings
 
     if options["n_images"] is not None and options["table_format"] is None:
-        raise UsageError("--images draws the people of a questionnaire: add --questionnaire")
+        raise UsageError("--images draws the participants of a questionnaire: add --questionnaire")
     asked = _questionnaire_settings(options, QuestionnaireSettings)
     if options["no_genotypes"] and not options["settings"]:
         if options["table_format"] is None:
@@ -105,8 +137,9 @@ def _cohort(options: dict[str, Any], chosen: Any, asked: Any) -> None:
 
             _draw(cohort_phantoms(chosen, asked), context, phantoms, options, progress)
         context.say(
-            f"{made.n_people:,} people, {made.n_variants:,} variants, {made.n_relative_pairs} "
-            f"pairs of relatives, {made.n_causal} causal variants: {options['out']}"
+            f"{made.n_people:,} participants, {made.n_variants:,} variants, "
+            f"{made.n_relative_pairs} pairs of relatives, {made.n_causal} causal variants: "
+            f"{options['out']}"
         )
 
 
@@ -131,24 +164,24 @@ def _questionnaire_alone(options: dict[str, Any], asked: Any) -> None:
 
             _draw(stranger_phantoms(asked), context, phantoms, options, progress)
         context.say(
-            f"{len(made.table):,} people, {made.table.shape[1] - 1} columns, "
+            f"{len(made.table):,} participants, {made.table.shape[1] - 1} columns, "
             f"{int(made.people['is_case'].sum()):,} cases: {path}"
         )
 
 
 def _draw(chosen: Any, context: Any, phantoms: Any, options: dict[str, Any], progress: Any) -> None:
-    """Draw pictures, and say how many."""
+    """Draw images, and say how many."""
     from gwasbone.simulate.phantom_people import IMAGES, write_phantoms
 
     out = context.out
     made = write_phantoms(
         chosen, out, settings=phantoms, n_people=options["n_images"], progress=progress
     )
-    context.say(f"{len(made):,} pictures of {made['eid'].nunique():,} people: {out / IMAGES}")
+    context.say(f"{len(made):,} images of {made['eid'].nunique():,} participants: {out / IMAGES}")
 
 
 def _image_names(options: dict[str, Any]) -> list[str]:
-    """The file that stands for all pictures, where there will be any; the truth about them."""
+    """The file that stands for all images, where there will be any; the truth about them."""
     if options["n_images"] is None:
         return []
     from gwasbone.simulate.phantom_people import EFFECTS_FILE, PEOPLE_FILE
@@ -160,7 +193,7 @@ _QUESTIONNAIRE, _PHANTOMS = "questionnaire.", "phantoms."
 
 
 def _phantoms(options: dict[str, Any]) -> Any:
-    """The settings of pictures, None where none are asked for."""
+    """The settings of images, None where none are asked for."""
     return None if options["n_images"] is None else _phantom_settings(options)
 
 
@@ -172,7 +205,7 @@ def _phantom_settings(options: dict[str, Any]) -> Any:
 
 
 def _shown(phantoms: Any) -> dict[str, Any]:
-    """Settings of pictures for the log."""
+    """Settings of images for the log."""
     if phantoms is None:
         return {}
     return {_PHANTOMS + name: value for name, value in dataclasses.asdict(phantoms).items()}

@@ -29,44 +29,52 @@ from gwasbone.options import with_given
     "    --genotypes lead.genotypes.parquet --snps lead.selected.tsv --keep kept.txt --out snps"
 )
 @click.option("--images", metavar="FOLDER",
-              help="Cache made by gwasbone images.  [default: that of the study]")  # fmt: skip
+              help="Folder of the image cache made by gwasbone images.  [default: that of "
+              "the study]")  # fmt: skip
 @click.option("--table", "tables", multiple=True, metavar="FILE",
-              help="Tables of people (IID) with the target, sex and side inputs.  [default: those "
-              "of the study]")  # fmt: skip
+              help="Table of participants (IID) with the target, sex and side inputs; the option "
+              "can be repeated.  [default: those of the study]")  # fmt: skip
 @click.option("--task", metavar="COLUMN",
-              help="The target: case, sex, any column of 0/1 or 1/2; with --kind also classes or "
-              "numbers (several columns separated by commas); or genotype, the SNPs of "
-              "--genotypes.  [default: case]")  # fmt: skip
+              help="Target of the networks: case, sex or another column of 0/1 or 1/2; with "
+              "--kind also a column of classes or of numbers (several separated by commas); or "
+              "genotype, for the SNPs of --genotypes.  [default: case]")  # fmt: skip
 @option_flags(ImageTraining, skip=("task", "regions"))
 @click.option("--region", "regions", type=Names(),
-              help="ap_spine, lateral_spine, hip, left_hip, knee, forearm, whole_body, ...; "
-              "several are stacked.  [default: ap_spine; with --snps, all of its regions]",
+              help="Body regions: ap_spine, lateral_spine, hip, left_hip, knee, forearm, "
+              "whole_body, ...; the predictions of several are stacked.  [default: ap_spine; with "
+              "--snps, all of its regions]",
               )  # fmt: skip
 @click.option("--id", "id_rule", type=click.Choice(["iid", "fid_iid"]),
-              help="What identifies a person.")  # fmt: skip
+              help="Columns that identify a participant: IID alone, or FID and IID.  "
+              "[default: iid]")  # fmt: skip
 @genotype_task_options
 @table_options
-@click.option("--force", is_flag=True, help="Overwrite output, and models of another training.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Overwrite existing output, including models of another training run.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
 def command(**options: Any) -> None:
-    """Train networks on bone images, and give everybody a phenotype from them.
+    """Train networks on bone images and predict a phenotype of every participant out of fold.
 
-    People, not pictures, are split into folds, stratified by target and sex; left and right and
-    repeated visits are averaged. All regions share the split, and several are stacked to one
-    score. Writes PREFIX.cnn.tsv (IID, cnn_prob, cnn_logit, cnn_logit_std, cnn_logit_rint,
-    cnn_fold, and cnn_prob_REGION; all out of fold), PREFIX.evaluation.tsv, PREFIX.left_out.tsv,
-    PREFIX.train.html, PREFIX.saliency.html (where the networks look) and PREFIX.models. The scale
-    of models differs between folds: cnn_logit_std is standardised within them, or take cnn_fold as
-    a covariate. With --kind regression or categorical the columns are cnn_COLUMN, in the units of
-    the target, or the probability cnn_CLASS of each class.
+    Participants, not images, are split into folds, stratified by target and sex; predictions of
+    left and right sides and of repeated visits are averaged. All regions share the split, and
+    their predictions are stacked into one score. Writes PREFIX.cnn.tsv (IID, cnn_prob, cnn_logit,
+    cnn_logit_std, cnn_logit_rint, cnn_fold and cnn_prob_REGION, all out of fold),
+    PREFIX.evaluation.tsv, PREFIX.left_out.tsv, PREFIX.train.html, PREFIX.saliency.html (saliency
+    maps) and PREFIX.models. The scale of predictions differs between folds: use cnn_logit_std,
+    which is standardised within folds, or cnn_fold as a categorical covariate. With --kind
+    regression the columns are cnn_COLUMN, in the units of the target; with --kind categorical they
+    are cnn_CLASS, the probability of each class.
 
-    A run that was killed goes on when the same command is given again: finished folds and epochs
-    in PREFIX.models are taken.
+    An interrupted run resumes from PREFIX.models when the same command is given again.
 
-    With --task genotype the SNPs of --genotypes are learned instead, one at a time: networks
-    pretrained on sex, an AUC out of fold for each region and SNP, and its p-value against networks
-    that are trained on shuffled labels. Writes PREFIX.genotype_models.tsv and .html.
+    With --task genotype the networks learn the SNPs of --genotypes instead, one at a time. They
+    are initialised from networks pretrained to classify sex; each region and SNP gets an
+    out-of-fold AUC and its permutation p-value, from networks trained on permuted labels. Writes
+    PREFIX.genotype_models.tsv and .html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.phenotypes.table import expand_names

@@ -30,14 +30,14 @@ _HELP = "With --task genotype: "
 
 genotype_task_options = _stack(
     click.option("--genotypes", metavar="FILE",
-                 help=f"{_HELP}people × SNPs of `gwasbone select` (IID, a column per "
+                 help=f"{_HELP}table of genotypes from `gwasbone select` (IID, and a column per "
                  "variant_id)."),
     click.option("--snps", metavar="FILE",
-                 help=f"{_HELP}pairs of region and SNP, PREFIX.selected.tsv of `gwasbone "
+                 help=f"{_HELP}pairs of regions and SNPs, as in PREFIX.selected.tsv of `gwasbone "
                  "select`.  [default: each --region with each column]"),
     click.option("--keep", metavar="FILE",
-                 help=f"{_HELP}the homogeneous, unrelated people (IID, or FID IID).  [default: "
-                 "those the study keeps]"),
+                 help=f"{_HELP}keep only the participants listed in FILE (IID, or FID and IID), "
+                 "who should be unrelated and of one ancestry.  [default: those of the study]"),
     option_flags(GenotypeTraining, only=_FIELDS, before_help=_HELP),
 )  # fmt: skip
 
@@ -50,7 +50,7 @@ def refuse_of_genotypes(options: dict[str, Any], task: str) -> None:
 
 
 def train_on_genotypes(options: dict[str, Any]) -> None:
-    """Learn SNPs from pictures."""
+    """Train networks that learn SNPs from images."""
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import models_folder, people_tables, study_images
     from gwasbone.phenotypes.table import expand_names
@@ -59,8 +59,8 @@ def train_on_genotypes(options: dict[str, Any]) -> None:
     others = given_flags(options, _OF_OTHERS)
     if others:
         raise UsageError(
-            f"{others[0]}: a network of genotypes sees pictures only and weighs people alike, "
-            "leave it out"
+            f"{others[0]}: not an option of networks of genotypes, which take images only and "
+            "do not weight classes; leave it out"
         )
     config = current_study()
     chosen = with_given(_base(config), options)

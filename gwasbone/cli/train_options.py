@@ -43,7 +43,7 @@ def people_tables(options: dict[str, Any], context: Any) -> dict[str, Any]:
     tables: dict[str, Any] = context.people_tables(options["tables"])
     if not tables:
         raise UsageError(
-            "no table of people: give --table FILE, or phenotypes.tables in study.toml"
+            "no table of participants: give --table FILE, or phenotypes.tables in study.toml"
         )
     return tables
 

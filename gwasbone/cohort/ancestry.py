@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AncestryDeviation:
-    """Squared deviations from the reference group, and the centre and scale they are taken from.
+    """Squared deviations of samples from a reference group, with its mean and SD.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def ancestry_deviation(
     *,
     n_components: int = AncestryOptions.n_components,
 ) -> AncestryDeviation:
-    """Squared deviation of each person from the reference people.
+    """Compute the squared deviation of each sample from the reference group.
 
     Parameters
     ----------
@@ -125,21 +125,21 @@ def british_ancestry(
     n_components: int = AncestryOptions.n_components,
     radius: float = AncestryOptions.radius,
 ) -> Cohort:
-    """Keep people whose principal components resemble those of the reference group.
+    """Keep the samples whose principal components resemble those of the reference group.
 
     Parameters
     ----------
-    scores : index = person ID, columns ``PC1``, ``PC2``, ...
-    reported : reported group by person ID; people without one are judged by their components
-        like everyone else, but define no centre.
-    reference : groups that define the centre, spelt as in ``reported``.
-    radius : in standard deviations; people with D ≥ radius² are excluded.
+    scores : index = sample ID, columns ``PC1``, ``PC2``, ...
+    reported : reported group by sample ID; samples without one are judged by their components like
+        all others, but do not contribute to the centre.
+    reference : reported groups that define the centre, spelt as in ``reported``.
+    radius : radius in standard deviations; samples with D ≥ radius² are excluded.
 
     Returns
     -------
     The cohort with columns ``ancestry_deviation`` (D), ``ancestry_group`` and the components used
     on its people table, and the decisions ``no_scores`` and ``ancestry_deviation`` of stage
-    ``ancestry``. Only kept people define the centre; people excluded earlier get a D too.
+    ``ancestry``. Only retained samples define the centre; people excluded earlier get a D too.
 
     Raises
     ------

@@ -80,7 +80,7 @@ def ambiguous_strands(variants: pd.DataFrame, frequency: npt.ArrayLike) -> npt.N
 
 
 def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
-    """(m, n) copies of ALT that the kept people have; NaN where missing.
+    """(m, n) copies of ALT that the retained samples have; NaN where missing.
 
     From .bed and BGEN files without a JVM. On X outside the pseudo-autosomal regions men have 0
     or 2, and a man's heterozygous call is missing.

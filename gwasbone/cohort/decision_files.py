@@ -27,7 +27,7 @@ def write_decisions(table: MaskedTable, path: Path) -> None:
 
 
 def write_keep(cohort: Cohort, prefix: Path) -> None:
-    """Write ``PREFIX.keep.txt``: FID and IID of the kept people, as ``--keep`` takes them."""
+    """Write ``PREFIX.keep.txt``: FID and IID of the retained samples, as ``--keep`` takes them."""
     people = cohort.people.kept_table()
     with atomic_path(Path(f"{prefix}.keep.txt")) as temporary:
         people[["fid", "iid"]].to_csv(temporary, sep="\t", index=False, header=False)

@@ -1,4 +1,4 @@
-"""Linkage disequilibrium and relationships in the kept people of a cohort.
+"""Linkage disequilibrium and relationships in the retained samples of a cohort.
 
 Hard calls; on X men count once and women twice. What is computed, and how missing calls count, is
 in :mod:`gwasbone.blocks.ld` and :mod:`gwasbone.blocks.kinship`.
@@ -60,16 +60,16 @@ def ld_matrix(
     missing: MissingRule = "mean",
     threads: int | None = None,
 ) -> LdMatrix:
-    """r² (or r) between all kept variants of a region, or between those named.
+    """Compute r² (or r) between all retained variants of a region, or between named variants.
 
     Parameters
     ----------
     region : ``7:120000000-121000000``, ends included, or a chromosome.
-    variants : rows of the variant table instead, of one chromosome or several.
-    signed : r, whose sign is that of ALT dosages, instead of r².
-    missing : ``mean``: missing calls at the variant's mean, as LDSC, Hail and fine mapping have
-        it; ``pairwise``: only people called at both variants, as PLINK has it.
-    threads : cores to use; all by default.
+    variants : rows of the variant table, of one or several chromosomes, instead of a region.
+    signed : return r, with the sign of the ALT dosages, instead of r².
+    missing : ``mean`` sets missing calls to the variant's mean, as LDSC, Hail and fine mapping do;
+        ``pairwise`` uses the samples called at both variants, as PLINK does.
+    threads : number of cores to use; all by default.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def ld_with(
     signed: bool = False,
     missing: MissingRule = "mean",
 ) -> npt.NDArray[np.float64]:
-    """r² (or r) of one variant with others of its chromosome; as :func:`ld_matrix` has it.
+    """Compute r² (or r) of a variant with others of its chromosome, as :func:`ld_matrix` does.
 
     Parameters
     ----------
@@ -143,12 +143,12 @@ def ld_table(
     missing: MissingRule = "mean",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Pairs of kept variants within a window that have r² of at least ``r2_min``.
+    """Find the pairs of retained variants within a window that have r² of at least ``r2_min``.
 
     Parameters
     ----------
-    window : greatest distance, in kilobases (``1000kb``), centimorgans (``1cM``, from the .bim)
-        or variants (``500``).
+    window : maximum distance in kilobases (``1000kb``), centimorgans (``1cM``, from the .bim) or
+        variants (``500``).
     missing, threads : as in :func:`ld_matrix`.
 
     Returns
@@ -189,14 +189,14 @@ def ld_scores(
     annotations: pd.DataFrame | None = None,
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """LD scores of the kept variants, plain or stratified by annotation.
+    """Compute LD scores of the retained variants, plain or stratified by annotation.
 
     Parameters
     ----------
-    window : greatest distance, as in :func:`ld_table`; LDSC's is 1 cM.
-    annotations : numbers for each kept variant: index = rows of the variant table, a column an
-        annotation. The plain score (all ones) by default.
-    threads : cores to use; all by default.
+    window : maximum distance, as in :func:`ld_table`; LDSC's is 1 cM.
+    annotations : annotation values of each retained variant: index = rows of the variant table,
+        one column per annotation. The plain score (all ones) by default.
+    threads : number of cores to use; all by default.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def ld_scores(
     Raises
     ------
     UsageError
-        Annotations do not cover the kept variants, or centimorgans of a source without.
+        Annotations do not cover the retained variants, or centimorgans of a source without.
 
     Notes
     -----
@@ -239,7 +239,7 @@ def ld_scores(
 
 @dataclass(frozen=True, repr=False)
 class RelationshipMatrix(Shown):
-    """Genetic relationships of the kept people.
+    """Genetic relationship matrix of the retained samples.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ class RelationshipMatrix(Shown):
 def relationship_matrix(
     cohort: Cohort, variants: pd.Index | None = None, *, threads: int | None = None
 ) -> RelationshipMatrix:
-    """The genetic relationship matrix of the kept people, over the variants that vary.
+    """Compute the genetic relationship matrix of the retained samples.
 
     It is that of GCTA, and of ``plink2 --make-rel`` where all variants vary: PLINK divides by the
     number of variants called in both of a pair, those included of which one allele only is seen,
@@ -266,8 +266,9 @@ def relationship_matrix(
 
     Parameters
     ----------
-    variants : rows of the variant table to use, all kept ones by default; only autosomes count.
-    threads : cores to use; all by default.
+    variants : rows of the variant table to use, all retained ones by default; only autosomes are
+        used.
+    threads : number of cores to use; all by default.
 
     Raises
     ------

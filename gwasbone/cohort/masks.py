@@ -29,7 +29,7 @@ _METADATA_KEY = b"gwasbone_decisions"
 
 @dataclass(frozen=True)
 class Decision:
-    """One reason for exclusion.
+    """An exclusion rule of quality control and the rows that it excluded.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class Decision:
 
 @dataclass(frozen=True, repr=False)
 class MaskedTable(Shown):
-    """All rows, their columns, and the decisions about them, in the order they were taken.
+    """A table of samples or variants with the exclusions that were applied to it, in order.
 
     Parameters
     ----------

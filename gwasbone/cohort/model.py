@@ -22,7 +22,7 @@ from gwasbone.phenotypes.participants import IdRule
 
 @dataclass(frozen=True, repr=False)
 class Cohort(Shown, Genotypes):
-    """Genotypes, people, variants and the decisions about them.
+    """Genotypes with their samples and variants, and the exclusions of quality control.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Cohort(Shown, Genotypes):
 
     @property
     def mt(self) -> Any:
-        """The kept people and variants as a Hail MatrixTable.
+        """The retained samples and variants as a Hail MatrixTable.
 
         Entry fields: ``dosage`` (float64, copies of ALT, 0 to 2; men have 0 or 2 on X outside
         the pseudo-autosomal regions, and on Y everybody but men is missing) and ``GT`` (diploid in

@@ -34,21 +34,22 @@ class QcThresholds(Options):
 
     Parameters
     ----------
-    maf : minimum minor-allele frequency of a variant.
-    hwe : minimum exact Hardy-Weinberg p-value of a variant.
-    hwe_midp : use the mid-p value (as Hail computes) instead of the plain one (as PLINK).
-    info : keep variants with an imputation INFO of at least this; for imputed variants only.
-    variant_call_rate : keep variants called in at least this share of people.
-    person_call_rate : keep people called at at least this share of autosomal variants.
-    het_sd : exclude people whose inbreeding coefficient F is further from the mean than this
-        many standard deviations.
-    max_third_degree : exclude people with more third-degree relatives than this.
-    male_min_f : a person whose F on chromosome X is at least this is taken as a man.
-    female_max_f : a person whose F on chromosome X is at most this is taken as a woman.
-    min_x_variants : sex is inferred where at least this many common variants of X, pruned for
-        linkage disequilibrium, are called.
-    min_x_heterozygotes : and where a woman would be expected to be heterozygous at at least this
-        many of them.
+    maf : minimum minor allele frequency of a variant.
+    hwe : minimum Hardy-Weinberg p-value of a variant (exact test).
+    hwe_midp : use the mid-p-value of the exact test (as Hail does) instead of the plain p-value
+        (as PLINK does).
+    info : minimum imputation INFO score of a variant; applied to imputed variants only.
+    variant_call_rate : minimum call rate of a variant over the samples.
+    person_call_rate : minimum call rate of a sample over the autosomal variants.
+    het_sd : maximum distance of a sample's inbreeding coefficient F from the mean, in standard
+        deviations.
+    max_third_degree : maximum number of third-degree relatives of a sample.
+    male_min_f : minimum F on chromosome X of a sample that is inferred to be male.
+    female_max_f : maximum F on chromosome X of a sample that is inferred to be female.
+    min_x_variants : minimum number of called variants on chromosome X (common, pruned for linkage
+        disequilibrium) for sex to be inferred.
+    min_x_heterozygotes : minimum number of these variants at which a female sample is expected to
+        be heterozygous for sex to be inferred.
     """
 
     maf: MinorFrequency = 0.001
@@ -76,16 +77,16 @@ class QcThresholds(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class FilterOptions(Options):
-    """Filters of a single command, beside the decisions of quality control.
+    """Variant and sample filters of a single command, applied in addition to quality control.
 
     Parameters
     ----------
-    maf : minimum minor-allele frequency.
-    mac : minimum minor-allele count.
-    geno : maximum share of missing calls per variant.
-    mind : maximum share of missing calls per person.
-    hwe : minimum Hardy-Weinberg p-value (exact test).
-    info : minimum imputation INFO.
+    maf : minimum minor allele frequency of a variant.
+    mac : minimum minor allele count of a variant.
+    geno : maximum missing call rate per variant.
+    mind : maximum missing call rate per sample.
+    hwe : minimum Hardy-Weinberg p-value of a variant (exact test).
+    info : minimum imputation INFO score of a variant.
     """
 
     maf: MinorFrequency | None = None
@@ -98,14 +99,14 @@ class FilterOptions(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class PruningRule(Options):
-    """Which variants in linkage disequilibrium are pruned.
+    """Rule for pruning variants in linkage disequilibrium.
 
     Parameters
     ----------
-    window : pruning window, in kilobases (500kb) or in variants (500, with step).
-    step : number of variants by which the window moves; only where the window is counted in
-        variants.
-    r2 : variants of a window are pruned until no pair has a higher squared correlation.
+    window : pruning window: a distance in kilobases (500kb) or a number of variants (500, with
+        step).
+    step : number of variants by which the window moves; only for a window counted in variants.
+    r2 : maximum squared correlation (r²) of two variants in a window after pruning.
     """
 
     window: str = "500kb"
@@ -123,12 +124,12 @@ class PruningRule(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class PcaOptions(PruningRule):
-    """Principal components of the kept people.
+    """Principal components of the retained samples.
 
     Parameters
     ----------
     n_components : number of principal components.
-    maf : minimum minor-allele frequency of the variants used.
+    maf : minimum minor allele frequency of the variants used.
     """
 
     n_components: Count = 10
@@ -137,16 +138,16 @@ class PcaOptions(PruningRule):
 
 @dataclass(frozen=True, kw_only=True)
 class AncestryOptions(Options):
-    """The ancestry filter; left out where column is not set.
+    """Ancestry filter; the stage is skipped where column is not set.
 
     Parameters
     ----------
-    column : the column of a phenotype table with the reported ethnic background.
-    reference : the backgrounds whose mean and SD define the centre.
-    n_components : principal components in the squared deviation.
-    radius : keep people whose squared deviation is below radius squared.
-    scores : columns with principal components that exist already, such as PC1-PC6; computed from
-        the genotypes where empty.
+    column : column of a phenotype table with the reported ethnic background.
+    reference : reported backgrounds of the reference group, whose mean and SD define the centre.
+    n_components : number of principal components in the squared deviation.
+    radius : keep samples whose squared deviation D is below the square of this radius.
+    scores : columns with precomputed principal components, such as PC1-PC6; computed from the
+        genotypes where empty.
     """
 
     column: str | None = None
@@ -162,15 +163,15 @@ class RelatednessOptions(Options):
 
     Parameters
     ----------
-    remove : whether to keep only a maximal set of unrelated people.
-    method : king (fast, robust to ancestry) or pc_relate.
-    min_kinship : pairs with at least this kinship are related; 0.0442 is the third degree and
-        closer, 0.0884 the second, 0.177 the first.
-    keep_cases_of : a column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE):
-        where one of a related pair has to go, the case is kept.
-    maf : minimum minor-allele frequency of the variants used; rare ones count as they are.
-    r2 : the variants used are pruned until no pair within pca.window has a higher squared
-        correlation; kinship needs many variants, so this is looser than for components.
+    remove : keep only a maximal set of unrelated samples.
+    method : kinship estimator: king (fast, robust to population structure) or pc_relate.
+    min_kinship : minimum kinship coefficient of a related pair: 0.0442 for third-degree and closer
+        relatives, 0.0884 for second-degree and closer, 0.177 for first-degree.
+    keep_cases_of : column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE);
+        where one sample of a related pair must be removed, the case is kept.
+    maf : minimum minor allele frequency of the variants used; at 0 rare variants are used too.
+    r2 : maximum squared correlation (r²) of two variants in a window after pruning; higher than
+        for principal components because kinship needs many variants.
     """
 
     remove: bool = True

@@ -1,4 +1,4 @@
-"""Principal components of the kept people, and other people projected onto them.
+"""Principal components of the retained samples, and other people projected onto them.
 
 Each variant with allele frequency p is centred at 2p and divided by √(2p(1 − p)·m), m variants in
 all, missing calls at the mean; components are the singular vectors of that matrix, so eigenvalues
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 #: The variants that principal components are computed on, where none are given.
 DEFAULT_MAF = 0.05
-_LEAST_ROWS = 512
+_MIN_ROWS = 512
 #: Decimals to which copies of a sample have the same scores.
 _SAME_SCORE = 6
 _CALLS_PER_PARTITION = 5_000_000
@@ -44,7 +44,7 @@ _CALLS_PER_PARTITION = 5_000_000
 
 @dataclass(frozen=True, repr=False)
 class PrincipalComponents(Shown):
-    """Principal components.
+    """Principal components of samples: scores, loadings and eigenvalues.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def principal_components(
     seed: int = 0,
     threads: int | None = None,
 ) -> PrincipalComponents:
-    """Principal components of the kept people.
+    """Compute principal components of the retained samples.
 
     Leave out relatives first (:func:`gwasbone.cohort.relatedness.exclude_related`), or families
     become components; :func:`project` gives them scores afterwards.
@@ -97,8 +97,8 @@ def principal_components(
         read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
         ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
         components.
-    seed : of the random vectors that ``blocks`` starts from.
-    threads : cores that ``blocks`` uses; all by default.
+    seed : random seed of the starting vectors of ``blocks``.
+    threads : number of cores of ``blocks``; all by default.
 
     Raises
     ------
@@ -169,7 +169,7 @@ class _BlocksOf(Sequence[Words]):
     def _together(self) -> int:
         # a sum over variants is kept for each person: blocks of few variants would be all sums
         n_people = max(1, len(self.variants.columns.slots))
-        return max(_LEAST_ROWS, CALLS_PER_BLOCK // n_people)
+        return max(_MIN_ROWS, CALLS_PER_BLOCK // n_people)
 
     def __len__(self) -> int:
         return -(-len(self.variants) // self._together)
@@ -252,13 +252,13 @@ def _names(k: int) -> list[str]:
 
 
 def project(cohort: Cohort, components: PrincipalComponents) -> pd.DataFrame:
-    """Scores of the kept people of a cohort on components computed in other people.
+    """Project the retained samples of a cohort on components computed in other samples.
 
     Parameters
     ----------
-    cohort : of the same build; variants are matched by position and alleles (swapped alleles are
-        turned round), whether kept or not.
-    components : from :func:`principal_components`.
+    cohort : cohort on the same build; variants are matched by position and alleles (swapped
+        alleles are recoded), whether retained or not.
+    components : result of :func:`principal_components`.
 
     Returns
     -------

@@ -47,21 +47,21 @@ def prune(
     engine: Literal["auto", "blocks", "hail"] = "auto",
     threads: int | None = None,
 ) -> pd.DataFrame:
-    """Variants in approximate linkage equilibrium, among the kept ones and in the kept people.
+    """Prune the retained variants to a set in approximate linkage equilibrium.
 
     Parameters
     ----------
     window : width in kilobases (``500kb``) or in variants (``500``), as PLINK spells it; the two
         give other sets of variants.
-    step : by how many variants the window moves, only where it is counted in variants; 1 by
+    step : number of variants by which the window moves, for a window counted in variants; 1 by
         default.
-    r2 : of a pair above this one variant goes.
-    maf : minimum minor-allele frequency, in the kept people, of the variants used.
-    exclude_long_range_ld : leave out the regions of :func:`long_range_ld`.
+    r2 : maximum r² of two variants in a window; of a pair above it one variant is removed.
+    maf : minimum minor allele frequency, in the retained samples, of the variants used.
+    exclude_long_range_ld : exclude the regions of :func:`long_range_ld`.
     engine : ``blocks`` is PLINK's rule and equals ``plink2 --indep-pairwise``; ``hail`` is
         ``hl.ld_prune``, which solves another problem (a maximal independent set over the whole
         window graph), is far slower and gives another set. ``auto`` is ``blocks``.
-    threads : cores that ``blocks`` uses; all by default.
+    threads : number of cores of ``blocks``; all by default.
 
     Returns
     -------
@@ -171,9 +171,9 @@ def _prune_by_hail(
 
 
 def sex_variants(cohort: Cohort) -> BoolArray:
-    """(variants,) the kept variants that tell sex.
+    """(variants,) the retained variants that tell sex.
 
-    They lie on X outside the pseudo-autosomal regions, have a minor-allele frequency of at least
+    They lie on X outside the pseudo-autosomal regions, have a minor allele frequency of at least
     0.05 and are pruned to r² 0.2 in 500 kb: on rare variants women are homozygous like men, and
     linked ones count the same segment of a chromosome many times.
     """
@@ -216,7 +216,7 @@ def _all_regions() -> pd.DataFrame:
 
 
 def long_range_ld(build: str) -> pd.DataFrame:
-    """The regions of ``resources/long_range_ld.tsv`` on one build.
+    """Read the regions of long-range linkage disequilibrium of a genome build.
 
     Parameters
     ----------

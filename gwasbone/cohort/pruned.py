@@ -40,7 +40,7 @@ def pruned_variants(cohort: Cohort, rule: PcaOptions) -> pd.DataFrame:
 
 
 def components_of(cohort: Cohort, rule: PcaOptions) -> PrincipalComponents:
-    """Principal components of the kept people on pruned variants."""
+    """Principal components of the retained samples on pruned variants."""
     return principal_components(cohort, pruned_variants(cohort, rule).index, k=rule.n_components)
 
 
@@ -65,7 +65,7 @@ def ancestry_scores(
 
 
 def related_pairs(cohort: Cohort, rule: RelatednessOptions, pca: PcaOptions) -> pd.DataFrame:
-    """Pairs of kept people above the kinship that counts as related."""
+    """Pairs of retained samples above the kinship that counts as related."""
     variants = pruned_variants(cohort, replace(pca, r2=rule.r2, maf=rule.maf)).index
     if len(variants) < FEW_VARIANTS:
         log.warning(

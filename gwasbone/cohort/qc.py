@@ -57,18 +57,18 @@ def qc(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """Judge people, then variants in the people who are left.
+    """Run sample QC, then variant QC in the retained samples.
 
     Parameters
     ----------
-    cohort : people and variants that earlier steps excluded are not looked at again.
-    thresholds : the rules; the defaults where None.
+    cohort : cohort; samples and variants that earlier steps excluded are not tested again.
+    thresholds : thresholds of quality control; the defaults where None.
     biobank : the biobank's own columns; what they hold is not computed.
     pairs : related pairs as :func:`gwasbone.cohort.relatedness.relatedness` gives them, to count
         third-degree relatives (with ``min_kinship=0.0442``); without them, and without the
         biobank's column, that rule is skipped and the log says so (all pairs of people are
         costly: ask for it).
-    withdrawn : IDs of people who withdrew.
+    withdrawn : IDs of participants who withdrew consent.
 
     Returns
     -------
@@ -80,7 +80,7 @@ def qc(
     Examples
     --------
     >>> gb.qc(gb.example_cohort(), gb.QcThresholds(maf=0.05))
-    Cohort: 300 samples, 250 of 400 variants, GRCh37, PLINK .bed
+    Cohort: 300 samples, 254 of 400 variants, GRCh37, PLINK .bed
     """
     cohort = replace(cohort, variants=_undecided(cohort.variants))
     cohort = qc_people(cohort, thresholds, biobank=biobank, pairs=pairs, withdrawn=withdrawn)
@@ -98,7 +98,7 @@ def qc_people(
     pairs: pd.DataFrame | None = None,
     withdrawn: Collection[str] = (),
 ) -> Cohort:
-    """The first half of :func:`qc`: judge people.
+    """Run sample QC, the first half of :func:`qc`.
 
     Where anybody's call rate is too low, variants that are called in too few go first, as
     ``--geno`` goes before ``--mind``: those typed on one of several arrays, or failed in
@@ -176,7 +176,7 @@ def _say_calls_on_y(people: pd.DataFrame) -> None:
 
 
 def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
-    """The second half of :func:`qc`: judge variants in the people who are kept.
+    """Run variant QC in the retained samples, the second half of :func:`qc`.
 
     Methods §1 wants Hardy-Weinberg in the final people, so a study calls this after ancestry and
     relatedness.

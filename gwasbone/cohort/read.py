@@ -70,7 +70,7 @@ def read_genotypes(
     keep_at: str | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
 ) -> Cohort:
-    """Read genotypes from exactly one kind of file.
+    """Read genotypes from PLINK, BGEN, VCF or MatrixTable files into a cohort.
 
     Parameters
     ----------
@@ -81,11 +81,11 @@ def read_genotypes(
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
-    id_rule : which ID names a person: ``iid``, or ``fid_iid`` for FID_IID.
-    ref_last : the second allele of a BGEN's variants is the reference, and not the first.
-    reference_fasta : FASTA (with .fai) against which a VCF's indels are left-aligned.
-    keep_at : where the MatrixTable that a VCF is imported to is kept; the session's temporary
-        folder by default.
+    id_rule : columns that identify a sample: ``iid``, or ``fid_iid`` for FID_IID.
+    ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
+    reference_fasta : FASTA file (with .fai) against which the indels of a VCF are left-aligned.
+    keep_at : folder of the MatrixTable that a VCF is imported to; the session's temporary folder
+        by default.
 
     Returns
     -------
@@ -195,7 +195,7 @@ def _say_what_is_set_aside(genotypes: Genotypes) -> None:
 
 
 def cohort_from_mt(mt: Any, *, id_rule: IdRule = "iid") -> Cohort:
-    """A cohort of the user's own MatrixTable; see :meth:`Cohort.from_mt`."""
+    """Make a cohort of a Hail MatrixTable; see :meth:`Cohort.from_mt`."""
     return Cohort.from_mt(mt, id_rule=id_rule)
 
 
@@ -206,13 +206,13 @@ def annotate_phenotypes(
     id_rule: IdRule = "iid",
     reading: TableReading | None = None,
 ) -> Cohort:
-    """Add the columns of a phenotype table to the people of a cohort.
+    """Add the columns of a phenotype table to the samples of a cohort.
 
     Parameters
     ----------
-    table : indexed by person ID, or a file for
-        :func:`gwasbone.phenotypes.table.read_people_table`. People who are not in it get NaN.
-    id_rule : how the file names participants.
+    table : table indexed by sample ID, or a file for
+        :func:`gwasbone.phenotypes.table.read_people_table`. Samples that are not in it get NaN.
+    id_rule : columns of the file that identify a participant.
     reading : codes of missing values (−9 by default), and the limit of what is unpacked.
 
     Raises
@@ -236,7 +236,7 @@ def annotate_phenotypes(
 
 
 def example_cohort() -> Cohort:
-    """A small simulated cohort that comes with the package, for examples and first steps.
+    """Read the small simulated cohort that ships with the package.
 
     Returns
     -------

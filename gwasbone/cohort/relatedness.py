@@ -65,7 +65,7 @@ def relatedness(
     maf: float = 0.01,
     engine: Literal["auto", "blocks", "hail"] = "auto",
 ) -> pd.DataFrame:
-    """Pairs of kept people who are related.
+    """Find the related pairs among the retained samples.
 
     Parameters
     ----------
@@ -73,8 +73,8 @@ def relatedness(
         between admixed people) or ``pc_relate`` (allele frequencies by person, from ``k``
         principal components of those whom KING shows to be unrelated, onto which the others are
         projected).
-    min_kinship : pairs below are left out; 0.0884, the border between the second and the third
-        degree, by default.
+    min_kinship : minimum kinship coefficient of reported pairs; 0.0884, the border between the
+        second and the third degree, by default.
     variants : rows of the variant table to use, such as those :func:`~gwasbone.cohort.prune.prune`
         keeps; all kept autosomal variants by default.
     k : number of principal components for ``pc_relate``; by default one for every 50 unrelated
@@ -140,7 +140,7 @@ def relatedness(
 def _components_of_unrelated(
     cohort: Cohort, wanted: BoolArray, k: int | None, *, by_blocks: bool
 ) -> tuple[FloatArray, BoolArray]:
-    """(n, k) scores of the kept people on components of the unrelated ones, and who these are.
+    """(n, k) scores of the retained samples on components of the unrelated ones, and who these are.
 
     Relatives would become components, and allele frequencies be fitted to them.
     """
@@ -235,7 +235,7 @@ def _exported_pairs(table: Any) -> pd.DataFrame:
 
 
 def third_degree_relatives(pairs: pd.DataFrame, people: pd.Index) -> pd.Series:
-    """Number of third-degree relatives of each person.
+    """Count the third-degree relatives of each sample.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def third_degree_relatives(pairs: pd.DataFrame, people: pd.Index) -> pd.Series:
 def maximal_unrelated(
     pairs: pd.DataFrame, people: pd.Index, *, keep_first: pd.Series | None = None
 ) -> list[Any]:
-    """Whom to remove so that no related pair is left, and nobody could be put back.
+    """Find samples whose removal leaves a maximal set of unrelated samples.
 
     Greedy: as long as related pairs are left, of the people of the lowest priority who still have
     a relative, the one with the most relatives goes (ties: the later in ``people``). At the end
@@ -325,13 +325,14 @@ def exclude_related(
     min_kinship: float = RelatednessOptions.min_kinship,
     keep_first: pd.Series | None = None,
 ) -> Cohort:
-    """Leave out people until no two kept ones are related, with the reason ``related``.
+    """Exclude samples, with the reason ``related``, until no two retained samples are related.
 
     Parameters
     ----------
     pairs : columns ``id1``, ``id2``, ``kinship``.
-    min_kinship : pairs from here on count as related; the second degree by default.
-    keep_first : priority by person; see :func:`maximal_unrelated`.
+    min_kinship : minimum kinship coefficient of a related pair; second-degree relatives by
+        default.
+    keep_first : priority by sample; see :func:`maximal_unrelated`.
     """
     close = pairs[pairs["kinship"] >= min_kinship]
     removed = maximal_unrelated(close, cohort.people.kept_table().index, keep_first=keep_first)

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def read_sex(path: str | Path, *, id_rule: IdRule = "iid") -> pd.Series:
-    """Sex by participant ID (1 man, 2 woman, 0 unknown) of a table.
+    """Read the sex of each participant (1 male, 2 female, 0 unknown) from a table.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def _people_of(path: Path) -> pd.DataFrame:
 
 
 def with_sex(cohort: Cohort, sex: pd.Series, *, where: str) -> Cohort:
-    """The cohort with the sex of a table, which holds where the table knows it.
+    """Replace the sex of the samples of a cohort by that of a table, where the table states it.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def with_sex(cohort: Cohort, sex: pd.Series, *, where: str) -> Cohort:
 
 
 def infer_sex(statistics: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
-    """1 (man), 2 (woman) or 0 (X does not tell) from F on chromosome X.
+    """Infer sex from F on chromosome X: 1 (male), 2 (female) or 0 (undetermined).
 
     A woman with as many expected heterozygous calls as ``min_x_heterozygotes`` has F above
     ``male_min_f`` less than once in ten thousand times.
@@ -159,7 +159,7 @@ def fill_unknown_sex(cohort: Cohort, inferred: pd.Series) -> Cohort:
 
 
 def with_inferred_sex(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohort:
-    """The cohort, where sex is unknown and X or Y are among its variants, with inferred sex.
+    """Infer the unknown sex of the samples of a cohort from chromosomes X and Y.
 
     Costs a pass over the common variants of X; nothing where all sexes are known.
     """

@@ -29,7 +29,7 @@ Engine = Literal["auto", "blocks", "hail"]
 
 
 def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFrame:
-    """What the genotypes say of each kept person, over the kept variants.
+    """What the genotypes say of each kept person, over the retained variants.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFram
 def variant_statistics(
     cohort: Cohort, *, midp: bool = False, engine: Engine = "auto"
 ) -> pd.DataFrame:
-    """What the genotypes of the kept people say of each kept variant.
+    """What the genotypes of the retained samples say of each kept variant.
 
     Parameters
     ----------

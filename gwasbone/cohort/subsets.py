@@ -192,7 +192,7 @@ def apply_filters(
 
     Parameters
     ----------
-    maf, mac : least minor-allele frequency and count.
+    maf, mac : least minor allele frequency and count.
     geno, mind : highest share of missing calls per variant and per person (autosomes).
     hwe : least p of the exact Hardy-Weinberg test.
     info : least imputation information score.

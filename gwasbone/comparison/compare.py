@@ -42,15 +42,15 @@ _SAME_PEOPLE = 0.1
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """What the comparison of scans gives.
+    """Results of a comparison of scans.
 
     Parameters
     ----------
-    measures : one number a row, ``comparison_table.COLUMNS``.
-    locus_effects : a row per known locus and scan: ``scan chromosome position_bp other_allele
-        effect_allele source_id beta se neg_log10_p n effect_allele_frequency standardised
-        standardised_se``; empty without known loci.
-    leads : scan -> its independent leads, as rows of a results table.
+    measures : one row per quantity, see :mod:`gwasbone.comparison.measures`.
+    locus_effects : one row per known locus and scan: ``scan chromosome base_pair_location
+        other_allele effect_allele source_id beta standard_error neg_log_10_p_value n
+        effect_allele_frequency standardised standardised_se``; empty without known loci.
+    leads : scan -> its independent lead variants, as rows of a results table.
     """
 
     measures: pd.DataFrame
@@ -71,12 +71,12 @@ def compare_scans(
     ld: LdRows | None = None,
     rule: ComparisonRule | None = None,
 ) -> Comparison:
-    """Compare two or more scans of one disease.
+    """Compare two or more scans of the same disease.
 
     Parameters
     ----------
-    scans : on their common variants.
-    loci : known from outside; without them what is measured there is left out.
+    scans : scans, aligned on their common variants.
+    loci : loci known from other studies; measures at known loci are omitted without them.
     ld : LD scores (:func:`gwasbone.comparison.genome.ld_rows`); without them there
         is no intercept, heritability or genetic correlation.
 

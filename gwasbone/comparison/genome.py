@@ -47,7 +47,7 @@ WINDOW_CM, WINDOW_KB = "1cM", "1000kb"
 MIN_MAF, N_QUANTILE, N_SHARE = 0.01, 0.9, 1.5
 #: Below so many variants an LD-score regression says nothing; nor below this share of the scans'
 #: variants or of the scores, where scans and scores are on two builds.
-FEWEST_LD_ROWS, LEAST_LD_SHARE = 200, 0.1
+MIN_LD_ROWS, MIN_LD_SHARE = 200, 0.1
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
         usable &= n >= np.nanquantile(n, N_QUANTILE) / N_SHARE
     rows = np.flatnonzero(usable)
     status = ""
-    if (place[found] == position).sum() < LEAST_LD_SHARE * min(len(position), len(scores)):
+    if (place[found] == position).sum() < MIN_LD_SHARE * min(len(position), len(scores)):
         status = (
             f"of {len(scores):,} LD scores and {len(position):,} variants only {len(rows):,} meet: "
             "are they on one build?"
@@ -121,8 +121,8 @@ def genome_measures(
         name for name, n in zip(scans.names, scans.columns["n"], strict=True) if np.isnan(n).all()
     ]
     why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ld.status
-    if not why and len(ld.rows) < FEWEST_LD_ROWS:
-        why = f"{len(ld.rows)} variants have LD scores, at least {FEWEST_LD_ROWS} are needed"
+    if not why and len(ld.rows) < MIN_LD_ROWS:
+        why = f"{len(ld.rows)} variants have LD scores, at least {MIN_LD_ROWS} are needed"
     if why:
         for name in scans.names:
             for quantity in ("ld_intercept", "h2"):

@@ -52,7 +52,7 @@ _SAME_P = 2e-5
 
 @dataclass(frozen=True)
 class KnownLoci:
-    """Independent loci, each a variant that all scans have.
+    """Independent known loci, each represented by a variant that is in all scans.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ class KnownLoci:
 
 
 def read_loci(path: Path) -> pd.DataFrame:
-    """Loci of a table, by the names of its columns.
+    """Read a table of known loci.
 
     Parameters
     ----------
@@ -159,7 +159,7 @@ def _neg_log10_p(said: pd.DataFrame, path: Path) -> pd.Series:
 def known_loci(
     scans: AlignedScans, table: pd.DataFrame, *, source: str, distance_bp: int = DISTANCE_BP
 ) -> KnownLoci:
-    """The loci of a table that the scans have, no two near one another.
+    """Find the loci of a table that are in the scans, no two of them close together.
 
     Parameters
     ----------

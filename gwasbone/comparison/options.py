@@ -13,14 +13,15 @@ _Inside = Annotated[float, Range(0, 1, open_low=True, open_high=True)]
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonRule(Options):
-    """How scans are compared.
+    """Rule for comparing scans.
 
     Parameters
     ----------
-    fdr : false-discovery rate at which loci are counted.
-    lead_p : leads, looked up in the other scans, have a p-value below this.
-    block_bp : length in bp of the blocks in which loci are counted, and minimum distance of leads.
-    n_blocks : blocks of the jackknife over the genome.
+    fdr : false discovery rate at which loci are counted.
+    lead_p : p-value below which lead variants are looked up in the other scans.
+    block_bp : length of the blocks in which loci are counted, and minimum distance of lead
+        variants, in base pairs.
+    n_blocks : number of jackknife blocks over the genome.
     """
 
     fdr: _Inside = 0.05

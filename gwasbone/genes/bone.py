@@ -24,7 +24,7 @@ def _rows() -> pd.DataFrame:
 
 
 def bone_genes(build: str) -> pd.DataFrame:
-    """The genes of ``resources/bone_genes.tsv`` on one build.
+    """Read the list of known bone genes on a genome build.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def bone_genes(build: str) -> pd.DataFrame:
 
 
 def known_bone_genes(build: str) -> Genes:
-    """The same as :class:`Genes`, to search near variants."""
+    """Read the known bone genes as :class:`Genes`, to search near variants."""
     table = bone_genes(build)
     return Genes(
         table[["chromosome", "start_bp", "end_bp", "strand"]].assign(

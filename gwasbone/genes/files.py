@@ -57,7 +57,7 @@ class _Raw:
 
 
 def read_genes(path: str | Path, *, build: str | None = None, coding_only: bool = True) -> Genes:
-    """Genes of a file, on a named build.
+    """Read the genes of a GTF file, NCBI .gene.loc file or table.
 
     Parameters
     ----------

@@ -46,7 +46,7 @@ _SEXES = ("male", "female")
 
 
 def read_genetic_map(path: str | Path, *, chromosome: int | None = None) -> pd.DataFrame:
-    """Recombination rates of a genetic map.
+    """Read the recombination rates of a genetic map.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def read_genetic_map(path: str | Path, *, chromosome: int | None = None) -> pd.D
 
     Returns
     -------
-    ``chromosome`` (code), ``position_bp``, ``cm_per_mb`` from there to the next position; sorted.
+    ``chromosome`` (code), ``base_pair_location``, ``cm_per_mb`` to the next position; sorted.
     Rows of other chromosomes than 1-22, X, Y and MT, and those without a value, are left out and
     counted in the log.
 

@@ -25,7 +25,7 @@ _ATTRIBUTES = {"name": ("gene_name", "gene"), "biotype": ("gene_type", "gene_bio
 
 
 def read_gtf(stream: Any, path: str, *, skip_rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Genes and their exons.
+    """Read the genes and exons of a GTF file.
 
     Parameters
     ----------

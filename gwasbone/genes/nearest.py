@@ -23,7 +23,7 @@ NEAR_COLUMNS = ("gene", "name", "strand", "distance_to_gene_bp", "distance_to_ts
 def nearest_genes(
     genes: Genes, chromosome: npt.ArrayLike, position_bp: npt.ArrayLike
 ) -> pd.DataFrame:
-    """The nearest gene of each variant, by the distance to its body.
+    """Find the nearest gene of each variant, by the distance to the gene body.
 
     Genes at the same distance (a variant inside several) are told apart by the distance to the
     start of transcription (genes of unknown strand last), then by place, then by name.
@@ -62,7 +62,7 @@ def genes_in_windows(
     *,
     window_bp: int = 500_000,
 ) -> pd.DataFrame:
-    """All genes whose body comes within a window of each variant, nearest first.
+    """Find all genes whose body is within a window around each variant, nearest first.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ def _no_exons() -> pd.DataFrame:
 
 @dataclass(frozen=True, repr=False)
 class Genes(Shown):
-    """Genes with their places.
+    """Genes with their positions.
 
     Parameters
     ----------

@@ -29,14 +29,14 @@ _TRY_AGAIN = frozenset({"cannot_open", "decoder_crashed", "duplicate", "too_larg
 
 @dataclass(frozen=True)
 class BuildReport:
-    """What a run made of its files.
+    """Images and refusals of the files of a run.
 
     Parameters
     ----------
     folder : of the cache.
     n_read : files that were opened and decoded, or refused.
     n_known : files that the cache knew already.
-    pictures : one row per picture of this run's files; columns of ``ImageCache.index``.
+    pictures : one row per image of this run's files; columns of ``ImageCache.index``.
     refusals : ``file``, ``reason``, ``sentence``, ``person``, ``visit``, ``region``, ``side``.
     """
 
@@ -57,7 +57,7 @@ def build_cache(
     force: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> BuildReport:
-    """Make or extend a cache.
+    """Create or extend an image cache.
 
     Files that are as they were (path, size, time), and files whose bytes are there under another
     name, are not decoded again. A run that is killed loses at most what it did since its last
@@ -66,7 +66,7 @@ def build_cache(
     Parameters
     ----------
     sources : from :func:`gwasbone.images.sources.find_sources`.
-    settings : how pictures become arrays; :class:`ImageSettings` by default.
+    settings : how images become arrays; :class:`ImageSettings` by default.
     workers : processes. With more than 1, a script needs ``if __name__ == "__main__":``.
     max_bytes : of a file, and of what a compressed one unfolds to.
     force : throw away a cache that is there.

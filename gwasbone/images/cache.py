@@ -1,4 +1,4 @@
-"""The cache on disk: one growing array of pictures per region, and an index.
+"""The cache on disk: one growing array of images per region, and an index.
 
 ``settings.json`` says how the arrays were made, ``index.tsv`` (:mod:`gwasbone.images.journal`)
 what became of each file, ``<array>.npy`` holds the images (n, height, width) in the data type of
@@ -40,10 +40,10 @@ class Pictures:
 
     Parameters
     ----------
-    table : one row per picture, sorted by person and visit: ``person``, ``visit``, ``side``,
+    table : one row per image, sorted by person and visit: ``person``, ``visit``, ``side``,
         ``mirrored``, ``file`` and the other columns of the index. People may have several.
     arrays : one (all, height, width) map per channel, of the cache's data type.
-    rows : (n, channels) where each picture lies in them.
+    rows : (n, channels) where each image lies in them.
 
     Examples
     --------
@@ -76,7 +76,7 @@ class Pictures:
 
     @property
     def people(self) -> npt.NDArray[np.object_]:
-        """(n,) who is shown on each picture."""
+        """(n,) who is shown on each image."""
         return self.table["person"].to_numpy(object)
 
     def __len__(self) -> int:
@@ -92,13 +92,13 @@ class Pictures:
 
 @dataclass(frozen=True, repr=False)
 class ImageCache(Shown):
-    """A folder of standard arrays.
+    """A folder of preprocessed images, stored as arrays.
 
     Parameters
     ----------
     folder : where it lies.
     settings : how the arrays were made.
-    index : one row per picture, sorted by array, person, visit and side; ``array`` and ``row``
+    index : one row per image, sorted by array, person, visit and side; ``array`` and ``row``
         say where it lies, ``file`` where it came from.
     refusals : ``file``, ``reason``, ``sentence`` of the files that gave none.
     """
@@ -110,7 +110,7 @@ class ImageCache(Shown):
 
     @property
     def names(self) -> list[str]:
-        """The arrays that have pictures."""
+        """The arrays that have images."""
         return [name for name in ARRAYS if (self.index["array"] == home_of(name)).any()]
 
     def array(self, name: str) -> Levels:
@@ -147,8 +147,8 @@ class ImageCache(Shown):
     def body_channels(self, *, people: Iterable[str] | None = None) -> Pictures:
         """Whole bodies with channels skeleton, flesh and mixed (Le Goallec et al. 2021).
 
-        A visit needs both pictures of the scan; of repeats the first instance counts. The table
-        is that of the bone pictures.
+        A visit needs both images of the scan; of repeats the first instance counts. The table
+        is that of the bone images.
         """
         arrays = tuple(self.array(n) for n in ("whole_body_skeleton", *BODY_ARRAYS[1::-1]))
         key = ["person", "visit"]
@@ -176,7 +176,7 @@ class ImageCache(Shown):
 
 @reads("an image cache", "folder")
 def open_cache(folder: str | Path) -> ImageCache:
-    """Open a cache that ``gwasbone images`` or :func:`gwasbone.images.build.build_cache` made.
+    """Open an image cache made by ``gwasbone images`` or :func:`gwasbone.images.build.build_cache`.
 
     A cache that is being extended can be opened: what was finished by now is there.
 
@@ -250,7 +250,7 @@ def refusal_table(entries: Iterable[Entry]) -> pd.DataFrame:
 
 
 def home_of(name: str) -> str:
-    """The array whose rows an array shares: a skeleton is made of each bone picture."""
+    """The array whose rows an array shares: a skeleton is made of each bone image."""
     return BODY_ARRAYS[0] if name == BODY_ARRAYS[2] else name
 
 

@@ -30,7 +30,7 @@ _COMMIT_BYTES, _COMMIT_SECONDS = 64_000_000, 5.0
 
 
 class CacheWriter:
-    """Adds pictures to a cache; one process at a time.
+    """Adds images to a cache; one process at a time.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ class CacheWriter:
         return self._by_hash.get(sha256)
 
     def add(self, entry: Entry, arrays: Mapping[str, Levels]) -> None:
-        """Take a picture, or with no arrays a refusal or a file whose picture is there already."""
+        """Take an image, or with no arrays a refusal or a file whose image is there already."""
         if arrays:
             entry = replace(entry, row=self._n_rows[entry.array])
             self._n_rows[entry.array] += 1

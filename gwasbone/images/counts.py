@@ -1,4 +1,4 @@
-"""What a cache holds, and where people and pictures do not meet: counts, and their tables."""
+"""What a cache holds, and where people and images do not meet: counts, and their tables."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CacheCounts:
     Parameters
     ----------
     counts, refused : of :func:`count_pictures` and :func:`count_refusals`.
-    n_repeated : persons with more than one picture of a kind at a visit.
+    n_repeated : persons with more than one image of a kind at a visit.
     n_without_picture, n_without_person : None where no people were named.
     """
 
@@ -54,7 +54,7 @@ def write_counts(
     Raises
     ------
     InputError
-        Not one picture in all the files; the table of refusals is written.
+        Not one image in all the files; the table of refusals is written.
     """
     write_table(cache.refusals, folder / REFUSALS, index=False)
     refused = count_refusals(cache.refusals)
@@ -202,7 +202,7 @@ def count_refusals(refusals: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeated_pictures(index: pd.DataFrame) -> pd.DataFrame:
-    """Persons with more than one picture of a region, side and view at one visit.
+    """Persons with more than one image of a region, side and view at one visit.
 
     A densitometer takes each once; more may be a repeated scan, or files of several people.
 
@@ -217,13 +217,13 @@ def repeated_pictures(index: pd.DataFrame) -> pd.DataFrame:
 
 
 def people_without_picture(index: pd.DataFrame, people: Collection[str]) -> list[str]:
-    """Those of ``people`` who are on no picture, in their order."""
+    """Those of ``people`` who are on no image, in their order."""
     shown = set(index["person"])
     return [person for person in people if person not in shown]
 
 
 def pictures_without_person(index: pd.DataFrame, people: Collection[str]) -> pd.DataFrame:
-    """``file``, ``person``, ``visit``, ``region``, ``side`` of pictures of nobody in ``people``."""
+    """``file``, ``person``, ``visit``, ``region``, ``side`` of images of nobody in ``people``."""
     unknown = ~index["person"].isin(set(people))
     columns = ["file", "person", "visit", "region", "side"]
     return index.loc[unknown, columns].reset_index(drop=True)

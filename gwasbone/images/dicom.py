@@ -29,7 +29,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture and what its file says about it.
+    """An image and the metadata of its DICOM file.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Picture:
     person : Patient ID, None where empty; several are joined by a backslash, as in the file.
     study_date : YYYYMMDD as written, empty where it is.
     instance_number : None where it is no number.
-    sop_instance_uid : the picture's own identifier.
+    sop_instance_uid : the image's own identifier.
     sha256 : of the file's bytes, 64 hexadecimal digits.
     """
 
@@ -66,7 +66,7 @@ class Picture:
 def read_picture(
     path: str | Path, *, voi: bool = False, own_range: bool = False, max_bytes: int = MAX_BYTES
 ) -> Picture:
-    """Read one DICOM file.
+    """Read the image and metadata of a DICOM file.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def picture_of(
     max_bytes: int = MAX_BYTES,
     sha256: str | None = None,
 ) -> Picture:
-    """:func:`read_picture` of bytes that are in memory."""
+    """Read the image of a DICOM file from bytes in memory, as :func:`read_picture` does."""
     _check_bytes(len(data), max_bytes)
     try:
         with warnings.catch_warnings():
@@ -207,7 +207,7 @@ def _after_meta(data: bytes) -> bytes:
 
 
 def _check_header(header: Any) -> None:
-    """Refuse, by the first reason that applies, what is not one grey picture of sane size."""
+    """Refuse, by the first reason that applies, what is not one grey image of sane size."""
     if "DirectoryRecordSequence" in header:
         raise refuse("directory", "a DICOMDIR, which lists other files: give the files themselves")
     if "FloatPixelData" in header or "DoubleFloatPixelData" in header:

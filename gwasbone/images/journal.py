@@ -27,8 +27,8 @@ class Entry:
     member : its name in the archive, empty outside one.
     size_bytes, modified_ns : of the file at ``source`` when it was read.
     content_sha256 : of the file's (or member's) bytes; empty where they could not be read.
-    reason, sentence : why it was refused; empty for a picture that was taken.
-    array, row : where the picture lies; row −1 where refused.
+    reason, sentence : why it was refused; empty for an image that was taken.
+    array, row : where the image lies; row −1 where refused.
     person, visit : who is shown and when: UK Biobank's instance where the file's name tells it,
         else the study date.
     region, side, view, mirrored : what is shown; ``mirrored`` is 1 where it was flipped.

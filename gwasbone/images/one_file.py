@@ -109,7 +109,7 @@ def begun(source: Source) -> Entry:
 
 
 def refused(entry: Entry, refusal: Refusal) -> Entry:
-    """The entry of a file that gives no picture."""
+    """The entry of a file that gives no image."""
     return replace(
         entry, reason=refusal.reason, sentence=refusal.sentence, array="", row=-1, mirrored=0
     )

@@ -19,15 +19,16 @@ class ImageOptions(Options):
     ----------
     size : height and width of the cached images in pixels (672 in the paper, 224 for genotype
         models).
-    scale : size of the images relative to the scanner's own; crops are scaled with it.
-    mirror : body side whose hips, knees and forearms are flipped to match the other side: left,
-        right or none.
+    scale : scale of the images relative to the scanner's resolution; crops are scaled accordingly.
+    mirror : body side whose hips, knees and forearms are flipped horizontally to match the other
+        side: left, right or none.
     precision : data type of the cached images: uint8 has 256 grey levels, uint16 and float32 keep
         those of 16-bit files.
-    grey_range : header, where white is the largest grey level that a header allows and images stay
-        comparable; or image, where each image is stretched over its own range.
-    voi : apply the window or table of values of interest of the header.
-    max_file_gb : maximum gigabytes of a file, and of what a compressed file unfolds to.
+    grey_range : normalisation of grey levels: header (white is the maximum that the DICOM header
+        allows, so that images stay comparable) or image (each image is stretched over its own
+        range).
+    voi : apply the VOI (value of interest) window or lookup table of the DICOM header.
+    max_file_gb : maximum size of a file in gigabytes, before and after decompression.
     """
 
     size: Annotated[int, Range(16, 4096)] = 672

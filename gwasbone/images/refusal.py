@@ -1,4 +1,4 @@
-"""Why a file gives no picture: a reason that programs can count and a sentence for people."""
+"""Why a file gives no image: a reason that programs can count and a sentence for people."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Refusal:
 
 
 class RefusedError(InputError):
-    """Raised where one picture is asked for and its file is refused."""
+    """Raised where one image is asked for and its file is refused."""
 
     def __init__(self, refusal: Refusal, where: str = "") -> None:
         super().__init__(f"{where}: {refusal.sentence}" if where else refusal.sentence)

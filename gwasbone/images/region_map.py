@@ -1,4 +1,4 @@
-"""Which pictures learn which measurement of bone."""
+"""Which images learn which measurement of bone."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _COLUMNS = ("name", "region", "side")
 
 @dataclass(frozen=True)
 class RegionMap:
-    """Measurements and the pictures they are learnt from.
+    """Bone measurements and the body regions of the images that show them.
 
     Parameters
     ----------
-    table : ``name`` of the measurement, ``region`` and ``side`` of the picture (empty for none);
+    table : ``name`` of the measurement, ``region`` and ``side`` of the image (empty for none);
         one row per pair.
     """
 
     table: pd.DataFrame
 
     def images_of(self, measurement: str) -> list[Place]:
-        """Regions and sides of the pictures that a measurement is learnt from.
+        """Regions and sides of the images that a measurement is learnt from.
 
         Raises
         ------
@@ -71,7 +71,7 @@ class RegionMap:
         return max(held, key=len, default=None)
 
     def regions_of(self, trait: str) -> tuple[str, ...]:
-        """Names of the pictures' regions that a trait belongs to; () where no row has it.
+        """Names of the images' regions that a trait belongs to; () where no row has it.
 
         Examples
         --------
@@ -84,7 +84,7 @@ class RegionMap:
         return tuple(region_name(place) for place in self.images_of(measurement))
 
     def measurements_of(self, region: str, side: str | None = None) -> list[str]:
-        """Measurements learnt from pictures of a region; of both sides where none is named."""
+        """Measurements learnt from images of a region; of both sides where none is named."""
         rows = self.table[self.table["region"] == region]
         if side is not None:
             rows = rows[rows["side"].isin([side, ""])]
@@ -108,7 +108,7 @@ def region_name(place: Place) -> str:
 
 @reads("a region map")
 def read_region_map(path: str | Path | None = None) -> RegionMap:
-    """Read a map of measurements to pictures.
+    """Read a table that maps bone measurements to body regions of images.
 
     Parameters
     ----------

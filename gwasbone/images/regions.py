@@ -68,7 +68,7 @@ _FLESH_BELOW, _BONE_ABOVE = 0.085, 0.115
 
 @dataclass(frozen=True)
 class Place:
-    """What a picture shows; None for what is not known.
+    """What an image shows; None for what is not known.
 
     Parameters
     ----------
@@ -183,7 +183,7 @@ def body_detail(pixels: Pixels, white: int) -> float:
     """Mean step between neighbouring 4 × 4 blocks inside the body, as a share of its mean level.
 
     Bones change the grey level over centimetres, soft tissue does not. Blocks keep noise out,
-    and the body's own edge is left out. NaN for a picture without a body.
+    and the body's own edge is left out. NaN for an image without a body.
     """
     rows, columns = (length // 4 * 4 for length in pixels.shape)
     blocks = pixels[:rows, :columns].reshape(rows // 4, 4, columns // 4, 4).mean((1, 3)) / white
@@ -193,7 +193,7 @@ def body_detail(pixels: Pixels, white: int) -> float:
 
 
 def _eroded(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Without the cells at the edge of the mask or of the picture."""
+    """Without the cells at the edge of the mask or of the image."""
     inner = np.zeros_like(mask)
     inner[1:-1, 1:-1] = (
         mask[1:-1, 1:-1] & mask[:-2, 1:-1] & mask[2:, 1:-1] & mask[1:-1, :-2] & mask[1:-1, 2:]

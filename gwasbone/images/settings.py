@@ -1,4 +1,4 @@
-"""How pictures become standard arrays. Equal settings and equal files give equal arrays."""
+"""Preprocessing of images; equal settings and equal files give equal arrays."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ ARRAYS = (*(r for r in REGIONS if r != "whole_body"), *BODY_ARRAYS)
 
 @dataclass(frozen=True)
 class Frame:
-    """What is cut out of a picture, and the size it is brought to.
+    """What is cut out of an image, and the size it is brought to.
 
     Parameters
     ----------
-    crop_height, crop_width : pixels kept around the centre; a smaller picture gets black added.
-        0 keeps all of the picture.
+    crop_height, crop_width : pixels kept around the centre; a smaller image gets black added.
+        0 keeps all of the image.
     height, width : of the array.
     """
 
@@ -63,14 +63,14 @@ def _paper_frames(size: int, scale: float = 1.0) -> Mapping[str, Frame]:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSettings:
-    """How pictures become standard arrays.
+    """Preprocessing of images: size, crop, orientation and grey levels.
 
     Parameters
     ----------
     frames : region -> :class:`Frame`.
     invert : bone dark on white, as in Eriksson & Nakamori 2025; else as scanned, bright on black.
     mirror : side (``left`` or ``right``) whose hips, knees and forearms are flipped to look like
-        the other's; empty for none. The index says which pictures were.
+        the other's; empty for none. The index says which images were.
     mask_strips : set the saturated steps at both side edges of AP spines to black.
     voi : apply the header's window or table of values of interest.
     precision : data type of the arrays: ``uint8`` (0 to 255), ``uint16`` (0 to 65,535) or
@@ -112,7 +112,7 @@ class ImageSettings:
     def sized(cls, size: int, *, scale: float = 1.0, **others: Any) -> ImageSettings:
         """Squares of ``size`` pixels of the same crops: 672 for phenotypes, 224 for genotypes.
 
-        ``scale`` is the size of the pictures against the scanner's own (phantoms are drawn
+        ``scale`` is the size of the images against the scanner's own (phantoms are drawn
         smaller); crops shrink with it.
         """
         return cls(frames=_paper_frames(size, scale), **others)
@@ -121,7 +121,7 @@ class ImageSettings:
     def biological_age(cls) -> ImageSettings:
         """Those of Le Goallec et al. 2021: uncropped, at most 100,000 pixels, right to left.
 
-        The sizes are those of :func:`median_size` for iDXA pictures of each region.
+        The sizes are those of :func:`median_size` for iDXA images of each region.
         """
         sizes = {
             "ap_spine": (330, 302), "lateral_spine": (467, 213), "hip": (287, 343),
@@ -172,7 +172,7 @@ class ImageSettings:
 
 
 def median_size(shapes: Iterable[tuple[int, int]], *, max_pixels: int = 100_000) -> tuple[int, int]:
-    """Median height and width of pictures, scaled down to at most ``max_pixels``.
+    """Median height and width of images, scaled down to at most ``max_pixels``.
 
     >>> median_size([(848, 640), (850, 640)])
     (364, 274)

@@ -33,7 +33,7 @@ _LABELS = ("person", "visit", "region", "side", "view")
 
 @dataclass(frozen=True)
 class Source:
-    """A file that may hold a picture, before it is opened.
+    """A file that may hold an image, before it is opened.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ class Source:
 def find_sources(
     places: list[str], *, labels: pd.DataFrame | None = None, leave_out: Path | None = None
 ) -> list[Source]:
-    """All files at the places named, each once, sorted.
+    """Find all files in the given folders, files and globs, sorted and without repeats.
 
     Parameters
     ----------

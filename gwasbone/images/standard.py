@@ -26,7 +26,7 @@ def standard_arrays(
     view: str | None,
     settings: ImageSettings,
 ) -> dict[str, Levels]:
-    """The arrays that one picture gives.
+    """The arrays that one image gives.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def standard_arrays(
 
 
 def is_mirrored(region: str, side: str | None, settings: ImageSettings) -> bool:
-    """Whether a picture of this side is flipped to look like the other side's."""
+    """Whether an image of this side is flipped to look like the other side's."""
     return region in SIDED and side is not None and side == settings.mirror
 
 
@@ -64,7 +64,7 @@ def mask_side_strips(grey: Levels) -> Levels:
     Lunar scanners fill what lies beyond the patient's positioning with white strips whose inner
     edges are straight and jump from step to step. A run of saturated pixels from a side edge is
     a strip where it lasts many rows and keeps its width from most rows to the next; bone that
-    reaches the edge of the picture does not.
+    reaches the edge of the image does not.
     """
     masked = grey.copy()
     for side in (masked, masked[:, ::-1]):
@@ -93,7 +93,7 @@ def skeleton_only(grey: Levels) -> Levels:
 
 
 def cropped(grey: Levels, frame: Frame) -> Levels:
-    """(crop_height, crop_width) around the centre; black where the picture is smaller."""
+    """(crop_height, crop_width) around the centre; black where the image is smaller."""
     sizes = zip(grey.shape, (frame.crop_height, frame.crop_width), strict=True)
     for axis, (length, wanted) in enumerate(sizes):
         if wanted == 0 or wanted == length:

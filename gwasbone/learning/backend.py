@@ -29,7 +29,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class Rows(Protocol):
-    """Values of N people or pictures that are read a few rows at a time: an array, a memory map."""
+    """Values of N people or images that are read a few rows at a time: an array, a memory map."""
 
     @property
     def shape(self) -> tuple[int, ...]: ...
@@ -39,7 +39,7 @@ class Rows(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """A network, trained or not.
+    """Interface of a network of a backend.
 
     ``inputs`` hold the rows of everybody: ``image`` (N, height, width, channels) and the
     side inputs (N, c) for an image network, the named columns (N,) for a table network. ``rows``
@@ -110,7 +110,7 @@ class Model(Protocol):
         index: int = 0,
         contrast: Sequence[float] | None = None,
     ) -> npt.NDArray[np.float32]:
-        """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
+        """(len(rows), height, width) ≥ 0: where an image moves one number of one head.
 
         Class activation maps averaged over several convolutional layers. Everything is of log
         odds or numbers, not of probabilities.
@@ -124,7 +124,7 @@ class Model(Protocol):
         Raises
         ------
         ValueError
-            No such head, a network without pictures, or weights that do not fit the head.
+            No such head, a network without images, or weights that do not fit the head.
         """
 
     def save(self, path: Path) -> None:
@@ -136,7 +136,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Backend(Protocol):
-    """Builds and loads models."""
+    """Interface of a deep-learning backend, which builds and loads models."""
 
     #: Ending of the files that its models are saved to.
     suffix: str
@@ -166,12 +166,12 @@ class Backend(Protocol):
 
 
 def backend_names() -> list[str]:
-    """Names of the installed backends, sorted."""
+    """List the names of the installed backends."""
     return sorted({point.name for point in entry_points(group=GROUP)})
 
 
 def load_backend(name: str) -> Backend:
-    """An installed backend by name.
+    """Load an installed backend by name.
 
     Raises
     ------

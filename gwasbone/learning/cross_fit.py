@@ -40,7 +40,7 @@ class DivergedError(InputError):
 
 @dataclass(frozen=True)
 class CrossFit:
-    """Predictions of N rows.
+    """Out-of-fold predictions of a cross-fit.
 
     Parameters
     ----------
@@ -79,13 +79,13 @@ def cross_fit(
     first_weights: Sequence[Path] | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> CrossFit:
-    """Fit a model per fold and predict everybody.
+    """Fit a model per fold and predict every participant out of fold.
 
     Parameters
     ----------
     inputs, targets, weights : see :class:`gwasbone.learning.backend.Model`; N rows.
     folder : where the folds are kept, ``fold0`` and so on.
-    data_hash : of what the inputs are (the cache of pictures, the table): a kept fold of other
+    data_hash : of what the inputs are (the cache of images, the table): a kept fold of other
         data is trained anew.
     first_weights : per fold, a saved model whose layers below the heads its model starts from. It
         must not have seen the people of the fold either.

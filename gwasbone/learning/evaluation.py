@@ -29,12 +29,12 @@ _COLUMNS = (
     "average_precision", "brier", "calibration_slope", "calibration_slope_se",
     "calibration_intercept", "mean_predicted", "prevalence", "status",
 )  # fmt: skip
-_LEAST_FOR_SLOPE = 10
+_MIN_FOR_SLOPE = 10
 _ROWS_AT_ONCE = 256
 
 
 def evaluate(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
-    """Evaluate scores of people.
+    """Evaluate scores of participants against case status.
 
     Parameters
     ----------
@@ -56,11 +56,11 @@ def evaluate(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFram
 
 
 def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.DataFrame:
-    """Areas of every two scores in the people who have both (DeLong's paired test).
+    """Compare the AUCs of every two scores by DeLong's paired test.
 
     Returns
     -------
-    ``score_1 score_2 n auc_1 auc_2 difference lower upper neg_log10_p``.
+    ``score_1 score_2 n auc_1 auc_2 difference lower upper neg_log_10_p_value``.
     """
     names = list(scores)
     rows = []
@@ -222,7 +222,7 @@ def _row(
         return row
     found = calibration(y, values, n_bins=min(10, len(y)))
     row |= {"brier": found.brier.score, "mean_predicted": found.mean_predicted}
-    if min(y.sum(), (1 - y).sum()) < _LEAST_FOR_SLOPE or found.recalibration.status:
+    if min(y.sum(), (1 - y).sum()) < _MIN_FOR_SLOPE or found.recalibration.status:
         return row | {"status": found.recalibration.status or "few"}
     fit = found.recalibration
     return row | {

@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Fold:
-    """Rows of one fold: (rows,) indices, disjoint in people.
+    """Row indices of a fold for training, validation and test, with no participant in two of them.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class PersonFolds:
-    """A split of rows (pictures, assessments) by person.
+    """Split of rows (images or assessments) into folds by participant.
 
     Parameters
     ----------
@@ -105,19 +105,21 @@ def person_folds(
     rotate: bool = False,
     seed: int = 1,
 ) -> PersonFolds:
-    """Split rows so that all rows of a person are in one fold.
+    """Split rows into folds so that all rows of a participant are in the same fold.
 
     Parameters
     ----------
-    person : (N,) whose row it is.
-    strata : (N,) what folds should have in equal shares (case and sex, say); of a person with
-        several rows the first counts.
-    folds : how many, at least 2.
-    validation_share : of the people of the other folds, how many decide when training stops;
-        taken within strata too, at least one person of each stratum that has two.
+    person : (N,) participant of each row.
+    strata : (N,) strata that are spread evenly over folds (such as case and sex); of a participant
+        with several rows the first counts.
+    folds : number of folds, at least 2.
+    validation_share : fraction of the participants of the other folds that is held out to decide
+        when training stops; drawn within strata, at least one participant of each stratum that has
+        two.
     rotate : let the fold before the held-out one decide when training stops, instead of a share:
         the model that predicts fold i + 1 is validated on fold i.
-    seed : of the draw, which depends on people and strata only, not on the order of rows.
+    seed : random seed of the split, which depends on participants and strata but not on the order
+        of rows.
 
     Raises
     ------

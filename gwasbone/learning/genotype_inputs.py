@@ -1,4 +1,4 @@
-"""Whose genotypes are learned from pictures: people, jobs, covariates, strata."""
+"""Whose genotypes are learned from images: people, jobs, covariates, strata."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def read_selected(path: Path) -> pd.DataFrame:
 
 
 def pictured_jobs(jobs: pd.DataFrame, cache: ImageCache) -> tuple[pd.DataFrame, list[str]]:
-    """Jobs whose region the cache has pictures of, and the other regions."""
+    """Jobs whose region the cache has images of, and the other regions."""
     absent = []
     for region in jobs["region"].unique():
         try:
@@ -133,12 +133,12 @@ def is_autosomal(variant_id: str) -> bool:
 
 
 def pictured_people(cache: ImageCache, jobs: pd.DataFrame) -> pd.Index:
-    """Everybody with a picture of a job's region.
+    """Everybody with an image of a job's region.
 
     Raises
     ------
     InputError
-        The cache has no pictures of one.
+        The cache has no images of one.
     """
     shown = [region_pictures(cache, str(region)).people for region in jobs["region"].unique()]
     return pd.Index(np.unique(np.concatenate(shown)))
@@ -153,11 +153,11 @@ def genotype_inputs(
     covariates: Sequence[str] | None = None,
     strata_bins: int = 4,
 ) -> GenotypeInputs:
-    """Take everybody with genotypes and a picture, of the homogeneous subset.
+    """Take everybody with genotypes and an image, of the homogeneous subset.
 
     Parameters
     ----------
-    genotypes : by person, a column per variant. pictured : everybody with a picture of a region.
+    genotypes : by person, a column per variant. pictured : everybody with an image of a region.
     tables : path -> table of people, searched for sex, covariates and components.
     keep : the homogeneous ancestry subset; everybody, with a warning, where None.
     covariates : of the baseline, must be there; those of :data:`COVARIATES` that are, where None.

@@ -1,4 +1,4 @@
-"""One job: a SNP learned from the pictures of a region, and its permutations.
+"""One job: a SNP learned from the images of a region, and its permutations.
 
 The folder of a job, ``PREFIX.models/<region>/<variant_id>``, holds a folder per fold with the
 model; ``job.json`` says what it is, ``people.tsv`` who was predicted how, and

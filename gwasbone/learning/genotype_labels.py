@@ -44,7 +44,7 @@ class GenotypeLabels:
     label : (n,) class from 0, NaN likewise.
     classes : copies that each class holds, ``((0,), (1,), (2,))`` or, merged, ``((0,), (1, 2))``.
     counts : people with 0, 1 and 2 copies.
-    maf : minor-allele frequency of the hard calls.
+    maf : minor allele frequency of the hard calls.
     n_uncertain : dosages that are no hard call.
     status : one of :data:`STATUSES`; there are labels with ``ok`` only.
     """

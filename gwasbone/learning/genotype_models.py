@@ -1,8 +1,8 @@
-"""Genotypes from pictures: sex-pretrained, cross-fitted classifiers and their permutation null.
+"""Genotypes from images: sex-pretrained, cross-fitted classifiers and their permutation null.
 
 One split of people serves a region's pretraining and all its variants: the model that a fold's
 classifier starts from was pretrained on the people that the classifier itself is trained on, so
-that nobody is predicted by weights that have seen their pictures.
+that nobody is predicted by weights that have seen their images.
 
 Nothing here reads or writes but the folder of models; see :mod:`gwasbone.steps.genotype_models`.
 
@@ -53,16 +53,16 @@ SEX_HEAD, GENOTYPE = "sex", "genotype"
 
 @dataclass(frozen=True)
 class RegionPictures:
-    """The pictures of a region as networks take them.
+    """The images of a region as networks take them.
 
     Parameters
     ----------
     region : its name.
-    network : without its own head; the pictures' size is in it.
+    network : without its own head; the images' size is in it.
     inputs : ``image`` (N, height, width, channels).
-    people : (p,) those with a picture, sorted; person : (N,) place of each picture's in it.
-    fold : (p,) of the person; folds : the same split of the N pictures.
-    data_hash : of pictures and people.
+    people : (p,) those with an image, sorted; person : (N,) place of each image's in it.
+    fold : (p,) of the person; folds : the same split of the N images.
+    data_hash : of images and people.
     """
 
     region: str
@@ -81,7 +81,7 @@ class RegionPictures:
         return TrainingRows(self.inputs, person, self.folds, self.data_hash)
 
     def of_pictures(self, values: npt.ArrayLike) -> FloatArray:
-        """(N,) values of people, (p,), for each of their pictures."""
+        """(N,) values of people, (p,), for each of their images."""
         return np.asarray(values, dtype=np.float64)[self.person]
 
 
@@ -100,7 +100,7 @@ class SexModels:
 
 @dataclass(frozen=True)
 class GenotypeFit:
-    """A variant's cross-fitted classifier.
+    """Cross-fitted classifier of the genotypes of a variant.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ class GenotypeFit:
         classes, its generalisation for three.
     in_training : the same by the models that were fitted to the person.
     by_class : AUC of each class's probability, that class against the others.
-    baseline, difference : concordance of the same by covariates, and what pictures have over it;
+    baseline, difference : concordance of the same by covariates, and what images have over it;
         None without covariates.
     """
 
@@ -132,7 +132,7 @@ def prepare_region(
     split: PersonFolds,
     choice: ImageNetworkOptions,
 ) -> RegionPictures:
-    """Take the pictures of a region's people.
+    """Take the images of a region's people.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def prepare_region(
     Raises
     ------
     InputError
-        Nobody has a picture, or a fold has nobody with one.
+        Nobody has an image, or a fold has nobody with one.
     """
     place = people.get_indexer(pd.Index(pictures.people))
     rows = np.flatnonzero(place >= 0)
@@ -281,7 +281,7 @@ class GenotypeTrainer:
         return with_head_name(task, GENOTYPE)
 
     def _people_mean(self, values: FloatArray) -> FloatArray:
-        """(p, size) mean over each person's pictures of (N, size)."""
+        """(p, size) mean over each person's images of (N, size)."""
         person, p = self.pictures.person, len(self.pictures.people)
         sums = np.column_stack([np.bincount(person, column, minlength=p) for column in values.T])
         return np.asarray(sums / np.bincount(person, minlength=p)[:, None], dtype=np.float64)

@@ -84,7 +84,7 @@ def train_genotypes(
     Raises
     ------
     InputError
-        A region has no pictures, ``models`` holds another training and ``force`` is not set, or
+        A region has no images, ``models`` holds another training and ``force`` is not set, or
         nobody's sex is known for the pretraining.
     GwasboneError
         The disk is full; what is finished is kept.

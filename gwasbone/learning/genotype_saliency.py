@@ -128,7 +128,7 @@ def genotype_saliency(
 
 
 def learned_jobs(table: pd.DataFrame) -> set[tuple[str, str]]:
-    """(region, variant_id) that networks learned: a false-discovery rate below 5 %.
+    """(region, variant_id) that networks learned: a false discovery rate below 5 %.
 
     Parameters
     ----------

@@ -40,16 +40,16 @@ def held_out_maps(
     keep: str = _KEPT,
     progress: Callable[[int, int], None] | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Make the maps of pictures, each by the model of its own fold.
+    """Compute saliency maps of images, each with the model that did not see the participant.
 
     Parameters
     ----------
     models : per fold, its file.
-    inputs : of N pictures.
+    inputs : of N images.
     fold : (N,) the fold in which each person is held out.
     model_hashes : per fold, what was recorded of the file, which is then verified.
-    data_hash : of what the pictures are; kept maps of others are made anew.
-    keep : name of a file beside each model; a fold whose maps of the same model, pictures and
+    data_hash : of what the images are; kept maps of others are made anew.
+    keep : name of a file beside each model; a fold whose maps of the same model, images and
         question are there is taken, so that a killed run goes on.
     progress : called with the folds done and all folds.
 

@@ -1,6 +1,6 @@
-"""From predictions of pictures to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
+"""From predictions of images to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
 
-A person's pictures (left and right, several visits) are averaged on the log-odds scale. Models of
+A person's images (left and right, several visits) are averaged on the log-odds scale. Models of
 different folds have different scales, so log odds are also given standardised within folds, and
 the fold itself can be a covariate.
 """
@@ -28,12 +28,12 @@ CLOSEST = 1e-7
 def person_scores(
     person: npt.ArrayLike, fit: CrossFit, head: str, *, log_odds_shift: float = 0.0
 ) -> pd.DataFrame:
-    """A binary head's predictions of pictures as scores of people.
+    """A binary head's predictions of images as scores of people.
 
     Parameters
     ----------
-    person : (N,) whose picture it is.
-    fit : cross-fitted predictions; all pictures of a person are in one fold.
+    person : (N,) whose image it is.
+    fit : cross-fitted predictions; all images of a person are in one fold.
     log_odds_shift : see :attr:`gwasbone.learning.task.EncodedTarget.log_odds_shift`.
 
     Returns

@@ -170,7 +170,7 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
 def network_for(
     choice: ImageNetworkOptions, pictures: Pictures, people: TrainingPeople
 ) -> ImageNetwork:
-    """The network of a region's pictures, without its output."""
+    """The network of a region's images, without its output."""
     _, height, width, channels = pictures.shape
     longest = max(height, width)
     architecture = choice.architecture or "small"
@@ -187,7 +187,7 @@ def network_for(
 
 
 def data_hash(pictures: Pictures, people: TrainingPeople, choice: ImageNetworkOptions) -> str:
-    """16 digits that differ where pictures, their people, side inputs or first weights do."""
+    """16 digits that differ where images, their people, side inputs or first weights do."""
     digest = hashlib.sha256()
     columns = ["person", "visit", "side", "content_sha256", "settings_hash"]
     digest.update(pictures.table[columns].to_csv(index=False).encode())
@@ -210,7 +210,7 @@ def fit_region(
     folder: Path,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> RegionFit:
-    """Cross-fit one region; people without its pictures, and pictures of others, are left out.
+    """Cross-fit one region; people without its images, and images of others, are left out.
 
     Parameters
     ----------
@@ -220,7 +220,7 @@ def fit_region(
     Raises
     ------
     InputError
-        Too few cases or controls have the region's pictures, or the backend refuses something.
+        Too few cases or controls have the region's images, or the backend refuses something.
     """
     place = people.table.index.get_indexer(pd.Index(pictures.people))
     rows = np.flatnonzero(place >= 0)

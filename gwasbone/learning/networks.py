@@ -29,15 +29,16 @@ LOSSES: dict[HeadKind, tuple[Loss, ...]] = {
 
 @dataclass(frozen=True)
 class Head:
-    """One output of a network.
+    """An output of a network, with its loss.
 
     Parameters
     ----------
-    name : key of its targets and predictions.
+    name : key of the targets and predictions of this output.
     kind : ``binary`` (``size`` columns of 0 and 1), ``categorical`` and ``ordinal`` (one column of
         0 … size − 1), ``regression`` (``size`` columns of numbers), or ``mask`` (``size`` masks of
         0 and 1, as large as the image).
-    size : classes of ``categorical`` and ``ordinal``; columns or masks of the others.
+    size : number of classes of ``categorical`` and ``ordinal``; number of columns or masks of the
+        others.
     loss : one of :data:`LOSSES` of the kind; its first by default. ``dice`` is one minus the soft
         Dice coefficient of a row.
     """
@@ -74,28 +75,28 @@ class Head:
 
 @dataclass(frozen=True)
 class ImageNetwork:
-    """A convolutional network over one grey (or several-channel) picture.
+    """Specification of a convolutional network over images.
 
     Parameters
     ----------
-    heads : its outputs.
+    heads : outputs of the network.
     architecture : ``small`` (a few plain convolutions), ``efficientnet_v2_s``,
         ``efficientnet_b0``, or any name the backend knows.
-    height, width, channels : of the pictures, which come in (n, height, width, channels).
-    side_inputs : numbers about the person beside the picture (sex, ethnicity): name -> how many.
-    side_nodes : width of the layer that takes the side inputs.
+    height, width, channels : of the images, which come in (n, height, width, channels).
+    side_inputs : inputs beside the image, such as sex: name -> number of values.
+    side_nodes : number of units of the layer that takes the side inputs.
     weights : ``random``, or the path of a weights file of the architecture (ImageNet's, or a
         model this backend saved, whose layers below the heads are taken).
-    mixed_precision : compute in 16 bits where the device gains by it.
-    dropout : before the heads.
+    mixed_precision : compute in 16-bit precision where the device supports it.
+    dropout : dropout rate before the heads.
     dense_layers, dense_nodes : layers of ``dense_nodes`` rectified units between the pooled
         features and the heads; a ``mask`` head has none.
-    l2 : penalty: this times the sum of squared weights of the dense layers and heads is added to
-        the loss.
-    augment : in training, the largest random changes of an image, see
+    l2 : L2 penalty: this times the sum of squared weights of the dense layers and heads is added
+        to the loss.
+    augment : maximum random changes of an image in training, see
         :data:`gwasbone.learning.options.AUGMENTATIONS`; empty for none.
     pixels : ``uint8`` or ``float32`` as images are given.
-    pixel_range : the values that stand for black and white.
+    pixel_range : pixel values of black and white.
     """
 
     heads: tuple[Head, ...]
@@ -118,7 +119,7 @@ class ImageNetwork:
 
 @dataclass(frozen=True)
 class TableNetwork:
-    """A transformer encoder over the questionnaire of a person (Eriksson & Nakamori 2025, §2.4).
+    """Specification of a transformer encoder over questionnaires (Eriksson & Nakamori 2025, §2.4).
 
     Each numeric input goes through its own dense projection, each categorical one through its own
     embedding, a missing value is a learned token; average pooling, a dense layer with leaky ReLU,
@@ -126,10 +127,11 @@ class TableNetwork:
 
     Parameters
     ----------
-    heads : its outputs.
-    numeric : names of the inputs that are numbers, (n,) each, standardised, NaN = missing.
+    heads : outputs of the network.
+    numeric : names of the numeric inputs, (n,) each, standardised, NaN = missing.
     categorical : name -> number of levels; inputs (n,) hold 0 … levels − 1, −1 = missing.
-    hidden, layers, attention_heads : of the encoder.
+    hidden, layers, attention_heads : number of hidden units, layers and attention heads of the
+        encoder.
     """
 
     heads: tuple[Head, ...]
@@ -145,23 +147,24 @@ class TableNetwork:
 
 @dataclass(frozen=True)
 class TrainingPlan(Options):
-    """How a network is trained.
+    """Training schedule of a network.
 
     Parameters
     ----------
     epochs : maximum number of epochs.
-    batch_size : images (or people) per step.
-    learning_rate : learning rate of the Adam optimiser, at its highest.
-    schedule : of the learning rate: constant, cosine (down to a hundredth over all epochs) or
-        plateau (a fifth after half the patience without a lower loss).
-    plateau_on : loss whose plateau lowers the learning rate: validation or training.
-    patience : epochs without a lower validation loss before training stops; the weights of the
-        best epoch are taken.
-    weight_decay : weight decay of AdamW; 0 is Adam.
-    clip_global_norm : maximum L2 norm of the gradient over all weights together; a larger gradient
-        is scaled down to it. 0 is no clipping.
-    rows_per_epoch : images (or people) drawn per epoch, without replacement; 0 takes all of them.
-    seed : random seed of folds, networks, the order of batches and augmentation.
+    batch_size : number of images (or participants) per training step.
+    learning_rate : peak learning rate of the Adam optimiser.
+    schedule : schedule of the learning rate: constant, cosine (decay to 1 % over all epochs) or
+        plateau (reduction to a fifth after half the patience without a lower loss).
+    plateau_on : loss that the plateau schedule monitors: validation or training.
+    patience : number of epochs without a lower validation loss after which training stops; the
+        weights of the best epoch are kept.
+    weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam.
+    clip_global_norm : maximum global L2 norm of the gradient, to which larger gradients are scaled
+        down; 0 turns clipping off.
+    rows_per_epoch : number of images (or participants) drawn per epoch without replacement; 0 uses
+        all of them.
+    seed : random seed of the folds, initial weights, order of batches and augmentation.
     """
 
     epochs: Count = 50

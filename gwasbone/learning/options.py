@@ -31,25 +31,25 @@ AUGMENTATIONS = ("shift", "shift_x", "shift_y", "zoom", "zoom_x", "zoom_y", "rot
 
 @dataclass(frozen=True)
 class ImageNetworkOptions(Options):
-    """Which network is trained; its size follows from the pictures.
+    """Choice of the network over images.
 
     Parameters
     ----------
     architecture : network architecture: small, efficientnet_v2_s, efficientnet_b0 or another of
-        keras.applications; by default the paper's (efficientnet_v2_s, of genotypes
-        efficientnet_b0) with an accelerator, small without.
-    weights : initial weights: random, a weights file of keras.applications, or a model that was
-        saved here.
-    size : longer side of the images that the network sees, in pixels; by default the cache's, at
-        most 672 (the paper's), 224 for efficientnet_b0, 96 for small.
+        keras.applications; where not set, that of the paper (efficientnet_v2_s, for genotypes
+        efficientnet_b0) with an accelerator and small without.
+    weights : initial weights: random, a weights file of keras.applications, or a model saved by
+        gwasbone.
+    size : longer side of the images that the network sees, in pixels; where not set, that of the
+        cache, up to 672 (as in the paper), 224 for efficientnet_b0 or 96 for small.
     dropout : dropout rate before the output layer.
-    mixed_precision : compute in 16 bits, for an accelerator.
+    mixed_precision : compute in 16-bit precision, for an accelerator.
     dense_layers : number of dense layers before the output layer.
-    dense_nodes : width of the dense layers.
+    dense_nodes : number of units of each dense layer.
     l2 : L2 penalty on the weights of the dense and output layers.
-    augment : random changes of the images in training: the largest shift and zoom (shares of the
-        side; shift_x, shift_y, zoom_x and zoom_y of one axis) and rotate (degrees), such as
-        shift=0.02,rotate=3 (in study.toml {shift = 0.02, rotate = 3}).
+    augment : random augmentation of the images in training: the maximum shift and zoom (fractions
+        of the side; shift_x, shift_y, zoom_x and zoom_y for a single axis) and rotation (rotate,
+        in degrees), such as shift=0.02,rotate=3 (in study.toml {shift = 0.02, rotate = 3}).
     """
 
     architecture: str | None = None
@@ -82,7 +82,7 @@ class ImageNetworkOptions(Options):
 
 @dataclass(frozen=True)
 class NetworkChoice(ImageNetworkOptions):
-    """Which network is trained on a 0/1 trait.
+    """Choice of the network for a binary trait.
 
     Parameters
     ----------
@@ -95,14 +95,15 @@ class NetworkChoice(ImageNetworkOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Split(Options):
-    """How people are split.
+    """Split of participants into folds.
 
     Parameters
     ----------
-    folds : number of models; each predicts the people it never saw.
-    validation_share : share of the people of the other folds that decides when training stops.
-    rotate_folds : let a whole fold decide when training stops, each in turn: the model that
-        predicts fold i + 1 is validated on fold i, and everybody has a validation prediction too.
+    folds : number of folds; a model per fold predicts the participants that it was not trained on.
+    validation_share : fraction of the participants outside a fold that is held out to decide when
+        training stops.
+    rotate_folds : validate on a whole fold, each in turn: the model that predicts fold i + 1 is
+        validated on fold i, so that every participant has a validation prediction too.
     """
 
     folds: FoldCount = 5
@@ -118,16 +119,17 @@ class Split(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypeRequest(Split):
-    """How genotypes are learned, beside the network and its training.
+    """Options of learning genotypes from images.
 
     Parameters
     ----------
-    head : categorical (each genotype a class) or ordinal (ordered by copies of the allele).
+    head : output layer: categorical (each genotype is a class) or ordinal (genotypes ordered by
+        the number of copies of the allele).
     pretrain : initialise from networks pretrained to classify sex, instead of random weights.
-    min_per_class : minimum number of people with a genotype; below it the rarer homozygotes join
-        the heterozygotes.
-    permutations : maximum number of networks per SNP that are trained on shuffled labels.
-    stop_at : a SNP's permutations end when so many reach its AUC.
+    min_per_class : minimum number of participants with a genotype; below it the rarer homozygotes
+        are merged with the heterozygotes.
+    permutations : maximum number of networks per SNP that are trained on permuted labels.
+    stop_at : number of permutations reaching the AUC of a SNP after which its test stops.
     """
 
     head: GenotypeHead = "categorical"
@@ -139,13 +141,13 @@ class GenotypeRequest(Split):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
-    """How networks over images are trained.
+    """Options of training networks on images.
 
     Parameters
     ----------
     backend : deep-learning backend: keras, or another that is installed.
-    saliency : make saliency maps and their page.
-    saliency_people : number of people of each class whose saliency maps are made.
+    saliency : make saliency maps and a page that shows them.
+    saliency_people : number of participants of each class for whom saliency maps are made.
     """
 
     backend: str = "keras"
@@ -155,17 +157,19 @@ class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageTraining(NetworkTraining, NetworkChoice):
-    """Networks that predict a trait from images, out of fold: cnn_prob; needs images.
+    """Networks that predict a trait from images, out of fold (cnn_prob); this stage needs images.
 
     Parameters
     ----------
-    regions : such as ap_spine and hip; several are stacked. The section is left out where empty.
-    task : the column to predict: case of the records, or a column of a phenotype table; several
-        columns of numbers, separated by commas, with kind = regression.
-    kind : kind of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a
-        number for each class), or regression (numbers).
-    loss : loss of a regression, the squared or the absolute error.
-    side_inputs : columns of numbers that the network sees beside the image, such as sex and age.
+    regions : body regions, such as ap_spine and hip; the predictions of several are stacked. The
+        stage is skipped where empty.
+    task : column to predict: case of the records, or a column of a phenotype table; with kind =
+        regression also several numeric columns, separated by commas.
+    kind : type of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a number
+        for each class) or regression (numeric).
+    loss : loss of a regression: squared or absolute error.
+    side_inputs : numeric columns that the network takes as inputs beside the image, such as sex
+        and age.
     """
 
     regions: tuple[str, ...] = ()
@@ -183,14 +187,15 @@ class ImageTraining(NetworkTraining, NetworkChoice):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypeTraining(NetworkTraining, GenotypeRequest):
-    """Networks that learn the selected SNPs from images; needs images.
+    """Networks that learn the selected SNPs from images; this stage needs images.
 
     Parameters
     ----------
-    regions : of the selected SNPs' regions, those to learn; all where empty.
-    strata : labels are shuffled within so many parts of PC1, each in as many of PC2.
-    covariates : covariates of the baseline; sex, age, weight and PC1-PC10 as far as there are
-        where empty.
+    regions : body regions of the selected SNPs to learn; all of them where empty.
+    strata : number of quantile groups of PC1, and of PC2 within each; labels are permuted within
+        groups.
+    covariates : covariates of the baseline model; sex, age, weight and PC1-PC10 as far as
+        available where empty.
     """
 
     regions: tuple[str, ...] = ()
@@ -210,9 +215,9 @@ class Encoder(Options):
 
     Parameters
     ----------
-    hidden : width of the encoder (transformer).
-    layers : layers of the encoder (transformer).
-    attention_heads : attention heads (transformer); hidden is a multiple of it.
+    hidden : number of hidden units of the encoder (transformer).
+    layers : number of encoder layers (transformer).
+    attention_heads : number of attention heads (transformer); hidden must be a multiple of it.
     dropout : dropout rate of the encoder (transformer).
     """
 
@@ -233,29 +238,32 @@ class Encoder(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualOptions(TrainingPlan, Encoder):
-    """Bone measurements with sex, age and weight taken out.
+    """Bone measurements adjusted for sex, age and weight.
 
     Parameters
     ----------
-    model : how they are taken out: nonlinear (a mixed model), linear, deepnull (boosted trees) or
-        transformer (a network over the answers of a questionnaire).
-    traits : columns; every measurement where empty.
-    covariates : more predictors (deepnull).
-    folds : folds of people (deepnull, transformer).
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
+        trees) or transformer (a network that also sees questionnaire answers).
+    traits : traits to adjust, as column names; every measurement where empty.
+    covariates : additional predictors (deepnull).
+    folds : number of folds of participants (deepnull, transformer).
     seed : random seed (deepnull, transformer).
-    inputs : answers of a questionnaire, as a biobank's table or by IID and instance (transformer).
-    input_columns : columns or fields of inputs; all where empty (transformer).
-    leave_out : columns, fields or ranges of fields not to be inputs (transformer).
+    inputs : questionnaire answers, as a biobank's table or a table by IID and instance
+        (transformer).
+    input_columns : columns or fields of the inputs to use; all where empty (transformer).
+    leave_out : columns, fields or ranges of fields to exclude from the inputs (transformer).
     backend : deep-learning backend: keras, or another that is installed (transformer).
     epochs : maximum number of epochs (transformer).
-    batch_size : assessments per step (transformer).
-    learning_rate : learning rate of the Adam optimiser, at its highest (transformer).
-    schedule : of the learning rate: constant, cosine, or plateau (transformer).
-    patience : epochs without a lower validation loss before training stops (transformer).
-    weight_decay : weight decay of AdamW; 0 is Adam (transformer).
-    networks : networks per fold, from different random starts; predictions are their mean
+    batch_size : number of assessments per training step (transformer).
+    learning_rate : peak learning rate of the Adam optimiser (transformer).
+    schedule : schedule of the learning rate: constant, cosine or plateau (transformer).
+    patience : number of epochs without a lower validation loss after which training stops
         (transformer).
-    refit : one network of everybody, as in the paper: residuals are in sample (transformer).
+    weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam (transformer).
+    networks : number of networks per fold, trained from different random seeds and averaged
+        (transformer).
+    refit : train one network on all participants, as in the paper, which makes residuals in-sample
+        (transformer).
     """
 
     model: ResidualModel = "nonlinear"

@@ -52,12 +52,12 @@ class RegionSaliency:
 
     Parameters
     ----------
-    title : what is told by the networks, such as ``sex from ap spine``; region : of the pictures.
+    title : what is told by the networks, such as ``sex from ap spine``; region : of the images.
     maps : by class.
-    picture : (h, w) uint8 mean of the people's pictures, of the maps' size.
+    picture : (h, w) uint8 mean of the people's images, of the maps' size.
     body : (h, w) where a body is on it.
     n_pictures : in the maps; several of a person are averaged.
-    target : (h, w) where the truth is known to lie; None on real pictures.
+    target : (h, w) where the truth is known to lie; None on real images.
     """
 
     title: str
@@ -81,9 +81,9 @@ class SaliencyRequest:
     group : by person, the class from 0; NaN is left out.
     names : of the classes.
     question : the number of the network.
-    size : height and width of the pictures that the network takes.
-    side_inputs : name -> by person, the numbers that it takes beside the picture.
-    data_hash : of the pictures that it was trained on.
+    size : height and width of the images that the network takes.
+    side_inputs : name -> by person, the numbers that it takes beside the image.
+    data_hash : of the images that it was trained on.
     model_hashes : per fold, what was recorded of the model's file.
     most : people of each class; seed : of the draw and of the shuffles.
     """
@@ -108,7 +108,7 @@ class PersonMaps:
 
     Parameters
     ----------
-    maps : (n, h, w); fold, group : (n,); picture : (h, w) mean picture; body : (h, w).
+    maps : (n, h, w); fold, group : (n,); image : (h, w) mean image; body : (h, w).
     """
 
     people: pd.Index
@@ -137,7 +137,7 @@ def person_maps(
     Raises
     ------
     InputError
-        Nobody of a class has a picture, or a model or question is refused by the backend.
+        Nobody of a class has an image, or a model or question is refused by the backend.
     """
     pictures = _one_frame(region_pictures(cache, region), region, cache)
     known = asked.group.dropna().index.intersection(asked.fold.index)
@@ -279,7 +279,7 @@ def _said(progress: Progress | None, step: str) -> Callable[[int, int], None] | 
 
 
 def keep_saliency(seen: RegionSaliency, path: Path) -> None:
-    """Write what is drawn of a region: maps, picture, body, and what they are of."""
+    """Write what is drawn of a region: maps, image, body, and what they are of."""
     arrays = {name: value for name, value in asdict(seen.maps).items() if name != "names"}
     about = {"title": seen.title, "region": seen.region, "n_pictures": seen.n_pictures}
     arrays |= {"picture": seen.picture, "body": seen.body}

@@ -16,7 +16,7 @@ _ROWS_AT_ONCE = 64
 
 
 class ReducedPictures:
-    """Rows of other pictures, reduced to a smaller size by the mean over areas as they are read.
+    """Rows of other images, reduced to a smaller size by the mean over areas as they are read.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class ReducedPictures:
     Raises
     ------
     UsageError
-        A size larger than the pictures'.
+        A size larger than the images'.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def network_pixels(dtype: npt.DTypeLike) -> str:
 
 
 def reduced_size(height: int, width: int, longer: int) -> tuple[int, int]:
-    """Height and width whose longer side is ``longer``, in the proportions of a picture.
+    """Height and width whose longer side is ``longer``, in the proportions of an image.
 
     >>> reduced_size(539, 185, 300)
     (300, 103)

@@ -52,7 +52,7 @@ _CONFOUNDERS = (SEX, AGE, WEIGHT)
 
 @dataclass(frozen=True)
 class TransformerResiduals:
-    """Residual phenotypes and the networks that made them.
+    """Residual phenotypes of a transformer, with its predictions.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def transformer_residuals(
     rules: InputRules | None = None,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> TransformerResiduals:
-    """Take out of traits what sex, age, weight and a questionnaire predict of them.
+    """Adjust traits for their prediction from sex, age, weight and a questionnaire.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Where networks look: maps of held-out people, their means by class, and what of it is noise.
 
-A map says for each place of a picture how far it moved one number of a network (Grad-CAM averaged
+A map says for each place of an image how far it moved one number of a network (Grad-CAM averaged
 over convolutional layers, :meth:`gwasbone.learning.backend.Model.saliency`). Each map has a mean
 of one, so that people and models of different scale count alike (Eriksson & Nakamori 2025, §2.7).
 """
@@ -117,13 +117,13 @@ class GroupMaps:
     Parameters
     ----------
     names : of the k classes, in order. n : (k,) people of each. n_empty : people whose map is
-        zero everywhere, as nothing in their picture speaks for it; they are in no mean.
+        zero everywhere, as nothing in their image speaks for it; they are in no mean.
     mean, se : (k, h, w) mean map of a class and its standard error over people; NaN of a class
         of nobody, and the error of one person.
     slope, slope_se : (h, w) change of the map from one class to the next (of two classes the
         difference second − first), within folds, by least squares.
     critical : |slope / slope_se| that 95 % of shuffles of classes within folds do not reach
-        anywhere on the picture: below it a difference is noise.
+        anywhere on the image: below it a difference is noise.
     agreement : mean correlation between the mean maps of every two folds. Errors are over people;
         this says how far another model would look elsewhere. NaN for one fold.
     """
@@ -235,25 +235,25 @@ def _agreement(M: FloatArray, fold: IntArray) -> float:
 
 
 def body_of(mean_picture: npt.ArrayLike, *, background: float) -> npt.NDArray[np.bool_]:
-    """(h, w) where a body is: the mean picture is off the background by 5 % of the grey scale.
+    """(h, w) where a body is: the mean image is off the background by 5 % of the grey scale.
 
     Parameters
     ----------
-    mean_picture : (h, w) mean of pictures, 0 to 255.
-    background : grey level of nothing: 255 where pictures are inverted, else 0.
+    mean_picture : (h, w) mean of images, 0 to 255.
+    background : grey level of nothing: 255 where images are inverted, else 0.
     """
     return np.abs(np.asarray(mean_picture, dtype=float) - background) > BODY_LEVELS
 
 
 @dataclass(frozen=True)
 class MassShare:
-    """How much of the saliency lies in a region, beside how much of the picture that is.
+    """How much of the saliency lies in a region, beside how much of the image that is.
 
     Parameters
     ----------
     mass : share of the mass of people's maps; se : over people. By chance, where a network looked
         at all of the body alike, it were ``of_body``.
-    of_area : share of the picture's pixels; of_body : share of the body's.
+    of_area : share of the image's pixels; of_body : share of the body's.
     n : people.
     """
 

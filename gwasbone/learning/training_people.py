@@ -1,4 +1,4 @@
-"""Whose pictures a training gets, and why others are left out."""
+"""Whose images a training gets, and why others are left out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def region_pictures(cache: ImageCache, region: str) -> Pictures:
     Raises
     ------
     InputError
-        The cache has no such pictures.
+        The cache has no such images.
     """
     if region == "whole_body":
         return cache.body_channels()
@@ -65,16 +65,16 @@ def training_people(
     kind: TargetKind = "binary",
     loss: RegressionLoss = "squared",
 ) -> tuple[TrainingPeople, pd.DataFrame]:
-    """People with a target and a picture, and (``IID reason``) the others.
+    """People with a target and an image, and (``IID reason``) the others.
 
     Parameters
     ----------
     tables : path -> table of people.
-    pictured : everybody with a picture of a region.
+    pictured : everybody with an image of a region.
     task : column of the target: {0, 1} or {1, 2} (2 = case) of a binary one, numbers that stand
         for classes, or numbers, of which there may be several columns, separated by commas; NaN is
         left out.
-    side_inputs : columns of numbers that the network gets beside the picture.
+    side_inputs : columns of numbers that the network gets beside the image.
 
     Raises
     ------

@@ -30,7 +30,7 @@ HEAD = "traits"
 
 @dataclass(frozen=True)
 class TraitPredictions:
-    """Predictions of N assessments in the traits' own units.
+    """Out-of-fold predictions of traits, in the units of the traits.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def predict_traits(
     n_networks: int = 1,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> TraitPredictions:
-    """Fit networks of all traits per fold, and predict everybody.
+    """Fit networks of all traits per fold and predict every assessment out of fold.
 
     Parameters
     ----------

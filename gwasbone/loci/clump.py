@@ -38,7 +38,7 @@ def clump(
     kb: float = ClumpRule.kb,
     threads: int | None = None,
 ) -> Clumps:
-    """Clump the variants of a scan by linkage disequilibrium in a cohort's kept people.
+    """Clump the variants of a scan by linkage disequilibrium in the retained samples of a cohort.
 
     The rule is that of PLINK 1.9's ``--clump`` (see :mod:`gwasbone.blocks.clump`), with the
     defaults of ``gwasbone clump`` (PLINK's own are p1 1e-4 and r2 0.5): index variants have p ≤
@@ -50,10 +50,10 @@ def clump(
     results : a scan, or several (:func:`gwasbone.sumstats.scans.as_scans`): results of a run, or a
         table with the columns ``chromosome`` (codes), ``base_pair_location``, ``other_allele``,
         ``effect_allele`` and ``neg_log_10_p_value`` (NaN where untested).
-    cohort : genotypes to take the LD from. Variants are matched by position and alleles, in
-        either order and on either strand. On X men count once and women twice.
-    trait : which trait of ``results``; may be left out where it has one.
-    threads : cores to use; all by default.
+    cohort : genotypes to compute LD from. Variants are matched by position and alleles, in either
+        order and on either strand. On chromosome X males count once and females twice.
+    trait : trait of ``results``; may be omitted where there is only one.
+    threads : number of cores to use; all by default.
 
     Raises
     ------

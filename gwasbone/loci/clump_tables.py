@@ -28,21 +28,22 @@ _NEEDED = [*VARIANT, "neg_log_10_p_value"]
 
 @dataclass(frozen=True, repr=False)
 class Clumps(Shown):
-    """Clumps of a scan, and which of its variants could be used.
+    """Clumps of a scan, with counts of the variants that could be used.
 
     Parameters
     ----------
-    table : a row per clump, strongest first: ``chromosome``, ``position_bp``, ``other_allele``,
-        ``effect_allele``, ``variant`` (the genotypes' name of the index variant),
-        ``neg_log10_p``, ``n_members``, ``n_linked`` (members and those with p ≥ p2; PLINK's
-        TOTAL), ``start_bp`` and ``end_bp`` of index and members, ``span_kb`` (from the one to
-        the other, both included), ``members`` (names, joined by commas; empty where none).
+    table : a row per clump, strongest first: ``chromosome``, ``base_pair_location``,
+        ``other_allele``, ``effect_allele``, ``variant`` (name of the index variant in the
+        genotypes), ``neg_log_10_p_value``, ``n_members``, ``n_linked`` (members and those with
+        p ≥ p2; PLINK's TOTAL), ``start_bp`` and ``end_bp`` of index and members, ``span_kb``
+        (from the one to the other, both included), ``members`` (names, joined by commas; empty
+        where none).
     members : a row per member: ``clump`` (row of ``table``), ``variant``, ``chromosome``,
-        ``position_bp``, ``other_allele``, ``effect_allele``, ``neg_log10_p``.
-    n_used : variants of the scan with a p-value and genotypes.
-    n_untested : variants without a p-value.
-    n_absent : variants with one that the genotypes do not hold, or that are on Y or MT.
-    n_absent_below_p1 : of these, variants that could have been an index.
+        ``base_pair_location``, ``other_allele``, ``effect_allele``, ``neg_log_10_p_value``.
+    n_used : number of variants of the scan with a p-value and genotypes.
+    n_untested : number of variants without a p-value.
+    n_absent : number of variants with a p-value that are not in the genotypes, or on Y or MT.
+    n_absent_below_p1 : number of these that could have been an index variant.
     """
 
     table: pd.DataFrame
@@ -111,7 +112,7 @@ def clump_by_distance(
     p2: float = ClumpRule.p2,
     kb: float = ClumpRule.kb,
 ) -> Clumps:
-    """Clump the variants of a scan by distance alone: PLINK's rule as if r² were 1 everywhere.
+    """Clump the variants of a scan by distance alone, as if every r² were 1.
 
     The strongest variant takes all that are nearer than ``kb``, and so on. Two signals nearer
     than that come out as one, and a signal whose LD reaches farther comes out as several: with

@@ -47,12 +47,12 @@ class EffectRequest:
 
 
 def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort) -> pd.DataFrame:
-    """The selected SNPs of the kept people, for classifiers and plots.
+    """Read the genotypes of the retained samples at the selected SNPs.
 
     Parameters
     ----------
     selection : of :func:`gwasbone.select_regions`, or a table with ``variant_id``,
-        ``chromosome`` (codes), ``position_bp``, ``other_allele`` and ``effect_allele``.
+        ``chromosome`` (codes), ``base_pair_location``, ``other_allele`` and ``effect_allele``.
 
     Returns
     -------
@@ -127,17 +127,17 @@ def genotype_effects(
     *,
     categorical: str | Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Means of traits by genotype at selected SNPs, covariates held at their means.
+    """Compute covariate-adjusted means of traits by genotype at selected SNPs.
 
     See :func:`gwasbone.stats.genotype_means.genotype_means`. People are those with genotype,
     trait and all covariates.
 
     Parameters
     ----------
-    genotypes : of :func:`selected_genotypes`.
-    variants : what they are of: a selection, or a table as there.
-    phenotypes : indexed by person, with the columns that are named.
-    traits, covariates, categorical : names of columns, as in :func:`gwasbone.associate`.
+    genotypes : result of :func:`selected_genotypes`.
+    variants : the variants of the genotypes: a selection, or a table as there.
+    phenotypes : table indexed by sample, with the columns of traits and covariates.
+    traits, covariates, categorical : column names, as in :func:`gwasbone.associate`.
 
     Returns
     -------

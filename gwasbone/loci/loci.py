@@ -40,7 +40,7 @@ _OF_SCAN = ["source_id", "beta", "standard_error", "n"]
 
 @dataclass(frozen=True, repr=False)
 class Loci(Shown):
-    """Loci of one or several scans.
+    """Independent loci of one or more scans.
 
     Parameters
     ----------
@@ -48,14 +48,15 @@ class Loci(Shown):
         ``locus``, the number of the place, the same in all scans; ``chromosome`` (code);
         ``start_bp`` and ``end_bp`` of this scan's clumps and ``n_clumps``, how many; the lead,
         which is the index with the smallest p: ``lead_variant_id`` (chr_pos_other_effect),
-        ``position_bp``, alleles, ``source_id``, ``beta``, ``se``, ``neg_log10_p``, ``n``; and,
-        around the lead, ``nearest_gene``, ``distance_to_gene_bp`` (0 inside),
-        ``distance_to_tss_bp`` (negative upstream), ``strand``, ``genes_in_window`` (nearest first,
-        joined by commas) and ``known_bone_genes`` (the same, of the package's list). Missing
-        where no genes were given, or the chromosome has none.
+        ``base_pair_location``, alleles, ``source_id``, ``beta``, ``standard_error``,
+        ``neg_log_10_p_value``, ``n``; and, around the lead, ``nearest_gene``,
+        ``distance_to_gene_bp`` (0 inside), ``distance_to_tss_bp`` (negative upstream),
+        ``strand``, ``genes_in_window`` (nearest first, joined by commas) and
+        ``known_bone_genes`` (the same, of the package's list). Missing where no genes were given,
+        or the chromosome has none.
     clumps : trait -> its clumps.
-    build : of the positions.
-    by_distance : whether clumps were made without LD.
+    build : genome build of the positions.
+    by_distance : whether clumping was by distance alone, without LD.
     """
 
     table: pd.DataFrame
@@ -84,7 +85,7 @@ def find_loci(
     build: str | None = None,
     threads: int | None = None,
 ) -> Loci:
-    """Independent loci of scans, with their lead variants and the genes near them.
+    """Find independent loci of scans, with their lead variants and the genes near them.
 
     Each scan is clumped by linkage disequilibrium in the cohort. A clump spans from the first to
     the last of its index and members. Clumps of all scans whose spans overlap, or are no more
@@ -95,16 +96,16 @@ def find_loci(
     ----------
     results : scans (:func:`gwasbone.sumstats.scans.as_scans`): results of a run (all its traits),
         tables or files by trait, or one table of a trait called ``scan``.
-    cohort : genotypes to take the LD from.
+    cohort : genotypes to compute LD from.
     genes : from :func:`gwasbone.genes.files.read_genes`; without them gene columns are missing,
         but for the genes known for bone.
     rule : ``loci`` (p 5e-8, r² 0.1, 250 kb), ``instruments`` (5e-8, 0.001, 10,000 kb),
         ``plink`` (PLINK's own defaults), or a :class:`ClumpRule`.
-    merge_kb : see above.
-    gene_window_kb : genes that come within so many kilobases of the lead are listed.
-    distance_only : clump by distance alone; no cohort is needed, and r² of the rule is not used.
-    build : of the scan, where neither results nor cohort say it.
-    threads : cores to use; all by default.
+    merge_kb : maximum distance between clumps that are merged into one locus, in kilobases.
+    gene_window_kb : maximum distance of listed genes from the lead variant, in kilobases.
+    distance_only : clump by distance alone, without a cohort; r² of the rule is not used.
+    build : genome build of the scans, where neither results nor cohort state it.
+    threads : number of cores to use; all by default.
 
     Raises
     ------

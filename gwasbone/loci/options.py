@@ -23,14 +23,16 @@ BestOf = Literal["region", "measurement", "scan"]
 
 @dataclass(frozen=True, kw_only=True)
 class ClumpRule(Options):
-    """What makes a clump; see :mod:`gwasbone.blocks.clump`.
+    """Rule for clumping variants; see :mod:`gwasbone.blocks.clump`.
 
     Parameters
     ----------
-    p1 : maximum p-value of a clump's index variant.
-    p2 : p-value that members of a clump are below; members give a clump its span.
-    r2 : members have a squared correlation above this with the index variant.
-    kb : members are nearer to the index variant than so many kilobases.
+    p1 : maximum p-value of the index variant of a clump.
+    p2 : p-value below which a variant can be a member of a clump; members define its span.
+    r2 : squared correlation (r²) with the index variant above which a variant is a member of its
+        clump.
+    kb : distance from the index variant, in kilobases, within which variants can be members of its
+        clump.
     """
 
     p1: PositiveShare = 5e-8
@@ -47,18 +49,20 @@ class ClumpRule(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class LociOptions(ClumpRule):
-    """Loci of scans: clumps, merged, with the genes near them, and their regional plots.
+    """Loci of scans: merged clumps, the genes near them and their regional plots.
 
     Parameters
     ----------
-    merge_kb : clumps that are at most so many kilobases apart make one locus.
-    genes : GTF file, NCBI .gene.loc or table of genes on the scans' build; no gene columns where
-        not set.
-    genes_build : GRCh37 or GRCh38, where the file of genes does not tell.
-    all_genes : also list genes that are not protein-coding, where the file tells.
-    window_kb : genes within so many kilobases of a lead are listed and drawn.
+    merge_kb : maximum distance between clumps that are merged into one locus, in kilobases.
+    genes : GTF file, NCBI .gene.loc file or table of genes, on the genome build of the scans; gene
+        columns are omitted where not set.
+    genes_build : genome build of the file of genes, GRCh37 or GRCh38, where the file does not
+        state it.
+    all_genes : also list genes that are not protein-coding, where the file states the biotype.
+    window_kb : maximum distance from a lead variant, in kilobases, of genes that are listed and
+        drawn.
     genetic_map : table of recombination rates to draw behind regional plots.
-    regional_plots : number of loci drawn, the strongest first.
+    regional_plots : number of loci to draw, strongest first.
     """
 
     merge_kb: NonNegative = 250.0
@@ -72,18 +76,17 @@ class LociOptions(ClumpRule):
 
 @dataclass(frozen=True)
 class SelectionRule(Options):
-    """How variants are selected; the defaults are those of the paper.
+    """Rule for selecting lead variants; the defaults are those of the paper.
 
     Parameters
     ----------
-    p_threshold : a block needs a p-value below this.
-    block_bp : length of a block in bp.
-    max_blocks : maximum number of blocks, the smallest p-values first: of each scan, and of each
-        region.
-    best_of : within what the best blocks are selected for the regions: region (over all its
-        scans), measurement (over the scans of one bone density) or scan.
-    window_bp : peaks at most this many bp apart can be one SNP.
-    r2 : peaks with at least this squared correlation are one SNP.
+    p_threshold : p-value below which a block is selected, by its strongest variant.
+    block_bp : length of a block in base pairs.
+    max_blocks : maximum number of blocks, in order of p-value: of each scan, and of each region.
+    best_of : group in which blocks are ranked when the best of a region are selected: region (all
+        its scans together), measurement (the scans of one bone density) or scan.
+    window_bp : maximum distance of peaks that are merged into one SNP, in base pairs.
+    r2 : minimum squared correlation (r²) of peaks that are merged into one SNP.
     """
 
     p_threshold: PositiveShare = 1e-5
@@ -104,7 +107,7 @@ CLUMP_RULES = {
 
 
 def clump_rule(name: str) -> ClumpRule:
-    """A rule by its name.
+    """Return the clumping rule of a name.
 
     >>> clump_rule("instruments").kb
     10000
@@ -120,7 +123,7 @@ def clump_rule(name: str) -> ClumpRule:
 
 
 def regions_of_scans(flags: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """``trait=region,region`` as trait -> regions.
+    """Parse ``trait=region,region`` into a mapping of traits to regions.
 
     >>> regions_of_scans(["bmd_hip=left_hip,right_hip"])
     {'bmd_hip': ('left_hip', 'right_hip')}

@@ -1,6 +1,6 @@
 """SNPs of bone regions out of many scans (Eriksson & Nakamori 2025, §2.6).
 
-Scans of bone measurements belong to the regions of the pictures that the measurements are learnt
+Scans of bone measurements belong to the regions of the images that the measurements are learnt
 from. Of each region the blocks of the genome with the smallest p-values count; the best variants
 of its scans there are peaks. Over all scans, peaks in strong linkage disequilibrium are one SNP:
 that with the smallest p-value.
@@ -53,7 +53,7 @@ _EFFECT = ("neg_log_10_p_value", "beta", "standard_error", "effect_allele_freque
 
 @dataclass(frozen=True, repr=False)
 class RegionSelection(Shown):
-    """The SNPs of each region, and how they came about.
+    """SNPs selected for each body region, with the lead blocks that they come from.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def select_regions(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> RegionSelection:
-    """Select the SNPs of each bone region from dozens of scans.
+    """Select lead SNPs of each body region from many scans.
 
     Parameters
     ----------
@@ -142,9 +142,9 @@ def select_regions(
     region_map : measurements and their regions; the package's by default. A trait belongs to the
         measurement that its name holds, see :meth:`RegionMap.measurement_in`.
     regions : trait -> names of regions, for traits that the map does not have, or instead of it.
-    rule : thresholds; the paper's by default.
-    threads : files read at the same time, and cores for LD.
-    progress : called with a step, how much of it is done, and of what.
+    rule : thresholds; those of the paper by default.
+    threads : number of files read at the same time, and of cores for LD.
+    progress : function called with the name of a step, the amount done and the total.
 
     Raises
     ------

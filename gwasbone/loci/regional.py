@@ -77,15 +77,16 @@ def region_around(
     trait: str = "scan",
     window_kb: float = 500,
 ) -> Region:
-    """The variants of a scan around a lead, with r² to it in a cohort's kept people.
+    """Find the variants of a scan around a lead variant, with their r² in the retained samples.
 
     Parameters
     ----------
     scan : a results table.
-    lead : ``chromosome``, ``position_bp``, ``other_allele``, ``effect_allele`` of a variant of it.
-    cohort : genotypes; without them r² is missing.
-    build : of the scan.
-    window_kb : how far to either side.
+    lead : ``chromosome``, ``base_pair_location``, ``other_allele`` and ``effect_allele`` of a
+        variant of the scan.
+    cohort : genotypes to compute r² from; without them r² is missing.
+    build : genome build of the scan.
+    window_kb : distance to either side of the lead, in kilobases.
 
     Raises
     ------
@@ -129,7 +130,7 @@ def regional_plots(
     window_kb: float = 500,
     level: float = 5e-8,
 ) -> tuple[RegionalPlot, ...]:
-    """What the regional plots of the strongest loci show.
+    """Collect the data of regional plots of the strongest loci.
 
     Each locus once, in the scan where its lead has the smallest p.
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class BiobankTable:
-    """A biobank's table, or the part of it that was asked for.
+    """A biobank's table, or the requested columns of it.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def read_biobank_table(
     coded_missing: Path | None = None,
     reading: TableReading | None = None,
 ) -> BiobankTable:
-    """Read the fields that are needed, and nothing else.
+    """Read the requested fields of a biobank's table.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ SEX_NAMES = {FEMALE: "women", MALE: "men"}
 
 @dataclass(frozen=True, repr=False)
 class Bmd(Shown):
-    """The measurements of a table, ready to write.
+    """Bone measurements of a table: by assessment, imputed, and averaged per participant.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def make_bmd(
     skip_absent: bool = False,
     rint: bool = False,
 ) -> Bmd | None:
-    """Assessments, imputed and averaged per person; None where ``skip_absent`` leaves nothing."""
+    """Derive bone measurements per participant; None where ``skip_absent`` leaves none."""
     if skip_absent and not any(field in table.fields for field in measurements["field"]):
         log.warning("the table has none of the %d measurements: only cases", len(measurements))
         return None

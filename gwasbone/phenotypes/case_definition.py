@@ -23,7 +23,7 @@ _FORMATS = {
     "medication": (re.compile(r"\d+"), "a number of data-coding 4"),
 }
 _KEYS = {"name", "kind", "fields", "source", "codes", "names"}
-_LEAST_NAME = 3
+_MIN_NAME = 3
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class CaseDefinition:
-    """Rules, any of which makes a case."""
+    """Case definition: rules, any of which makes a case."""
 
     name: str
     rules: tuple[Rule, ...]
@@ -99,7 +99,7 @@ def plain_code(code: str) -> str:
 
 
 def osteoporosis_definition() -> CaseDefinition:
-    """The package's definition, ``resources/osteoporosis.toml``."""
+    """Read the package's definition of osteoporosis, ``resources/osteoporosis.toml``."""
     return _checked(tomllib.loads(osteoporosis_text()), "resources/osteoporosis.toml")
 
 
@@ -192,10 +192,10 @@ def _rule_faults(table: Mapping[str, Any], rule: str) -> Iterator[str]:
     wrong = [code for code in codes if not pattern.fullmatch(plain_code(code))]
     if wrong:
         yield f"{rule}: expected {kind} codes {example}, got {', '.join(map(repr, wrong))}"
-    short = [name for name in names if len(name.strip()) < _LEAST_NAME]
+    short = [name for name in names if len(name.strip()) < _MIN_NAME]
     if short:
         yield (
-            f"{rule}: expected at least {_LEAST_NAME} letters of a drug's name, got "
+            f"{rule}: expected at least {_MIN_NAME} letters of a drug's name, got "
             f"{', '.join(map(repr, short))}"
         )
 

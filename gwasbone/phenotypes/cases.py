@@ -28,7 +28,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, repr=False)
 class Cases(Shown):
-    """Who is a case, and why.
+    """Cases of a definition, with the rules that each one meets.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def find_cases(
     medication_names: Mapping[str, str] | None = None,
     skip_absent: bool = False,
 ) -> Cases:
-    """Apply the rules of a definition to a table.
+    """Find the cases of a definition in a biobank's table.
 
     Parameters
     ----------

@@ -28,9 +28,9 @@ _BOOSTING = {
     "l2_regularization": 1.0,
     "early_stopping": False,
 }
-_LEAST_LEAF, _LEAF_SHARE = 20, 0.01
+_MIN_LEAF, _LEAF_SHARE = 20, 0.01
 #: Fewer people than this in a fold say nothing about a fold.
-_LEAST_PER_FOLD = 10
+_MIN_PER_FOLD = 10
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,9 @@ def assign_folds(people: npt.NDArray[np.object_], *, n_folds: int, seed: int) ->
     InputError
         Fewer than ten people per fold.
     """
-    if len(people) < n_folds * _LEAST_PER_FOLD:
+    if len(people) < n_folds * _MIN_PER_FOLD:
         raise InputError(
-            f"expected {n_folds * _LEAST_PER_FOLD} people or more for {n_folds} folds, got "
+            f"expected {n_folds * _MIN_PER_FOLD} people or more for {n_folds} folds, got "
             f"{len(people)}: use another model"
         )
     by_name = np.argsort(people.astype(str))
@@ -101,7 +101,7 @@ def predict_out_of_fold(
     labels = np.unique(fold)
     if len(labels) < 2:
         raise InputError("expected rows in two folds or more, all are in one")
-    leaf = max(_LEAST_LEAF, int(_LEAF_SHARE * len(y)))
+    leaf = max(_MIN_LEAF, int(_LEAF_SHARE * len(y)))
     prediction = np.empty(len(y))
     seen = 0.0
     # a tree of three numbers is grown faster by one thread than by several that wait in turn

@@ -30,7 +30,7 @@ BRACKET_YEARS = 10
 
 @dataclass(frozen=True)
 class Imputed:
-    """Complete measurements and where each came from.
+    """Imputed measurements, with the rule that gave each value.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class Imputed:
 
 
 def impute(long: pd.DataFrame, names: Sequence[str]) -> Imputed:
-    """Fill missing measurements by the person's other visits, else by people like them.
+    """Impute missing measurements from other visits, else from similar participants.
 
     1. the mean of the same person's other assessments;
     2. else the median of the same sex and 10-year age bracket (40 to under 50, ...);

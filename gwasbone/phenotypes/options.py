@@ -18,12 +18,12 @@ class TableReading(Options):
 
     Parameters
     ----------
-    missing_codes : numbers or words that mean a missing value in every column of the tables of
+    missing_codes : codes of a missing value, as numbers or words, in every column of the tables of
         participants; auto is -9, except in a column of whole numbers that also holds -8 or -10;
         none takes every number as it is.
-    withdrawn : list of participants who have withdrawn, left out of genotypes and tables; those
-        with a negative ID are left out in any case.
-    max_table_gb : maximum gigabytes of text that may come out of a compressed table.
+    withdrawn : list of the participants who withdrew consent, who are excluded from genotypes and
+        tables; those with a negative ID are always excluded.
+    max_table_gb : maximum size of a compressed table after decompression, in gigabytes.
     """
 
     missing_codes: tuple[str, ...] = ("auto",)

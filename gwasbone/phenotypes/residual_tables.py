@@ -26,13 +26,14 @@ def residual_table(result: ResidualPhenotypes) -> pd.DataFrame:
 
 
 def models_table(result: ResidualPhenotypes) -> pd.DataFrame:
-    """What was fitted, one number per row.
+    """Tabulate the fitted models, one number per row.
 
     Columns: ``trait model estimator status n_people n_assessments n_repeated kind term estimate
-    se statistic dof neg_log10_p``. ``kind`` is ``coefficient``; ``variance`` (``person``,
-    ``residual``); ``r2`` (share of variance explained by the models nested up to a term, or of
-    predictions ``seen`` and ``out of fold``); ``fit`` (``log_likelihood``, ``boundary`` 1 where the
-    variance between people is 0, ``seed`` of a prediction); or ``none`` for a trait without a fit.
+    standard_error statistic dof neg_log_10_p_value``. ``kind`` is ``coefficient``; ``variance``
+    (``person``, ``residual``); ``r2`` (proportion of variance explained by the models nested up to
+    a term, or by predictions ``seen`` and ``out of fold``); ``fit`` (``log_likelihood``,
+    ``boundary`` 1 where the variance between people is 0, ``seed`` of a prediction); or ``none``
+    for a trait without a fit.
     """
     lines = [line for model in result.models for line in _model_lines(model, result.seed)]
     return pd.DataFrame(lines)

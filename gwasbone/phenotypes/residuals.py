@@ -30,8 +30,8 @@ from gwasbone.phenotypes.confounders import (
 )
 from gwasbone.phenotypes.deepnull import assign_folds
 from gwasbone.phenotypes.fitted_trait import TraitModel, UnfitError
-from gwasbone.phenotypes.leftover import leftover_confounding
 from gwasbone.phenotypes.options import ResidualModel
+from gwasbone.phenotypes.residual_confounding import residual_confounding
 from gwasbone.phenotypes.table import numbers
 from gwasbone.phenotypes.trait_models import fit_boosted, fit_linear, take_prediction
 
@@ -43,12 +43,12 @@ _NOT_MEASUREMENTS = ("height", "ethnicity")
 
 
 class ResidualWarning(GwasboneWarning):
-    """A trait without a residual, or a model with fewer terms than asked for."""
+    """Warning that a trait has no residual, or that its model has fewer terms than requested."""
 
 
 @dataclass(frozen=True, repr=False)
 class ResidualPhenotypes(Shown):
-    """Residual phenotypes and how they were made.
+    """Residual phenotypes with their models and tests of residual confounding.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class ResidualPhenotypes(Shown):
     covariates : people × (sex, age, weight): means over the assessments with all of them.
     models : one per trait, in the order of the columns.
     confounding : what is left: ``trait`` and the columns of
-        :func:`gwasbone.phenotypes.leftover.leftover_confounding`.
+        :func:`gwasbone.phenotypes.residual_confounding.residual_confounding`.
     sexes : spellings of sex in the source; ``covariates["sex"]`` numbers them.
     folds : of a prediction out of fold, the fold of each person; seed : of folds and models.
     """
@@ -106,7 +106,7 @@ def residual_phenotypes(
     n_folds: int = 5,
     seed: int = 0,
 ) -> ResidualPhenotypes:
-    """Take sex, age and weight out of traits, and see what is left of them.
+    """Adjust traits for sex, age and weight, and test for residual confounding.
 
     Every assessment with the trait, sex, age and weight counts, trait by trait. The models:
 
@@ -259,7 +259,7 @@ def _fitted(
 
 
 def measured_traits(assessments: pd.DataFrame, traits: Sequence[str] | None = None) -> list[str]:
-    """Names of the traits of a table of assessments; see :func:`residual_phenotypes`.
+    """List the traits of a table of assessments; see :func:`residual_phenotypes`.
 
     Raises
     ------
@@ -340,7 +340,7 @@ def _gathered(
         if per_person is None:
             continue
         has = ~np.isnan(per_person.residual)
-        left = leftover_confounding(
+        left = residual_confounding(
             per_person.residual[has],
             per_person.X[has],
             sex=means[has, 0],

@@ -25,7 +25,7 @@ FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
 #: Boosted trees are not asked to learn from fewer people.
-_LEAST_PEOPLE = 100
+_MIN_PEOPLE = 100
 
 
 def fit_linear(
@@ -100,10 +100,10 @@ def fit_boosted(
     """
     rows = _usable(y, confounders)
     counts = _counts(confounders, rows)
-    if counts.people < _LEAST_PEOPLE:
+    if counts.people < _MIN_PEOPLE:
         raise UnfitError(
             "too_few",
-            f"expected {_LEAST_PEOPLE} people or more for boosted trees, got "
+            f"expected {_MIN_PEOPLE} people or more for boosted trees, got "
             f"{counts.people}: use --model linear",
         )
     predictors = np.column_stack(

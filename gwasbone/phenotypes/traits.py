@@ -32,7 +32,7 @@ _CODINGS: dict[str, dict[float, float]] = {
 
 @dataclass(frozen=True)
 class Trait:
-    """One phenotype.
+    """An analysed phenotype: its name, kind and numbers of participants.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def trait_values(
 
 
 def rank_inverse_normal(y: npt.ArrayLike) -> FloatArray:
-    """Blom's normal scores Φ⁻¹((r − 3/8) / (n + 1/4)), r the rank; ties share their mean rank.
+    """Apply Blom's rank-based inverse normal transform, Φ⁻¹((r − 3/8)/(n + 1/4)) of rank r.
 
     Parameters
     ----------

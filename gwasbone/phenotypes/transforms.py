@@ -13,7 +13,7 @@ from gwasbone.errors import InputError
 from gwasbone.phenotypes.traits import rank_inverse_normal
 from gwasbone.stats.variation import varies
 
-_LEAST_FOR_INTERVAL = 4
+_MIN_FOR_INTERVAL = 4
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Standardised:
 
 
 def standardise(values: pd.DataFrame) -> Standardised:
-    """Centre and scale each column.
+    """Standardise each column to mean 0 and SD 1.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def skewness(values: pd.DataFrame) -> pd.DataFrame:
 
 
 def normal_scores(values: pd.DataFrame) -> pd.DataFrame:
-    """Rank-inverse-normal scores of each column (Blom); missing stays missing."""
+    """Apply the rank-based inverse normal transform to each column; missing stays missing."""
     scores = pd.DataFrame(np.nan, index=values.index, columns=values.columns)
     for name in values.columns:
         known = values[name].notna()
@@ -110,7 +110,7 @@ def left_right_correlations(
     for left, right in pairs:
         both = people[[left, right]].dropna()
         n, r = len(both), np.nan
-        if n >= _LEAST_FOR_INTERVAL and varies(both).all():
+        if n >= _MIN_FOR_INTERVAL and varies(both).all():
             r = float(both[left].corr(both[right]))
         with np.errstate(divide="ignore", invalid="ignore"):
             half = special.ndtri((1 + level) / 2) / np.sqrt(np.float64(n - 3))

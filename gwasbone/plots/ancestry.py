@@ -35,7 +35,7 @@ _NOT_REPORTED = "not reported"
 
 @dataclass(frozen=True, slots=True)
 class KeptRegion:
-    """An ellipsoid with axes along the components: Σ ((PC_j − centre_j)/sd_j)² < radius².
+    """Region of retained samples in principal components: Σ ((PC_j − centre_j)/sd_j)² < radius².
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def ancestry_pairs(
     title: str = "",
     pairs: tuple[tuple[int, int], ...] = ((1, 2), (3, 4), (5, 6)),
 ) -> Column:
-    """Draw pairs of components by reported group, and the spread of the deviation.
+    """Draw pairs of principal components by reported group, and histograms of the deviation.
 
     A group is told by colour and shape; those not kept are hollow. A click in the legend hides a
     group in all panels. No identity is on the page.

@@ -22,7 +22,7 @@ _CAP_PX = 6
 def reliability(
     calibrations: Mapping[str, Calibration], *, title: str, size_px: int = 460
 ) -> figure:
-    """Draw the share of cases in each bin of predicted probability, with Wilson's intervals.
+    """Draw the proportion of cases in each bin of predicted probability, with Wilson intervals.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Many small pictures in rows, each with a caption: to see at a glance that all is as it should."""
+"""Many small images in rows, each with a caption: to see at a glance that all is as it should."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def contact_sheet(
     ----------
     pictures : (k, height, width) uint8 grey levels, shown as they are.
     captions : (k,) text below each.
-    height_px : of a picture on the page; its file has twice that, for fine screens.
+    height_px : of an image on the page; its file has twice that, for fine screens.
     """
     width_px = round(pictures.shape[2] / pictures.shape[1] * height_px)
     figures = []

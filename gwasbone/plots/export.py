@@ -56,7 +56,7 @@ const tell = (kind, text) => {{
 
 
 def save(figure: LayoutDOM, path: str | os.PathLike[str], *, title: str = "") -> Path:
-    """Save a figure as a page that opens offline (``.html``), or as an image.
+    """Save a figure as a page that opens offline (``.html``) or as an image (``.png``, ``.svg``).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def save(figure: LayoutDOM, path: str | os.PathLike[str], *, title: str = "") ->
 
 
 def show(figure: LayoutDOM) -> None:
-    """Show a figure: in the cell of a notebook, otherwise in a tab of the browser.
+    """Show a figure in a notebook cell or, outside notebooks, in a browser tab.
 
     Examples
     --------

@@ -22,7 +22,7 @@ _ROW_PX, _STEP_CHARACTERS = 46, 30
 
 
 def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
-    """Draw what is left after each step as bars, with the counts and reasons beside them.
+    """Draw the number of samples or variants left after each filter as bars, with the reasons.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How well genotypes are learned from pictures: areas, their intervals, and shuffled labels."""
+"""How well genotypes are learned from images: areas, their intervals, and shuffled labels."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def genotype_areas(
     table : ``name`` (each once), ``auc auc_low auc_high baseline_auc null_p fdr n``, NaN where not
         known; the first row on top.
     null : ``name auc``, a row per permutation.
-    fdr : jobs with a false-discovery rate below it are set off.
+    fdr : jobs with a false discovery rate below it are set off.
 
     Raises
     ------

@@ -45,7 +45,7 @@ def manhattan(
     width_px: int = 980,
     height_px: int = 400,
 ) -> figure:
-    """Draw −log₁₀ p along the genome, with lead variants named.
+    """Draw a Manhattan plot with labelled lead variants.
 
     The y axis is linear and starts at 0, however high the peaks are; with ``y_max`` variants
     above it are drawn as triangles at the upper edge and counted in the notes. Millions of

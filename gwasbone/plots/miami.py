@@ -48,7 +48,7 @@ def miami(
     width_px: int = 980,
     panel_px: int = 260,
 ) -> LayoutDOM:
-    """Draw two scans back to back: the first grows upwards, the second downwards.
+    """Draw a Miami plot: the first scan upwards, the second downwards.
 
     Both read −log₁₀ p as a positive number away from the middle, and move as one along the
     genome.

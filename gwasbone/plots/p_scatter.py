@@ -64,7 +64,7 @@ def p_scatter(
     max_labels: int = 12,
     size_px: int = 560,
 ) -> figure:
-    """Draw −log₁₀ p of scan B against that of scan A.
+    """Draw −log₁₀ p of a scan against that of another.
 
     Both axes have one scale, so that the diagonal is where a variant is as strong in both. The
     genome-wide lines cut the square into four, with the number of variants in each.
@@ -122,7 +122,7 @@ def z_scatter(
     genome_wide: float = 5e-8,
     size_px: int = 560,
 ) -> figure:
-    """Draw z of scan B against z of scan A, so that the direction of effects is seen.
+    """Draw z-scores of a scan against those of another, to show the direction of effects.
 
     As :func:`p_scatter`, with ``z_a`` and ``z_b`` (β / s.e. of one and the same allele). The
     classes are still by −log₁₀ p.

@@ -76,7 +76,7 @@ class PageFigure:
     notes : what the reader must know to judge it.
     item : the figure as BokehJS embeds it, as JSON text; empty where ``markup`` is the figure.
     bundles : the parts of BokehJS that draw it.
-    markup : HTML of what needs no drawing: a table, a sheet of pictures.
+    markup : HTML of what needs no drawing: a table, a sheet of images.
     """
 
     heading: str
@@ -146,7 +146,7 @@ def save_page(
     subtitle: str = "",
     notes: Iterable[str] = (),
 ) -> Path:
-    """Write figures as one HTML file that opens without a network.
+    """Write figures to one HTML file that opens offline.
 
     BokehJS is inside the file, only the parts the figures use. The file appears whole or not at
     all, and replaces one of the same name.

@@ -32,7 +32,7 @@ def predicted_probabilities(
     width_px: int = 560,
     panel_height_px: int = 210,
 ) -> Column:
-    """Draw how predictions are spread in cases and controls, people in training above held out.
+    """Draw distributions of predicted probabilities in cases and controls.
 
     Each group's bars add up to 100 %, so that few cases show beside many controls. Both panels
     have the same axes: a gap that shrinks from the upper to the lower one is overfitting.

@@ -31,7 +31,7 @@ def qc_histogram(
     width_px: int = 560,
     height_px: int = 340,
 ) -> figure:
-    """Draw how many values fall where, and how many lie beyond each threshold.
+    """Draw a histogram of a QC metric with its thresholds.
 
     Only the bins are put on the page, so ten million values cost what ten do.
 
@@ -97,7 +97,7 @@ def qc_scatter(
     width_px: int = 560,
     height_px: int = 420,
 ) -> figure:
-    """Draw one measure against another, such as heterozygosity against call rate.
+    """Draw a scatter plot of two QC metrics, such as heterozygosity against call rate.
 
     What lies strictly beyond a threshold is drawn as a cross in the warning colour. No identity
     is on the page.

@@ -22,7 +22,7 @@ def qq(
     lambda_gc: float | Mapping[str, float] | None = None,
     size_px: int = 460,
 ) -> figure:
-    """Draw observed against expected −log₁₀ p, with the null's line and band.
+    """Draw a QQ plot of −log₁₀ p with the line and confidence band of the null.
 
     Parameters
     ----------

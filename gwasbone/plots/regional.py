@@ -55,21 +55,21 @@ def regional(
     width_px: int = 900,
     height_px: int = 330,
 ) -> LayoutDOM:
-    """Draw −log₁₀ p around a lead variant, coloured by LD with it, above the genes there.
+    """Draw a regional plot of a lead variant, coloured by LD with it, above the genes.
 
     Parameters
     ----------
-    variants : one row per variant of one chromosome: ``chromosome``, ``position_bp``,
-        ``neg_log10_p``, and where there ``r2`` with the lead (NaN: no LD known) and the columns
-        that appear on hovering (see :func:`gwasbone.plots.manhattan`).
-    lead : its row, by position.
-    start_bp, end_bp : ends of the picture; those of the variants by default.
+    variants : one row per variant of one chromosome: ``chromosome``, ``base_pair_location``,
+        ``neg_log_10_p_value`` and, optionally, ``r2`` with the lead (NaN where LD is unknown) and
+        the columns that appear on hovering (see :func:`gwasbone.plots.manhattan`).
+    lead : integer location of the row of the lead variant.
+    start_bp, end_bp : ends of the figure in bp; those of the variants by default.
     genes : as in :func:`gwasbone.plots.gene_track.gene_track`; no track without them.
     exons : ``gene`` (row of ``genes``), ``start_bp``, ``end_bp``.
-    recombination : ``position_bp`` and ``cm_per_mb`` from there on, drawn against an axis of its
-        own on the right.
-    genome_wide : significance level to draw, as p.
-    width_px, height_px : size of the plotting area, without the genes.
+    recombination : ``base_pair_location`` and ``cm_per_mb`` from there on, drawn against an axis
+        of its own on the right.
+    genome_wide : p-value of the line of genome-wide significance.
+    width_px, height_px : size of the plotting area, without the genes, in pixels.
 
     Raises
     ------

@@ -32,7 +32,7 @@ def roc(
     title: str,
     size_px: int = 460,
 ) -> figure:
-    """Draw ROC curves with their areas and intervals in the legend.
+    """Draw ROC curves with their AUCs and confidence intervals in the legend.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def precision_recall(
     title: str,
     size_px: int = 460,
 ) -> figure:
-    """Draw precision against recall as steps, with the average precision in the legend.
+    """Draw precision-recall curves with the average precision in the legend.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
-"""Mean saliency maps by class over the mean picture, side by side (Eriksson & Nakamori, Figure 10).
+"""Mean saliency maps by class over the mean image, side by side (Eriksson & Nakamori, Figure 10).
 
-Panels are PNG pictures of eight bits, not arrays of numbers, so that a page stays small.
+Panels are PNG images of eight bits, not arrays of numbers, so that a page stays small.
 """
 
 from __future__ import annotations
@@ -69,12 +69,12 @@ def saliency_figure(
     target: npt.NDArray[np.bool_] | None = None,
     notes: Sequence[str] = (),
 ) -> Div:
-    """Draw the mean map of each class over the mean picture, and how it changes between them.
+    """Draw the mean map of each class over the mean image, and how it changes between them.
 
     Parameters
     ----------
-    picture : (h, w) mean picture.
-    mean : (k, h, w) mean maps in units of the mean over a picture; all on one scale.
+    picture : (h, w) mean image.
+    mean : (k, h, w) mean maps in units of the mean over an image; all on one scale.
     slope : (h, w) change of the map per class; t : (h, w) over its standard error.
     names, n : of the classes, and their people.
     critical : |t| that noise does not reach; NaN where it is not known.
@@ -127,7 +127,7 @@ def saliency_figure(
 def _over(
     picture: npt.NDArray[np.uint8], level: FloatArray, alpha: FloatArray, palette: Rgb
 ) -> Rgb:
-    """(h, w, 3) colours of levels 0 to 1 laid over a pale grey picture."""
+    """(h, w, 3) colours of levels 0 to 1 laid over a pale grey image."""
     grey = picture.astype(float)
     low, high = grey.min(), max(grey.max(), grey.min() + 1)
     pale = _PALEST + (1 - _PALEST) * (grey - low) / (high - low)
@@ -154,7 +154,7 @@ def _panel(drawn: Rgb, caption: str, alt: str, outline: npt.NDArray[np.bool_] | 
 
 
 def _edge(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Pixels of a mask within two pixels of what is outside; the border of a picture is none."""
+    """Pixels of a mask within two pixels of what is outside; the border of an image is none."""
     inner = mask.copy()
     for _ in range(2):
         padded = np.pad(inner, 1, mode="edge")

@@ -27,7 +27,7 @@ _MAX_FOREGROUND = 60_000
 
 @dataclass(frozen=True, slots=True)
 class ScanPoints:
-    """Rows of a scan with a p-value, and what is known of the rows that are not here.
+    """Rows of a scan with a p-value, and counts of the rows that were left out.
 
     A figure of several scans takes them in this form, so that only one of them ever has to be
     in memory whole: read one, keep ``ScanPoints.of(table).thinned()``, read the next.

@@ -110,10 +110,11 @@ def regions_per_snp(
 
     Parameters
     ----------
-    pairs : a row per region and SNP: ``region variant_id chromosome position_bp effect_allele
-        n_scans`` and, if there, ``source_id gene beta se neg_log10_p scans``. Regions are drawn
-        in the order in which they come, SNPs of most regions first.
-    at_most : SNPs drawn; the others are counted in a note.
+    pairs : a row per region and SNP: ``region variant_id chromosome base_pair_location
+        effect_allele n_scans`` and, optionally, ``source_id gene beta standard_error
+        neg_log_10_p_value scans``. Regions are drawn in their order in the table, SNPs in order
+        of their number of regions.
+    at_most : maximum number of SNPs drawn; the others are counted in a note.
 
     Raises
     ------

@@ -63,7 +63,7 @@ def stacked_manhattan(
     width_px: int = 980,
     panel_px: int | None = None,
 ) -> LayoutDOM:
-    """Draw a panel per scan, all on one genome axis that moves as one.
+    """Draw Manhattan plots of several scans as panels on a common genome axis.
 
     Parameters
     ----------

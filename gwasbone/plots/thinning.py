@@ -1,4 +1,4 @@
-"""Fewer points, the same picture: which of many points to draw."""
+"""Fewer points, the same image: which of many points to draw."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def thin_points(
     cell_px: float = 1.5,
     per_cell: int = 1,
 ) -> npt.NDArray[np.int64]:
-    """The rows to draw so that the picture stays the same at its own size.
+    """The rows to draw so that the image stays the same at its own size.
 
     Every point with ``y`` above ``keep_above`` is kept; where they are more than ``max_kept``,
     the ``max_kept`` highest of them (earlier rows first among equals). Of all others at most

@@ -61,7 +61,7 @@ def volcano(
     width_px: int = 720,
     height_px: int = 460,
 ) -> figure:
-    """Draw −log₁₀ p against the effect, with frequency classes told apart.
+    """Draw a volcano plot of −log₁₀ p against the effect, coloured by allele frequency.
 
     Of variants that would lie on one spot the one with the smallest standard error is drawn, so
     that what is known best is seen. The axis reaches the largest effect among variants with

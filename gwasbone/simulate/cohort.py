@@ -21,7 +21,7 @@ from gwasbone.simulate.settings import SimulationSettings
 
 @dataclass(frozen=True)
 class SimulatedCohort:
-    """Where a simulated cohort lies, and what is in it.
+    """Folder and counts of a simulated cohort.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def simulate_cohort(
     genotypes: SimulatedGenotypes | None = None,
     progress: Progress | None = None,
 ) -> SimulatedCohort:
-    """Simulate a cohort and write it: genotypes, phenotypes, covariates and the truth.
+    """Simulate a cohort and write its genotypes, phenotypes, covariates and true effects.
 
     Parameters
     ----------

@@ -79,13 +79,13 @@ def haplotypes(
     """Haplotypes of one segment: sites, and which haplotypes carry the derived allele.
 
     Mutations are laid on one genealogy, at a rate that is doubled until there are ``n_common``
-    sites with a minor-allele frequency of 0.01 or more: variants are thinner than in a real
+    sites with a minor allele frequency of 0.01 or more: variants are thinner than in a real
     genome, as on an array, while LD follows the real recombination rate.
 
     Parameters
     ----------
     counts : population -> number of haplotypes; columns come in this order.
-    n_common, n_rare : sites wanted with a minor-allele frequency of at least 0.01, and between
+    n_common, n_rare : sites wanted with a minor allele frequency of at least 0.01, and between
         ``maf_min`` and 0.01; of the rare ones there may be fewer.
 
     Returns

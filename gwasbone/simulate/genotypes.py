@@ -33,7 +33,7 @@ _INBRED_SHARE = 0.3
 
 @dataclass(frozen=True)
 class SimulatedGenotypes:
-    """Called genotypes, the true ones beneath them, and who and what was spoilt.
+    """Simulated genotype calls, the true genotypes and the planted faults.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ class _SegmentGenotypes:
 def simulate_genotypes(
     settings: SimulationSettings, *, progress: Progress | None = None
 ) -> SimulatedGenotypes:
-    """Simulate the genotypes that ``settings`` describe.
+    """Simulate genotypes of a cohort.
 
     Each segment has a coalescent history of its own (msprime) in the populations of
     :func:`gwasbone.simulate.demography.demography`; families are made by gene-dropping, and two

@@ -35,13 +35,13 @@ _LEVEL = 105.0
 
 @dataclass(frozen=True)
 class LocalEffect:
-    """What copies of an allele do to a place in the pictures of a region.
+    """What copies of an allele do to a place in the images of a region.
 
     Parameters
     ----------
     variant : name of the column of dosages.
     region : key of :data:`PICTURES` without the side: ``hip`` and ``knee`` are both sides.
-    at : (x, y) on the drawn anatomy, in units of the picture's height, x towards the body's
+    at : (x, y) on the drawn anatomy, in units of the image's height, x towards the body's
         middle on hips and knees; radius : of the bell curve, in the same units.
     per_copy : share of the grey level that each copy adds.
     """
@@ -82,7 +82,7 @@ def draw(
     noise: NoiseBank,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """One picture, (rows, columns) uint8; ``scale`` shrinks the scanner's size."""
+    """One image, (rows, columns) uint8; ``scale`` shrinks the scanner's size."""
     rows, columns = (max(8, round(side * scale)) for side in PICTURES[region])
     canvas = Canvas(rows, columns)
     site = region.removeprefix("left_").removeprefix("right_")
@@ -166,7 +166,7 @@ def _spine(canvas: Canvas, body: Body, pose: _Pose, level: float, *, soft: bool)
 
 
 def _hip(canvas: Canvas, body: Body, pose: _Pose, level: float, *, soft: bool) -> None:
-    """A left femur: the head in its socket towards the left of the picture."""
+    """A left femur: the head in its socket towards the left of the image."""
     neck = 1.0 if body.male else 0.9
     canvas.box((0.05, 0.5), (0.45 * pose.build, 0.7), Bone(12 * pose.build, rim=0, soft=0.12))
     canvas.limb(

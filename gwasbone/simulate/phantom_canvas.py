@@ -1,7 +1,7 @@
-"""A picture on which bones are drawn as smooth shapes, in units of its height.
+"""A image on which bones are drawn as smooth shapes, in units of its height.
 
 The origin is the middle of the upper edge, y points down. A shape is drawn only within the box
-that holds it, so that a picture of forty shapes takes a few milliseconds.
+that holds it, so that an image of forty shapes takes a few milliseconds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Bone:
 
 
 class Canvas:
-    """Grey levels of a picture being drawn.
+    """Grey levels of an image being drawn.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Canvas:
 
     @property
     def width(self) -> float:
-        """Width of the picture in units of its height."""
+        """Width of the image in units of its height."""
         return self.columns / self.rows
 
     def ellipse(self, at: Point, radii: Point, look: Bone, *, angle: float = 0.0) -> None:

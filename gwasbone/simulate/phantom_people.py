@@ -1,6 +1,6 @@
-"""From simulated people to the pictures they would have: densities, bodies and local variants.
+"""From simulated people to the images they would have: densities, bodies and local variants.
 
-The density that a picture shows is the true one of its site, in standard deviations over all
+The density that an image shows is the true one of its site, in standard deviations over all
 imaging visits, so that a network can at best find what the diagnosis shares with it. A few causal
 variants also brighten a place of their own, which no density holds.
 """
@@ -49,12 +49,12 @@ PLACES: tuple[tuple[str, tuple[float, float], float], ...] = (
 PER_COPY = 0.06
 
 IMAGES, PEOPLE_FILE, EFFECTS_FILE = "images", "phantom_people.parquet", "phantom_effects.tsv"
-_LEAST_FREQUENCY = 0.05
+_MIN_FREQUENCY = 0.05
 
 
 @dataclass(frozen=True)
 class CohortPhantoms:
-    """Whose pictures to draw, and which variants show in them.
+    """Whose images to draw, and which variants show in them.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def phantom_people(
     Parameters
     ----------
     people : what the questionnaire was simulated for; None where it drew strangers.
-    dosages : indexed by eid, one column per variant that shows in pictures.
+    dosages : indexed by eid, one column per variant that shows in images.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def local_effects(
     table = causal_variants
     frequency = table["frequency_all"]
     usable = (table["chromosome"] < genome.X) & frequency.between(
-        _LEAST_FREQUENCY, 1 - _LEAST_FREQUENCY
+        _MIN_FREQUENCY, 1 - _MIN_FREQUENCY
     )
     ranked = table[usable].sort_values(["planted", "variance_share"], ascending=False)
     chosen = ranked["source_id"].drop_duplicates().head(n)
@@ -200,7 +200,7 @@ def write_phantoms(
     n_people: int | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """Draw the pictures of a cohort into ``folder/images``, and write the truth beside others.
+    """Draw the images of a cohort into ``folder/images``, and write the truth beside others.
 
     Parameters
     ----------
@@ -210,7 +210,7 @@ def write_phantoms(
 
     Returns
     -------
-    A row per picture: ``eid instance picture path``.
+    A row per image: ``eid instance picture path``.
     """
     people = chosen.people
     if n_people is not None:

@@ -1,6 +1,6 @@
-"""DXA-like pictures of simulated people, written as DICOM files with the tags of real scans.
+"""DXA-like images of simulated people, written as DICOM files with the tags of real scans.
 
-What a picture shows is known: bone density sets its brightness, age its texture, sex and height
+What an image shows is known: bone density sets its brightness, age its texture, sex and height
 its shapes, and chosen variants brighten chosen places. Nothing of a real scan is in it.
 """
 
@@ -42,13 +42,13 @@ _TRUTH = ".phantoms.json"
 
 @dataclass(frozen=True)
 class PhantomSettings:
-    """Choices of a simulation of pictures.
+    """Settings of simulated images.
 
     Parameters
     ----------
-    pictures : which of :data:`~gwasbone.simulate.phantom_anatomy.PICTURES` everybody gets.
-    scale : of the pictures, 1 being the scanner's size.
-    seed : equal seeds give equal files.
+    pictures : images of each participant, of :data:`~gwasbone.simulate.phantom_anatomy.PICTURES`.
+    scale : scale of the images relative to the scanner's resolution.
+    seed : random seed; equal settings give equal files.
     """
 
     pictures: tuple[str, ...] = tuple(PICTURES)
@@ -74,7 +74,7 @@ def simulate_phantoms(
     effects: Sequence[LocalEffect] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Draw and write the pictures of people.
+    """Draw and write the images of people.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def simulate_phantoms(
 
     Returns
     -------
-    A row per picture: ``eid instance picture path`` (within ``folder``).
+    A row per image: ``eid instance picture path`` (within ``folder``).
 
     Raises
     ------

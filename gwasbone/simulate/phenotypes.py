@@ -56,7 +56,7 @@ _NO_ANSWER = np.array(["Prefer not to answer", "Do not know", None], dtype=objec
 
 @dataclass(frozen=True)
 class SimulatedPhenotypes:
-    """Traits, covariates and the truth behind them; rows follow ``SimulatedGenotypes.people``.
+    """Simulated traits and covariates with their true effects.
 
     Parameters
     ----------

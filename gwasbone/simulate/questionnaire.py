@@ -22,7 +22,7 @@ from gwasbone.simulate.questionnaire_settings import QuestionnaireSettings
 
 @dataclass(frozen=True)
 class SimulatedQuestionnaire:
-    """The table as a biobank would release it, and the truth behind it.
+    """A simulated biobank table and the true values behind it.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def simulate_questionnaire(
 
 
 def questionnaire_people(covariates: pd.DataFrame, genetic_values: pd.DataFrame) -> pd.DataFrame:
-    """The people of a simulated cohort, as :func:`simulate_questionnaire` takes them.
+    """Get the participants of a simulated cohort for :func:`simulate_questionnaire`.
 
     Parameters
     ----------

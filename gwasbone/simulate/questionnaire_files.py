@@ -55,7 +55,7 @@ def save_questionnaire(
     table_format: TableFormat = "parquet",
     force: bool = False,
 ) -> Path:
-    """Write a questionnaire and its truth into a folder; the path of the table.
+    """Write a simulated questionnaire to a folder and return the path of its table.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is simulated of questionnaires, scans and records: plain fields, checked as a whole."""
+"""Settings of simulated questionnaires, scans and records, validated as a whole."""
 
 from __future__ import annotations
 
@@ -13,41 +13,43 @@ Spelling = Literal["ukb", "rap"]
 
 @dataclass(frozen=True, kw_only=True)
 class QuestionnaireSettings:
-    """All choices of a simulated questionnaire table.
+    """Settings of a simulated questionnaire table.
 
     Effects on bone mineral density are in standard deviations (SD) of a person's density around
     what sex, age and weight predict; each measurement has its own SD in g/cm².
 
     Parameters
     ----------
-    n_people : how many people; a simulated cohort brings its own.
-    seed : the only source of randomness; equal settings give equal tables.
+    n_people : number of participants; a simulated cohort has its own.
+    seed : random seed; equal settings give equal tables.
     spelling : ``ukb`` writes columns as ``21003-2.0``, ``rap`` as ``p21003_i2``.
-    n_filler : further questionnaire columns that mean nothing.
-    imaged_share : share of people who came to imaging (instance 2).
-    twice_share : share of the imaged who came twice (instances 2 and 3).
-    sex_effect : men less women, at age 40 and 75 kg.
-    age_effect_women, age_effect_men : per year of age.
-    weight_effect, weight_effect_squared : per kg from 75 kg, and per square of it.
-    shared_share : share of a person's variance that all measurements have in common.
-    pair_share : share that the left and right side of one site have in common besides.
-    genetic_share : share of the common part that the genetic value explains.
-    reliability : variance of true values over that of measured ones, given the covariates.
-    scan_missing_rate : scans (spine, each hip, whole body) that are lost at random.
-    value_missing_rate : single densities that are lost at random.
-    hip_missing_rate, hip_missing_per_10_kg : share of hip scans that people of 75 kg lack, and
-        the log odds by which 10 kg more raise it (missing by what is seen).
-    frail_missing_rate, frail_missing_per_sd : share of whole-body scans that people of mean true
-        density lack, and the log odds by which 1 SD less raises it (missing by what is not seen).
-    weight_missing_rate : weights and heights that were not taken, at random.
-    prevalence : share of people with a qualifying code; exact.
-    liability_bmd, liability_age, liability_genetics : what one SD less of true density, 8 years
-        more and one SD less of genetic value add to the liability, whose noise has SD 1.
-    second_rule_share : share of cases with codes of two rules.
-    decoys_per_person : mean number of ICD-10 codes that qualify for nothing; a third as many
-        medications, a tenth as many ICD-9 codes.
-    dotted_share : share of ICD codes that are written with a dot.
-    withdrawn_share : share of people who have withdrawn, with negative eid.
+    n_filler : number of additional questionnaire columns without any effect.
+    imaged_share : proportion of participants with an imaging visit (instance 2).
+    twice_share : proportion of these with a second imaging visit (instance 3).
+    sex_effect : difference between men and women at age 40 and 75 kg.
+    age_effect_women, age_effect_men : effect of age, per year.
+    weight_effect, weight_effect_squared : effect of weight, per kg from 75 kg and per square of
+        it.
+    shared_share : proportion of the variance between participants that all measurements share.
+    pair_share : additional proportion that the left and right side of a site share.
+    genetic_share : proportion of the shared part that the genetic value explains.
+    reliability : variance of true values divided by that of measured values, given the covariates.
+    scan_missing_rate : proportion of scans (spine, each hip, whole body) missing at random.
+    value_missing_rate : proportion of single densities missing at random.
+    hip_missing_rate, hip_missing_per_10_kg : proportion of missing hip scans at 75 kg, and the
+        increase of its log odds per 10 kg (missing at random given weight).
+    frail_missing_rate, frail_missing_per_sd : proportion of missing whole-body scans at the mean
+        true density, and the increase of its log odds per SD of lower density (missing not at
+        random).
+    weight_missing_rate : proportion of weights and heights missing at random.
+    prevalence : proportion of participants with a qualifying code; exact.
+    liability_bmd, liability_age, liability_genetics : increase of the liability per SD of lower
+        true density, per 8 years of age and per SD of lower genetic value; the residual has SD 1.
+    second_rule_share : proportion of cases with codes of two rules.
+    decoys_per_person : mean number of ICD-10 codes that do not qualify; a third as many
+        medications and a tenth as many ICD-9 codes.
+    dotted_share : proportion of ICD codes that are written with a dot.
+    withdrawn_share : proportion of participants who withdrew, with a negative eid.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What is simulated: one frozen dataclass of plain fields, checked as a whole."""
+"""Settings of a simulated cohort, validated as a whole."""
 
 from __future__ import annotations
 
@@ -25,42 +25,45 @@ TRAITS = ("bmd_spine", "bmd_hip", "bmd_femur", "osteoporosis", "null_trait")
 
 @dataclass(frozen=True, kw_only=True)
 class SimulationSettings:
-    """All choices of a simulated cohort. The defaults make the demo.
+    """Settings of a simulated cohort; the defaults are those of the demo.
 
     Parameters
     ----------
-    n_people, n_variants : size of the cohort after the simulation.
-    seed : the only source of randomness; equal settings give equal files.
+    n_people, n_variants : numbers of participants and variants.
+    seed : random seed; equal settings give equal files.
     build : ``GRCh37`` or ``GRCh38``: where on each chromosome the segments are placed.
     chromosomes : codes of the chromosomes that carry variants (1-22, 23 = X).
-    n_segments, segment_kb : how many stretches are simulated, spread over the chromosomes in
-        proportion to their length, and how long each is. Linkage disequilibrium is real within
-        a segment and absent between segments.
-    maf_min : least minor-allele frequency over all people.
-    rare_share : share of the variants that have a minor-allele frequency between ``maf_min``
-        and 0.01; all others are more common.
-    alt_is_ancestral_share : share of the variants where the counted (ALT) allele is the
-        ancestral one, and so mostly the major one.
+    n_segments, segment_kb : number of simulated segments, spread over the chromosomes in
+        proportion to their length, and the length of each in kilobases. Linkage disequilibrium is
+        realistic within a segment and absent between segments.
+    maf_min : minimum minor allele frequency over all participants.
+    rare_share : proportion of the variants with a minor allele frequency between ``maf_min`` and
+        0.01; all others are more common.
+    alt_is_ancestral_share : proportion of the variants whose counted (ALT) allele is the ancestral
+        one, which is mostly the major one.
     fraction_british, ..., fraction_mixed : shares of the ancestry groups; they sum to 1.
         ``caribbean`` is a west-African-like population with a British-like pulse eight
         generations ago; ``mixed`` people have one British-like parent and one from another
         continent.
     n_parent_offspring, n_siblings, n_third_degree : pairs of relatives (third degree: first
         cousins), all British-like, no person in two pairs.
-    missing_rate, error_rate : mean share of genotypes that are not called, or called wrongly.
-    second_array_share : share of people genotyped on the second array.
-    n_batch_variants : variants that the second array calls with a bias.
-    n_hwe_variants : variants whose heterozygotes are called wrongly, so that they fail HWE.
-    n_low_call_variants : variants with 6-25 % missing calls.
-    n_low_call_people : people with 6-15 % missing calls.
-    n_sex_mismatches : people whose reported sex is not their genetic sex.
-    n_heterozygosity_outliers : people with too little (inbred) or too much (contaminated)
-        heterozygosity, half of each.
-    traits : which of ``bmd_spine bmd_hip bmd_femur osteoporosis null_trait`` are written.
-    n_causal : variants with an effect, planted ones included.
-    n_planted : causal variants with a large effect, on different chromosomes where possible.
-    planted_share : mean share of a bone density's variance (covariates removed) that one planted
-        variant explains.
+    missing_rate, error_rate : mean proportion of genotypes that are missing, or called
+        incorrectly.
+    second_array_share : proportion of the participants genotyped on the second array.
+    n_batch_variants : number of variants that the second array calls with a bias.
+    n_hwe_variants : number of variants whose heterozygotes are called incorrectly, so that they
+        deviate from Hardy-Weinberg equilibrium.
+    n_low_call_variants : number of variants with 6-25 % missing calls.
+    n_low_call_people : number of participants with 6-15 % missing calls.
+    n_sex_mismatches : number of participants whose reported sex differs from their genetic sex.
+    n_heterozygosity_outliers : number of participants with too low (inbred) or too high
+        (contaminated) heterozygosity, half of each.
+    traits : traits that are written, of ``bmd_spine bmd_hip bmd_femur osteoporosis null_trait``.
+    n_causal : number of causal variants, including the planted ones.
+    n_planted : number of causal variants with a large effect, on different chromosomes where
+        possible.
+    planted_share : mean proportion of the variance of a bone density, adjusted for covariates,
+        that a planted variant explains.
     h2_bmd, h2_osteoporosis : share of the variance, covariates removed, that the causal variants
         explain in the British-like group (of the liability for ``osteoporosis``); exact.
     effect_alpha : an effect is drawn with variance proportional to [2p(1-p)]^alpha.
@@ -68,11 +71,11 @@ class SimulationSettings:
         the residuals of the three bone densities.
     osteoporosis_genetic_correlation : of the liability with the mean genetic value of the three
         densities in the British-like group; exact.
-    prevalence : share of cases of ``osteoporosis`` among all people.
-    trait_missing_rate : share of people without a value, per trait and independently; half as
-        many again have no bone density at all.
-    mislabelled_rate, unlabelled_rate : share of people whose reported ethnic background is drawn
-        at random, or who gave none.
+    prevalence : proportion of cases of ``osteoporosis`` among all participants.
+    trait_missing_rate : proportion of participants without a value, independently for each trait;
+        half as many again have no bone density at all.
+    mislabelled_rate, unlabelled_rate : proportion of participants whose reported ethnic background
+        is drawn at random, or is missing.
 
     Raises
     ------

@@ -39,7 +39,7 @@ class Correlation:
 def correlation(
     x: npt.ArrayLike, y: npt.ArrayLike, *, ranks: bool = False, confidence: float = 0.95
 ) -> Correlation:
-    """Correlate two columns over people who have both.
+    """Correlate two variables over the people who have both.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def correlation(
 
 @dataclass(frozen=True, slots=True)
 class OutOfFoldR2:
-    """Share of the variance that held-out predictions explain.
+    """Proportion of variance explained by held-out predictions.
 
     Attributes
     ----------
@@ -110,7 +110,7 @@ def out_of_fold_r2(
     n_resamples: int = 1000,
     seed: int = 1,
 ) -> OutOfFoldR2:
-    """R² of predictions made without the person predicted, with a bootstrap interval.
+    """Compute R² of out-of-fold predictions with a bootstrap interval.
 
     Parameters
     ----------

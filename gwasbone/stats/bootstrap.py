@@ -25,7 +25,7 @@ _NUMBERS_PER_BATCH = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class BootstrapInterval:
-    """A statistic with its bootstrap interval.
+    """A statistic with its bootstrap confidence interval.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ def bootstrap_interval(
     method: Method = "percentile",
     seed: int = 1,
 ) -> BootstrapInterval:
-    """Bootstrap any statistic of columns of people.
+    """Bootstrap a statistic over people.
 
     Parameters
     ----------

@@ -93,7 +93,7 @@ class Recalibration:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """All about the calibration of one set of predictions.
+    """Calibration measures of predicted probabilities.
 
     Attributes
     ----------
@@ -125,7 +125,7 @@ def calibration(
     bin_rule: BinRule = "quantile",
     confidence: float = 0.95,
 ) -> Calibration:
-    """Compare predicted probabilities with what happened.
+    """Measure the calibration of predicted probabilities against outcomes.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Concordance:
-    """A concordance with its interval.
+    """Concordance of a score with its confidence interval.
 
     Attributes
     ----------
@@ -52,7 +52,7 @@ class Concordance:
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceDifference:
-    """Concordance of one score less that of another, in the same people."""
+    """Difference in concordance of two scores of the same people."""
 
     difference: float
     se: float
@@ -68,7 +68,7 @@ def concordance(
     group: npt.ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> Concordance:
-    """Concordance of a score with ordered classes.
+    """Compute the concordance of a score with ordered classes.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def compare_concordance(
     group: npt.ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> ConcordanceDifference:
-    """Difference of two scores' concordances; who lacks one is left out of both.
+    """Compare the concordances of two scores in the people who have both.
 
     Raises
     ------

@@ -33,7 +33,7 @@ _FEWEST = 3
 
 @dataclass(frozen=True, slots=True)
 class DemingLine:
-    """A slope with its jackknife interval, and how well one line fits all points.
+    """Deming slope with its jackknife interval and a test of heterogeneity.
 
     Attributes
     ----------
@@ -68,7 +68,7 @@ def deming_line(
     error_correlation: float = 0.0,
     confidence: float = 0.95,
 ) -> DemingLine:
-    """Deming's line through the origin.
+    """Fit a Deming regression line through the origin.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ _NEGLIGIBLE = 40.0
 
 
 def neg_log10_p_f(f: float, dof_numerator: float, dof_denominator: float) -> float:
-    """−log10 of the upper-tail p-value of an F statistic.
+    """Compute the −log10 upper-tail p-value of an F statistic.
 
     With ν₁, ν₂ degrees of freedom and x = ν₂/(ν₂ + ν₁ f), p = I_x(ν₂/2, ν₁/2), the regularised
     incomplete beta function. Where that underflows, its logarithm is summed from

@@ -17,9 +17,9 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def neg_log10_q(neg_log10_p: npt.ArrayLike) -> FloatArray:
-    """−log10 of the Benjamini-Hochberg adjusted p-values.
+    """Compute −log10 of the Benjamini-Hochberg adjusted p-values.
 
-    A test is found at false-discovery rate q where its value is at least −log10 q.
+    A test is found at false discovery rate q where its value is at least −log10 q.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def neg_log10_q(neg_log10_p: npt.ArrayLike) -> FloatArray:
 
 
 def simes_by_group(neg_log10_p: npt.ArrayLike, edges: npt.NDArray[np.int64]) -> FloatArray:
-    """(g,) −log10 of Simes' p-value of each group: min over k of m p₍ₖ₎/k.
+    """Compute the −log10 Simes p-value (g,) of each group: min over k of m p₍ₖ₎/k.
 
     It holds its level for tests that depend positively on one another, as neighbouring variants
     do, and pays less for their number than Bonferroni's rule.

@@ -65,7 +65,7 @@ def firth_lrt_many(
     start: FloatArray,
     offset: FloatArray | None = None,
 ) -> FirthTests:
-    """Test each row of G beside the covariates X.
+    """Test each variant (row of G) by Firth's penalised likelihood ratio, given the covariates X.
 
     Parameters
     ----------

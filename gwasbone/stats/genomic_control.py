@@ -19,7 +19,7 @@ MEDIAN_CHI2_1 = 0.454936423119572
 
 
 def lambda_gc(neg_log10_p: npt.ArrayLike) -> float:
-    """Genomic inflation factor λ_GC from −log10 p-values.
+    """Compute the genomic inflation factor λ_GC from −log10 p-values.
 
     λ = median(χ²) / 0.4549, where χ² is the one-degree statistic with the same p-value. Only
     the two middle values are converted, so p itself is never formed and nothing is rounded.
@@ -47,7 +47,7 @@ def lambda_gc(neg_log10_p: npt.ArrayLike) -> float:
 
 
 def lambda_gc_from_chi2(chi2: npt.ArrayLike) -> float:
-    """Genomic inflation factor λ_GC from chi-squared statistics on one degree of freedom.
+    """Compute the genomic inflation factor λ_GC from chi-squared statistics on one d.f.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def lambda_gc_from_chi2(chi2: npt.ArrayLike) -> float:
 
 
 def lambda_gc_without(chi2: npt.ArrayLike, edges: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """(g,) λ_GC of all variants but those of each block, for its jackknife.
+    """Compute λ_GC (g,) of all variants except those of each block, for its jackknife.
 
     Everything is sorted once; each median is then found by halving.
 

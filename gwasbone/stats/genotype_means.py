@@ -23,7 +23,7 @@ CALL_WITHIN = 0.1
 
 @dataclass(frozen=True)
 class GenotypeMeans:
-    """What a phenotype is in people of 0, 1 and 2 copies of an allele.
+    """Mean phenotype in carriers of 0, 1 and 2 copies of an allele.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class GenotypeMeans:
 
 
 def genotype_means(y: npt.ArrayLike, g: npt.ArrayLike, X: npt.ArrayLike) -> GenotypeMeans:
-    """Mean of a phenotype in people of each genotype, with covariates projected out.
+    """Compute the covariate-adjusted mean of a phenotype by genotype.
 
     The model is y = μ[g] + (X − mean of X)γ + e; the means are its μ, by least squares (the
     "adjusted" or "least-squares" means of an analysis of covariance). Their standard errors allow
@@ -88,7 +88,7 @@ def genotype_means(y: npt.ArrayLike, g: npt.ArrayLike, X: npt.ArrayLike) -> Geno
 def means_by_genotype(
     Y: npt.ArrayLike, G: npt.ArrayLike, X: npt.ArrayLike
 ) -> list[list[GenotypeMeans]]:
-    """:func:`genotype_means` of several phenotypes of the same people and several variants.
+    """Compute :func:`genotype_means` for several phenotypes and variants of the same people.
 
     Parameters
     ----------

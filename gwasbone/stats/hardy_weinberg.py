@@ -1,6 +1,6 @@
 """The exact test of Hardy–Weinberg proportions, for millions of variants at once.
 
-Given n people and the minor-allele count a, the number of heterozygotes h has the
+Given n people and the minor allele count a, the number of heterozygotes h has the
 Levene–Haldane distribution
 
     P(h) = 2^h · n! / (r! h! s!) · a! b! / (2n)!,   r = (a − h)/2,  s = (b − h)/2,  b = 2n − a,
@@ -44,7 +44,7 @@ _STEPS_BETWEEN_CHECKS = 8
 def hardy_weinberg_neg_log10_p(
     hom_ref: npt.ArrayLike, het: npt.ArrayLike, hom_alt: npt.ArrayLike, *, midp: bool = False
 ) -> FloatArray:
-    """−log10 p of the exact Hardy–Weinberg test from genotype counts.
+    """Compute the −log10 p-value of the exact Hardy–Weinberg test from genotype counts.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class JackknifeInterval:
-    """A statistic with its jackknife interval.
+    """A statistic with its jackknife confidence interval.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class JackknifeInterval:
 
 
 def block_edges(n_rows: int, n_blocks: int) -> IntArray:
-    """(g + 1,) first rows of contiguous blocks of nearly equal size, and the end.
+    """Compute the (g + 1,) edges of contiguous blocks of nearly equal size.
 
     Fewer rows than blocks give a block a row.
 
@@ -71,14 +71,14 @@ def block_edges(n_rows: int, n_blocks: int) -> IntArray:
 
 
 def block_sums(values: npt.ArrayLike, edges: IntArray) -> FloatArray:
-    """(g, ...) sums of the rows of each block; no block may be empty."""
+    """Compute the sums (g, ...) of the rows of each block; no block may be empty."""
     rows = np.asarray(values, dtype=np.float64)
     assert (np.diff(edges) > 0).all(), "a block must hold a row"
     return np.asarray(np.add.reduceat(rows, edges[:-1], axis=0))
 
 
 def means_without(values: npt.ArrayLike, edges: IntArray) -> FloatArray:
-    """(g, ...) means of all rows but those of each block.
+    """Compute the means (g, ...) of all rows except those of each block.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def means_without(values: npt.ArrayLike, edges: IntArray) -> FloatArray:
 
 
 def jackknife_covariance(deleted: npt.ArrayLike) -> FloatArray:
-    """(k, k) covariance of k statistics from their (g, k) values without each block."""
+    """Compute the jackknife covariance (k, k) from (g, k) leave-one-block-out values."""
     d = np.asarray(deleted, dtype=np.float64)
     d = d.reshape(len(d), -1)
     g = len(d)
@@ -102,7 +102,7 @@ def jackknife_covariance(deleted: npt.ArrayLike) -> FloatArray:
 
 
 def jackknife_se(deleted: npt.ArrayLike) -> float:
-    """Standard error of one statistic from its (g,) values without each block."""
+    """Compute the jackknife standard error from (g,) leave-one-block-out values."""
     return float(np.sqrt(jackknife_covariance(np.asarray(deleted).reshape(-1, 1))[0, 0]))
 
 
@@ -114,7 +114,7 @@ def jackknife_interval(
     confidence: float = 0.95,
     quantile: Literal["t", "normal"] = "t",
 ) -> JackknifeInterval:
-    """Interval of a statistic from its values without each block.
+    """Compute the jackknife interval of a statistic from its leave-one-block-out values.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def jackknife_interval(
 def critical_value(
     n_blocks: int, confidence: float = 0.95, quantile: Literal["t", "normal"] = "t"
 ) -> float:
-    """How many standard errors an interval reaches to each side."""
+    """Compute the half-width of a confidence interval in standard errors."""
     if not 0 < confidence < 1:
         raise InputError(f"confidence: expected a number between 0 and 1, got {confidence}")
     upper = 0.5 + confidence / 2
@@ -164,7 +164,7 @@ def ratio_interval(
     *,
     confidence: float = 0.95,
 ) -> JackknifeInterval:
-    """Fieller's interval of a ratio of two statistics of the same rows.
+    """Compute Fieller's confidence interval of the ratio of two statistics of the same rows.
 
     The interval holds every ratio ρ for which numerator − ρ · denominator does not differ from 0.
     It stays right where the denominator is near 0: then it is not bounded (both ends infinite,

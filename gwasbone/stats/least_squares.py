@@ -21,7 +21,7 @@ DEPENDENT_BELOW = 1e-7
 
 @dataclass(frozen=True)
 class LeastSquaresFit:
-    """A fit of y = Xβ + e with independent e of one variance.
+    """Ordinary least-squares fit of y = Xβ + e.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ class LeastSquaresFit:
 
 @dataclass(frozen=True)
 class AddedTerms:
-    """What terms add to a regression.
+    """Test of terms that are added to a regression.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class AddedTerms:
 
 
 def dependent_columns(X: npt.ArrayLike) -> tuple[int, ...]:
-    """Columns that the columns before them determine, by number, ascending.
+    """Find the columns that are linear combinations of the columns before them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def dependent_columns(X: npt.ArrayLike) -> tuple[int, ...]:
 
 
 def least_squares(y: npt.ArrayLike, X: npt.ArrayLike) -> LeastSquaresFit:
-    """Ordinary least squares.
+    """Fit a linear regression by ordinary least squares.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def least_squares(y: npt.ArrayLike, X: npt.ArrayLike) -> LeastSquaresFit:
 
 
 def orthonormal(X: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Q (n, k) with orthonormal columns and T (k, k) with X T = Q.
+    """Compute Q (n, k) with orthonormal columns and T (k, k) with X T = Q.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def orthonormal(X: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def added_terms_test(y: npt.ArrayLike, X: npt.ArrayLike, D: npt.ArrayLike) -> AddedTerms:
-    """Test whether the columns of D say something about y that those of X do not.
+    """Test whether the columns of D explain variance of y beyond those of X.
 
     The coefficients δ of y = Xβ + Dδ + e are tested by F = δᵀ V⁻¹ δ / q with the
     heteroscedasticity-consistent covariance V of δ known as HC3, since people measured once and

@@ -41,7 +41,7 @@ Objective = Callable[[FloatArray, FloatArray, FloatArray, FloatArray], tuple[Flo
 
 @dataclass(frozen=True)
 class LogisticFit:
-    """A fitted (penalised) logistic model.
+    """A fitted logistic regression, penalised or not.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ def fit_logistic(
     *,
     max_iterations: int = 50,
 ) -> LogisticFit:
-    """Maximum-likelihood logistic regression by iteratively reweighted least squares.
+    """Fit a logistic regression by maximum likelihood.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def fit_firth(
     free: int | None = None,
     max_iterations: int = 200,
 ) -> LogisticFit:
-    """Firth's penalised logistic regression, maximising ℓ* = ℓ + ½ log det X'WX.
+    """Fit Firth's penalised logistic regression, maximising ℓ* = ℓ + ½ log det X'WX.
 
     The modified score is X'(y − μ + h(½ − μ)), h the diagonal of the weighted hat matrix.
 
@@ -204,7 +204,7 @@ def fit_firth(
 def firth_lrt(
     X_null: npt.ArrayLike, g: npt.ArrayLike, y: npt.ArrayLike, offset: npt.ArrayLike | None = None
 ) -> FirthTest:
-    """Firth's penalised likelihood-ratio test of one predictor beside covariates.
+    """Test a predictor by Firth's penalised likelihood ratio, given covariates.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ IntArray = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class SequentialTest:
-    """A permutation test so far.
+    """State of a sequential permutation test.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class SequentialTest:
 def sequential_test(
     observed: float, null: Sequence[float] | FloatArray, *, most: int, stop_at: int
 ) -> SequentialTest:
-    """What the null statistics so far say, in the order in which they were drawn.
+    """Evaluate a sequential permutation test from the null statistics drawn so far.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def sequential_test(
 
 
 def quantile_strata(scores: npt.ArrayLike, bins: int) -> IntArray:
-    """Strata of people by quantiles of scores, one score within the other.
+    """Assign people to strata by nested quantiles of scores.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def quantile_strata(scores: npt.ArrayLike, bins: int) -> IntArray:
 
 
 def shuffled_within(values: FloatArray, strata: IntArray, rng: np.random.Generator) -> FloatArray:
-    """Values shuffled among those of a stratum that have one; NaN stays where it is.
+    """Permute values within strata; NaN stays in place.
 
     Examples
     --------
@@ -134,7 +134,7 @@ def shuffled_within(values: FloatArray, strata: IntArray, rng: np.random.Generat
 
 
 def false_discovery_rates(p: npt.ArrayLike) -> FloatArray:
-    """Benjamini & Hochberg's adjusted p-values; NaN is no test and stays NaN.
+    """Compute Benjamini-Hochberg adjusted p-values; NaN stays NaN.
 
     Examples
     --------

@@ -37,7 +37,7 @@ class PrecisionRecallCurve:
 
 
 def precision_recall_curve(is_case: npt.ArrayLike, score: npt.ArrayLike) -> PrecisionRecallCurve:
-    """Precision and recall at every distinct score, and the average precision.
+    """Compute precision and recall at every distinct score, and the average precision.
 
     Parameters
     ----------
@@ -75,5 +75,5 @@ def precision_recall_curve(is_case: npt.ArrayLike, score: npt.ArrayLike) -> Prec
 
 
 def average_precision(is_case: npt.ArrayLike, score: npt.ArrayLike) -> float:
-    """The average precision alone, as a bootstrap asks for it."""
+    """Compute the average precision."""
     return precision_recall_curve(is_case, score).average_precision

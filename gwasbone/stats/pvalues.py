@@ -38,13 +38,13 @@ _MAX_TERMS = 20_000
 # size. The nearest complex singularity, a zero of the normal tail or ±i√ν, is at least 2.8 panel
 # widths away, so that the error of degree 10 is about 27**-11.
 _PANEL_WIDTH, _LAST_PANEL_END, _DEGREE = 0.5, 36.0, 10
-_LEAST_DOF_INTERPOLATED = 30.0
-_LEAST_INTERPOLATED = 2_000
+_MIN_DOF_INTERPOLATED = 30.0
+_MIN_INTERPOLATED = 2_000
 _VALUES_AT_A_TIME = 8_192
 
 
 def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
-    """−log10 of the two-sided normal p-value, p = 2 Φ(−abs(z)).
+    """Compute the −log10 two-sided p-value of a z statistic, p = 2 Φ(−abs(z)).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def neg_log10_p_normal(z: npt.ArrayLike) -> FloatArray:
     349.14
     """
     size = np.abs(np.asarray(z, dtype=np.float64))
-    if size.size >= _LEAST_INTERPOLATED:
+    if size.size >= _MIN_INTERPOLATED:
         return _interpolated(size, np.inf)
     return _normal(size)
 
@@ -75,7 +75,7 @@ def _normal(size: FloatArray) -> FloatArray:
 
 
 def neg_log10_p_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> FloatArray:
-    """−log10 of the two-sided p-value of Student's t.
+    """Compute the −log10 two-sided p-value of a t statistic.
 
     With y = t²/(ν + t²), p = 1 − I_y(1/2, ν/2), the regularised incomplete beta function.
 
@@ -94,9 +94,9 @@ def neg_log10_p_t(t: npt.ArrayLike, dof: npt.ArrayLike) -> FloatArray:
     348.58
     """
     size = np.abs(np.asarray(t, dtype=np.float64))
-    if np.ndim(dof) == 0 and size.size >= _LEAST_INTERPOLATED:
+    if np.ndim(dof) == 0 and size.size >= _MIN_INTERPOLATED:
         one = float(np.asarray(dof, dtype=np.float64))
-        if one >= _LEAST_DOF_INTERPOLATED:
+        if one >= _MIN_DOF_INTERPOLATED:
             return _interpolated(size, one)
     return _exact_t(size, np.asarray(dof, dtype=np.float64))
 
@@ -113,7 +113,7 @@ def _exact_t(size: FloatArray, dof: FloatArray) -> FloatArray:
 
 
 def neg_log10_p_chi2(x: npt.ArrayLike, dof: npt.ArrayLike = 1) -> FloatArray:
-    """−log10 of the upper tail of a chi-squared statistic.
+    """Compute the −log10 p-value of a chi-squared statistic.
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def neg_log10_p_chi2(x: npt.ArrayLike, dof: npt.ArrayLike = 1) -> FloatArray:
 
 
 def chi2_1_from_neg_log10_p(neg_log10_p: npt.ArrayLike) -> FloatArray:
-    """The chi-squared statistic on one degree of freedom that has a given −log10 p.
+    """Compute the chi-squared statistic with one degree of freedom of a −log10 p-value.
 
     The inverse of ``neg_log10_p_chi2(x, 1)``; works at any depth, since p is never formed.
 

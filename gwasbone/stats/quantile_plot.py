@@ -39,7 +39,7 @@ class QuantilePlotPoints:
 def quantile_plot_points(
     neg_log10_p: npt.ArrayLike, *, max_points: int = 5_000, confidence: float = 0.95
 ) -> QuantilePlotPoints:
-    """Observed against expected −log₁₀ p, thinned by rank.
+    """Compute the points of a QQ plot, thinned by rank.
 
     Under the null with m independent tests the i-th smallest p is Beta(i, m + 1 − i). Expected
     is its median, because a median stays one under −log₁₀ (a mean does not); the band is its

@@ -120,7 +120,7 @@ class _Profile:
 def random_intercept_reml(
     y: npt.ArrayLike, X: npt.ArrayLike, group: npt.ArrayLike
 ) -> RandomInterceptFit:
-    """Fit y = Xβ + u_group + e by restricted maximum likelihood.
+    """Fit the random-intercept model y = Xβ + u_group + e by restricted maximum likelihood.
 
     Parameters
     ----------

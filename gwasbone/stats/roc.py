@@ -75,7 +75,7 @@ class Auc:
 
 @dataclass(frozen=True, slots=True)
 class AucComparison:
-    """Difference of two areas under the curve.
+    """Difference of two AUCs with DeLong's test.
 
     Attributes
     ----------
@@ -102,7 +102,7 @@ class AucComparison:
 
 
 def roc_curve(is_case: npt.ArrayLike, score: npt.ArrayLike) -> RocCurve:
-    """The empirical ROC curve; higher scores mean a case is more likely.
+    """Compute the empirical ROC curve of a score that is higher in cases.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def roc_curve(is_case: npt.ArrayLike, score: npt.ArrayLike) -> RocCurve:
 def cumulative_counts(
     is_case: npt.NDArray[np.bool_], score: FloatArray
 ) -> tuple[FloatArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Distinct scores from the highest down, and cases and controls with at least each."""
+    """Count the cases and controls at or above each distinct score, from the highest down."""
     order = np.argsort(-score, kind="stable")
     ranked, case = score[order], is_case[order]
     last_of_ties = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), ranked.size - 1)
@@ -159,7 +159,7 @@ def area_under_curve(
     confidence: float = 0.95,
     scale: IntervalScale = "wald",
 ) -> Auc:
-    """Area under the ROC curve with DeLong's interval.
+    """Compute the area under the ROC curve with DeLong's confidence interval.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def compare_paired_auc(
     *,
     confidence: float = 0.95,
 ) -> AucComparison:
-    """DeLong's test of two scores of the same people.
+    """Compare the AUCs of two scores of the same people by DeLong's test.
 
     The standard error comes from the differences of the placements, so two scores that rank
     everybody alike have difference 0, standard error 0 and p = 1.
@@ -253,7 +253,7 @@ def compare_unpaired_auc(
     *,
     confidence: float = 0.95,
 ) -> AucComparison:
-    """DeLong's test of two areas in different people.
+    """Compare two AUCs in different people by DeLong's test.
 
     As in pROC, Student's t with Satterthwaite's degrees of freedom.
 
@@ -284,7 +284,7 @@ def compare_unpaired_auc(
 
 
 def auc_covariance(is_case: npt.ArrayLike, scores: npt.ArrayLike) -> FloatArray:
-    """(q, q) DeLong covariance of the areas of q scores of the same people.
+    """Compute DeLong's covariance (q, q) of the AUCs of q scores of the same people.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class SaddlepointTests:
 
 
 def saddlepoint_tests(G: FloatArray, mu: FloatArray, score: FloatArray) -> SaddlepointTests:
-    """Two-sided p-values of scores of m variants.
+    """Compute two-sided saddlepoint p-values of the score statistics of m variants.
 
     Parameters
     ----------

@@ -43,7 +43,7 @@ _NOISE_LEVEL = 0.05
 
 @dataclass(frozen=True, slots=True)
 class SampleSizeRatio:
-    """Effective sample size of scan A over that of scan B.
+    """Ratio of the effective sample sizes of scans A and B.
 
     Attributes
     ----------
@@ -73,7 +73,7 @@ def sample_size_ratio(
     confidence: float = 0.95,
     n_blocks: int = 200,
 ) -> SampleSizeRatio:
-    """Ratio of effective sample sizes at independent loci known from outside.
+    """Estimate the ratio of effective sample sizes at independently known loci.
 
     Parameters
     ----------

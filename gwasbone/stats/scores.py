@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScoredPeople:
-    """Complete people: an outcome and all scores.
+    """Outcome and scores of the people without missing values.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class ScoredPeople:
 def scored_people(
     outcome: npt.ArrayLike, *scores: npt.ArrayLike, probabilities: bool = False
 ) -> ScoredPeople:
-    """Check outcome and scores, and leave out who lacks one of them.
+    """Validate outcome and scores, and exclude people with missing values.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ KNOT_QUANTILES = (0.05, 0.275, 0.5, 0.725, 0.95)
 
 @dataclass(frozen=True)
 class SmoothLine:
-    """A line through points, with its pointwise confidence interval.
+    """A smooth curve with its pointwise confidence interval.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class SmoothLine:
 
 
 def spline_knots(x: npt.ArrayLike) -> FloatArray:
-    """Knots for a natural spline: quantiles of x, those that coincide once.
+    """Choose the knots of a natural spline at quantiles of x, without duplicates.
 
     >>> spline_knots(np.arange(101))
     array([ 5. , 27.5, 50. , 72.5, 95. ])
@@ -52,7 +52,7 @@ def spline_knots(x: npt.ArrayLike) -> FloatArray:
 
 
 def natural_spline(x: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
-    """The basis of a natural cubic spline, without the intercept.
+    """Compute the basis of a natural cubic spline, without the intercept.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def natural_spline(x: npt.ArrayLike, knots: npt.ArrayLike) -> FloatArray:
 def smooth_line(
     x: npt.ArrayLike, y: npt.ArrayLike, *, points: int = 60, confidence: float = 0.95
 ) -> SmoothLine | None:
-    """A natural spline through points by least squares, at even steps over the range of x.
+    """Fit a natural cubic spline by least squares and evaluate it over the range of x.
 
     The interval is ± t·SE of the mean of y at x, and supposes independent points.
 

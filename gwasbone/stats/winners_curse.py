@@ -18,9 +18,9 @@ FloatArray = npt.NDArray[np.float64]
 
 
 def shrunken_z(neg_log10_p: npt.ArrayLike) -> FloatArray:
-    """Sizes of z statistics as the whole scan makes them believable.
+    """Shrink the z statistics of a scan to correct for the winner's curse.
 
-    Each p-value is replaced by its false-discovery rate, and that turned into z again: where a
+    Each p-value is replaced by its false discovery rate, and that turned into z again: where a
     scan found no more than chance would, even its best variant shrinks to nearly 0; where it found
     much, strong effects stay as they are.
 

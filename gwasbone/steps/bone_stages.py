@@ -1,7 +1,7 @@
 """The stages of a study that make phenotypes of records and of images.
 
 What takes long is kept outside the stage's own folder (``cache/`` beside the stages), because a
-stage that is killed starts again: pictures that were decoded, and folds and epochs that were
+stage that is killed starts again: images that were decoded, and folds and epochs that were
 trained, are then taken as they are.
 """
 

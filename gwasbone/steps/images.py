@@ -50,7 +50,7 @@ def make_images(
     Raises
     ------
     InputError
-        No files, a table that is not one, or not one picture in all the files.
+        No files, a table that is not one, or not one image in all the files.
     """
     ids = None
     if people is not None:

@@ -1,4 +1,4 @@
-"""Principal components of the kept people: pruned variants, scores, loadings and the page."""
+"""Principal components of the retained samples: pruned variants, scores, loadings and the page."""
 
 from __future__ import annotations
 

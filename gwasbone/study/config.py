@@ -66,14 +66,15 @@ class GenotypesSection(Options):
     Parameters
     ----------
     bfile : prefix (or glob of prefixes) of PLINK .bed, .bim, .fam.
-    bgen : BGEN file or glob; needs sample unless it holds the participants' IDs itself.
-    sample : the .sample file of the BGEN.
-    ref_last : the second allele of the BGEN's variants is the reference, and not the first.
+    bgen : BGEN file or glob; needs sample unless the file holds the sample IDs itself.
+    sample : Oxford .sample file of the BGEN file.
+    ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
     vcf : VCF file or glob (plain, gzip or bgzip).
     mt : folder of a Hail MatrixTable.
-    sex : table with the participants' sex, which goes before what the genotype files state.
-    id : which ID names a person, iid or fid_iid.
-    reference_fasta : reference sequence (with .fai) to left-align a VCF's indels against.
+    sex : table with the sex of the samples, which takes precedence over the genotype files.
+    id : columns that identify a sample: iid or fid_iid.
+    reference_fasta : reference sequence (FASTA with .fai) to left-align the indels of a VCF
+        against.
     """
 
     bfile: InputPath | None = None
@@ -89,7 +90,7 @@ class GenotypesSection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class PhenotypesSection(TableReading):
-    """Tables of participants, searched for a column by name.
+    """Tables of participants, in which columns are found by name.
 
     Parameters
     ----------
@@ -101,13 +102,14 @@ class PhenotypesSection(TableReading):
 
 @dataclass(frozen=True, kw_only=True)
 class RecordsSection(Options):
-    """A biobank's table of records, made into cases and bone measurements.
+    """Biobank records, from which cases and bone measurements are derived.
 
     Parameters
     ----------
-    table : CSV, TSV or Parquet in UK Biobank's style; the section is left out where not set.
-    definition : TOML file that says who is a case; the package's osteoporosis by default.
-    measurements : table of the bone measurements; the package's 25 by default.
+    table : CSV, TSV or Parquet table in UK Biobank's style; the stage is skipped where not set.
+    definition : TOML file with the case definition; osteoporosis, as shipped with the package,
+        where not set.
+    measurements : table of the bone measurements; the 25 shipped with the package where not set.
     """
 
     table: InputPath | None = None
@@ -117,12 +119,13 @@ class RecordsSection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class ResidualsSection(ResidualOptions):
-    """Bone measurements with sex, age and weight taken out; needs records.
+    """Bone measurements adjusted for sex, age and weight; this stage needs records.
 
     Parameters
     ----------
-    model : nonlinear (a mixed model), linear, deepnull (boosted trees) or transformer (a network
-        over the answers of a questionnaire); the section is left out where not set.
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
+        trees) or transformer (a network that also sees questionnaire answers); the stage is
+        skipped where not set.
     """
 
     model: ResidualModel | None = None  # type: ignore[assignment]
@@ -130,11 +133,11 @@ class ResidualsSection(ResidualOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class ImagesSection(ImageOptions):
-    """Bone images, read to a cache of arrays.
+    """Bone images, read into a cache of arrays.
 
     Parameters
     ----------
-    dicom : folders or files; the section is left out where empty.
+    dicom : folders or files of DICOM images; the stage is skipped where empty.
     """
 
     dicom: tuple[InputPath, ...] = ()
@@ -146,9 +149,9 @@ class CovariatesSection(Options):
 
     Parameters
     ----------
-    quantitative : columns used as numbers; PC1-PC10 expands, and principal components that the
-        study computes itself need no table.
-    categorical : columns used as categories.
+    quantitative : columns used as numeric covariates; PC1-PC10 stands for PC1 to PC10, and
+        principal components that the study computes itself need no table.
+    categorical : columns used as categorical covariates.
     """
 
     quantitative: tuple[str, ...] = ()
@@ -157,11 +160,11 @@ class CovariatesSection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class AssociationSection(AssociationOptions):
-    """The scans.
+    """Association scans.
 
     Parameters
     ----------
-    traits : columns to scan.
+    traits : columns to test.
     """
 
     traits: tuple[str, ...] = ()
@@ -173,11 +176,11 @@ class SelectionSection(SelectionRule):
 
     Parameters
     ----------
-    region_map : table of measurements and the regions of the images that show them; the package's
-        by default.
-    regions : further scans in regions, such as "bmd_hip=left_hip,right_hip".
-    effects : phenotypes drawn by genotype at the selected SNPs; those of the scans that a region
-        has where empty.
+    region_map : table of the measurements and the body regions of the images that show them; that
+        of the package where not set.
+    regions : body regions of additional scans, such as "bmd_hip=left_hip,right_hip".
+    effects : phenotypes whose means are drawn by genotype at the selected SNPs; those of the scans
+        of a region where empty.
     """
 
     region_map: InputPath | None = None
@@ -187,12 +190,12 @@ class SelectionSection(SelectionRule):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypeModelsSection(GenotypeTraining):
-    """Networks that learn the selected SNPs from images; needs images.
+    """Networks that learn the selected SNPs from images; this stage needs images.
 
     Parameters
     ----------
-    head : categorical (each genotype a class) or ordinal (ordered by copies of the allele); the
-        section is left out where not set.
+    head : output layer: categorical (each genotype is a class) or ordinal (genotypes ordered by
+        the number of copies of the allele); the stage is skipped where not set.
     """
 
     head: GenotypeHead | None = None  # type: ignore[assignment]
@@ -200,14 +203,15 @@ class GenotypeModelsSection(GenotypeTraining):
 
 @dataclass(frozen=True, kw_only=True)
 class ComparisonSection(ComparisonRule):
-    """Scans of one disease compared with one another.
+    """Comparison of scans of the same disease.
 
     Parameters
     ----------
-    scans : traits of this study's scans, or GWAS-SSF files; the section is left out where empty.
-    loci : table of loci known from other studies (chromosome, position_bp), or "simulated truth":
-        truth/causal_variants.tsv beside the simulated genotypes.
-    ld_scores : folder of LDSC's LD scores, or "genotypes": made of the study's own people.
+    scans : traits of this study's scans, or GWAS-SSF files; the stage is skipped where empty.
+    loci : table of loci known from other studies (chromosome, base_pair_location), or "simulated
+        truth": truth/causal_variants.tsv beside the simulated genotypes.
+    ld_scores : folder of LDSC's LD scores, or "genotypes" to compute them from the samples of this
+        study.
     """
 
     scans: tuple[str, ...] = ()

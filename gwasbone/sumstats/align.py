@@ -46,7 +46,7 @@ NOT_SHARED = "not in every scan"
 
 @dataclass(frozen=True)
 class AlignedScans:
-    """Scans on their common variants, in the order of the genome.
+    """Several scans aligned on their common variants.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ class _Numbers:
 
 
 def align_scans(scans: Any, *, progress: Progress | None = None) -> AlignedScans:
-    """Read scans and keep the variants that all have, by the rule of ``match_variants``.
+    """Align scans on the variants that are in all of them, by the rule of ``match_variants``.
 
     Of a variant that stands in several rows of a scan the most significant is taken.
 
@@ -260,7 +260,7 @@ def _aligned(
 
 @dataclass(frozen=True, slots=True)
 class PairedScans:
-    """What two scans have in common.
+    """Two scans joined on their common variants.
 
     Attributes
     ----------

@@ -30,7 +30,7 @@ def map_hits(
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> dict[str, T]:
-    """Apply a function to the hits of each scan; files are read side by side.
+    """Apply a function to the variants below a p-value of each scan, reading files in parallel.
 
     Parameters
     ----------

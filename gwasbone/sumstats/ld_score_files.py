@@ -25,14 +25,14 @@ SCORES, COUNTS = ".l2.ldscore.gz", ".l2.M_5_50"
 
 @dataclass(frozen=True)
 class LdScores:
-    """LD scores of variants, by place.
+    """LD scores of variants, by position.
 
     Parameters
     ----------
     chromosome, position_bp : (m,) autosomes only, sorted.
     ld_score : (m,) each above −∞; NaN never.
     m_ld : M, the variants with MAF above 5 % that scores were summed over.
-    source : where they come from, in words.
+    source : description of the source of the scores.
     """
 
     chromosome: npt.NDArray[np.int64]
@@ -82,7 +82,7 @@ def find_ld_scores(folder: Path) -> list[Path]:
 
 
 def read_ld_scores(folder: Path) -> LdScores:
-    """All LD scores of a folder or prefix, such as ``eur_w_ld_chr/`` with a file per chromosome.
+    """Read the LD scores of a folder or prefix, such as ``eur_w_ld_chr/``.
 
     Parameters
     ----------

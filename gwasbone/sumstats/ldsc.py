@@ -47,7 +47,7 @@ N_BLOCKS, TWO_STEP = 200, 30.0
 
 @dataclass(frozen=True)
 class Heritability:
-    """Heritability on the scale of the trait as it was scanned.
+    """SNP heritability from LD score regression, on the scale of the trait in the scan.
 
     Parameters
     ----------
@@ -76,16 +76,16 @@ class Heritability:
 
 @dataclass(frozen=True)
 class GeneticCorrelation:
-    """Genetic correlation of two traits.
+    """Genetic correlation of two traits from LD score regression.
 
     Parameters
     ----------
     rg, rg_se : covariance/√(h²₁ h²₂); NaN where ``status`` says why. Not confined to [−1, 1].
-    neg_log10_p : of rg = 0.
+    neg_log10_p : −log10 p-value of the test of rg = 0.
     covariance, covariance_se : genetic covariance of the traits.
     intercept, intercept_se : phenotypic correlation times the share of people in common.
     first, second : heritability of each trait, from the same variants.
-    n_variants : used.
+    n_variants : number of variants used.
     status : '' or why there is no correlation.
     rg_deleted : (g,) without each block; NaN where a heritability is not positive there.
     """
@@ -115,7 +115,7 @@ def heritability(
     two_step: float | None = TWO_STEP,
     intercept: float | None = None,
 ) -> Heritability:
-    """Heritability of one scan.
+    """Estimate the SNP heritability of a scan by LD score regression.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def genetic_correlation(
     two_step: float | None = TWO_STEP,
     intercepts: tuple[float | None, float | None, float | None] = (None, None, None),
 ) -> GeneticCorrelation:
-    """Genetic correlation of two scans; people in common do no harm.
+    """Estimate the genetic correlation of two scans, which may share participants.
 
     Parameters
     ----------

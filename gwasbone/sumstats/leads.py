@@ -37,19 +37,19 @@ def lead_blocks(
     block_bp: int = 1_000_000,
     max_blocks: int | None = 12,
 ) -> pd.DataFrame:
-    """The blocks with the smallest p-values of one scan, each with its best variant.
+    """Find the genome blocks of a scan with the smallest p-values, and their lead variants.
 
-    Blocks are ``position_bp // block_bp`` on each chromosome. Blocks in which no variant has
+    Blocks are ``base_pair_location // block_bp`` on each chromosome. Blocks in which no variant has
     p < ``p_threshold`` are left out. The comparison is on the −log10 scale, so variants whose
     p underflows still rank by it.
 
     Parameters
     ----------
-    results_table : canonical results table of one trait (``results_table.COLUMNS``); untested
-        variants (NaN) never lead.
-    p_threshold : between 0 and 1.
-    block_bp : width of a block.
-    max_blocks : keep so many blocks; None keeps all.
+    results_table : results table of one trait (:data:`gwasbone.sumstats.table.COLUMNS`);
+        untested variants (NaN) are never lead variants.
+    p_threshold : p-value below which the strongest variant of a block must be, between 0 and 1.
+    block_bp : width of a block, in base pairs.
+    max_blocks : maximum number of blocks; None keeps all.
 
     Returns
     -------
@@ -96,7 +96,7 @@ def lead_blocks(
 
 
 def read_leads(path: Path) -> pd.DataFrame:
-    """A table of lead variants.
+    """Read a table of lead variants.
 
     Parameters
     ----------
@@ -143,7 +143,7 @@ def read_leads(path: Path) -> pd.DataFrame:
 
 
 def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
-    """The rows of a scan that are leads, with the words that name them.
+    """Find the rows of a scan that are given lead variants, with their labels.
 
     A lead with alleles is met by the rule of ``match_variants``, whatever the strand of a
     palindrome, since a mark has no sign; one without by chromosome and position, as the most
@@ -192,7 +192,7 @@ def leads_in_scan(leads: pd.DataFrame, scan: pd.DataFrame) -> pd.DataFrame:
 def shared_loci(
     leads: Mapping[str, pd.DataFrame], *, within_bp: int = 500_000, min_scans: int = 2
 ) -> pd.DataFrame:
-    """Join the leads of several scans into loci, by distance alone.
+    """Merge the lead variants of several scans into loci by distance alone.
 
     Leads of all scans are taken in order along each chromosome; one that lies at most
     ``within_bp`` from the one before belongs to the same locus, whichever scan it comes from.
@@ -200,11 +200,11 @@ def shared_loci(
 
     Parameters
     ----------
-    leads : scan -> table with ``chromosome``, ``position_bp`` and ``neg_log10_p``; other
-        columns, such as ``gene`` or ``source_id``, are kept. Leads without a p-value are left
-        out.
-    within_bp : the longest gap inside a locus, in bp.
-    min_scans : loci of fewer scans are left out.
+    leads : scan -> table with ``chromosome``, ``base_pair_location`` and
+        ``neg_log_10_p_value``; other columns, such as ``gene`` or ``source_id``, are kept. Leads
+        without a p-value are left out.
+    within_bp : maximum gap between neighbouring leads of a locus, in bp.
+    min_scans : minimum number of scans with a lead in the locus.
 
     Returns
     -------

@@ -52,7 +52,7 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class ScanHits:
-    """The variants of a scan that are below a p-value.
+    """Variants of a scan with a p-value below a threshold.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class ReadRequest:
 
 
 class Scan(abc.ABC):
-    """Summary statistics of one trait.
+    """Summary statistics of a trait.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def _arrow(column: pd.Series, name: str) -> pa.Array:
 
 
 class Scans(Mapping[str, Scan]):
-    """Scans by name, in order.
+    """A collection of scans, by name.
 
     Parameters
     ----------

@@ -62,7 +62,7 @@ def open_scans(
     names: str | Sequence[str] | None = None,
     positions: Positions | None = None,
 ) -> Scans:
-    """The scans of files and folders, in their order.
+    """Open the scans in files and folders.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def open_scans(
         SAIGE, fastGWA, METAL, LDSC, FinnGen or GWAS-VCF, plain or compressed; Parquet of one
         trait or of many; the folder of a run's results; or a folder of such files. The format is
         told by the columns. Sidecars and tables of untested variants are passed over.
-    traits : only these, in this order.
-    names : what to call the scans instead, one for each.
-    positions : where the variants are, for formats that give their names only.
+    traits : traits to open, in this order; all by default.
+    names : names of the scans, instead of their traits.
+    positions : table with the positions of the variants, for formats that have variant names only.
 
     Raises
     ------
@@ -290,7 +290,7 @@ def placed(scans: Scans, positions: Positions) -> Scans:
 
 
 def read_scan(path: Path | str) -> pd.DataFrame:
-    """The only scan of a file, with the columns of ``table.SCAN_COLUMNS``, sorted by variant.
+    """Read the summary statistics of a file with one scan, sorted by variant.
 
     Raises
     ------
@@ -306,7 +306,7 @@ def read_scan(path: Path | str) -> pd.DataFrame:
 
 
 def as_scans(scans: Any) -> Scans:
-    """Scans of whatever a function takes for them.
+    """Convert results, tables or paths to scans.
 
     Parameters
     ----------

@@ -85,7 +85,7 @@ class AlleleCodes:
 
 @dataclass(frozen=True)
 class Variants:
-    """Variants of a table as numbers.
+    """Variants of a table, encoded as integers.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ class Matches:
 
 
 def match_variants(first: Variants, second: Variants, *, strand_matters: bool = True) -> Matches:
-    """Match two tables' variants by locus and alleles: the one rule of the package.
+    """Match the variants of two tables by position and alleles.
 
     Alleles may stand in either order. A single-nucleotide variant that is not palindromic may be
     named on either strand; a name that matches as written wins over one that matches on the

@@ -120,14 +120,14 @@ def test_chunks_pieces_and_threads_do_not_change_the_result(monkeypatch):
     whole = [prune_pairwise(G, one, position, r2=0.2, **w) for w in (by_kb, by_count)]
     for calls_together, least_piece in ((850, 1000), (5000, 1), (10**9, 100)):
         monkeypatch.setattr("gwasbone.blocks.prune._CALLS_TOGETHER", calls_together)
-        monkeypatch.setattr("gwasbone.blocks.prune._LEAST_PIECE", least_piece)
+        monkeypatch.setattr("gwasbone.blocks.prune._MIN_PIECE", least_piece)
         for window, expected in zip((by_kb, by_count), whole, strict=True):
             got = prune_pairwise(G, one, position, r2=0.2, threads=3, **window)
             np.testing.assert_array_equal(got, expected)
 
 
 def test_a_gap_as_wide_as_the_window_parts_nothing(monkeypatch):
-    monkeypatch.setattr("gwasbone.blocks.prune._LEAST_PIECE", 1)
+    monkeypatch.setattr("gwasbone.blocks.prune._MIN_PIECE", 1)
     g = np.random.default_rng(9).integers(0, 3, 50)
     assert prune_pairwise([g, g], [1, 1], [100, 5100], window_kb=5, r2=0.2).sum() == 1
     assert prune_pairwise([g, g], [1, 1], [100, 5101], window_kb=5, r2=0.2).sum() == 2

@@ -69,11 +69,11 @@ def test_a_folder_becomes_a_cache_with_its_tables_and_page(scans, run, tmp_path)
     people.write_text("IID\tage\na\t50\nb\t60\nd\t70\n-3\t1\n")
     out = tmp_path / "out"
     said = run("--dicom", scans, "--size", 32, "--people", people)
-    assert "10 files read, 0 known; the cache has 8 pictures of 3 people" in said
+    assert "10 files read, 0 known; the cache has 8 images of 3 participants" in said
     assert f"2 files refused: {out / 'refusals.tsv'}" in said
-    assert "1 people without a picture" in said
-    assert "5 pictures of nobody in the table" in said
-    assert "1 repeated pictures of a visit" in said
+    assert "1 participants without an image" in said
+    assert "5 images of participants not in the table" in said
+    assert "1 repeated images of a visit" in said
     assert open_cache(out).pictures("hip").shape == (2, 32, 32, 1)
     refused = _table(out / "refusals.tsv")
     assert refused["reason"].tolist() == ["empty_file", "not_dicom"]
@@ -97,7 +97,7 @@ def test_it_grows_and_a_shell_may_write_the_glob_out(scans, run, tmp_path):
     files = sorted(scans.glob("[0-3].dcm"))
     assert "4 files read, 0 known" in run("--dicom", *files, "--size", 32)
     said = run("--dicom", scans, "--dicom", f"{scans}/*.dcm", "--size", 32)
-    assert "6 files read, 4 known; the cache has 8 pictures" in said
+    assert "6 files read, 4 known; the cache has 8 images" in said
     assert "0 files read, 10 known" in run("--dicom", scans, "--size", 32)
     assert not (tmp_path / "out" / "people_without_picture.tsv").exists()
 

@@ -87,7 +87,7 @@ def test_genotypes_and_effects(made, tmp_path, capsys):
     effects = pd.read_csv(f"{out}.effects.tsv", sep="\t")
     assert set(effects["trait"]) == set(TRAITS)
     assert len(effects) == 3 * 3 * pairs["variant_id"].nunique()
-    assert "Covariates taken out: age, sex" in (tmp_path / "all.effects.html").read_text()
+    assert "Adjusted for: age, sex" in (tmp_path / "all.effects.html").read_text()
     facts = json.loads((tmp_path / "all.selection.json").read_text())
     assert facts["pruned_by"] == "ld"
 

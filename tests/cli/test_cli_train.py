@@ -330,7 +330,7 @@ def test_genotypes_without_a_framework(snps, tmp_path, capfd):
         (("--keep", "none.txt"), 1, "there is no file none.txt"),
         (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
         (("--covar", "bmi"), 1, "expected a column bmi"),
-        (("--side-inputs", "sex"), 2, "a network of genotypes sees pictures only"),
+        (("--side-inputs", "sex"), 2, "networks of genotypes, which take images only"),
         (("--weights", "x.keras"), 2, "give --no-pretrain with it"),
         (("--task", "case"), 2, "--genotypes is of --task genotype, got --task case"),
     ],

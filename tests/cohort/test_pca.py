@@ -108,7 +108,7 @@ def test_the_iterative_method_gives_the_same(made, monkeypatch):
     """As in cohorts whose relationship matrix is too large."""
     _, cohort, pcs = made
     monkeypatch.setattr("gwasbone.blocks.pca.MOST_EXACT", 50)
-    monkeypatch.setattr("gwasbone.cohort.pca._LEAST_ROWS", 64)
+    monkeypatch.setattr("gwasbone.cohort.pca._MIN_ROWS", 64)
     monkeypatch.setattr("gwasbone.cohort.pca.CALLS_PER_BLOCK", 1)
     again = principal_components(cohort, np.ones(M, dtype=bool), k=3, seed=5)
     np.testing.assert_allclose(again.eigenvalues, pcs.eigenvalues, rtol=1e-8)
@@ -172,7 +172,7 @@ def test_projection_by_blocks_is_the_sum_over_variants(made, monkeypatch):
     p, w = fewer.loadings["frequency"].to_numpy()[:, None], fewer.loadings[pcs.names].to_numpy()
     g = G[rows][:, ~out]
     Z = np.where(g < 0, 0, (g - 2 * p) / np.sqrt(2 * p * (1 - p) * len(rows)))
-    monkeypatch.setattr(pca, "_LEAST_ROWS", 64)
+    monkeypatch.setattr(pca, "_MIN_ROWS", 64)
     monkeypatch.setattr(pca, "CALLS_PER_BLOCK", 1)
     np.testing.assert_allclose(project(some, fewer), Z.T @ w, atol=1e-12)
 

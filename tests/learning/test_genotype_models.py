@@ -1,4 +1,4 @@
-"""Genotypes from pictures: what is planted is found, nothing is found where nothing is.
+"""Genotypes from images: what is planted is found, nothing is found where nothing is.
 
 A ridge regression in place of networks (``QuickBackend``) makes hundreds of trainings cheap.
 """

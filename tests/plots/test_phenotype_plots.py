@@ -10,7 +10,7 @@ from gwasbone.plots.distributions import distributions
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.overlap import overlap
 from gwasbone.plots.page import description_of, notes_of, save_page
-from gwasbone.plots.shares import shares
+from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 
 
@@ -106,17 +106,17 @@ def test_intervals_and_the_text_beside_them():
         interval_dots(ROWS.tail(1), title="t", x_label="r", words="w")
 
 
-def test_shares_of_a_row_make_the_whole():
+def test_the_proportions_of_a_row_sum_to_one():
     counts = pd.DataFrame({"measured": [90, 0], "guessed": [10, 0]}, index=["hip", "arm"])
     meanings = {"measured": "measured here", "guessed": "guessed"}
-    plot = shares(counts, title="t", x_label="Share", meanings=meanings, noun="visits")
+    plot = stacked_proportions(counts, title="t", x_label="Share", meanings=meanings, noun="visits")
     first, second = _data(plot, "HBar")
     np.testing.assert_allclose(first["right"], [0.9, np.nan])
     np.testing.assert_allclose(second["left"][0], 0.9)
     np.testing.assert_allclose(second["right"][0], 1.0)
     assert "measured here: 90%" in description_of(plot)
-    with pytest.raises(InputError, match="2 rows have none"):
-        shares(counts * 0, title="t", x_label="x", meanings=meanings, noun="visits")
+    with pytest.raises(InputError, match="got none in 2 rows"):
+        stacked_proportions(counts * 0, title="t", x_label="x", meanings=meanings, noun="visits")
 
 
 def test_all_of_them_on_a_page(tmp_path):

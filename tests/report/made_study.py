@@ -96,9 +96,9 @@ def _quality(run: StageRun) -> str:
     values = np.random.default_rng(1).normal(size=200)
     plots = [
         (name, qc_histogram(values, title=name, x_label=name, thresholds=[limit]))
-        for name in ("People", "Sex")
+        for name in ("Samples", "Sex")
     ]
-    save_page(plots, run.folder / "people.html", title="People")
+    save_page(plots, run.folder / "people.html", title="Samples")
     return "people"
 
 
@@ -278,7 +278,7 @@ def _genotype_models(run: StageRun) -> str:
     _write(table, run.folder / "study.genotype_models.tsv")
     save_page(
         [("Classifiers", _figure("classifiers")), ("Learning curves, hip rs1", _figure("curves"))],
-        run.folder / "study.genotype_models.html", title="Genotypes from pictures",
+        run.folder / "study.genotype_models.html", title="Genotypes from images",
         subtitle="1 pair of region and SNP, 1 tested against shuffled labels",
     )  # fmt: skip
     save_page(

@@ -96,7 +96,7 @@ def _download(page, table, tmp_path):
 def test_each_chapter_opens_by_its_link_and_its_figures_are_drawn(page):
     links = page.get_by_role("navigation", name="Chapters").get_by_role("link")
     titles = links.all_text_contents()
-    assert titles[0] == "People"
+    assert titles[0] == "Samples"
     assert titles[-1] == "Provenance"
     assert None in _states(page), "figures far below are not drawn at first"
     for link, title in zip(links.all(), titles, strict=True):

@@ -142,7 +142,7 @@ def test_the_command_draws_the_imaged_people(tmp_path, capsys):
     out = tmp_path / "c"
     arguments = ["simulate", "--out", str(out), "--no-genotypes", "--images", "3", *SMALL]
     assert main(arguments) == 0
-    assert "pictures of 3 people" in capsys.readouterr().out
+    assert "images of 3 participants" in capsys.readouterr().out
     files = sorted((out / "images").glob("*/*.dcm"))
     people = pd.read_parquet(out / "truth" / "phantom_people.parquet")
     assert {int(pydicom.dcmread(f).PatientID) for f in files} == set(people["eid"])

@@ -92,7 +92,7 @@ def test_the_command_writes_a_questionnaire_alone(tmp_path, capsys):
                  "--people", "120", "--set", "questionnaire.n_filler=4",
                  "--set", "questionnaire.spelling=rap"]  # fmt: skip
     assert main(arguments) == 0
-    assert "120 people" in capsys.readouterr().out
+    assert "120 participants" in capsys.readouterr().out
     table = pd.read_csv(out / "questionnaire.csv", low_memory=False)
     assert len(table) == 120
     assert "p990004_i0" in table

@@ -226,7 +226,7 @@ def test_what_a_study_lacks_is_named_by_key_and_flag(study, line, tmp_path, monk
 def test_outside_a_study_the_flag_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for line, flag in (
-        ("predict", "--models FOLDER"), ("train", "--table FILE"), ("residuals", "--table"),
+        ("predict", "--models FOLDER"), ("train", "--images FOLDER"), ("residuals", "--table"),
         ("images", "--out"), ("train --task genotype", "--genotypes"), ("phenotypes", "--table"),
     ):  # fmt: skip
         assert main(line.split()) == 2, line

@@ -76,7 +76,7 @@ def test_the_stage_leaves_tables_genotypes_and_pages(study):
     assert set(pd.read_csv(folder / "selected.tsv", sep="\t")["region"]) == {"whole_body"}
     effects = pd.read_csv(folder / "effects.tsv", sep="\t")
     assert set(effects["trait"]) == {"resid_bmd_total"}
-    assert "Covariates taken out: age" in (folder / "effects.html").read_text()
+    assert "Adjusted for: age" in (folder / "effects.html").read_text()
 
 
 def test_the_section_puts_scans_into_regions_and_names_the_phenotypes(study):

@@ -37,7 +37,8 @@ tables = ["data/phenotypes.tsv", "data/covariates.tsv"]
 [covariates]
 quantitative = ["sex", "age", "PC1-PC2"]
 [qc]
-min_x_variants = 20
+min_x_variants = 5
+min_x_heterozygotes = 2
 [ancestry]
 column = "ethnic_background"
 n_components = 2

@@ -26,7 +26,7 @@ _PLACE = ["chromosome", "base_pair_location"]
 
 @dataclass(frozen=True)
 class CohortRows:
-    """Hard calls of the kept people at chosen variants (``PackedRows`` of the block engine).
+    """Hard calls of the retained samples at chosen variants (``PackedRows`` of the block engine).
 
     Heterozygous calls of men on X outside the pseudo-autosomal regions, which are errors, are
     missing.
@@ -78,7 +78,7 @@ class CohortRows:
 
 
 def packed_rows(cohort: Genotypes, chosen: npt.NDArray[np.integer]) -> CohortRows:
-    """The kept people's hard calls at the variants in rows ``chosen`` of the variant table.
+    """The retained samples' hard calls at the variants in rows ``chosen`` of the variant table.
 
     Read in place where the source can be read in blocks; of others, Hail exports these to a
     temporary .bed.
@@ -96,7 +96,7 @@ def packed_rows(cohort: Genotypes, chosen: npt.NDArray[np.integer]) -> CohortRow
 def export_bed(
     cohort: Genotypes, chosen: npt.NDArray[np.integer]
 ) -> tuple[Path, npt.NDArray[np.intp]]:
-    """A temporary .bed of the kept people at some variants, and the row of each in it."""
+    """A temporary .bed of the retained samples at some variants, and the row of each in it."""
     wanted = np.zeros(len(cohort.variants), dtype=bool)
     wanted[chosen] = True
     prefix = session.temporary_path("hard-calls")

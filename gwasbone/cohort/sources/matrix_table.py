@@ -253,7 +253,7 @@ def hard_calls(mt: Any) -> Any:
 
 
 def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
-    """The kept people and variants of a cohort; see :attr:`gwasbone.cohort.model.Cohort.mt`.
+    """The retained samples and variants of a cohort; see :attr:`gwasbone.cohort.model.Cohort.mt`.
 
     Parameters
     ----------

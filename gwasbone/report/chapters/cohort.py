@@ -23,11 +23,11 @@ def decided(findings: Findings, name: str) -> MaskedTable | None:
 
 
 def people_chapter(findings: Findings) -> Chapter:
-    """From all people to those analysed."""
+    """From all genotyped samples to those analysed."""
     people = decided(findings, PEOPLE)
     if people is None:
-        return findings.absent("people", "people", "People")
-    parts = [_funnel_part(people, "From everybody with genotypes to the people analysed")]
+        return findings.absent("people", "people", "Samples")
+    parts = [_funnel_part(people, "From all genotyped samples to the samples analysed")]
     pairs = findings.table("relatedness", "pairs.tsv")
     if pairs is not None:
         rule = findings.config.relatedness
@@ -36,11 +36,11 @@ def people_chapter(findings: Findings) -> Chapter:
             f"({_METHODS[rule.method]}); of relatives a largest unrelated set was kept."
         )
         parts.append(Part(heading="Relatives", sentences=(found,)))
-    figures = findings.figures("people", "people.html", but=("People",))
+    figures = findings.figures("people", "people.html", but=("Samples",))
     if figures:
         parts.append(Part(heading="Quality control", blocks=figures))
     return Chapter(
-        name="people", title="People", sentences=_kept_sentences(people), parts=tuple(parts)
+        name="people", title="Samples", sentences=_kept_sentences(people), parts=tuple(parts)
     )
 
 
@@ -72,7 +72,7 @@ def ancestry_chapter(findings: Findings) -> Chapter:
             f"{listed(list(rule.reference))}, over {rule.n_components} principal components."
         )
         table = Table(
-            caption="Reported background, and who was kept",
+            caption="Reported ethnic background and number of retained samples",
             rows=groups,
             columns=columns_of(groups),
             file_name="ancestry_groups",
@@ -87,7 +87,11 @@ def ancestry_chapter(findings: Findings) -> Chapter:
     if figures:
         said = f"{findings.records['pca']['summary']}."
         parts.append(
-            Part(heading="Principal components of those kept", sentences=(said,), blocks=figures)
+            Part(
+                heading="Principal components of the retained samples",
+                sentences=(said,),
+                blocks=figures,
+            )
         )
     if not parts:
         return findings.absent("ancestry", "ancestry", "Ancestry")

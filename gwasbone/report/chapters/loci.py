@@ -69,7 +69,7 @@ def _loci_parts(findings: Findings) -> list[Part]:
     places, drawn = _places(loci, figures)
     empty = [name for name in loci if loci[name].isna().all()]
     table = Table(
-        caption="Loci, a row for each scan that finds one",
+        caption="Loci, one row per locus and scan",
         rows=loci,
         columns=columns_of(loci, [name for name in _LOCI if name not in empty]),
         file_name="loci",
@@ -120,7 +120,7 @@ def _leads_parts(findings: Findings) -> list[Part]:
         file_name="leads",
         links={"trait": scan_links(findings)},
     )
-    return [Part(heading="Lead variants by blocks", sentences=(said,), blocks=(table,))]
+    return [Part(heading="Lead variants by block", sentences=(said,), blocks=(table,))]
 
 
 def _region_parts(findings: Findings) -> list[Part]:
@@ -132,14 +132,14 @@ def _region_parts(findings: Findings) -> list[Part]:
         f"{counted(pairs['region'].nunique(), 'region')} of the images."
     )
     table = Table(
-        caption="SNPs of bone regions, with the scans whose peak each stands for",
+        caption="Selected SNPs of body regions and the scans that they come from",
         rows=pairs,
         columns=columns_of(pairs),
         file_name="selected",
         links={"best_scan": scan_links(findings)},
     )
     figures = findings.figures("leads", _SELECTED_PAGE)
-    parts = [Part(heading="SNPs of bone regions", sentences=(said,), blocks=(table, *figures))]
+    parts = [Part(heading="SNPs of body regions", sentences=(said,), blocks=(table, *figures))]
     effects = findings.figures("leads", _EFFECTS_PAGE)
     if effects:
         parts.append(Part(heading="Phenotypes by genotype", blocks=effects))

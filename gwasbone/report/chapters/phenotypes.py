@@ -41,7 +41,7 @@ def _records_parts(findings: Findings) -> list[Part]:
     if rules is None or not figures:
         return []
     table = Table(
-        caption="Rules that make a case, and the people whom each finds",
+        caption="Rules of the case definition and the participants who meet them",
         rows=rules,
         columns=columns_of(rules),
         file_name="case_rules",
@@ -71,24 +71,24 @@ def _residual_parts(findings: Findings) -> list[Part]:
 
 
 def images_chapter(findings: Findings) -> Chapter:
-    """What pictures there are."""
+    """What images there are."""
     page = findings.page("images", "contact_sheet.html")
     counts = findings.table("images", "counts.tsv")
     if page is None or counts is None:
         return findings.absent("images", "images", "Images")
     table = Table(
-        caption="Pictures by body region",
+        caption="Images by body region",
         rows=counts,
         columns=columns_of(counts),
         file_name="pictures",
     )
     sheets = tuple(without_identities(figure) for figure in page.figures if "<img" in figure.markup)
-    parts = (Part(blocks=(table,)), Part(heading="A sample of the pictures", blocks=sheets))
+    parts = (Part(blocks=(table,)), Part(heading="A sample of the images", blocks=sheets))
     return Chapter(name="images", title="Images", sentences=(f"{page.subtitle}.",), parts=parts)
 
 
 def without_identities(sheet: PageFigure) -> PageFigure:
-    """A sheet of pictures as others may see it: numbered, without persons and visits."""
+    """A sheet of images as others may see it: numbered, without persons and visits."""
     number = itertools.count(1)
     plain = re.sub(r"<figcaption>.*?</figcaption>", "", sheet.markup, flags=re.DOTALL)
     named = re.sub(
@@ -106,7 +106,7 @@ def models_chapter(findings: Findings) -> Chapter:
     if page is None or evaluation is None:
         return findings.absent("training", "models", "Models")
     table = Table(
-        caption="How well each score tells cases from controls",
+        caption="Discrimination of cases from controls by each score",
         rows=evaluation,
         columns=columns_of(evaluation, _EVALUATION, labels={"people": "Predictions"}),
         file_name="evaluation",
@@ -135,14 +135,14 @@ def _genotype_parts(findings: Findings) -> list[Part]:
     if page is None or table is None:
         return []
     shown = Table(
-        caption="Networks that tell a SNP's genotype from pictures",
+        caption="Networks that predict the genotype of a SNP from images",
         rows=table,
-        columns=columns_of(table, _GENOTYPE_MODELS, labels={"n": "People"}),
+        columns=columns_of(table, _GENOTYPE_MODELS, labels={"n": "Participants"}),
         file_name="genotype_models",
     )
     curves, figures = _told_apart(page)
     parts = [
-        Part(heading="Genotypes from pictures", sentences=(page.subtitle,), points=page.notes,
+        Part(heading="Genotypes from images", sentences=(page.subtitle,), points=page.notes,
              blocks=(shown, *figures)),
     ]  # fmt: skip
     if curves:

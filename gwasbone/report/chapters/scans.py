@@ -91,7 +91,7 @@ def _scan_part(findings: Findings, row: object) -> Part:
         for path, kind in zip(page_paths(prefix, trait), ("Manhattan plot", "QQ plot"), strict=True)
         for figure in findings.figures("scans", path.name, heading=f"{trait}: {kind}")
     ]
-    said = f"{row.n:,} people, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
+    said = f"{row.n:,} samples, {row.tested:,} variants, λ {row.lambda_gc:.3f}."  # type: ignore[attr-defined]
     return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))
 
 
@@ -108,7 +108,7 @@ def comparison_chapter(findings: Findings) -> Chapter:
         return findings.absent("comparison", "comparison", "Comparison")
     links = scan_links(findings)
     numbers = Table(
-        caption="Comparison, one number a row, with its 95% interval",
+        caption="Measures of the comparison, with 95% confidence intervals",
         rows=table,
         columns=columns_of(table, labels={"scan_a": "Scan", "scan_b": "With"}),
         file_name="comparison",
@@ -121,6 +121,6 @@ def comparison_chapter(findings: Findings) -> Chapter:
         sentences=(f"{page.subtitle}.", f"{said[:1].upper()}{said[1:]}."),
         parts=(
             Part(blocks=page.figures),
-            Part(heading="All numbers", points=page.notes, blocks=(numbers,)),
+            Part(heading="All measures", points=page.notes, blocks=(numbers,)),
         ),
     )

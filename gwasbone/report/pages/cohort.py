@@ -45,7 +45,10 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     """Figures about the people: funnel, heterozygosity and call rate, sex check."""
     table = cohort.people.table
     sections: list[tuple[str, object]] = [
-        ("People", funnel(cohort.people.funnel(), noun="people", title="From all to kept people"))
+        (
+            "Samples",
+            funnel(cohort.people.funnel(), noun="samples", title="Samples after each filter"),
+        )
     ]
     # neither is known where there are no autosomal variants
     if "call_rate" in table and table[["call_rate", "f"]].notna().all(axis=1).any():
@@ -81,14 +84,14 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
                 qc_histogram(
                     table["f_x"],
                     title="Inbreeding coefficient on chromosome X",
-                    x_label="F on chromosome X (women near 0, men 1)",
+                    x_label="F on chromosome X (females near 0, males near 1)",
                     thresholds=[
                         Threshold(
                             f"woman up to {thresholds.female_max_f:g}", thresholds.female_max_f
                         ),
                         Threshold(f"man from {thresholds.male_min_f:g}", thresholds.male_min_f),
                     ],
-                    noun="people",
+                    noun="samples",
                     log_y=True,
                 ),
             )
@@ -99,7 +102,7 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
 def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
     """Figures about the variants: funnel, frequency, call rate, Hardy-Weinberg, information."""
     table = cohort.variants.table
-    figure = funnel(cohort.variants.funnel(), noun="variants", title="From all to kept variants")
+    figure = funnel(cohort.variants.funnel(), noun="variants", title="Variants after each filter")
     sections: list[tuple[str, object]] = [("Variants", figure)]
     hwe = -np.log10(thresholds.hwe) if thresholds.hwe else None
     for column, heading, label, limit, log_y in (
@@ -113,7 +116,7 @@ def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str
         (
             "call_rate",
             "Call rate",
-            "Share of people called",
+            "Call rate over samples",
             ("call rate", thresholds.variant_call_rate, "below"),
             True,
         ),
@@ -152,7 +155,7 @@ def components_page(
         ],
         path,
         title=title,
-        subtitle=f"{len(pcs.scores):,} people, {len(pcs.loadings):,} variants",
+        subtitle=f"{len(pcs.scores):,} samples, {len(pcs.loadings):,} variants",
     )
 
 
@@ -187,6 +190,6 @@ def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestryOptio
         ),
         path,
         title=f"Ancestry: {' and '.join(rule.reference)}",
-        subtitle=f"{int(kept.sum()):,} of {len(kept):,} people lie below a squared deviation of "
+        subtitle=f"{int(kept.sum()):,} of {len(kept):,} samples are below a squared deviation of "
         f"{rule.radius**2:g} over PC1-PC{rule.n_components}",
     )

@@ -13,7 +13,7 @@ from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.genotype_models import genotype_areas
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
-from gwasbone.plots.shares import shares
+from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 from gwasbone.run_log import versions
 
@@ -28,8 +28,8 @@ def genotype_page(run: GenotypeRun, path: Path) -> None:
     save_page(
         genotype_sections(run),
         path,
-        title="Genotypes from pictures",
-        subtitle=f"{len(table)} pairs of region and SNP, {tested} tested against shuffled labels, "
+        title="Genotypes from images",
+        subtitle=f"{len(table)} pairs of region and SNP, {tested} with permutation tests, "
         f"{found} at a false-discovery rate below {FDR:g}. Everybody is predicted by models that "
         "never saw them, pretraining included.",
         notes=list(_notes(table)),
@@ -67,7 +67,7 @@ def genotype_sections(run: GenotypeRun) -> Sections:
 
 
 def summary(run: GenotypeRun) -> list[str]:
-    """A line per region's pretraining and per status, and the jobs at the false-discovery rate."""
+    """A line per region's pretraining and per status, and the jobs at the false discovery rate."""
     lines = [
         f"{row.region}: sex AUC {row.auc:.4f} [{row.auc_low:.4f}, {row.auc_high:.4f}]"
         for row in run.sex.itertuples()
@@ -91,7 +91,7 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _pretraining(sex: pd.DataFrame) -> object:
     written = [
-        f"{auc:.4f}; {int(n):,} people" if np.isfinite(auc) else "one sex"
+        f"{auc:.4f}; {int(n):,} participants" if np.isfinite(auc) else "one sex"
         for auc, n in zip(sex["auc"], sex["n"], strict=True)
     ]
     table = pd.DataFrame(
@@ -99,8 +99,8 @@ def _pretraining(sex: pd.DataFrame) -> object:
          "upper": sex["auc_high"], "written": written}
     )  # fmt: skip
     return interval_dots(
-        table, title="Sex by the pretrained networks", x_label="AUC, out of fold",
-        words="95% intervals", guides=(Threshold("the least of the paper's", PAPER_SEX_AUC),),
+        table, title="Classification of sex by the pretrained networks", x_label="AUC, out of fold",
+        words="95% intervals", guides=(Threshold("minimum of the paper", PAPER_SEX_AUC),),
     )  # fmt: skip
 
 
@@ -117,10 +117,11 @@ def _counts(table: pd.DataFrame) -> object:
     """People of each genotype, a bar per job."""
     copies = {f"n_{k}": f"{k} {'copy' if k == 1 else 'copies'}" for k in range(3)}
     counts = table.set_index("name")[list(copies)].rename(columns=copies)
-    return shares(
-        counts, title="Genotypes of the people with pictures", x_label="Share of people",
+    return stacked_proportions(
+        counts, title="Genotypes of the participants with images",
+        x_label="Proportion of participants",
         meanings={words: f"{words} of the effect allele" for words in copies.values()},
-        noun="people",
+        noun="participants",
     )  # fmt: skip
 
 

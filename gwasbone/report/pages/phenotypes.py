@@ -15,7 +15,7 @@ from gwasbone.plots.distributions import distributions
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.overlap import overlap
 from gwasbone.plots.page import save_page
-from gwasbone.plots.shares import shares
+from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 
 
@@ -34,7 +34,7 @@ def phenotypes_page(cases: Cases, bmd: Bmd | None, path: Path, *, source: Path) 
 
 def _case_sections(cases: Cases) -> list[tuple[str, object]]:
     totals = cases.counts().set_index("rule")["n_people"]
-    figure = overlap(cases.combinations(), totals, title="Cases by the rules that find them")
+    figure = overlap(cases.combinations(), totals, title="Cases by the rules that they meet")
     return [("Cases", figure)]
 
 
@@ -72,7 +72,7 @@ def _bmd_sections(bmd: Bmd) -> list[tuple[str, object]]:
                 "Left and right",
                 interval_dots(
                     _side_rows(bmd.sides),
-                    title="Correlation of left with right",
+                    title="Correlation of left and right sides",
                     x_label="Correlation r",
                     words="95% intervals (Fisher)",
                 ),
@@ -119,10 +119,10 @@ def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
 def _imputed_shares(imputed: Imputed) -> object:
     counts = imputed.counts()
     used = [rule for rule in counts.columns if counts[rule].any()]
-    return shares(
+    return stacked_proportions(
         counts[used],
-        title="How each value came about",
-        x_label="Share of assessments",
+        title="Source of each value",
+        x_label="Proportion of assessments",
         meanings={rule: RULE_MEANINGS[rule] for rule in used},
         noun="assessments",
     )

@@ -101,7 +101,7 @@ def _description(result: ResidualPhenotypes, model: TraitModel) -> str:
         f"{one.covariate} ({one.form}, {one.stratum}, {one.r2:.1%} of the variance)"
         for one in found.itertuples()
     )
-    return f"{model.describe()}. Confounding left: {left or 'none found'}."
+    return f"{model.describe()}. Residual confounding: {left or 'none found'}."
 
 
 def transformer_sections(
@@ -124,7 +124,7 @@ def transformer_sections(
     )
     dots = interval_dots(
         drawn, title="Variance explained",
-        x_label=f"Share of variance explained, {where}", words="95% intervals",
+        x_label=f"Proportion of variance explained, {where}", words="95% intervals",
     )  # fmt: skip
     sections: list[tuple[str, Any]] = [("Variance explained by trait", dots)]
     histories = made.predictions.fit.histories

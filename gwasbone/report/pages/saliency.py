@@ -30,9 +30,9 @@ def write_saliency(seen: Sequence[RegionSaliency], prefix: Path, *, task: str) -
     save_page(
         saliency_sections(seen),
         Path(f"{prefix}{PAGE}"),
-        title=f"{task}: where networks look",
-        subtitle="Class activation maps averaged over convolutional layers, of people whom the "
-        "models never saw; group means drawn over the mean picture.",
+        title=f"{task}: saliency maps",
+        subtitle="Class activation maps averaged over convolutional layers, of held-out "
+        "participants; group means drawn over the mean image.",
     )
 
 

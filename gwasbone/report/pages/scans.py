@@ -27,7 +27,7 @@ def draw_scan(results: AssociationResults, trait: str, prefix: Path, *, genome_w
     if table.empty:
         log.warning("%s: no variant could be tested, so there is nothing to draw", trait)
         return
-    about = f"{int(table['n'].max()):,} people, {len(table):,} variants, {results.build}"
+    about = f"{int(table['n'].max()):,} samples, {len(table):,} variants, {results.build}"
     leads = results.leads(trait, p_threshold=genome_wide, max_blocks=None)
     manhattan_path, qq_path = page_paths(prefix, trait)
     save_page(

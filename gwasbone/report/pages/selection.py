@@ -32,7 +32,7 @@ def selected_page(selection: RegionSelection, path: Path) -> None:
         ("SNPs of each region", snps_per_region(pairs, title="Selected SNPs by region")),
         ("Regions of each SNP", regions_per_snp(pairs, title="Selected SNPs", notes=notes)),
     ]
-    save_page(sections, path, title="Selected SNPs of bone regions", subtitle=subtitle)
+    save_page(sections, path, title="Selected SNPs of body regions", subtitle=subtitle)
 
 
 def effects_page(
@@ -58,7 +58,7 @@ def effects_page(
         effect_sections(effects, pairs, regions_of),
         path,
         title="Phenotypes by genotype",
-        subtitle=f"{drawn}{n_snps} selected SNPs. Covariates taken out: {covariates}.",
+        subtitle=f"{drawn}{n_snps} selected SNPs. Adjusted for: {covariates}.",
     )
 
 

@@ -41,7 +41,7 @@ def training_page(trained: Trained, path: Path) -> None:
         [*sections, *drawn],
         path,
         title=f"{trained.task} from images",
-        subtitle=f"{found}, everybody predicted by models that never saw them.",
+        subtitle=f"{found}, all predictions out of fold.",
         notes=list(_provenance(trained)),
     )
 

@@ -1,4 +1,4 @@
-"""What confounding is left in a residual phenotype: by age, by weight and by sex.
+"""Tests for residual confounding of a residual phenotype by age, weight and sex.
 
 Tests are between people, on the mean residual, age and weight of each, beside the columns that
 the model itself removed; what the model's columns determine cannot be left and is not tested.
@@ -20,8 +20,8 @@ from gwasbone.stats.variation import varies
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-#: Fewer people than this in a stratum are not tested.
-LEAST_PEOPLE = 30
+#: Minimum number of participants in a stratum that is tested.
+MIN_PARTICIPANTS = 30
 
 COLUMNS = (
     "covariate", "stratum", "form", "n", "r2", "f", "dof_added", "dof_residual",
@@ -29,7 +29,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def leftover_confounding(
+def residual_confounding(
     residual: FloatArray,
     X: FloatArray,
     *,
@@ -38,7 +38,7 @@ def leftover_confounding(
     age: FloatArray,
     weight: FloatArray,
 ) -> pd.DataFrame:
-    """Test a residual phenotype against age, weight and sex, straight and smooth, by sex.
+    """Test a residual phenotype for linear and smooth dependence on age, weight and sex, by sex.
 
     ``linear`` asks for a slope that is left, ``smooth`` for any natural cubic spline of five
     knots (the slope included); of sex, the difference of means. Within a sex the slope or curve
@@ -97,7 +97,7 @@ def _tested(
 ) -> tuple[int, float, float, int, int, float, str]:
     n = int(people.sum())
     inside = D[people].astype(np.float64)
-    if n < LEAST_PEOPLE:
+    if n < MIN_PARTICIPANTS:
         return n, np.nan, np.nan, 0, 0, np.nan, "too_few"
     if not changes:
         return n, np.nan, np.nan, 0, 0, np.nan, "constant"

@@ -1,4 +1,4 @@
-"""Shares that make a whole, one stacked bar for each of several named things."""
+"""Stacked bars of proportions, one bar per row of a table of counts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gwasbone.plots.page import describe
 _ROW_PX = 22
 
 
-def shares(
+def stacked_proportions(
     counts: pd.DataFrame,
     *,
     title: str,
@@ -24,22 +24,24 @@ def shares(
     noun: str,
     width_px: int = 560,
 ) -> figure:
-    """Draw each row of counts as shares of its sum.
+    """Draw the proportions of each row of counts as one stacked bar.
 
     Parameters
     ----------
-    counts : rows are bars (named by the index, each once), columns the parts, first on the left.
-    meanings : part -> its words in the legend.
-    noun : what is counted, in the plural.
+    counts : table of counts: a bar per row (the index is unique), a segment per column, from left.
+    meanings : column -> its label in the legend.
+    noun : plural noun of what is counted, such as visits.
 
     Raises
     ------
     InputError
-        No row counts anything.
+        All counts are 0.
     """
     totals = counts.sum(axis=1)
     if not totals.gt(0).any():
-        raise InputError(f"shares need counts; {len(counts)} rows have none")
+        raise InputError(
+            f"stacked proportions: expected counts above 0, got none in {len(counts)} rows"
+        )
     parts = counts.div(totals.where(totals > 0), axis=0)
     names = [str(name) for name in counts.index]
     plot = theme.new_figure(
