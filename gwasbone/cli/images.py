@@ -88,7 +88,7 @@ def command(**options: Any) -> None:
     if is_url(options["out"]):
         raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
     out = Path(options["out"])
-    _refuse_pictures_within(out, dicom)
+    _refuse_images_within(out, dicom)
     refuse_foreign_files(out, OUTPUTS)
     with (
         # the cache grows, and its tables and page are those of the whole cache
@@ -120,14 +120,14 @@ def command(**options: Any) -> None:
         _say(report, cache, counts, context, out)
 
 
-def _refuse_pictures_within(out: Path, dicom: Iterable[str]) -> None:
-    """Raise where pictures would not be looked for, since they lie in the cache's own folder."""
+def _refuse_images_within(out: Path, dicom: Iterable[str]) -> None:
+    """Raise where images would not be looked for, since they lie in the cache's own folder."""
     from gwasbone.errors import InputError
 
     for place in dicom:
         if os.path.exists(place) and Path(place).resolve().is_relative_to(out.resolve()):
             raise InputError(
-                f"--out {out}: expected a folder for the cache that holds no pictures, but "
+                f"--out {out}: expected a folder for the cache that holds no images, but "
                 f"--dicom {place} lies in it: choose another, such as {out / 'cache'}"
             )
 

@@ -65,7 +65,7 @@ def command(**options: Any) -> None:
         )
         if pruned.empty:
             raise InputError(
-                f"expected variants that vary among the {cohort.people.n_kept:,} people kept, "
+                f"expected variants that vary among {cohort.people.n_kept:,} participants kept, "
                 f"none of {cohort.variants.n_kept:,} does: look at --keep, --maf and call rates"
             )
         write_pruned(pruned, cohort, context.out)

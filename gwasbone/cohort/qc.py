@@ -198,7 +198,7 @@ def heterozygosity_limits(
     """The least and the greatest inbreeding coefficient F that is no outlier.
 
     Mean and standard deviation are those of the well called: of others F is noise, and would
-    widen the limits. None where the rule is off, or where fewer than two people have F.
+    widen the limits. None where the rule is off, or where fewer than two participants have F.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def residual_phenotypes(
     >>> table = gb.example_cohort().people.table
     >>> made = residual_phenotypes(table, ["bmd_spine"], model="linear")
     >>> made
-    ResidualPhenotypes: 1 traits of 300 participants
+    ResidualPhenotypes: 1 traits of 277 of 300 participants
     >>> made.models[0].formula
     'bmd_spine ~ C(sex) + Age40 + Weight75'
     """

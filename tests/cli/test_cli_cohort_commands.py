@@ -106,7 +106,7 @@ def test_pruning_that_leaves_nothing_is_an_error(folder, monkeypatch, capsys):
     (folder / "one.txt").write_text(f"{one}\n")
     genotypes = ["--bfile", "data/genotypes", "--build", "GRCh37", "--keep", "one.txt"]
     assert main(["prune", *genotypes, "--engine", "blocks", "--out", "none"]) == 1
-    assert "expected variants that vary among the 1 people kept" in capsys.readouterr().err
+    assert "expected variants that vary among 1 participants kept" in capsys.readouterr().err
     assert not (folder / "none.prune.in").exists()
 
 

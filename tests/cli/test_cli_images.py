@@ -110,12 +110,12 @@ def test_the_cache_may_lie_among_the_scans(scans, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("out", ["scans", "."])
-def test_pictures_within_the_cache_are_refused_before_they_are_left_out(
+def test_images_within_the_cache_are_refused_before_they_are_left_out(
     scans, tmp_path, monkeypatch, capfd, out
 ):
     monkeypatch.chdir(tmp_path)
     error = one_line_error(["images", "--dicom", "scans", "--out", out], capfd)
-    assert f"--out {out}: expected a folder for the cache that holds no pictures" in error
+    assert f"--out {out}: expected a folder for the cache that holds no images" in error
     assert f"such as {Path(out) / 'cache'}" in error
     assert [p.name for p in tmp_path.iterdir()] == ["scans"]
     assert not list(scans.glob("*.tsv"))
