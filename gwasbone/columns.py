@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ POSITION_NAMES = (
 )  # fmt: skip
 _SHOWN = 60
 
+T = TypeVar("T")
+
 
 def plain_name(name: str) -> str:
     """A column's name in lower case, with ``_`` between its letters and digits.
@@ -29,6 +32,15 @@ def plain_name(name: str) -> str:
     ('chromosome_scaffold_name', 'rate_cm_mb', 'p_value')
     """
     return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+
+
+def one_or_several(given: str | Sequence[T]) -> Sequence[str] | Sequence[T]:
+    """What users name, as a list; a name alone is one, and not its letters.
+
+    >>> one_or_several("bmd"), one_or_several(["bmd", "age"])
+    (['bmd'], ['bmd', 'age'])
+    """
+    return [given] if isinstance(given, str) else given
 
 
 def columns_called(header: Sequence[str], names: Sequence[str]) -> list[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import ParamSpec, TypeVar
@@ -102,6 +103,9 @@ def reading(path: object, expected: str) -> Iterator[None]:
     except GwasboneError:
         raise
     except FileNotFoundError as error:
+        if os.path.isdir(str(path)) and error.filename is not None:
+            absent = os.path.relpath(str(error.filename), str(path))
+            raise InputError(f"{path}: expected {expected}, it has no {absent}") from error
         raise InputError(f"{path}: no such file; expected {expected}") from error
     except Exception as error:
         raise InputError(

@@ -31,6 +31,8 @@ from gwasbone.owner import CODE, Owner, code_is_gone
 from gwasbone.ranges import file_system, is_url
 
 _HIDDEN = ".gwasbone-"
+#: Bytes that a name may have: file systems take 255, and on its way a file is called more.
+_MAX_NAME = 190
 _OWNER, _COMMIT = "owner.json", "commit.json"
 _PARTIAL, _NEW = f"{_HIDDEN}partial-", f"{_HIDDEN}new-"
 #: More files than this are brought to disk together with all else that waits for it.
@@ -230,10 +232,11 @@ def staged_outputs(
     Raises
     ------
     InputError
-        An output exists and ``force`` is not set.
+        An output exists and ``force`` is not set; the name of one is too long.
     GwasboneError
         Another running command writes one of the outputs.
     """
+    _refuse_long_names(names)
     beside = Path(tempfile.gettempdir()) if is_url(home) else Path(home).absolute()
     beside.mkdir(parents=True, exist_ok=True)
     with _alone_in(beside):
@@ -249,6 +252,16 @@ def staged_outputs(
     finally:
         if not (staging.waits and (folder / _COMMIT).exists()):
             _discard(folder)
+
+
+def _refuse_long_names(names: Iterable[str]) -> None:
+    for name in names:
+        n_bytes = len(os.fsencode(Path(name).name))
+        if n_bytes > _MAX_NAME:
+            raise InputError(
+                f"output {name[:40]}…{name[-20:]}: expected a file name of at most {_MAX_NAME} "
+                f"bytes, got {n_bytes}: choose a shorter --out, or rename the trait"
+            )
 
 
 def marked_folder(beside: Path, purpose: str, claimed: Sequence[str] = ()) -> Path:

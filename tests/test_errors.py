@@ -64,7 +64,7 @@ def test_a_long_reason_is_cut():
     assert len(failure_reason(ValueError("x" * 10_000))) <= 201
 
 
-def test_a_failure_names_the_file_and_an_error_on_purpose_stays_as_it_is():
+def test_a_failure_names_the_file_and_an_error_on_purpose_stays_as_it_is(tmp_path):
     table = lambda: reading("a.tsv", "a table")  # noqa: E731
     with pytest.raises(InputError) as caught, table():
         raise ValueError("bad")
@@ -72,6 +72,9 @@ def test_a_failure_names_the_file_and_an_error_on_purpose_stays_as_it_is():
     with pytest.raises(InputError) as caught, table():
         raise FileNotFoundError(2, "gone")
     assert str(caught.value) == "a.tsv: no such file; expected a table"
+    with pytest.raises(InputError) as caught, reading(tmp_path, "a finished folder"):
+        (tmp_path / "training.json").read_text()
+    assert str(caught.value) == f"{tmp_path}: expected a finished folder, it has no training.json"
     with pytest.raises(UsageError, match=r"^mine$"), table():
         raise UsageError("mine")
     with pytest.raises(KeyboardInterrupt), table():

@@ -154,6 +154,27 @@ def test_every_result_shows_itself_briefly_and_as_html(cohort, results):
             assert page.count("<tr") <= 22
 
 
+def test_one_name_is_one_name_and_not_its_letters(cohort, results, tmp_path):
+    alone = gb.associate(cohort, "bmd_spine", "age", categorical="sex", missing_codes="none")
+    listed = gb.associate(
+        cohort, ["bmd_spine"], ["age"], categorical=["sex"], missing_codes=["none"]
+    )
+    assert alone.traits == listed.traits == ("bmd_spine",)
+    one, other = (r.table("bmd_spine")["beta"].to_numpy() for r in (alone, listed))
+    np.testing.assert_array_equal(one, other)
+    people = cohort.people.table
+    found = gb.phenotypes.residual_phenotypes(people, "bmd_spine", model="linear")
+    assert list(found.residuals) == ["bmd_spine"]
+    scans = {"bmd_spine_l1_l4": results.table("bmd_spine")}
+    selected = gb.select_regions(scans, cohort=cohort)
+    genotypes = gb.selected_genotypes(selected, cohort)
+    effects = gb.genotype_effects(genotypes, selected, people, "bmd_spine", "age")
+    assert set(effects["trait"]) == {"bmd_spine"}
+    path = tmp_path / "scan.bmd.tsv"
+    results.table("bmd_spine").to_csv(path, sep="\t", index=False)
+    assert list(gb.open_scans(str(path), traits="bmd")) == ["bmd"]
+
+
 def test_the_html_of_results_has_a_row_per_trait(results):
     table = results.preview()
     assert table["trait"].tolist() == ["bmd_spine", "osteoporosis"]

@@ -30,6 +30,7 @@ from gwasbone.association.rows import variant_columns
 from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
+from gwasbone.columns import one_or_several
 from gwasbone.errors import InputError, NotBuiltError, UsageError
 from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
@@ -48,13 +49,13 @@ _SETTINGS = ("method", "test")
 
 def associate(
     genotypes: Any,
-    traits: Sequence[str] = (),
-    covariates: Sequence[Any] = (),
+    traits: str | Sequence[str] = (),
+    covariates: str | Sequence[Any] = (),
     *,
     y: Any = None,
     phenotypes: pd.DataFrame | None = None,
-    missing_codes: Sequence[str] = ("auto",),
-    categorical: Sequence[str] = (),
+    missing_codes: str | Sequence[str] = ("auto",),
+    categorical: str | Sequence[str] = (),
     method: Method = "auto",
     test: Test = "score",
     engine: Engine = "auto",
@@ -77,7 +78,7 @@ def associate(
     ----------
     genotypes : a :class:`Cohort` whose people table has the columns named below, or any Hail
         MatrixTable (then ``traits`` and ``covariates`` are column fields or expressions).
-    traits, covariates, categorical : columns of the people table; see
+    traits, covariates, categorical : columns of the people table, one name or several; see
         :func:`gwasbone.association.design.build_design`. An intercept is always in the model, so
         a covariate of 1, as Hail's own methods need it, may be given and changes nothing.
     y : of a MatrixTable, one trait or a list of traits as Hail expressions, instead of ``traits``.
@@ -127,6 +128,9 @@ def associate(
     >>> gb.associate(mt, y=[mt.bmd_spine, mt.bmd_hip], covariates=[1, mt.age])
     AssociationResults: 2 traits, 400 variants, GRCh37, engine hail
     """
+    traits, covariates, categorical, missing_codes = map(
+        one_or_several, (traits, covariates, categorical, missing_codes)
+    )
     if not isinstance(genotypes, Cohort):
         genotypes, traits, covariates = _from_matrix_table(genotypes, traits, covariates, y)
     elif y is not None:

@@ -309,7 +309,7 @@ def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.Da
     if not in_table.any():
         raise InputError(
             "expected people in both genotypes and phenotype table, none is: genotypes have "
-            f"{', '.join(ids[:2])}, the table has {', '.join(known.index[:2])}; "
+            f"{', '.join(ids[:2])}, the table has {', '.join(known.index[:2]) or 'nobody'}; "
             "try the other --id rule (iid or fid_iid)"
         )
     return known.reindex(ids), in_table

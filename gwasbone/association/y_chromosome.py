@@ -31,7 +31,8 @@ def design_of_men(cohort: Cohort, design: Design) -> Design:
     Participants of unknown sex are not men. Traits that cannot be analysed in men, such as those
     that only women have, are left out.
     """
-    of_men = design.among(cohort.participants.men)
+    men = cohort.participants.men
+    of_men = design.among(men)
     unknown = int(cohort.people.kept_table()["sex"].eq(0).sum())
     if unknown:
         log.warning(
@@ -40,6 +41,9 @@ def design_of_men(cohort: Cohort, design: Design) -> Design:
         )
     for group in of_men.groups:
         log.info("chromosome Y, in men: %s: n = %d", listed(group.names), group.n)
+    if not men.any():
+        log.warning("chromosome Y is not tested: none of %d participants is a man", len(men))
+        return of_men
     for name, why in of_men.left_out.items():
         log.warning("chromosome Y is not tested for %s: %s", name, why)
     return of_men

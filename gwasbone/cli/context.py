@@ -271,10 +271,13 @@ def tell(text: str) -> None:
 
 def _home(out: str) -> tuple[str | Path, str]:
     """The folder of a prefix, and what the names in it begin with."""
-    if is_url(out):
-        home, _, stem = out.rpartition("/")
-        return home, stem
-    return Path(out).parent, Path(out).name
+    home, _, stem = out.rpartition("/")
+    if stem in ("", ".", ".."):
+        example = f"{out.rstrip('/')}/NAME" if out else "NAME"
+        raise UsageError(
+            f"--out: expected what names of files begin with, got {out!r}: give it as {example}"
+        )
+    return (home, stem) if is_url(out) else (Path(out).parent, stem)
 
 
 def inputs_of(options: Mapping[str, Any], config: StudyConfig | None) -> list[Path]:

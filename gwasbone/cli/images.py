@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +88,7 @@ def command(**options: Any) -> None:
     if is_url(options["out"]):
         raise UsageError("--out: expected a folder of this machine for the cache, got a URL")
     out = Path(options["out"])
+    _refuse_images_within(out, dicom)
     refuse_foreign_files(out, OUTPUTS)
     with (
         # the cache grows, and its tables and page are those of the whole cache
@@ -115,6 +118,18 @@ def command(**options: Any) -> None:
                 context.staging.commit()
             raise
         _say(report, cache, counts, context, out)
+
+
+def _refuse_images_within(out: Path, dicom: Iterable[str]) -> None:
+    """Raise where images would not be looked for, since they lie in the cache's own folder."""
+    from gwasbone.errors import InputError
+
+    for place in dicom:
+        if os.path.exists(place) and Path(place).resolve().is_relative_to(out.resolve()):
+            raise InputError(
+                f"--out {out}: expected a folder for the cache that holds no images, but "
+                f"--dicom {place} lies in it: choose another, such as {out / 'cache'}"
+            )
 
 
 def _say(report: Any, cache: Any, counts: Any, context: Any, out: Path) -> None:

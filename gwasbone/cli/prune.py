@@ -9,6 +9,7 @@ import click
 from gwasbone.cli.flags import option_flags
 from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
 from gwasbone.cohort.options import PruningRule, with_window
+from gwasbone.errors import InputError
 from gwasbone.options import part_of
 
 
@@ -62,6 +63,11 @@ def command(**options: Any) -> None:
             engine=options["engine"],
             threads=options["threads"],
         )
+        if pruned.empty:
+            raise InputError(
+                f"expected variants that vary among {cohort.people.n_kept:,} participants kept, "
+                f"none of {cohort.variants.n_kept:,} does: look at --keep, --maf and call rates"
+            )
         write_pruned(pruned, cohort, context.out)
         context.say(
             f"{len(pruned):,} of {cohort.variants.n_kept:,} variants: {context.out}.prune.in"

@@ -55,3 +55,4 @@ def command(**options: Any) -> None:
         cohort, said = remove_relatives(cohort, rule, pca, path, keep_first=first)
         write_keep(cohort, context.out)
         context.say(said)
+        context.say(f"written: {path}, {context.out}.keep.txt")

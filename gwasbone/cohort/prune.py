@@ -92,7 +92,9 @@ def prune(
         )
     if not candidates.any() or cohort.people.n_kept == 0:
         raise InputError(
-            "prune: no variants or people are left; look at cohort.variants.funnel() for why"
+            "prune: expected participants and variants of chromosomes 1-22 and X, got "
+            f"{cohort.people.n_kept:,} participants and {int(candidates.sum()):,} such variants: "
+            "look at what was filtered, and at --keep-long-range-ld"
         )
     if engine == "hail":
         kept = _prune_by_hail(cohort, candidates, width, r2, maf)

@@ -192,6 +192,29 @@ def qc_variants(cohort: Cohort, thresholds: QcThresholds | None = None) -> Cohor
     return replace(cohort, variants=_decide(cohort.variants, reasons))
 
 
+def heterozygosity_limits(
+    people: pd.DataFrame, thresholds: QcThresholds
+) -> tuple[float, float] | None:
+    """The least and the greatest inbreeding coefficient F that is no outlier.
+
+    Mean and standard deviation are those of the well called: of others F is noise, and would
+    widen the limits. None where the rule is off, or where fewer than two participants have F.
+
+    Parameters
+    ----------
+    people : one row per person: ``call_rate``, ``f``.
+    """
+    f = people["f"].where(~_poorly_called(people, thresholds))
+    centre, reach = float(f.mean()), thresholds.het_sd * float(f.std())
+    if not thresholds.het_sd or not np.isfinite(reach):
+        return None
+    return centre - reach, centre + reach
+
+
+def _poorly_called(people: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
+    return people["call_rate"].lt(thresholds.person_call_rate) | people["call_rate"].isna()
+
+
 def people_reasons(
     people: pd.DataFrame,
     thresholds: QcThresholds,
@@ -220,7 +243,7 @@ def people_reasons(
 
     if len(withdrawn):
         add("withdrawn", people.index.isin(list(withdrawn)), "withdrew from the study")
-    low = people["call_rate"].lt(thresholds.person_call_rate) | people["call_rate"].isna()
+    low = _poorly_called(people, thresholds)
     if thresholds.person_call_rate:
         add("low_call_rate", low, f"autosomal call rate below {thresholds.person_call_rate:g}")
     add(
@@ -232,8 +255,8 @@ def people_reasons(
     )  # fmt: skip
     outlier, far = flags and flags.outlier, None
     if thresholds.het_sd:
-        f = people["f"].where(~low)
-        far = (people["f"] - f.mean()).abs() > thresholds.het_sd * f.std()
+        lower, upper = heterozygosity_limits(people, thresholds) or (-np.inf, np.inf)
+        far = (people["f"] < lower) | (people["f"] > upper)
     if far is not None or outlier is not None:
         add(
             "heterozygosity_outlier",

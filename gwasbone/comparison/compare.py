@@ -168,6 +168,8 @@ def _ld_rows(
     log.info("LD scores of %s: %d, of which %d are used", ld.source, len(scores), len(ld.rows))
     if ld.status:
         log.warning("LD scores are not used: %s", ld.status)
+    elif ld.note:
+        log.warning("h², intercepts and r_g are %s", ld.note)
     return ld
 
 

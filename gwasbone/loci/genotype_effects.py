@@ -14,6 +14,7 @@ import pandas as pd
 from gwasbone.association.design import build_design
 from gwasbone.association.options import AssociationRequest
 from gwasbone.cohort.chosen_variants import ambiguous_strands, dosages_of, rows_in_cohort
+from gwasbone.columns import one_or_several
 from gwasbone.errors import InputError
 from gwasbone.stats.genotype_means import GenotypeMeans, means_by_genotype
 from gwasbone.sumstats.variants import sign_of, unordered
@@ -121,10 +122,10 @@ def genotype_effects(
     genotypes: pd.DataFrame,
     variants: RegionSelection | pd.DataFrame,
     phenotypes: pd.DataFrame,
-    traits: Sequence[str],
-    covariates: Sequence[str] = (),
+    traits: str | Sequence[str],
+    covariates: str | Sequence[str] = (),
     *,
-    categorical: Sequence[str] = (),
+    categorical: str | Sequence[str] = (),
 ) -> pd.DataFrame:
     """Compute covariate-adjusted means of traits by genotype at selected SNPs.
 
@@ -150,6 +151,7 @@ def genotype_effects(
     InputError
         As :func:`gwasbone.association.design.build_design`.
     """
+    traits, covariates, categorical = map(one_or_several, (traits, covariates, categorical))
     variants = _variants_of(variants)
     ids = [str(name) for name in genotypes.index]
     request = AssociationRequest(

@@ -198,9 +198,10 @@ def _applicable(
         return definition
     shown = "; ".join(f"{r.name} ({', '.join(map(str, r.fields))})" for r in lacking)
     if not skip_absent or len(lacking) == len(definition.rules):
+        or_skip = "" if len(lacking) == len(definition.rules) else ", or give --skip-absent"
         raise InputError(
             f"expected in {table.path} a field of every rule of {definition.name}, there is none "
-            f"of {shown}: add the columns, change the definition, or give --skip-absent"
+            f"of {shown}: add the columns or change the definition{or_skip}"
         )
     log.warning("rules left out, the table has none of their fields: %s", shown)
     kept = tuple(rule for rule in definition.rules if rule not in lacking)

@@ -229,9 +229,10 @@ def _present(
         for name, field in measurements.loc[lacking, ["name", "field"]].itertuples(index=False)
     )
     if not skip_absent or lacking.all():
+        or_skip = "" if lacking.all() else ", or give --skip-absent"
         raise InputError(
             f"expected fields of {len(measurements)} measurements in {table.path}, it lacks "
-            f"{shown}: add the columns, list what you have in --measurements, or give --skip-absent"
+            f"{shown}: add the columns or list what you have in --measurements{or_skip}"
         )
     log.warning("measurements left out, the table lacks their fields: %s", shown)
     return measurements[~lacking]

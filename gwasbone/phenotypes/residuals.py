@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from gwasbone.columns import one_or_several
 from gwasbone.display import Shown
 from gwasbone.errors import GwasboneWarning, InputError, UsageError
 from gwasbone.phenotypes.confounders import (
@@ -82,9 +83,15 @@ class ResidualPhenotypes(Shown):
         """Traits that have a residual."""
         return tuple(model.trait for model in self.models if not model.status)
 
+    @property
+    def n_people(self) -> str:
+        """How many people have a residual, and of how many where some have none."""
+        n, some = len(self.residuals), int(self.residuals.notna().any(axis=1).sum())
+        return f"{n:,}" if some == n else f"{some:,} of {n:,}"
+
     def headline(self) -> str:
-        n, k = self.residuals.shape
-        return f"ResidualPhenotypes: {k} traits of {n:,} participants"
+        k = self.residuals.shape[1]
+        return f"ResidualPhenotypes: {k} traits of {self.n_people} participants"
 
     def preview(self) -> pd.DataFrame:
         return self.residuals.reset_index()
@@ -92,10 +99,10 @@ class ResidualPhenotypes(Shown):
 
 def residual_phenotypes(
     assessments: pd.DataFrame,
-    traits: Sequence[str] | None = None,
+    traits: str | Sequence[str] | None = None,
     *,
     model: ResidualModel = "nonlinear",
-    covariates: Sequence[str] = (),
+    covariates: str | Sequence[str] = (),
     n_folds: int = 5,
     seed: int = 0,
 ) -> ResidualPhenotypes:
@@ -116,7 +123,7 @@ def residual_phenotypes(
     ----------
     assessments : one row per person and visit, indexed by person (or person and instance), with
         columns sex, age, weight and the traits.
-    traits : columns; None for every other column of numbers but ``height``.
+    traits : columns, one name or several; None for every other column of numbers but ``height``.
     covariates : more predictors, for ``deepnull``.
     n_folds, seed : of ``deepnull``.
 
@@ -138,7 +145,7 @@ def residual_phenotypes(
     >>> table = gb.example_cohort().people.table
     >>> made = residual_phenotypes(table, ["bmd_spine"], model="linear")
     >>> made
-    ResidualPhenotypes: 1 traits of 300 participants
+    ResidualPhenotypes: 1 traits of 277 of 300 participants
     >>> made.models[0].formula
     'bmd_spine ~ C(sex) + Age40 + Weight75'
     """
@@ -152,6 +159,7 @@ def residual_phenotypes(
         raise UsageError(f"expected a model of {known}, got {model}")
     if covariates and model != "deepnull":
         raise UsageError(f"--covar is for --model deepnull, not for {model}: leave it out")
+    covariates = one_or_several(covariates)
     found = confounders_of(assessments, covariates)
     values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
     if len(found.sexes) == 1:
@@ -285,7 +293,7 @@ def left_summary(result: ResidualPhenotypes) -> str:
 
 
 def _trait_columns(
-    table: pd.DataFrame, traits: Sequence[str] | None, others: Sequence[str]
+    table: pd.DataFrame, traits: str | Sequence[str] | None, others: Sequence[str]
 ) -> dict[str, npt.NDArray[np.float64]]:
     if traits is None:
         left_out = (*others, *_NOT_MEASUREMENTS)
@@ -296,6 +304,7 @@ def _trait_columns(
             log.info("columns of text, not taken as traits: %s", ", ".join(text))
         if not traits:
             raise InputError("expected columns of measurements in the table of assessments, none")
+    traits = one_or_several(traits)
     unknown = [name for name in traits if name not in table.columns]
     if unknown:
         near = difflib.get_close_matches(unknown[0], [str(c) for c in table.columns], 3, 0.5)

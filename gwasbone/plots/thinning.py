@@ -61,6 +61,7 @@ def _cells(
     if values.size == 0:
         return cells, np.empty(0, dtype=np.int32)
     start, end = limits if limits is not None else (float(values.min()), float(values.max()))
+    assert np.isfinite([start, end]).all(), f"limits must be finite, got {start} and {end}"
     scale = cells / (end - start) if end > start else 0.0
     return cells, np.clip((values - start) * scale, 0, cells - 1).astype(np.int32)
 

@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gwasbone.columns import one_or_several
 from gwasbone.errors import InputError, UsageError, reads
 from gwasbone.sumstats.checks import SetAside
 from gwasbone.sumstats.formats import TEXT_FORMATS
@@ -55,10 +56,10 @@ def is_beside_a_scan(path: Path) -> bool:
 
 
 def open_scans(
-    paths: Sequence[Path | str],
+    paths: str | Sequence[Path | str],
     *,
-    traits: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
+    traits: str | Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
     positions: Positions | None = None,
 ) -> Scans:
     """Open the scans in files and folders.
@@ -80,7 +81,7 @@ def open_scans(
     UsageError
         No scan, two scans of one name, or names that are not one for each.
     """
-    given = [Path(path) for path in paths]
+    given = [Path(path) for path in one_or_several(paths)]
     found = [scan for path in given if not is_beside_a_scan(path) for scan in _scans_of(path)]
     if not found:
         raise UsageError(
@@ -94,8 +95,8 @@ def open_scans(
 def chosen_scans(
     found: Sequence[Scan],
     *,
-    traits: Sequence[str] | None = None,
-    names: Sequence[str] | None = None,
+    traits: str | Sequence[str] | None = None,
+    names: str | Sequence[str] | None = None,
 ) -> Scans:
     """Some of the scans that were found, under other names where such are given.
 
@@ -105,6 +106,7 @@ def chosen_scans(
     """
     found = list(found)
     if traits is not None:
+        traits = one_or_several(traits)
         by_name = {scan.name: scan for scan in found}
         if absent := [trait for trait in traits if trait not in by_name]:
             raise InputError(
@@ -112,6 +114,7 @@ def chosen_scans(
             )
         found = [by_name[trait] for trait in traits]
     if names is not None:
+        names = one_or_several(names)
         if len(names) != len(found):
             raise UsageError(f"expected {len(found)} names for as many scans, got {len(names)}")
         found = [scan.renamed(name) for scan, name in zip(found, names, strict=True)]

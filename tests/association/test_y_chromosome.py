@@ -102,6 +102,16 @@ def test_a_trait_that_no_man_has_is_not_tested_on_y(made, caplog):
     pd.testing.assert_frame_equal(alone.table("womens"), results.table("womens"))
 
 
+def test_without_men_the_log_says_so_once(made, caplog):
+    folder, _, sex, table = made
+    cohort = gb.read_genotypes(bfile=str(folder / "g"), build="GRCh37")
+    women = cohort.exclude_people("t", "not_women", sex != 2, description="")
+    results = gb.associate(women, ["bmd", "ill"], "age", phenotypes=table)
+    assert set(on_y(results, "bmd")["status"]) == {"not_testable_in_men"}
+    assert caplog.text.count("chromosome Y is not tested") == 1
+    assert f"none of {(sex == 2).sum()} participants is a man" in caplog.text
+
+
 @pytest.mark.hail
 @pytest.mark.slow
 def test_y_is_the_same_by_both_engines(made, hail_session):

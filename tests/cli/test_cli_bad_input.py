@@ -136,6 +136,11 @@ def test_people_of_another_study_show_two_of_each(cohort, tmp_path, out, capfd):
     for name in (*ours, f"other_{ours[0]}", f"other_{ours[1]}"):
         assert name in line
     assert "--id" in line
+    (tmp_path / "nobody.tsv").write_text("FID\tIID\tbmd_spine\n")
+    line = _refused(
+        _scan_of(cohort, str(tmp_path / "nobody.tsv"), out, "--pheno", "bmd_spine"), out, capfd
+    )
+    assert "the table has nobody" in line
 
 
 @pytest.mark.parametrize(
@@ -245,6 +250,12 @@ def test_a_file_that_is_not_there_is_named(cohort, tmp_path, out, capfd):
         (["pca", "--bfile", "x", "--no-prune", "--maf", "0.1"], "--no-prune"),
         (["qc", "--bfile", "x", "--het-sd", "-1"], "--het-sd"),
         (["config"], "--help"),
+        (["plot", "qq", "x", "--out", ""], "got '': give it as NAME"),
+        (["plot", "qq", "x", "--out", "."], "give it as ./NAME"),
+        (["plot", "qq", "x", "--out", "../"], "give it as ../NAME"),
+        (["qc", "--bfile", "x", "--out", "a/.."], "give it as a/../NAME"),
+        (["qc", "--bfile", "x", "--out", "results/"], "give it as results/NAME"),
+        (["qc", "--bfile", "x", "--out", "gs://b/"], "give it as gs://b/NAME"),
     ],
 )
 def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, says):

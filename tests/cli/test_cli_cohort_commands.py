@@ -100,6 +100,16 @@ def test_prune_writes_what_extract_takes(run, folder):
     assert X not in {int(i.split(":")[0]) for i in ids if ":" in i}
 
 
+def test_pruning_that_leaves_nothing_is_an_error(folder, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    one = " ".join((folder / "data/genotypes.fam").read_text().split()[:2])
+    (folder / "one.txt").write_text(f"{one}\n")
+    genotypes = ["--bfile", "data/genotypes", "--build", "GRCh37", "--keep", "one.txt"]
+    assert main(["prune", *genotypes, "--engine", "blocks", "--out", "none"]) == 1
+    assert "expected variants that vary among 1 participants kept" in capsys.readouterr().err
+    assert not (folder / "none.prune.in").exists()
+
+
 def test_scan_and_select(run, folder):
     tables = ("--pheno-file", "data/phenotypes.tsv", "--covar-file", "data/covariates.tsv")
     run("assoc", "--pheno", "bmd_hip", *tables, "--covar", "age,sex", "--no-plots", "--out", "scan")

@@ -53,6 +53,20 @@ def test_table_and_page_are_written_and_nothing_is_overwritten(folder, capsys):
     assert "--force" in capsys.readouterr().err
 
 
+def test_chromosomes_without_ld_scores_are_said_before_their_numbers(folder, capsys):
+    ld = folder / "some"
+    ld.mkdir()
+    for path in sorted((folder / "ld").iterdir()):
+        table = path.name.endswith(".gz")
+        frame = pd.read_csv(path, sep="\t") if table else None
+        if frame is None:
+            (ld / path.name).write_bytes(path.read_bytes())
+        else:
+            frame[~frame["CHR"].isin([1, 2])].to_csv(ld / path.name, sep="\t", index=False)
+    assert compare(folder, "--ld-scores", ld, out="some_ld") == 0
+    assert "h², intercepts and r_g are without chromosomes 1-2" in capsys.readouterr().err
+
+
 def test_a_scans_own_leads_are_refused_and_leave_nothing(folder, capsys):
     leads = pd.read_csv(folder / "scan.score.tsv.gz", sep="\t").nlargest(9, "neg_log_10_p_value")
     leads.to_csv(folder / "own.tsv", sep="\t", index=False, float_format="%.6g")

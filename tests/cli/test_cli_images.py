@@ -109,6 +109,18 @@ def test_the_cache_may_lie_among_the_scans(scans, tmp_path, capsys):
         assert f"{10 - known} files read, {known} known" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("out", ["scans", "."])
+def test_images_within_the_cache_are_refused_before_they_are_left_out(
+    scans, tmp_path, monkeypatch, capfd, out
+):
+    monkeypatch.chdir(tmp_path)
+    error = one_line_error(["images", "--dicom", "scans", "--out", out], capfd)
+    assert f"--out {out}: expected a folder for the cache that holds no images" in error
+    assert f"such as {Path(out) / 'cache'}" in error
+    assert [p.name for p in tmp_path.iterdir()] == ["scans"]
+    assert not list(scans.glob("*.tsv"))
+
+
 def test_presets_and_labels(scans, run, tmp_path):
     _scan(scans / "odd.dcm", 90, "e", "Hand")
     labels = tmp_path / "labels.tsv"

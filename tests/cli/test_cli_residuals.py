@@ -68,6 +68,18 @@ def test_the_files_of_the_nonlinear_model(table, out, capsys):
     assert "2 of 2 traits, 300 people" in summary
 
 
+def test_people_without_a_residual_are_not_counted_with_the_others(table, out, capsys, tmp_path):
+    some = pd.read_parquet(table)
+    people = some.index.get_level_values(0)
+    some.loc[people.isin(pd.unique(people)[:40]), "sex"] = np.nan
+    path = tmp_path / "some.parquet"
+    some.to_parquet(path)
+    arguments = ["--table", str(path), "--model", "linear", "--traits", "bmd_total"]
+    assert main(["residuals", *arguments, "--out", str(out)]) == 0
+    assert "1 of 1 traits, 260 of 300 people" in capsys.readouterr().out
+    assert "260 of 300 people" in Path(f"{out}.residuals.html").read_text()
+
+
 def test_linear_leaves_the_curve_of_weight_and_says_so(table, out, capsys):
     arguments = ["--table", str(table), "--model", "linear", "--traits", "bmd_total"]
     assert main(["residuals", *arguments, "--out", str(out)]) == 0

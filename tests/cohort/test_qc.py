@@ -8,6 +8,7 @@ from made_cohorts import bed_cohort, genotypes
 from gwasbone.cohort.biobank import BiobankQcColumns
 from gwasbone.cohort.qc import (
     QcThresholds,
+    heterozygosity_limits,
     people_reasons,
     qc,
     variant_reasons,
@@ -53,6 +54,19 @@ def test_heterozygosity_outliers_are_counted_from_the_mean_of_the_well_called():
     got = hit(people_reasons(table, QcThresholds()), "heterozygosity_outlier")
     assert got == np.flatnonzero(far).tolist() == [3, 4, 5]
     assert hit(people_reasons(table, QcThresholds(het_sd=50)), "heterozygosity_outlier") == []
+
+
+def test_limits_of_heterozygosity_are_those_that_people_are_judged_by():
+    table = people()
+    table.loc[["p3", "p4"], "f"] = [0.2, -0.2]
+    table.loc["p5", ["f", "call_rate"]] = [0.9, 0.5]
+    low, high = heterozygosity_limits(table, QcThresholds())
+    well = table["f"].drop("p5")
+    assert [low, high] == pytest.approx(well.mean() + 3 * well.std() * np.array([-1, 1]))
+    outside = hit(people_reasons(table, QcThresholds()), "heterozygosity_outlier")
+    assert outside == np.flatnonzero((table["f"] < low) | (table["f"] > high)).tolist()
+    assert heterozygosity_limits(table, QcThresholds(het_sd=0)) is None
+    assert heterozygosity_limits(table.head(1), QcThresholds()) is None
 
 
 def test_missing_heterozygosity():

@@ -80,6 +80,11 @@ def test_points_of_one_place_thin_to_one():
     assert thin_points([1.0] * 9, [2.0] * 9, width_px=10, height_px=10).tolist() == [0]
 
 
+def test_limits_that_are_not_finite_are_no_limits():
+    with pytest.raises(AssertionError, match="limits must be finite"):
+        thin_points([1.0, 2.0], [1.0, 2.0], width_px=9, height_px=9, x_range=(np.nan, 1.0))
+
+
 def test_no_points():
     assert thin_points([], [], width_px=10, height_px=10).size == 0
 

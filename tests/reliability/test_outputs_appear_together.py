@@ -120,6 +120,19 @@ def test_a_folder_in_the_way_is_refused_even_with_force(tmp_path):
     assert (tmp_path / "x.a.tsv" / "mine").read_text() == "mine"
 
 
+@pytest.mark.parametrize("letter", ["n", "ß"])
+def test_a_name_too_long_for_a_file_is_refused_before_anything_is_computed(tmp_path, letter):
+    longest = letter * ((190 - 4) // len(letter.encode())) + ".tsv"
+    with staged_outputs(tmp_path, [longest], command="t") as staging:
+        with atomic_path(staging.files / longest) as path:
+            path.write_text("1")
+        staging.commit()
+    assert shown(tmp_path) == [longest]
+    refused = pytest.raises(InputError, match=r"at most 190 bytes, got 19\d: .* rename the trait")
+    with refused, staged_outputs(tmp_path, [letter + longest, "b"], command="t"):
+        pass
+
+
 def test_a_kill_before_the_record_leaves_the_old_files(tmp_path):
     write(tmp_path, "old")
     killed = in_another_process(f"{_WRITE}    os.kill(os.getpid(), signal.SIGKILL)", tmp_path)

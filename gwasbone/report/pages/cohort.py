@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from gwasbone.cohort.ancestry import ancestry_deviation
 from gwasbone.cohort.decision_files import funnel_summary
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import AncestryOptions
-from gwasbone.cohort.qc import QcThresholds
+from gwasbone.cohort.qc import QcThresholds, heterozygosity_limits
 from gwasbone.plots import theme
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
 from gwasbone.plots.funnel import funnel
@@ -55,13 +55,14 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
         rate = Threshold(
             f"call rate {thresholds.person_call_rate:g}", thresholds.person_call_rate, "below"
         )
-        centre, sd = table["f"].mean(), table["f"].std()
-        sides: tuple[tuple[str, int, Literal["below", "above"]], ...]
-        sides = (("−", -1, "below"), ("+", 1, "above"))
-        limits = [
-            Threshold(f"{sign}{thresholds.het_sd:g} SD", centre + s * thresholds.het_sd * sd, side)
-            for sign, s, side in sides
-        ]
+        ends = heterozygosity_limits(table, thresholds)
+        limits = []
+        if ends is not None:
+            said = f"{thresholds.het_sd:g} SD"
+            limits = [
+                Threshold(f"−{said}", ends[0], "below"),
+                Threshold(f"+{said}", ends[1], "above"),
+            ]
         sections.append(
             (
                 "Heterozygosity and call rate",

@@ -50,7 +50,7 @@ def residuals_page(
         title="Residual phenotypes against age and weight",
         subtitle=(
             f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
-            f"{len(result.residuals):,} people. {left_summary(result)}"
+            f"{result.n_people} people. {left_summary(result)}"
         ),
         notes=[
             *notes,
@@ -66,7 +66,7 @@ def residuals_page(
 def residuals_summary(result: ResidualPhenotypes) -> str:
     """Traits, people, and the confounding that is left, in one line."""
     return (
-        f"{len(result.fitted)} of {len(result.models)} traits, {len(result.residuals):,} people. "
+        f"{len(result.fitted)} of {len(result.models)} traits, {result.n_people} people. "
         f"{left_summary(result)}"
     )
 
