@@ -16,6 +16,7 @@ import pyarrow as pa
 from gwasbone.columns import chromosomes, refuse_rows
 from gwasbone.errors import InputError, reading
 from gwasbone.genome import AUTOSOMES, MAX_POSITION_BP, chromosome_label, locus_key
+from gwasbone.text_files import within_limit
 from gwasbone.text_table import TextTable
 
 log = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ def _scores_of(path: Path) -> tuple[pd.DataFrame, int]:
             f"{', '.join(table.header[:8])}; no {', '.join(absent)}"
         )
     pieces, line = [], table.n_before + 1
-    for lines in table.pieces():
+    for lines in within_limit(table.pieces(), path):
         pieces.append(table.columns(lines, types, first_line=line))
         line += len(pieces[-1])
     if not pieces:
