@@ -87,6 +87,11 @@ def plain_ids(ids: pd.Series) -> pd.Series:
     ['1000001', '7']
     >>> plain_ids(pd.Series([1000001.0, 7.0])).tolist(), plain_ids(pd.Series(["1.0", "a"])).tolist()
     (['1000001', '7'], ['1.0', 'a'])
+
+    A number that floating point cannot hold exactly is a name as it is written:
+
+    >>> plain_ids(pd.Series(["1e400", "1e30"])).tolist()
+    ['1e400', '1e30']
     """
     missing = ids.isna().to_numpy(dtype=bool)
     if pd.api.types.is_float_dtype(ids) and (ids.dropna() % 1 == 0).all():
@@ -97,8 +102,9 @@ def plain_ids(ids: pd.Series) -> pd.Series:
     decimal = text.str.fullmatch(_DECIMAL).to_numpy(dtype=bool) & ~missing
     if decimal.any():
         others = text[~decimal & ~missing]
-        values = pd.to_numeric(text[decimal])
-        if others.str.fullmatch(_WHOLE_NUMBER).all() and (values % 1 == 0).all():
+        values = pd.to_numeric(text[decimal], errors="coerce")
+        exact = (values % 1 == 0) & (values.abs() < 2**53)
+        if others.str.fullmatch(_WHOLE_NUMBER).all() and exact.all():
             text = text.mask(decimal)
             text[decimal] = values.astype("int64").astype(str).to_numpy()
     return text.where(~missing)
