@@ -125,7 +125,7 @@ def _in_notebook() -> bool:
 
 def _drawn(figure: LayoutDOM, kind: str, path: Path) -> bytes:
     """The bytes of a figure drawn as ``png`` or ``svg`` by a browser without a window."""
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
         raise GwasboneError(
             f"{path}: a browser draws {kind.upper()} files and none of {', '.join(BROWSERS)} is "

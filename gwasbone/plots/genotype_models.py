@@ -116,7 +116,7 @@ def _draw_classifiers(
         if not chosen.any():
             continue
         source = ColumnDataSource(
-            {name: drawn.loc[chosen, name].to_numpy() for name in drawn}
+            {str(name): values.to_numpy()[chosen] for name, values in drawn.items()}
             | {"name": drawn.loc[chosen, "name"].astype(str).tolist()}
         )
         how = {"source": source, "color": colour, "legend_label": label}
