@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     positions_option,
     run_options,
     subset_options,
+    table_limit_option,
 )
 from gwasbone.errors import UsageError
 from gwasbone.loci.options import ClumpRule, LociOptions, clump_rule
@@ -62,6 +63,7 @@ _DRAWN_BY_DEFAULT = LociOptions.regional_plots
 )  # fmt: skip
 @positions_option
 @option_flags(LociOptions, only=("genetic_map",))
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:

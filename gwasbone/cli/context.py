@@ -28,6 +28,7 @@ from gwasbone.options import with_given
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.run_log import run_log
 from gwasbone.study import RECORD, find_study
+from gwasbone.table_limit import table_limit
 
 log = logging.getLogger(__name__)
 
@@ -257,7 +258,8 @@ def command_context(
         ):
             for line in ignored_files(current):
                 log.warning("%s", line)
-            yield context
+            with table_limit(context.reading.max_table_gb):
+                yield context
             staging.commit()
     for line in context._said:
         tell(finally_called(line))

@@ -11,6 +11,7 @@ import click
 from gwasbone.cli.file_words import GENOTYPE_FILES
 from gwasbone.cli.flags import option_flags
 from gwasbone.phenotypes.options import TableReading
+from gwasbone.table_limit import TableLimit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,6 +90,9 @@ covariate_options = _stack(
 
 #: For commands that read tables of participants.
 table_options = option_flags(TableReading)
+
+#: For commands that read other tables only: genes, loci, LD scores.
+table_limit_option = option_flags(TableLimit)
 
 run_options = _stack(
     click.option(

@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_limit_option,
+)
 from gwasbone.cohort.options import PcaOptions, with_window
 
 
@@ -33,6 +39,7 @@ from gwasbone.cohort.options import PcaOptions, with_window
 @click.option(
     "--plots/--no-plots", default=True, show_default=True, help="Draw the page of components."
 )
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:

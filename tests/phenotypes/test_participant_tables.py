@@ -96,7 +96,7 @@ def test_a_table_that_grows_beyond_the_limit_is_refused_and_the_limit_can_be_rai
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"IID\tx\n" + rows * 3))
     small = TableReading(max_table_gb=2e-6)
     for read in (read_people_table, read_biobank_table, read_assessments):
-        with pytest.raises(InputError, match=r"2e-06 GB of text .* raise the limit with --max-ta"):
+        with pytest.raises(InputError, match=r"2e-06 GB of text .* raise --max-table-gb"):
             read(tmp_path / "t.gz", reading=small)
     assert len(read_assessments(tmp_path / "t.gz", reading=TableReading(max_table_gb=1e-5))) == 3
 

@@ -1,13 +1,11 @@
 """LD scores of a folder, or of one set of files in it."""
 
-import functools
 import gzip
 import logging
 
 import numpy as np
 import pytest
 
-from gwasbone import text_files
 from gwasbone.errors import InputError
 from gwasbone.sumstats.ld_score_files import find_ld_scores, named_chromosomes, read_ld_scores
 
@@ -101,11 +99,3 @@ def test_chromosomes_in_words():
     assert named_chromosomes([23]) == "X"
     assert named_chromosomes(np.array([22, 1, 2, 3])) == "1-3, 22"
     assert named_chromosomes([1, 2]) == "1-2"
-
-
-def test_a_file_that_unfolds_to_more_than_memory_should_hold_is_refused(tmp_path, monkeypatch):
-    limited = functools.partial(text_files.within_limit, max_gb=1e-6)
-    monkeypatch.setattr("gwasbone.sumstats.ld_score_files.within_limit", limited)
-    put(tmp_path, "1", ROWS + "1 b 200 4\n" * 500)
-    with pytest.raises(InputError, match=r"1\.l2\.ldscore\.gz.*unpack it before"):
-        read_ld_scores(tmp_path)
