@@ -36,6 +36,7 @@ from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import BinaryCoding
+from gwasbone.phenotypes.sex import UNKNOWN
 from gwasbone.phenotypes.table import warn_of_few_matches
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
@@ -140,9 +141,15 @@ def associate(
         categorical=tuple(categorical), method=method, test=test, engine=engine,
         binary_coding=binary_coding, rint=rint, standardize=standardize,
     )  # fmt: skip
-    table = genotypes.people.kept_table() if phenotypes is None else phenotypes
+    table = _columns_of(genotypes) if phenotypes is None else phenotypes
     table = drop_missing_codes(table, missing_codes, where="phenotypes")
     return scan_cohort(genotypes, request, table, threads=threads, executor=executor, folder=folder)
+
+
+def _columns_of(cohort: Cohort) -> pd.DataFrame:
+    """The columns of the retained samples; an unknown sex, 0 in a cohort, is missing."""
+    table = cohort.people.kept_table()
+    return table.assign(sex=table["sex"].where(table["sex"] != UNKNOWN))
 
 
 def scan_cohort(
@@ -173,7 +180,7 @@ def scan_cohort(
             phenotypes.index, cohort.people.table.index, where="the phenotype tables"
         )
     design = build_design(
-        people.index.tolist(), people if phenotypes is None else phenotypes, request
+        people.index.tolist(), _columns_of(cohort) if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, request)
     chosen = choose_engine(cohort, design, request)

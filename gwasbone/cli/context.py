@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from gwasbone.study.config import StudyConfig
 
 _GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "mt")
+#: Flags that name tables of participants.
+_TABLE_FLAGS = ("pheno_file", "covar_file", "biobank_qc", "scores")
 
 
 @dataclass(frozen=True)
@@ -120,22 +122,37 @@ class Context:
             from gwasbone.cohort.subsets import without_withdrawn
 
             cohort = without_withdrawn(cohort, Path(self.reading.withdrawn))
-        cohort = self._with_sex(cohort)
-        cohort = self._subset(cohort)
-        if infer_sex and cohort.source.capabilities.blocks:
-            from gwasbone.cohort.sex import with_inferred_sex
-
-            cohort = with_inferred_sex(cohort)
+        cohort = self._with_sex(self._subset(cohort), infer=infer_sex)
         log.info("kept: %s", _size(cohort))
         return cohort
 
-    def _with_sex(self, cohort: Cohort) -> Cohort:
-        path = self.options.get("sex")
-        if path is None:
-            return cohort
-        from gwasbone.cohort.sex import read_sex, with_sex
+    def _with_sex(self, cohort: Cohort, *, infer: bool) -> Cohort:
+        """The cohort with the sex of its samples, where there is a use for it."""
+        from gwasbone.genome import X, Y
 
-        return with_sex(cohort, read_sex(path, id_rule=self.id_rule), where=f"--sex {path}")
+        stated = self.options.get("sex")
+        chromosome = cohort.variants.kept_table("chromosome")["chromosome"]
+        if stated is None and not chromosome.isin([X, Y]).any():
+            return cohort
+        from gwasbone.cohort.sex import settle_sex
+
+        return settle_sex(
+            cohort, stated=stated, tables=self._tables_with_sex(), id_rule=self.id_rule,
+            infer=infer and cohort.source.capabilities.blocks,
+        )  # fmt: skip
+
+    def _tables_with_sex(self) -> dict[str, pd.DataFrame]:
+        """Tables of participants that have a column of sex: the command's, else the study's."""
+        from gwasbone.phenotypes.fields import names_sex
+        from gwasbone.phenotypes.table import column_names
+
+        given = [p for name in _TABLE_FLAGS for p in _several(self.options.get(name))]
+        if not given and self.config is not None:
+            from gwasbone.study.files import study_tables
+
+            given = study_tables(self.config)
+        named = [p for p in dict.fromkeys(given) if any(map(names_sex, column_names([p])))]
+        return self.people_tables(named) if named else {}
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
         """A column of a table of people, or of the study's tables; None where none is named."""
@@ -170,6 +187,10 @@ class Context:
             return cohort
         paths = {name: Path(value) if value else None for name, value in lists.items()}
         return subset(cohort, **paths, chromosomes=chromosomes)
+
+
+def _several(value: Any) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 def table_reading(options: Mapping[str, Any], config: StudyConfig | None) -> TableReading:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sex import with_sex_of_tables
 from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.cohort.sources.tables import READ_STAGE, same_as_before
 from gwasbone.errors import InputError, UsageError
@@ -208,6 +209,10 @@ def annotate_phenotypes(
 ) -> Cohort:
     """Add the columns of a phenotype table to the samples of a cohort.
 
+    A column of sex tells the sex of the samples whose genotype files do not, as in
+    :func:`gwasbone.cohort.sex.settle_sex`; the cohort's own column ``sex`` (1 man, 2 woman, 0
+    unknown) is never replaced by the table's.
+
     Parameters
     ----------
     table : table indexed by sample ID, or a file for
@@ -231,8 +236,10 @@ def annotate_phenotypes(
             f"expected people of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
             f"table, it has {', '.join(map(str, frame.index[:2]))}: try the other ID rule"
         )
+    where = "the phenotype table" if isinstance(table, pd.DataFrame) else str(table)
     warn_of_few_matches(frame.index, ids, where="the phenotype table")
-    return cohort.annotate_people(frame)
+    cohort = with_sex_of_tables(cohort, {where: frame})
+    return cohort.annotate_people(frame.drop(columns="sex", errors="ignore"))
 
 
 def example_cohort() -> Cohort:
@@ -242,7 +249,7 @@ def example_cohort() -> Cohort:
     -------
     300 participants and 400 variants on chromosomes 1, 5 and 22 (GRCh37), with the columns
     ``bmd_spine``, ``bmd_hip``, ``bmd_femur`` (g/cm²), ``osteoporosis`` (1 = case), ``sex``
-    (0 = woman, 1 = man), ``age`` (years), ``weight`` (kg) and ``height`` (cm). Two variants each
+    (1 = man, 2 = woman), ``age`` (years), ``weight`` (kg) and ``height`` (cm). Two variants each
     explain 18 % of the variance of bone mineral density, far more than any real one.
 
     Examples

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.display import Shown
+from gwasbone.errors import InputError, listed
 from gwasbone.files import atomic_path
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.case_definition import CaseDefinition
@@ -30,6 +31,7 @@ from gwasbone.phenotypes.transforms import (
     skewness,
     standardise,
 )
+from gwasbone.stats.variation import varies
 from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -93,16 +95,27 @@ def make_bmd(
     skip_absent: bool = False,
     rint: bool = False,
 ) -> Bmd | None:
-    """Derive bone measurements per participant; None where ``skip_absent`` leaves none."""
+    """Derive bone measurements per participant; None where ``skip_absent`` leaves none.
+
+    A measurement that does not vary is left out, with a warning that names it.
+
+    Raises
+    ------
+    InputError
+        No measurement varies.
+    """
     if skip_absent and not any(field in table.fields for field in measurements["field"]):
         log.warning("the table has none of the %d measurements: only cases", len(measurements))
         return None
     long = assessments(table, measurements, skip_absent=skip_absent)
-    names = measured_names(long, measurements)
+    names = _varying(long, measured_names(long, measurements))
     imputed = impute(long, names)
     complete = long.copy()
     complete[names] = imputed.values
     people = per_person(complete, names)
+    varying = _varying(people, names)
+    people = people.drop(columns=[name for name in names if name not in varying])
+    names = varying
     parts = [people, standardise(people[names]).values.add_suffix("_std")]
     if rint:
         parts.append(normal_scores(people[names]).add_suffix("_rint"))
@@ -116,6 +129,20 @@ def make_bmd(
         shape=skewness(measured[names]),
         sides=left_right_correlations(measured, pairs),
     )
+
+
+def _varying(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """The measurements that vary; the others are named in the log."""
+    flat = [name for name in names if not varies(table[name])]
+    kept = [name for name in names if name not in flat]
+    if not kept:
+        raise InputError(
+            f"expected measurements of at least two different values, {listed(flat)} have one or "
+            "none"
+        )
+    if flat:
+        log.warning("left out: %s: expected at least two different values", listed(flat))
+    return kept
 
 
 def _log_bmd(long: pd.DataFrame, imputed: Imputed) -> None:

@@ -54,11 +54,13 @@ def _genotypes(run: StageRun) -> str:
 
 def _people(run: StageRun) -> str:
     from gwasbone.cohort.biobank import biobank_columns
+    from gwasbone.cohort.sex import settle_sex
     from gwasbone.steps.qc import check_people
 
+    tables = _tables(run)
     cohort = check_people(
-        study_cohort(run.config, before=run.stage), run.config.qc, run.folder,
-        biobank=biobank_columns(_tables(run)),
+        settle_sex(study_cohort(run.config, before=run.stage), tables=tables), run.config.qc,
+        run.folder, biobank=biobank_columns(tables),
         title=f"{run.config.study.name}: quality control of people",
     )  # fmt: skip
     _write(run, cohort)
