@@ -185,7 +185,7 @@ def scan_cohort(
     _warn_if_sex_not_covariate(cohort, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
-    log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
+    log.info("engine %s: %d samples x %d variants x %d traits", chosen, n, m, q)
     provenance = {
         **_models(design, request),
         "engine": chosen,
@@ -196,7 +196,7 @@ def scan_cohort(
         "versions": versions(),
     }
     untestable = _untestable(cohort)
-    with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
+    with hail_progress(f"scanning {q} traits, {n} samples x {m} variants"):
         if chosen == "blocks":
             where = choose_executor(executor, cohort, threads=threads)
             chunks = scan_blocks(cohort, design, request, executor=where)
@@ -307,7 +307,7 @@ def _models(design: Design, options: AssociationOptions) -> dict[str, Any]:
         of_group = "t" if group.method == "linear" else options.test
         for trait in group.traits:
             traits[trait.name] = {"method": group.method, "test": of_group}
-            said = f"{trait.n} people"
+            said = f"{trait.n} samples"
             if trait.n_cases is not None:
                 counts = {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
                 traits[trait.name] |= counts

@@ -100,7 +100,7 @@ class PeopleWeights:
         n = len(columns.slots)
         given = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
         if given.shape != (n,) or (given < 0).any() or (given != np.rint(given)).any():
-            raise UsageError(f"weights: expected {n} whole numbers >= 0, one for each person")
+            raise UsageError(f"weights: expected {n} whole numbers >= 0, one for each sample")
         whole = given.astype(np.int64)
         bits = [b for b in range(int(whole.max(initial=1)).bit_length()) if (whole >> b & 1).any()]
         pairs = [columns.mask((whole >> b & 1).astype(bool)) for b in bits or [0]]

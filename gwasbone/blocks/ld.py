@@ -206,7 +206,7 @@ def ld_scores(
     if A.ndim != 2 or len(A) != m:
         raise UsageError(f"annotations: expected a row for each of {m} variants, got {A.shape}")
     if n < 3:
-        raise UsageError(f"LD scores: expected three people or more, got {n}")
+        raise UsageError(f"LD scores: expected three samples or more, got {n}")
     people = PeopleWeights.of(genotypes.columns, weights)
     scores = np.zeros((m, A.shape[1]))
     count = ProgressCount(progress, "LD scores", m)

@@ -206,7 +206,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         said = "; ".join([error.format_message().rstrip("."), *ignored])
         return f"{said}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
-        return "interrupted; what was finished is kept", 1
+        return "interrupted; finished work is kept", 1
     if isinstance(error, GwasboneError):
         return str(error), error.exit_code
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -389,7 +389,7 @@ def _warn_of_stale_stages(config: StudyConfig) -> None:
 
 
 def _size(cohort: Cohort) -> str:
-    return f"{cohort.people.n_kept:,} people, {cohort.variants.n_kept:,} variants"
+    return f"{cohort.people.n_kept:,} samples, {cohort.variants.n_kept:,} variants"
 
 
 def start_session_options(options: dict[str, Any], folder: Path, log_path: Path) -> None:
@@ -417,6 +417,6 @@ def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
     for table in (cohort.people, cohort.variants):
         for row in table.funnel().itertuples():
             if row.step == FILTER_STAGE:
-                log.info("%s removes %d %s", row.description, row.removed, table.noun)
+                log.info("%s removes %d %s", row.description, row.removed, table.label)
     log.info("kept: %s", _size(cohort))
     return cohort

@@ -34,9 +34,9 @@ _PAGE = ".qc.html"
 )
 @genotype_options
 @subset_options
-@option_flags(QcThresholds, skip=("variant_call_rate", "person_call_rate"))
+@option_flags(QcThresholds, skip=("variant_call_rate", "sample_call_rate"))
 @missing_share_flag(QcThresholds, "variant_call_rate", "--geno", "variant")
-@missing_share_flag(QcThresholds, "person_call_rate", "--mind", "sample")
+@missing_share_flag(QcThresholds, "sample_call_rate", "--mind", "sample")
 @click.option(
     "--biobank-qc",
     metavar="FILE",

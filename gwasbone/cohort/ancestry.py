@@ -85,7 +85,7 @@ def ancestry_deviation(
     group = values[mask & complete]
     if len(group) < max(3, n_components + 1):
         raise InputError(
-            f"ancestry deviation: expected more than {max(2, n_components)} reference people "
+            f"ancestry deviation: expected more than {max(2, n_components)} reference participants "
             f"with all {n_components} components, got {len(group)}: name the reference groups as "
             "they are spelt in the table"
         )
@@ -110,7 +110,7 @@ def _name_absent_groups(reference: Collection[str], group: pd.Series) -> None:
     near = difflib.get_close_matches(absent[0], present, 2, 0.5)
     shown = ", ".join(present[:8]) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"reported groups are: {shown}"
-    message = f"ancestry filter: nobody reports {' or '.join(absent)}; {hint}"
+    message = f"ancestry filter: no participant reports {' or '.join(absent)}; {hint}"
     if len(absent) == len({level_name(name) for name in reference}):
         raise InputError(message)
     log.warning("%s", message)
@@ -187,7 +187,8 @@ def british_ancestry(
         description=f"{words} not below {radius:g}² = {radius**2:g}",
     )
     log.info(
-        "ancestry: %d reference people; %d without components, %d at or beyond %g SD; %d remain",
+        "ancestry: %d reference participants; %d without components, %d at or beyond %g SD; %d "
+        "remain",
         result.n_reference, (without & kept).sum(), (far & kept).sum(), radius,
         cohort.people.n_kept,
     )  # fmt: skip

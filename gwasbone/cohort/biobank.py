@@ -105,7 +105,7 @@ class BiobankQcColumns:
             )
         if self.table.index.has_duplicates:
             raise InputError(
-                "biobank columns: expected one row per person, "
+                "biobank columns: expected one row per participant, "
                 f"{self.table.index[self.table.index.duplicated()][0]} has several"
             )
 

@@ -57,7 +57,7 @@ def refuse_nothing_kept(cohort: Cohort) -> None:
     for table in (cohort.people, cohort.variants):
         if table.n_kept == 0:
             raise InputError(
-                f"expected {table.noun} to remain after quality control, none do: "
+                f"expected {table.label} to remain after quality control, none do: "
                 f"{funnel_summary(table)}: loosen the thresholds, or look at the data"
             )
 
@@ -68,4 +68,4 @@ def funnel_summary(table: MaskedTable) -> str:
     removed = funnel[funnel["removed"] > 0]
     parts = [f"{row.reason} {row.removed:,}" for row in removed.itertuples()]
     why = f" (removed: {', '.join(parts)})" if parts else ""
-    return f"{table.n_kept:,} of {len(table):,} {table.noun} kept{why}"
+    return f"{table.n_kept:,} of {len(table):,} {table.label} kept{why}"

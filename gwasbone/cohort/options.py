@@ -40,7 +40,7 @@ class QcThresholds(Options):
         (as PLINK does).
     info : minimum imputation INFO score of a variant; applied to imputed variants only.
     variant_call_rate : minimum call rate of a variant over the samples.
-    person_call_rate : minimum call rate of a sample over the autosomal variants.
+    sample_call_rate : minimum call rate of a sample over the autosomal variants.
     het_sd : maximum distance of a sample's inbreeding coefficient F from the mean, in standard
         deviations.
     max_third_degree : maximum number of third-degree relatives of a sample.
@@ -48,8 +48,8 @@ class QcThresholds(Options):
     female_max_f : maximum F on chromosome X of a sample that is inferred to be female.
     min_x_variants : minimum number of called variants on chromosome X (common, pruned for linkage
         disequilibrium) for sex to be inferred.
-    min_x_heterozygotes : minimum number of these variants at which a female sample is expected to
-        be heterozygous for sex to be inferred.
+    min_x_heterozygotes : minimum number of heterozygous calls that a woman would be expected to
+        have at these variants; sex is not inferred from fewer.
     """
 
     maf: MinorFrequency = 0.001
@@ -57,7 +57,7 @@ class QcThresholds(Options):
     hwe_midp: bool = False
     info: Share = 0.9
     variant_call_rate: Share = 0.95
-    person_call_rate: Share = 0.95
+    sample_call_rate: Share = 0.95
     het_sd: NonNegative = 3.0
     max_third_degree: _WholeFromZero = 10
     male_min_f: Share = 0.8

@@ -121,7 +121,7 @@ def read_genotypes(
     chosen = FORMATS[given[0]]
     if build is None and chosen.needs_build:
         raise UsageError(
-            f"{given[0]}: the file does not tell its reference build: give build GRCh37 or GRCh38"
+            f"{given[0]}: the file does not state its reference build: give build GRCh37 or GRCh38"
         )
     options = ReadOptions(
         build=build,
@@ -140,7 +140,7 @@ def read_genotypes(
 
 
 def set_copies_aside(genotypes: Genotypes) -> Genotypes:
-    """Leave one of the variants with the same place and alleles, such as duplicate probes.
+    """Leave one of the variants with the same position and alleles, such as duplicate probes.
 
     The copy that is called in most participants is kept, the first of several such; the others get
     the reason ``duplicate_variant``. Of a source that is not read in blocks the copies are
@@ -158,10 +158,10 @@ def set_copies_aside(genotypes: Genotypes) -> Genotypes:
     excluded = np.zeros(len(variants), dtype=bool)
     excluded[worse] = True
     log.warning(
-        "%s: %d copies of variants (same place and alleles) are set aside, such as %s",
+        "%s: %d copies of variants (same position and alleles) are set aside, such as %s",
         genotypes.source.describe(), len(worse), variants.table["source_id"].iloc[worse[0]],
     )  # fmt: skip
-    rule = "another variant with the same place and alleles is called in more participants"
+    rule = "another variant with the same position and alleles is called in more participants"
     kept = variants.exclude(READ_STAGE, "duplicate_variant", excluded, description=rule)
     return replace(genotypes, variants=kept)
 
@@ -186,11 +186,11 @@ def _say_what_is_set_aside(genotypes: Genotypes) -> None:
         if reasons:
             log.info(
                 "%s: %s set aside: %s",
-                genotypes.source.describe(), table.noun, "; ".join(reasons),
+                genotypes.source.describe(), table.label, "; ".join(reasons),
             )  # fmt: skip
         if table.n_kept == 0:
             raise InputError(
-                f"{genotypes.source.describe()}: expected {table.noun} that can be used, all "
+                f"{genotypes.source.describe()}: expected {table.label} that can be used, all "
                 f"{len(table)} are set aside: {'; '.join(reasons)}"
             )
 
@@ -209,7 +209,7 @@ def annotate_phenotypes(
 ) -> Cohort:
     """Add the columns of a phenotype table to the samples of a cohort.
 
-    A column of sex tells the sex of the samples whose genotype files do not, as in
+    A column of sex states the sex of the samples whose genotype files do not, as in
     :func:`gwasbone.cohort.sex.settle_sex`; the cohort's own column ``sex`` (1 man, 2 woman, 0
     unknown) is never replaced by the table's.
 
@@ -233,7 +233,7 @@ def annotate_phenotypes(
     ids = cohort.people.table.index
     if not frame.index.isin(ids).any():
         raise InputError(
-            f"expected people of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
+            f"expected samples of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
             f"table, it has {', '.join(map(str, frame.index[:2]))}: try the other ID rule"
         )
     where = "the phenotype table" if isinstance(table, pd.DataFrame) else str(table)

@@ -112,7 +112,7 @@ def with_sex(cohort: Cohort, sex: pd.Series, *, where: str) -> Cohort:
     changed = int(((stated != 0) & (told != 0) & (stated != told)).sum())
     known = np.where(told != 0, told, stated).astype(np.int8)
     log.info(
-        "%s tells the sex of %d of %d participants; it is unknown for %d",
+        "%s states the sex of %d of %d participants; it is unknown for %d",
         where, int((told != 0).sum()), len(ids), int((known == 0).sum()),
     )  # fmt: skip
     if changed:

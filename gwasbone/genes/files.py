@@ -95,11 +95,11 @@ def read_genes(path: str | Path, *, build: str | None = None, coding_only: bool 
     if named and found and named != found:
         raise InputError(
             f"{path}: expected genes on {named}, but {why} {found}: give the gene file of "
-            f"{named}, or say --genes-build {found} if that is meant"
+            f"{named}, or give --genes-build {found} if that is meant"
         )
     if not (named or found):
         raise UsageError(
-            f"{path}: its header and its genes do not tell the build: give --genes-build GRCh37 "
+            f"{path}: its header and its genes do not state the build: give --genes-build GRCh37 "
             "or GRCh38"
         )
     genes = Genes(genes.table, named or found or "", str(path), genes.exons)

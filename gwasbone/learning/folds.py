@@ -86,7 +86,8 @@ class PersonFolds:
             first[place] = values
             if (first[place] != values).any():
                 raise ValueError(
-                    "folds: expected all rows of a person in one fold, on one side of a validation"
+                    "folds: expected all rows of a participant in one fold, on one side of a "
+                    "validation"
                 )
 
     def __iter__(self) -> Iterator[Fold]:
@@ -141,8 +142,8 @@ def person_folds(
     )
     if len(names) < folds:
         raise InputError(
-            f"folds: expected at least {folds} people for {folds} folds, got {len(names)}: "
-            "give more people or fewer folds"
+            f"folds: expected at least {folds} participants for {folds} folds, got {len(names)}: "
+            "give more participants or fewer folds"
         )
     stratum = np.asarray(strata)[first]
     fold = _dealt(stratum, folds, np.random.default_rng([seed, 0]))

@@ -150,8 +150,8 @@ def prepare_region(
     held_out = np.bincount(split.fold[pictured], minlength=split.n_folds)
     if not len(rows) or not held_out.all():
         raise InputError(
-            f"pictures of {region}: expected people in each of {split.n_folds} folds, got "
-            f"{', '.join(map(str, held_out))}: give more people or fewer folds"
+            f"images of {region}: expected participants in each of {split.n_folds} folds, got "
+            f"{', '.join(map(str, held_out))}: give more participants or fewer folds"
         )
     used = replace(
         pictures, table=pictures.table.iloc[rows].reset_index(drop=True), rows=pictures.rows[rows]

@@ -177,8 +177,8 @@ def _pretrained(
         log.info("%s: AUC of sex out of fold %.4f", pictures.region, area.auc)
         if area.auc < PAPER_SEX_AUC:
             log.warning(
-                "%s: the pretraining tells sex with an AUC of %.3f [%.3f, %.3f]; the paper's "
-                "reach %.2f in all regions",
+                "%s: the pretrained network classifies sex with an AUC of %.3f [%.3f, %.3f]; the "
+                "paper's reach %.2f in all regions",
                 pictures.region, area.auc, area.lower, area.upper, PAPER_SEX_AUC,
             )  # fmt: skip
     return made

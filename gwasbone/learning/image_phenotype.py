@@ -51,7 +51,7 @@ def person_scores(
     )
     by_person = rows.groupby(np.asarray(person, dtype=object))
     if (rows["cnn_fold"] != by_person["cnn_fold"].transform("first")).any():
-        raise ValueError("expected all pictures of a person in one fold")
+        raise ValueError("expected all images of a participant in one fold")
     scores = by_person[["cnn_logit", "in_training"]].mean()
     scores["cnn_fold"] = by_person["cnn_fold"].first()
     scores["n_pictures"] = by_person.size()
@@ -118,7 +118,7 @@ def stack_regions(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.Dat
     """
     fold = pd.concat([table["cnn_fold"] for table in scores.values()])
     if (fold != fold.groupby(level=0).transform("first")).any():
-        raise ValueError("expected one split of people for all regions")
+        raise ValueError("expected one split of participants for all regions")
     fold = fold.groupby(level=0).first().rename_axis("person").sort_index()
     held_out, in_training = (
         pd.DataFrame({r: column(t).reindex(fold.index) for r, t in scores.items()})

@@ -149,9 +149,10 @@ def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str)
         counts = np.bincount(target.astype(int), minlength=people.task.head.size).tolist()
     if min(counts) < folds:
         raise InputError(
-            f"training: expected at least {folds} people{' of each class' * (len(counts) > 1)} "
-            f"with images of {where} for {folds} folds, got {', '.join(map(str, counts))}: give "
-            "more people or fewer folds"
+            f"training: expected at least {folds} "
+            f"participants{' of each class' * (len(counts) > 1)} with images of {where} for "
+            f"{folds} folds, got {', '.join(map(str, counts))}: give more participants or fewer "
+            "folds"
         )
 
 
@@ -161,9 +162,9 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
     n_controls = int((case == 0).sum())
     if min(n_cases, n_controls) < folds:
         raise InputError(
-            f"training: expected at least {folds} cases and {folds} controls with pictures of "
-            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more people, fewer "
-            "folds, or look at the coding of the target"
+            f"training: expected at least {folds} cases and {folds} controls with images of "
+            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more participants, "
+            "fewer folds, or look at the coding of the target"
         )
 
 

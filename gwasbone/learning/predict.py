@@ -112,7 +112,7 @@ def predict(
     trained = _trained(models)
     if trained.asked["cache_settings"] != cache.settings.hash:
         raise InputError(
-            f"{cache.folder}: expected pictures made as those of {models} were (settings "
+            f"{cache.folder}: expected images made as those of {models} were (settings "
             f"{trained.asked['cache_settings']}), got settings {cache.settings.hash}: make the "
             "cache with the same options"
         )
@@ -175,8 +175,8 @@ def _of_region(
         absent = int((~person.unique().isin(sides.index)).sum())
         if absent:
             log.warning(
-                "%s: %d of %d people are not in the table of side inputs: they are predicted as "
-                "people whose %s are the means of the training",
+                "%s: %d of %d participants are not in the table of side inputs: they are "
+                "predicted as participants whose %s are the means of the training",
                 region, absent, person.nunique(), ", ".join(trained.side_inputs),
             )  # fmt: skip
         for name in network["side_inputs"]:
@@ -198,7 +198,7 @@ def _of_region(
         else:
             total[used] += task.decode(found, encoded)
         times[used] += 1
-    log.info("%s: %d pictures of %d people", region, len(rows), person.nunique())
+    log.info("%s: %d images of %d participants", region, len(rows), person.nunique())
     by_person = pd.DataFrame(total / times[:, None], index=person, columns=names).groupby(level=0)
     mean = by_person.mean()
     if is_binary:

@@ -82,9 +82,11 @@ class SelectionRule(Options):
     ----------
     p_threshold : p-value below which a block is selected, by its strongest variant.
     block_bp : length of a block in base pairs.
-    max_blocks : maximum number of blocks, in order of p-value: of each scan, and of each region.
-    best_of : group in which blocks are ranked when the best of a region are selected: region (all
-        its scans together), measurement (the scans of one bone density) or scan.
+    max_blocks : maximum number of blocks to select, those with the smallest p-values first; the
+        limit holds for each scan, and for each group that best_of names.
+    best_of : group of scans from which max_blocks blocks are selected for a body region: region
+        (all scans of the region together), measurement (the scans of one bone measurement) or scan
+        (each scan by itself).
     window_bp : maximum distance of peaks that are merged into one SNP, in base pairs.
     r2 : minimum squared correlation (r²) of peaks that are merged into one SNP.
     """

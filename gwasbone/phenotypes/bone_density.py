@@ -147,13 +147,13 @@ def _varying(table: pd.DataFrame, names: list[str]) -> list[str]:
 
 def _log_bmd(long: pd.DataFrame, imputed: Imputed) -> None:
     people = long.index.get_level_values("person")
-    log.info("%d assessments of %d people with BMD", len(long), people.nunique())
+    log.info("%d assessments of %d participants with BMD", len(long), people.nunique())
     log.info("sex coded as in its source: %s", long.attrs["sex_coding"])
     if people.is_unique:
-        log.info("nobody has two assessments: no value is imputed from a person's own")
+        log.info("no participant has two assessments: no value is imputed from a participant's own")
     known = [SEX_NAMES[sex] for sex in SEX_NAMES if (long["sex"] == sex).any()]
     if len(known) < len(SEX_NAMES):
-        log.warning("people with BMD are of one sex only: %s", " ".join(known) or "not known")
+        log.warning("participants with BMD are of one sex only: %s", " ".join(known) or "not known")
     totals = imputed.counts().sum()
     for rule, meaning in RULE_MEANINGS.items():
         if totals[rule]:

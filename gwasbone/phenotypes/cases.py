@@ -164,7 +164,7 @@ def find_cases(
     _check_counts(cases, table)
     unused = cases.codes.query("n_people == 0")["code"].tolist()
     if unused:
-        log.info("codes of the definition that nobody has: %s", ", ".join(unused))
+        log.info("codes of the definition that no participant has: %s", ", ".join(unused))
     return cases
 
 
@@ -248,11 +248,12 @@ def _check_counts(cases: Cases, table: BiobankTable) -> None:
     n = len(table.people)
     if cases.n_cases == 0:
         raise InputError(
-            f"expected cases of {cases.definition.name} in {table.path}, no rule finds anybody "
-            f"among {n:,} people: check that the columns hold codes, not dates or counts"
+            f"expected cases of {cases.definition.name} in {table.path}, no rule applies to any "
+            f"of {n:,} participants: check that the columns hold codes, not dates or counts"
         )
     if cases.n_cases == n:
         raise InputError(
             f"expected controls beside cases of {cases.definition.name} in {table.path}, all "
-            f"{n:,} people are cases: check the definition, and that the table has everybody"
+            f"{n:,} participants are cases: check the definition, and that the table holds all "
+            "participants"
         )

@@ -284,6 +284,6 @@ def _refuse_changed_sex(found: Confounders) -> None:
     if changed.size:
         shown = ", ".join(str(name) for name in found.people[changed[:3]])
         raise InputError(
-            f"expected one sex for all assessments of a person, {changed.size:,} have two "
+            f"expected one sex for all assessments of a participant, {changed.size:,} have two "
             f"({shown}): correct them or write NA"
         )

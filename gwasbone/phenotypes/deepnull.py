@@ -69,7 +69,7 @@ def assign_folds(people: npt.NDArray[np.object_], *, n_folds: int, seed: int) ->
     """
     if len(people) < n_folds * _MIN_PER_FOLD:
         raise InputError(
-            f"expected {n_folds * _MIN_PER_FOLD} people or more for {n_folds} folds, got "
+            f"expected {n_folds * _MIN_PER_FOLD} participants or more for {n_folds} folds, got "
             f"{len(people)}: use another model"
         )
     by_name = np.argsort(people.astype(str))

@@ -176,7 +176,9 @@ def assessments(
     }
     empty = [name for name, values in bmd.items() if np.isnan(values).all()]
     if len(empty) == len(bmd):
-        raise InputError(f"expected measurements in {table.path}, nobody has any value of them")
+        raise InputError(
+            f"expected measurements in {table.path}, no participant has any value of them"
+        )
     if empty:
         log.warning("left out: %s: no participant of %s has a value", listed(empty), table.path)
         bmd = {name: values for name, values in bmd.items() if name not in empty}

@@ -163,7 +163,7 @@ def residual_phenotypes(
     found = confounders_of(assessments, covariates)
     values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
     if len(found.sexes) == 1:
-        _warn(f"everybody is of sex {found.sexes[0]}: the terms of sex are left out")
+        _warn(f"all participants are of sex {found.sexes[0]}: the terms of sex are left out")
     folds = None
     if model == "deepnull":
         folds = assign_folds(found.people, n_folds=n_folds, seed=seed)

@@ -126,7 +126,7 @@ def _checked(people: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in _NEEDED if name not in people]
     if lacking:
         raise InputError(
-            f"expected people with the columns {', '.join(_NEEDED)} for a questionnaire, "
+            f"expected participants with the columns {', '.join(_NEEDED)} for a questionnaire, "
             f"{', '.join(lacking)} is missing"
         )
     faults = []
@@ -138,8 +138,8 @@ def _checked(people: pd.DataFrame) -> pd.DataFrame:
         faults.append("sex is not 0 (woman) or 1 (man)")
     if faults or people.empty:
         raise InputError(
-            "expected people once each, complete and with sex 0 or 1 for a questionnaire, got "
-            f"{len(people)} rows in which {', '.join(faults) or 'nobody is'}"
+            "expected participants once each, complete and with sex 0 or 1 for a questionnaire, "
+            f"got {len(people)} rows: {', '.join(faults) or 'there is no participant'}"
         )
     return people
 

@@ -117,8 +117,8 @@ def phantom_people(
     lacking = table.loc[~table["eid"].isin(dosages.index), "eid"]
     if len(lacking):
         raise InputError(
-            f"phantoms: expected dosages of everybody, {len(lacking):,} people have none "
-            f"({', '.join(map(str, lacking[:3]))})"
+            f"phantoms: expected dosages of all participants, {len(lacking):,} participants have "
+            f"none ({', '.join(map(str, lacking[:3]))})"
         )
     return pd.concat([table, dosages.loc[table["eid"]].reset_index(drop=True)], axis=1)
 

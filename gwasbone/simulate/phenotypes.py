@@ -102,7 +102,7 @@ def simulate_phenotypes(
     british = (people["ancestry"] == "british").to_numpy()
     if np.count_nonzero(british) < 20:
         raise InputError(
-            "simulate: expected at least 20 British-like people to scale the traits in, got "
+            "simulate: expected at least 20 British-like participants to scale the traits in, got "
             f"{np.count_nonzero(british)}: raise n_people or fraction_british"
         )
     covariates = _covariates(genotypes, settings)

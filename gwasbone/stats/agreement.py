@@ -170,7 +170,7 @@ def _pairs(
     if first.ndim != 1 or first.shape != second.shape:
         raise InputError(
             f"expected two columns of one length for {what}, got shapes {first.shape} and "
-            f"{second.shape}: align them by person first"
+            f"{second.shape}: align them by sample first"
         )
     complete = ~(np.isnan(first) | np.isnan(second))
     first, second = first[complete], second[complete]

@@ -171,7 +171,7 @@ def _strata(rows_of: _Units, strata: npt.ArrayLike | None) -> tuple[npt.NDArray[
         groups = tuple(np.flatnonzero(kind == one) for one in range(int(kind.max()) + 1))
     if min(map(len, groups)) < 2:
         raise InputError(
-            "expected two or more people in every stratum of a bootstrap, got "
+            "expected two or more samples in every stratum of a bootstrap, got "
             f"{', '.join(str(len(group)) for group in groups)}: join small strata"
         )
     return groups

@@ -156,8 +156,8 @@ def _without_each(
     total, n_pairs = concordant.sum() / 2, pairs.sum() / 2
     if n_pairs == 0:
         raise InputError(
-            "concordance: expected people of two classes in a group, there are none: give more "
-            "people or fewer groups"
+            "concordance: expected samples of two classes in a group, there are none: give more "
+            "samples or fewer groups"
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         left_out = (total - concordant) / (n_pairs - pairs)

@@ -105,7 +105,7 @@ def means_by_genotype(
         known = np.isfinite(g)
         if known.sum() < C.shape[1] + 2:
             raise InputError(
-                f"means by genotype: expected more people than the {C.shape[1] + 1} columns of "
+                f"means by genotype: expected more samples than the {C.shape[1] + 1} columns of "
                 f"the model, got {int(known.sum())} with a genotype"
             )
         copies, Z = g[known].astype(np.float64), C[known] - C[known].mean(axis=0)

@@ -62,7 +62,7 @@ def scored_people(
         shown = ", ".join(map(str, lengths[:4])) + (", ..." if len(lengths) > 4 else "")
         raise InputError(
             f"expected one score per outcome ({y.size}), got scores of length "
-            f"{shown}: align them by person first"
+            f"{shown}: align them by sample first"
         )
     stacked = np.vstack(rows)
     complete = ~(np.isnan(y) | np.isnan(stacked).any(axis=0))
@@ -83,7 +83,7 @@ def scored_people(
     if people.n_cases == 0 or people.n_controls == 0:
         raise InputError(
             f"expected cases and controls, got {people.n_cases:,} cases and "
-            f"{people.n_controls:,} controls with a score ({people.n_missing:,} people lack one "
+            f"{people.n_controls:,} controls with a score ({people.n_missing:,} samples lack one "
             "or their outcome): evaluate where both are there"
         )
     return people
@@ -95,5 +95,5 @@ def _vector(values: npt.ArrayLike, what: str) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise InputError(f"expected numbers in {what}, got text: {error}") from error
     if vector.ndim != 1:
-        raise InputError(f"expected one number per person in {what}, got shape {vector.shape}")
+        raise InputError(f"expected one number per sample in {what}, got shape {vector.shape}")
     return vector

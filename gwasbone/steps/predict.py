@@ -22,6 +22,6 @@ def predict_people(
     table = predict(load_backend(backend), models, open_cache(images), tables)
     write_table(table.rename_axis("IID"), Path(f"{prefix}{OUTPUTS[0]}"))
     return (
-        f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
-        f"{prefix}{OUTPUTS[0]}"
+        f"{len(table):,} participants, {int(table['in_training'].sum()):,} of whom were in "
+        f"training: {prefix}{OUTPUTS[0]}"
     )

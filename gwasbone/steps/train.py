@@ -44,7 +44,7 @@ def train_images(
         write_training(trained, prefix, models=models)
         if options.saliency:
             seen = training_saliency(
-                backend, cache, trained, models=models, most=options.saliency_people,
+                backend, cache, trained, models=models, most=options.saliency_participants,
                 seed=options.seed, progress=progress,
             )  # fmt: skip
             write_saliency(seen, prefix, task=options.task)

@@ -174,14 +174,18 @@ def _double(table):
 
 
 BAD = {
-    "person twice": (_double, (), "each person once"),
+    "person twice": (_double, (), "each participant once"),
     "wrong type": (lambda t: t.assign(**{"23204-2.0": "high"}), (), "23204-2.0 ('high')"),
     "no case": (
         lambda t: t.assign(**{"41270-0.0": "I10", "41271-0.0": "4019", "20003-0.0": "aspirin"}),
         (),
         "no rule finds anybody",
     ),
-    "all cases": (lambda t: t.assign(**{"41270-0.0": "M810"}), (), "all 120 people are cases"),
+    "all cases": (
+        lambda t: t.assign(**{"41270-0.0": "M810"}),
+        (),
+        "all 120 participants are cases",
+    ),
     "no field": (lambda t: t.drop(columns="20003-0.0"), (), "bisphosphonate (20003)"),
     "strange sex": (lambda t: t.assign(**{"31-0.0": 9}), (), "expected sex as male/female"),
     "no table": (lambda t: t, ("--table", "none.csv"), "there is no file none.csv"),

@@ -251,7 +251,7 @@ def test_predict_refuses_other_pictures(study, trained, tmp_path, capfd):
     assert main([*images, "--threads", "1"]) == 0
     command = ["predict", "--models", f"{trained}.models", "--images", str(other)]
     command += ["--backend", "reference", "--out", str(tmp_path / "x")]
-    assert "expected pictures made as those of" in one_line_error(command, capfd)
+    assert "expected images made as those of" in one_line_error(command, capfd)
     command[2] = str(tmp_path)
     assert "of a finished `gwasbone train`" in one_line_error(command, capfd)
 

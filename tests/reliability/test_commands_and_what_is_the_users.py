@@ -300,7 +300,7 @@ def test_workers_end_with_the_process_that_started_them(how, inputs, tmp_path):
     _wait(lambda: not processes(setting), seconds=20)
     if how == signal.SIGTERM:
         said = (tmp_path / "err").read_text()
-        assert said == "error: interrupted; what was finished is kept\n"
+        assert said == "error: interrupted; finished work is kept\n"
     done = gwasbone(*command[3:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(open_cache(tmp_path / "out").index) == 40
@@ -326,7 +326,7 @@ def test_sigterm_ends_a_keras_training_in_one_line(epoch, inputs, tmp_path):
     err = run.communicate()[1]
     assert run.returncode == 1, err
     lines = [text for text in err.splitlines() if not text.startswith("warning: ")]
-    assert lines == ["error: interrupted; what was finished is kept"]
+    assert lines == ["error: interrupted; finished work is kept"]
     assert {p.name for p in tmp_path.iterdir()} == {"x.models", "x.train.log"}
 
 

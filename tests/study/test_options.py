@@ -176,7 +176,7 @@ def load_config_of(path, text):
 
 # --- flags and keys -------------------------------------------------------------------------------
 
-RATES = ("variant_call_rate", "person_call_rate")
+RATES = ("variant_call_rate", "sample_call_rate")
 
 #: Command -> classes whose fields are its flags, and fields that are keys of a study only.
 COMMANDS = {
@@ -356,7 +356,7 @@ def test_a_request_of_scans_names_known_formats():
 def test_flags_of_missing_calls_are_call_rates_by_another_name():
     """--geno and --mind are PLINK's; the option is the minimum call rate."""
     flags = _flags("qc")
-    for flag, name in (("--geno", "variant_call_rate"), ("--mind", "person_call_rate")):
+    for flag, name in (("--geno", "variant_call_rate"), ("--mind", "sample_call_rate")):
         parameter = flags[f"missing_{name}"]
         assert flag in parameter.opts
         rate = option_kinds(QcThresholds)[name].range

@@ -59,7 +59,7 @@ def test_what_is_no_autosome_is_left_out_with_its_count_and_rows_without_a_place
     with caplog.at_level(logging.INFO, logger="gwasbone"):
         scores = read_ld_scores(tmp_path)
     assert (scores.position_bp.tolist(), scores.m_ld) == ([100], 10)
-    assert "4 LD scores without a place on an autosome left out" in caplog.text
+    assert "4 LD scores without a position on an autosome left out" in caplog.text
 
 
 @pytest.mark.parametrize(

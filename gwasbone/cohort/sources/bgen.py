@@ -327,7 +327,7 @@ def _refuse_where_hail_cannot(bgen: BgenFile) -> None:
     found = first_variant(bgen, read_variants(replace(header, n_variants=1)))
     if found is not None and (found.bits != 8 or found.phased or found.copies != 2):
         raise InputError(
-            f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in everybody, "
-            f"got {'phased' if found.phased else 'unphased'} of {found.bits} bits: use engine "
-            "blocks, or convert it with plink2 --export bgen-1.2 bits=8"
+            f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in all "
+            f"samples, got {'phased' if found.phased else 'unphased'} of {found.bits} bits: use "
+            "engine blocks, or convert it with plink2 --export bgen-1.2 bits=8"
         )

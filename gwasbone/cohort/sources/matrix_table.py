@@ -113,7 +113,7 @@ def genotypes_from_normal_form(
     copies = int(rows.duplicated(VARIANT_KEY).sum())
     if copies:
         log.warning(
-            "%s: %d copies of variants (same place and alleles) left out", description, copies
+            "%s: %d copies of variants (same position and alleles) left out", description, copies
         )
         mt = mt.distinct_by_row()
         rows = export_rows(mt)
@@ -270,7 +270,7 @@ def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
 
 
 def _without_copies(mt: Any, cohort: Genotypes) -> Any:
-    """Of the variants with the same place and alleles, the one that the cohort keeps."""
+    """Of the variants with the same position and alleles, the one that the cohort keeps."""
     if "duplicate_variant" not in {d.reason for d in cohort.variants.decisions}:
         return mt
     hl = hail()

@@ -240,7 +240,7 @@ def build_people_table(
         Nobody, or an ID that two people share under ``id_rule``.
     """
     if len(iid) == 0:
-        raise InputError(f"{where}: expected at least one person, found none")
+        raise InputError(f"{where}: expected at least one sample, found none")
     ids = person_ids(fid, iid, id_rule)
     twice = ids.duplicated(keep=False)
     if twice.any():
@@ -251,7 +251,7 @@ def build_people_table(
             else "rename or remove the copies"
         )
         raise InputError(
-            f"{where}: expected every person ID once, found {ids[twice].nunique()} IDs more than "
+            f"{where}: expected every sample ID once, found {ids[twice].nunique()} IDs more than "
             f"once ({names}): {way_out}"
         )
     table = pd.DataFrame(
