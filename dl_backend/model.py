@@ -166,7 +166,7 @@ class KerasModel:
         index: int = 0,
         contrast: Sequence[float] | None = None,
     ) -> FloatArray:
-        """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
+        """(len(rows), height, width) ≥ 0: where an image moves one number of one head.
 
         Raises
         ------

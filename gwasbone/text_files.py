@@ -1,4 +1,4 @@
-"""Files of text as people have them: compressed or not, in any usual encoding, of bounded size.
+"""Files of text as users have them: compressed or not, in any usual encoding, of bounded size.
 
 A file is surveyed once before it is parsed: how it is compressed (by its first bytes, whatever its
 name), how it is encoded, whether more comes out of it than memory should hold, and whether a

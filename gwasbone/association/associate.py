@@ -213,7 +213,7 @@ def scan_cohort(
 def _scan_by_hail(
     cohort: Cohort, design: Design, request: AssociationRequest
 ) -> dict[str, pd.DataFrame]:
-    """The Hail engine's tables: of Y in men, of everything else in everybody."""
+    """The Hail engine's tables: of Y in men, of everything else in all participants."""
     from gwasbone.association.hail import scan_hail
 
     chromosome = cohort.variants.table["chromosome"].to_numpy()

@@ -135,7 +135,7 @@ def without_contrast(
 
 @dataclass(frozen=True)
 class CovariateMatrix:
-    """(n_g, k) covariates of the people of one group, intercept first, and their k names.
+    """(n_g, k) covariates of the participants of one group, intercept first, and their k names.
 
     ``dropped`` are those that are constant or a combination of others in these people, such as a
     level that none of them has.
@@ -147,7 +147,7 @@ class CovariateMatrix:
 
 
 def group_matrix(covariates: Covariates, people: BoolArray) -> CovariateMatrix:
-    """Covariates of the people who have a trait, intercept first, the others with SD 1.
+    """Covariates of the participants who have a trait, intercept first, the others with SD 1.
 
     Parameters
     ----------

@@ -356,7 +356,7 @@ def _transformed(
     complete: BoolArray,
     request: AssociationRequest,
 ) -> dict[str, TraitValues]:
-    """Traits of linear models with the transforms of a request, each within its people."""
+    """Traits of linear models with the transforms of a request, each within its participants."""
     made = dict(values)
     for name, trait in values.items():
         people = complete & ~np.isnan(trait.y)

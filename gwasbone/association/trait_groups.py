@@ -32,7 +32,7 @@ Method = Literal["linear", "logistic"]
 
 @dataclass(frozen=True)
 class TraitGroup:
-    """Traits measured in exactly the same people and analysed by the same method.
+    """Traits measured in exactly the same participants and analysed by the same method.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class TraitGroup:
         return _fitted(self.names[j], self.X, self.Y[:, j], self.covariates, self.offset_of(j))
 
     def spread(self, values: FloatArray) -> FloatArray:
-        """(n,) values of the group's people, (n_g,), NaN for everybody else."""
+        """(n,) values of the group's participants, (n_g,), NaN for all others."""
         everyone = np.full(len(self.people), np.nan)
         everyone[self.people] = values
         return everyone
@@ -117,7 +117,7 @@ def grouped(
     people: BoolArray,
     offsets: Mapping[str, FloatArray] | None = None,
 ) -> Grouped:
-    """Lay out traits in some people.
+    """Lay out traits in some participants.
 
     Parameters
     ----------
@@ -172,7 +172,7 @@ def grouped(
 def _who_tells(
     name: str, trait: TraitValues, method: Method, covariates: Covariates, people: BoolArray
 ) -> tuple[BoolArray, dict[str, str]]:
-    """(n,) who is analysed for a trait, and the levels of covariates whose people are not."""
+    """(n,) who is analysed for a trait, and the levels of covariates whose participants are not."""
     who = people & covariates.complete & ~np.isnan(trait.y)
     if not who.any():
         raise InputError(

@@ -313,7 +313,7 @@ def _correlate(
 
 @compiled
 def _correlation(a: int, b: int, scale: int, segments: int, width: int, at_mean: bool) -> float:
-    """r of two rows of planes: of the people called at both, or missing calls at the mean."""
+    """r of two rows of planes: of the samples called at both, or missing calls at the mean."""
     n, x, y, xx, yy, xy = pair_sums(a, b, scale, segments, width)
     if at_mean:
         n_x, n_y, sum_x, sum_y, squares_x, squares_y = own_sums(a, b)

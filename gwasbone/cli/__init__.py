@@ -160,7 +160,7 @@ def _main(arguments: list[str]) -> int:
 
 
 class _Tolerant:
-    """Standard error whose reader may be gone, or its disk full: what nobody reads is dropped."""
+    """Standard error whose reader may be gone, or its disk full: unread text is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -155,7 +155,7 @@ class Context:
         return self.people_tables(named) if named else {}
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
-        """A column of a table of people, or of the study's tables; None where none is named."""
+        """A column of a table of samples, or of the study's tables; None where none is named."""
         from gwasbone.phenotypes.table import pick_columns
 
         if name is None:
@@ -166,7 +166,7 @@ class Context:
         return pick_columns(tables, [name])[name]
 
     def people_tables(self, paths: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-        """The tables of people that flags name, else all of the study."""
+        """The tables of samples that flags name, else all of the study."""
         from gwasbone.phenotypes.table import read_people_table
 
         if paths or self.config is None:

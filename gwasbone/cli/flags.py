@@ -132,7 +132,7 @@ def missing_share_flag(options: type[Options], field: str, flag: str, of: str) -
     rate = default_of({f.name: f for f in dataclasses.fields(options)}[field])  # type: ignore[arg-type]
     return click.option(
         flag, f"missing_{field}", type=_click_type(option_kinds(options)[field]),
-        help=f"Maximum missing call rate per {of}.  [default: {1 - rate:g}]",
+        help=f"Maximum proportion of missing calls per {of}.  [default: {1 - rate:g}]",
     )  # fmt: skip
 
 

@@ -37,7 +37,10 @@ from gwasbone.cohort.options import PcaOptions, with_window
     "--group-column", metavar="NAME", help="Column of the --groups table with the groups."
 )
 @click.option(
-    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of components."
+    "--plots/--no-plots",
+    default=True,
+    show_default=True,
+    help="Write the page with the plots of the components.",
 )
 @table_limit_option
 @run_options

@@ -43,7 +43,10 @@ _PAGE = ".qc.html"
     help="Table with the columns of UK Biobank's own quality control.",
 )
 @click.option(
-    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of quality control."
+    "--plots/--no-plots",
+    default=True,
+    show_default=True,
+    help="Write the page with the plots of quality control.",
 )
 @table_options
 @run_options

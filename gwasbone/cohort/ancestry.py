@@ -102,7 +102,7 @@ def ancestry_deviation(
 
 
 def _name_absent_groups(reference: Collection[str], group: pd.Series) -> None:
-    """Warn of reference groups that nobody reports; raise where there is nobody of any."""
+    """Warn of reference groups that no participant reports; raise where there is none of any."""
     present = [str(name) for name in group.dropna().value_counts().index]
     absent = unknown_levels(reference, present)
     if not absent:
@@ -198,7 +198,7 @@ def british_ancestry(
 def ancestry_filter(
     cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestryOptions
 ) -> Cohort:
-    """Keep people near the reference group."""
+    """Keep participants near the reference group."""
     return british_ancestry(
         cohort,
         scores,
@@ -210,7 +210,7 @@ def ancestry_filter(
 
 
 def deviation_by_group(cohort: Cohort, people: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Per reported group: people judged, kept, and the range of their deviation."""
+    """Per reported group: participants judged, kept, and the range of their deviation."""
     table = cohort.people.table[people].assign(kept=cohort.people.kept[people])
     groups = table.groupby(table["ancestry_group"].fillna("not reported"))
     summary = groups.agg(

@@ -69,7 +69,7 @@ class BiobankFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class BiobankQcColumns:
-    """A table of people with the names of its quality-control columns.
+    """A table of participants with the names of its quality-control columns.
 
     Parameters
     ----------

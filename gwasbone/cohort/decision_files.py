@@ -1,4 +1,4 @@
-"""Decisions about people and variants as files: reasons, lists of those kept, funnels."""
+"""Decisions about samples and variants as files: reasons, lists of those kept, funnels."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def write_lists(cohort: Cohort, prefix: Path) -> None:
 
 
 def write_funnels(cohort: Cohort, path: Path) -> None:
-    """Write the funnels of people and variants as one table."""
+    """Write the funnels of samples and variants as one table."""
     parts = [t.funnel().assign(of=t.noun) for t in (cohort.people, cohort.variants)]
     write_table(pd.concat(parts), path, index=False)
 
 
 def refuse_nothing_kept(cohort: Cohort) -> None:
-    """Refuse a cohort of which decisions keep nobody, or no variant.
+    """Refuse a cohort of which decisions keep no sample, or no variant.
 
     Raises
     ------

@@ -352,7 +352,7 @@ _Windowed = tuple[
 
 
 def _windowed(cohort: Cohort, window: str) -> list[_Windowed]:
-    """Kept variants of the autosomes and of X: calls, rows, weights of people, window ends."""
+    """Kept variants of the autosomes and of X: calls, rows, weights of samples, window ends."""
     from gwasbone.blocks.ld import window_ends
 
     width, unit = parse_distance(window)

@@ -83,8 +83,8 @@ class FilterOptions(Options):
     ----------
     maf : minimum minor allele frequency of a variant.
     mac : minimum minor allele count of a variant.
-    geno : maximum missing call rate per variant.
-    mind : maximum missing call rate per sample.
+    geno : maximum proportion of missing calls per variant.
+    mind : maximum proportion of missing calls per sample.
     hwe : minimum Hardy-Weinberg p-value of a variant (exact test).
     info : minimum imputation INFO score of a variant.
     """
@@ -164,7 +164,8 @@ class RelatednessOptions(Options):
     Parameters
     ----------
     remove : keep only a maximal set of unrelated samples.
-    method : kinship estimator: king (fast, robust to population structure) or pc_relate.
+    method : kinship estimator: king (fast, for samples of distinct ancestries) or pc_relate (also
+        for admixed samples, by principal components).
     min_kinship : minimum kinship coefficient of a related pair: 0.0442 for third-degree and closer
         relatives, 0.0884 for second-degree and closer, 0.177 for first-degree.
     keep_cases_of : column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE);

@@ -1,4 +1,4 @@
-"""Principal components of the retained samples, and other people projected onto them.
+"""Principal components of the retained samples, and other samples projected onto them.
 
 Each variant with allele frequency p is centred at 2p and divided by √(2p(1 − p)·m), m variants in
 all, missing calls at the mean; components are the singular vectors of that matrix, so eigenvalues

@@ -1,4 +1,4 @@
-"""Quality control: named reasons to exclude people and variants.
+"""Quality control: named reasons to exclude samples and variants.
 
 Nothing is deleted: each rule becomes a decision of the cohort, worded with its threshold. People
 are judged first, then variants in the people who are left. The rules are those of UK Biobank
@@ -130,7 +130,7 @@ def qc_people(
 
 
 def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
-    """Statistics of people over the variants that are called in enough of them."""
+    """Statistics of samples over the variants that are called in enough of them."""
     from gwasbone.cohort.statistics import people_statistics, variant_call_rates
 
     measured = people_statistics(cohort)
@@ -223,7 +223,7 @@ def people_reasons(
     third_degree: pd.Series | None = None,
     withdrawn: Collection[str] = (),
 ) -> list[Reason]:
-    """Whom each rule about people hits.
+    """Whom each rule about samples hits.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""``read_genotypes``: any supported file to a cohort; phenotypes onto its people."""
+"""``read_genotypes``: any supported file to a cohort; phenotypes onto its samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Relatives: kinship of all pairs, and which people to leave out so that no two are related.
+"""Relatives: kinship of all pairs, and which samples to leave out so that no two are related.
 
 Kinship is half the expected proportion of alleles shared: 0.5 for identical twins, 0.25 for
 parents, children and full sibs. Degrees are told apart at KING's borders 2^(-(2d + 3)/2)

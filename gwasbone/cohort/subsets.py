@@ -1,4 +1,4 @@
-"""What a user wants in or out: lists of people, variants and chromosomes, and thresholds."""
+"""What a user wants in or out: lists of samples, variants and chromosomes, and thresholds."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def apply_filters(
     hwe: float | None = None,
     info: float | None = None,
 ) -> Cohort:
-    """Filter people by ``mind``, then variants by the others, in the people who are left.
+    """Filter samples by ``mind``, then variants by the others, in the samples who are left.
 
     Parameters
     ----------

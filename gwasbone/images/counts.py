@@ -1,4 +1,4 @@
-"""What a cache holds, and where people and images do not meet: counts, and their tables."""
+"""What a cache holds, and where participants and images do not meet: counts, and their tables."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ _COUNTS = (
 
 
 def count_pictures(index: pd.DataFrame) -> pd.DataFrame:
-    """Images and people per array.
+    """Images and participants per array.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Why a file gives no image: a reason that programs can count and a sentence for people."""
+"""Why a file gives no image: a reason that programs can count and a sentence for users."""
 
 from __future__ import annotations
 

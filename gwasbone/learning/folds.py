@@ -1,4 +1,4 @@
-"""Folds of people: whoever is predicted was not seen by the model that predicts."""
+"""Folds of participants: whoever is predicted was not seen by the model that predicts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PersonFolds:
         return len(self.validation)
 
     def of_rows(self, rows: IntArray) -> PersonFolds:
-        """The split of some rows, or of rows that belong to these (a person's images)."""
+        """The split of some rows, or of rows that belong to these (a participant's images)."""
         return PersonFolds(self.fold[rows], self.validation[:, rows])
 
     def check_people(self, person: npt.ArrayLike) -> None:

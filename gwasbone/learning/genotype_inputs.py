@@ -1,4 +1,4 @@
-"""Whose genotypes are learned from images: people, jobs, covariates, strata."""
+"""Whose genotypes are learned from images: participants, jobs, covariates, strata."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def genotype_inputs(
     covariates: Sequence[str] | None = None,
     strata_bins: int = 4,
 ) -> GenotypeInputs:
-    """Take everybody with genotypes and an image, of the homogeneous subset.
+    """Take all participants with genotypes and an image, of the homogeneous subset.
 
     Parameters
     ----------

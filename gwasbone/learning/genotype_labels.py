@@ -36,7 +36,7 @@ STATUSES: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class GenotypeLabels:
-    """A variant's genotypes in n people as ordered classes.
+    """A variant's genotypes in n participants as ordered classes.
 
     Parameters
     ----------

@@ -146,7 +146,7 @@ def train_genotypes(
 
 
 def split_of(inputs: GenotypeInputs, request: GenotypeRequest, *, seed: int) -> PersonFolds:
-    """The one split of people of a run: sexes in equal shares, whatever the genotypes."""
+    """The one split of participants of a run: sexes in equal shares, whatever the genotypes."""
     return person_folds(
         inputs.people.to_numpy(), inputs.is_male.fillna(-1).to_numpy(), folds=request.folds,
         validation_share=request.validation_share, rotate=request.rotate_folds, seed=seed,

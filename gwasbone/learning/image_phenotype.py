@@ -1,4 +1,4 @@
-"""From predictions of images to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
+"""From predictions of images to a phenotype of participants: ``cnn_prob`` and ``cnn_logit``.
 
 A person's images (left and right, several visits) are averaged on the log-odds scale. Models of
 different folds have different scales, so log odds are also given standardised within folds, and
@@ -28,7 +28,7 @@ CLOSEST = 1e-7
 def person_scores(
     person: npt.ArrayLike, fit: CrossFit, head: str, *, log_odds_shift: float = 0.0
 ) -> pd.DataFrame:
-    """A binary head's predictions of images as scores of people.
+    """A binary head's predictions of images as scores of participants.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def person_scores(
 
 
 def person_means(person: npt.ArrayLike, fit: CrossFit, task: Task) -> pd.DataFrame:
-    """Predictions of images as scores of people, for other tasks than binary ones.
+    """Predictions of images as scores of participants, for other tasks than binary ones.
 
     Returns
     -------

@@ -104,7 +104,7 @@ class Split(Options):
         training stops.
     rotate_folds : validate each model on a whole fold instead of on a fraction of the other
         participants: the model that predicts fold i + 1 is validated on fold i, so that every
-        participant also has a prediction of a model that only stopped by it.
+        participant also has a validation prediction.
     """
 
     folds: FoldCount = 5
@@ -131,7 +131,7 @@ class GenotypeRequest(Split):
         are merged with the heterozygotes.
     permutations : maximum number of networks per SNP that are trained on permuted labels.
     stop_at : stop the permutation test of a SNP once this many permutations have reached the AUC of
-        the true genotypes; its p-value is then clearly not small.
+        the true genotypes, since its p-value cannot be small then.
     """
 
     head: GenotypeHead = "categorical"
@@ -250,7 +250,7 @@ class ResidualOptions(TrainingPlan, Encoder):
     ----------
     model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
         trees) or transformer (a network that also sees questionnaire answers).
-    traits : traits to adjust, as column names; every measurement where empty.
+    traits : traits to adjust, as column names; all measurements where empty.
     covariates : additional predictors (deepnull).
     folds : number of folds of participants (deepnull, transformer).
     seed : random seed (deepnull, transformer).

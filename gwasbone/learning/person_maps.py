@@ -104,7 +104,7 @@ class SaliencyRequest:
 
 @dataclass(frozen=True)
 class PersonMaps:
-    """Maps of n people, before they are averaged.
+    """Maps of n participants, before they are averaged.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def person_maps(
     *,
     progress: Progress | None = None,
 ) -> PersonMaps:
-    """Make the maps of a sample of people, each by the model that never saw them.
+    """Make the maps of a sample of participants, each by the model that never saw them.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def person_maps(
 def region_saliency(
     asked: SaliencyRequest, region: str, made: PersonMaps, *, n_shuffles: int = 500
 ) -> RegionSaliency:
-    """Average the maps of people by class.
+    """Average the maps of participants by class.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Trained networks on the images of a cache, of people old and new."""
+"""Trained networks on the images of a cache, of participants old and new."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def predict(
     cache: ImageCache,
     tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Scores of everybody with an image.
+    """Scores of all participants with an image.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ def predict(
 
 
 def _side_inputs(trained: TrainedFolder, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Side inputs by person, standardised as in training; None where networks take none."""
+    """Side inputs by participant, standardised as in training; None where networks take none."""
     names = trained.side_inputs
     if not names:
         return None

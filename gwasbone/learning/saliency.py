@@ -83,7 +83,7 @@ def dosage_question(head: Head, shares: Sequence[float]) -> Question:
 def chosen_people(
     group: npt.ArrayLike, fold: npt.ArrayLike, *, most: int, seed: int = 1
 ) -> IntArray:
-    """Draw people whose maps are made, since a map costs about as much as a step of training.
+    """Draw participants whose maps are made, since a map costs about as much as a step of training.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def chosen_people(
 
 @dataclass(frozen=True)
 class GroupMaps:
-    """Maps of people by class.
+    """Maps of participants by class.
 
     Parameters
     ----------

@@ -145,7 +145,7 @@ def side_values(values: pd.Series, scale: tuple[float, float]) -> pd.Series:
 def _target(
     columns: pd.DataFrame, targets: Sequence[str], task: str, kind: TargetKind, loss: RegressionLoss
 ) -> tuple[Task, pd.DataFrame]:
-    """The task, and the target by person as :class:`TrainingPeople` has it."""
+    """The task, and the target by participant as :class:`TrainingPeople` has it."""
     if kind == "regression":
         found = {f"target_{name}": numbers(columns, name) for name in targets}
         return regression_task(task, targets, loss=loss), pd.DataFrame(found, index=columns.index)

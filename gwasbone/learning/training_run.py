@@ -70,7 +70,7 @@ def train(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model per region and fold, and evaluate the predictions of people it never saw.
+    """Train a model per region and fold, and evaluate the predictions of participants it never saw.
 
     Parameters
     ----------

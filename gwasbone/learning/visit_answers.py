@@ -1,4 +1,4 @@
-"""Answers of a questionnaire for each assessment, joined by person and visit.
+"""Answers of a questionnaire for each assessment, joined by participant and visit.
 
 A table of answers may be a biobank's (columns by field, visit and place), have a row for each
 person and visit (``instance``), or one row per person.
@@ -136,7 +136,7 @@ def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswers:
-    """Answers by person, or by person and instance, for each assessment.
+    """Answers by participant, or by participant and instance, for each assessment.
 
     Raises
     ------

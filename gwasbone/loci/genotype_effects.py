@@ -1,4 +1,4 @@
-"""Selected SNPs of people, and what phenotypes are in people of each genotype."""
+"""Selected SNPs of participants, and what phenotypes are in participants of each genotype."""
 
 from __future__ import annotations
 

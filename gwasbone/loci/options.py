@@ -54,8 +54,8 @@ class LociOptions(ClumpRule):
     Parameters
     ----------
     merge_kb : maximum distance between clumps that are merged into one locus, in kilobases.
-    genes : GTF file, NCBI .gene.loc file or table of genes, on the genome build of the scans; gene
-        columns are omitted where not set.
+    genes : GTF file, NCBI .gene.loc file or table of genes, on the genome build of the scans; no
+        genes are listed without it.
     genes_build : genome build of the file of genes, GRCh37 or GRCh38, where the file does not
         state it.
     all_genes : also list genes that are not protein-coding, where the file states the biotype.
@@ -82,11 +82,10 @@ class SelectionRule(Options):
     ----------
     p_threshold : p-value below which a block is selected, by its strongest variant.
     block_bp : length of a block in base pairs.
-    max_blocks : maximum number of blocks to select, those with the smallest p-values first; the
-        limit holds for each scan, and for each group that best_of names.
-    best_of : group of scans from which max_blocks blocks are selected for a body region: region
-        (all scans of the region together), measurement (the scans of one bone measurement) or scan
-        (each scan by itself).
+    max_blocks : maximum number of blocks to select, those with the smallest p-values first; it
+        holds for each scan and, for body regions, for each group of scans (see best_of).
+    best_of : scans among which the blocks of a body region are ranked: region (all scans of the
+        region together), measurement (the scans of one bone measurement) or scan (each by itself).
     window_bp : maximum distance of peaks that are merged into one SNP, in base pairs.
     r2 : minimum squared correlation (r²) of peaks that are merged into one SNP.
     """

@@ -1,4 +1,4 @@
-"""Bone mineral density of a biobank's table: measured, imputed, and averaged per person."""
+"""Bone mineral density of a biobank's table: measured, imputed, and averaged per participant."""
 
 from __future__ import annotations
 

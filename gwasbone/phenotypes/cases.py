@@ -59,7 +59,7 @@ class Cases(Shown):
 
     @property
     def first_rule(self) -> pd.Series:
-        """The first rule, in the definition's order, that finds a person; NaN for controls."""
+        """The first rule, in the definition's order, that finds a participant; NaN for controls."""
         first = np.asarray(self.rules.columns, object)[self.rules.to_numpy().argmax(axis=1)]
         return pd.Series(first, index=self.rules.index, name="first_rule").where(
             self.is_case.astype(bool)
@@ -67,7 +67,7 @@ class Cases(Shown):
 
     @property
     def rule_names(self) -> pd.Series:
-        """All rules that find a person, joined with commas; NaN for controls."""
+        """All rules that find a participant, joined with commas; NaN for controls."""
         joined = pd.Series("", index=self.rules.index, name="rules", dtype=object)
         for name in self.rules.columns:
             hit = self.rules[name].to_numpy()

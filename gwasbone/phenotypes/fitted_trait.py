@@ -42,7 +42,7 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class Counts:
-    """People and assessments used, and people with two assessments or more."""
+    """Participants and assessments used, and participants with two assessments or more."""
 
     people: int
     assessments: int
@@ -51,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class PersonMeans:
-    """Means over the assessments used of each person of the table; NaN where there is none.
+    """Means over the assessments used of each participant of the table; NaN where there is none.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class PersonMeans:
 
 @dataclass(frozen=True)
 class TraitModel:
-    """A trait's model, and its residual per person.
+    """A trait's model, and its residual per participant.
 
     Parameters
     ----------

@@ -36,7 +36,7 @@ _SIDES = ("left", "right", "none")
 
 @dataclass(frozen=True)
 class AssessmentFields:
-    """Field numbers of what an assessment says of a person besides BMD.
+    """Field numbers of what an assessment says of a participant besides BMD.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ def read_named_columns(
 
 
 def pick_columns(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> pd.DataFrame:
-    """Take columns by name out of several tables of people.
+    """Take columns by name out of several tables of participants.
 
     Parameters
     ----------

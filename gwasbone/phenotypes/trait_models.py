@@ -86,7 +86,7 @@ def fit_boosted(
     *,
     seed: int,
 ) -> TraitModel:
-    """Predict one trait by boosted trees, each person out of fold.
+    """Predict one trait by boosted trees, each participant out of fold.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""DXA-like images of simulated people, written as DICOM files with the tags of real scans.
+"""DXA-like images of simulated participants, written as DICOM files with the tags of real scans.
 
 What an image shows is known: bone density sets its brightness, age its texture, sex and height
 its shapes, and chosen variants brighten chosen places. Nothing of a real scan is in it.
@@ -74,7 +74,7 @@ def simulate_phantoms(
     effects: Sequence[LocalEffect] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Draw and write the images of people.
+    """Draw and write the images of participants.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def simulate_phantoms(
 
 
 def body_of(row: Mapping[Any, Any], effects: Sequence[LocalEffect] = ()) -> Body:
-    """The body of a row of people."""
+    """The body of a row of participants."""
     return Body(
         male=bool(row["male"]),
         age=float(row["age"]),

@@ -1,4 +1,4 @@
-"""Bone traits with a stated heritability, their covariates, and what people say they are."""
+"""Bone traits with a stated heritability, their covariates, and what participants say they are."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ class SimulationSettings:
 
     @property
     def fractions(self) -> dict[str, float]:
-        """Ancestry group -> share of the people."""
+        """Ancestry group -> share of the participants."""
         return {group: getattr(self, f"fraction_{group}") for group in GROUPS}
 
     @property

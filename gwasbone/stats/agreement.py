@@ -39,7 +39,7 @@ class Correlation:
 def correlation(
     x: npt.ArrayLike, y: npt.ArrayLike, *, ranks: bool = False, confidence: float = 0.95
 ) -> Correlation:
-    """Correlate two variables over the people who have both.
+    """Correlate two variables over the samples who have both.
 
     Parameters
     ----------

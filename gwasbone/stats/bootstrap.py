@@ -1,4 +1,4 @@
-"""Bootstrap intervals for statistics without a closed form: people are drawn, not rows.
+"""Bootstrap intervals for statistics without a closed form: participants are drawn, not rows.
 
 SciPy does the resampling and the percentile and BCa intervals; what is added is the unit that is
 drawn (a person with all of their rows) and the strata (cases and controls apart).
@@ -55,7 +55,7 @@ def bootstrap_interval(
     method: Method = "percentile",
     seed: int = 1,
 ) -> BootstrapInterval:
-    """Bootstrap a statistic over people.
+    """Bootstrap a statistic over participants.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Scores of people whose outcome is known: the checks that every evaluation shares."""
+"""Scores of samples whose outcome is known: the checks that every evaluation shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScoredPeople:
-    """Outcome and scores of the people without missing values.
+    """Outcome and scores of the samples without missing values.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class ScoredPeople:
 def scored_people(
     outcome: npt.ArrayLike, *scores: npt.ArrayLike, probabilities: bool = False
 ) -> ScoredPeople:
-    """Validate outcome and scores, and exclude people with missing values.
+    """Validate outcome and scores, and exclude samples with missing values.
 
     Parameters
     ----------

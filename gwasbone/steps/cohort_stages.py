@@ -1,4 +1,4 @@
-"""The stages of a study that decide about people and variants.
+"""The stages of a study that decide about samples and variants.
 
 Each leaves the cohort's two tables with its decisions. What takes long to import is imported where
 a stage runs: every command in a study folder reads this module, to say whether stages are up to

@@ -52,7 +52,7 @@ class PlinkFileset:
 
 @dataclass(frozen=True)
 class BedSource(Source):
-    """Genotypes in one fileset, or in one per chromosome with the same people.
+    """Genotypes in one fileset, or in one per chromosome with the same samples.
 
     ``variants`` of the cohort carry ``file`` (index into ``filesets``) and ``row`` (line of the
     .bim from 0), so that blocks of genotypes can be read straight from the .bed.

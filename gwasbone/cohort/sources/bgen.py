@@ -42,7 +42,7 @@ from gwasbone.errors import InputError, reads
 
 @dataclass(frozen=True)
 class BgenSource(Source):
-    """Genotype probabilities in one file, or in several with the same people.
+    """Genotype probabilities in one file, or in several with the same samples.
 
     ``variants`` of the cohort carry ``file`` (index into ``bgens``), ``offset`` and ``size`` (the
     bytes that hold the genotypes), so that blocks of dosages can be read straight from the files.

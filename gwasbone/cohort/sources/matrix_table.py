@@ -318,7 +318,7 @@ def variant_keys(variants: pd.DataFrame, build: str) -> Any:
 
 
 def annotate_people(mt: Any, people: pd.DataFrame) -> Any:
-    """Put the columns of a people table on the columns of ``mt``, matched by order."""
+    """Put the columns of a samples table on the columns of ``mt``, matched by order."""
     hl = hail()
     frame = people.reset_index(drop=True)
     rows = hl.literal(

@@ -1,4 +1,4 @@
-"""The tables of people and of variants: one shape, whatever file they came from."""
+"""The tables of samples and of variants: one shape, whatever file they came from."""
 
 from __future__ import annotations
 
@@ -220,14 +220,14 @@ def _not_bases(alleles: pd.Series) -> list[str]:
 
 
 def person_ids(fid: pd.Series, iid: pd.Series, id_rule: IdRule) -> pd.Series:
-    """The ID a person has everywhere in gwasbone: the IID, or FID and IID joined by ``_``."""
+    """The ID a sample has everywhere in gwasbone: the IID, or FID and IID joined by ``_``."""
     return iid.astype(str) if id_rule == "iid" else fid.astype(str) + "_" + iid.astype(str)
 
 
 def build_people_table(
     fid: pd.Series, iid: pd.Series, sex: pd.Series, *, id_rule: IdRule, where: str
 ) -> MaskedTable:
-    """One row per person in file order, withdrawn people (negative IDs) set aside.
+    """One row per sample in file order, withdrawn samples (negative IDs) set aside.
 
     Parameters
     ----------

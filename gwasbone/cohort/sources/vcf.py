@@ -52,7 +52,7 @@ class VcfHeader:
 
 
 def read_vcf(pattern: str | list[str], options: ReadOptions) -> Genotypes:
-    """The genotypes of one or several VCFs with the same people.
+    """The genotypes of one or several VCFs with the same samples.
 
     Multiallelic sites are split (and left-aligned where a reference FASTA is given); dosages
     come from ``DS`` where declared, else from ``GT``. Text is read once: the result is kept as a
