@@ -283,6 +283,12 @@ def test_what_is_not_built_says_so(tmp_path, monkeypatch, capfd, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_method_that_is_not_built_is_not_offered(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    line = one_line_error(["assoc", "--method", "best"], capfd, code=2)
+    assert "expected auto or linear or logistic, got best" in line
+
+
 def test_the_contract_is_either_built_or_not_built():
     contract = (
         "assoc demo simulate qc ancestry pca prune images train predict residuals select clump "
