@@ -264,7 +264,7 @@ def test_streams_that_take_nothing_do_not_fail_a_run(how, inputs, tmp_path):
     names = {"people.tsv.gz", "variants.tsv.gz", "keep.txt", "extract.txt", "funnel.tsv", "qc.log"}
     assert {p.name for p in tmp_path.iterdir()} == {f"x.{name}" for name in names}
     # what is printed did not go into a file that took the number of a closed stream
-    assert "people kept" not in (tmp_path / "x.keep.txt").read_text()
+    assert "samples kept" not in (tmp_path / "x.keep.txt").read_text()
 
 
 def test_a_result_that_is_printed_and_cannot_be_is_an_error():
