@@ -63,8 +63,7 @@ def write_counts(
     if cache.index.empty:
         said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
         raise InputError(
-            f"expected bone images in {source}, none of its files is one ({said}): see "
-            f"{folder / REFUSALS}"
+            f"expected bone images in {source} files is one ({said}): see {folder / REFUSALS}"
         )
     counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
     for row in counts.itertuples():

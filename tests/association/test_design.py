@@ -131,7 +131,7 @@ def test_large_offsets_are_not_mistaken_for_the_intercept(table):
     [
         ({"bmd": 2.5}, {}, "trait bmd to vary, all 40 participants analysed have 2.5"),
         ({"bmd": np.nan}, {}, r"none \(0 genotyped"),
-        ({"age": np.nan}, {"covariates": ["age"]}, "nobody has them all"),
+        ({"age": np.nan}, {"covariates": ["age"]}, "no participant has them all"),
         ({"bmd": "tall"}, {}, "column bmd, got 'tall'"),
         ({"bmd": [0, 1, 2, 1] * 10}, {}, "0, 1 and 2: give --binary-coding"),
         ({"bmd": [0, 1, 2, 1] * 10}, {"binary_coding": "01"}, "coding 01, it also has 2"),

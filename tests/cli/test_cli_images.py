@@ -156,7 +156,7 @@ def test_not_one_picture_is_an_error_that_names_the_table(tmp_path, capfd):
     (folder / "a").write_text("no image")
     out = tmp_path / "out"
     line = one_line_error(["images", "--dicom", str(folder), "--out", str(out)], capfd)
-    assert "none of 1 files gives one (not_dicom 1)" in line
+    assert "none of 1 files is one (not_dicom 1)" in line
     assert str(out / "refusals.tsv") in line
     assert not list(out.glob("*.npy"))
 

@@ -179,7 +179,7 @@ BAD = {
     "no case": (
         lambda t: t.assign(**{"41270-0.0": "I10", "41271-0.0": "4019", "20003-0.0": "aspirin"}),
         (),
-        "no rule finds anybody",
+        "no rule applies to any",
     ),
     "all cases": (
         lambda t: t.assign(**{"41270-0.0": "M810"}),

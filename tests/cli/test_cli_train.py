@@ -331,7 +331,7 @@ def test_genotypes_without_a_framework(snps, tmp_path, capfd):
         (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
         (("--covar", "bmi"), 1, "expected a column bmi"),
         (("--side-inputs", "sex"), 2, "networks of genotypes, which take images only"),
-        (("--weights", "x.keras"), 2, "give --no-pretrain with it"),
+        (("--weights", "x.keras"), 2, "give --no-pretrain with --weights"),
         (("--task", "case"), 2, "--genotypes is of --task genotype, got --task case"),
     ],
 )

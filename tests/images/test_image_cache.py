@@ -290,7 +290,7 @@ def test_a_full_disk_is_said_and_leaves_the_cache_as_it_was(tmp_path, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "flush_to_disk", no_space)
-        with pytest.raises(GwasboneError, match=r"disk full.*what was finished is kept"):
+        with pytest.raises(GwasboneError, match=r"disk full.*finished work is kept"):
             _build(tmp_path)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
     assert _build(tmp_path).n_known == 3

@@ -124,7 +124,7 @@ def test_rules_without_fields(tmp_path, definition, caplog):
 
 @pytest.mark.parametrize(
     ("codes", "said"),
-    [(["I10", None], "no rule finds anybody"), (["M810", "S720"], "all 2 participants are cases")],
+    [(["I10", None], "no rule applies to any"), (["M810", "S720"], "all 2 participants are cases")],
 )
 def test_no_case_and_nothing_but_cases(tmp_path, definition, codes, said):
     ukb = read_all(tmp_path, {"eid": [1, 2], "41270-0.0": codes}, kinds=KINDS)

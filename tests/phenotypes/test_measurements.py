@@ -112,7 +112,7 @@ def test_columns_without_any_value(tmp_path, measurements, caplog):
     assert long["hip"].tolist() == pytest.approx([1.1, 0.9, 0.8])
     assert f"left out: arm: no participant of {tmp_path}/ukb.csv has a value" in caplog.text
     nobody = {n: [None] * 3 if n.startswith(("p100", "p200")) else v for n, v in columns.items()}
-    with pytest.raises(InputError, match="nobody has any value"):
+    with pytest.raises(InputError, match="no participant has any value"):
         _long(tmp_path, nobody, measurements)
 
 

@@ -113,7 +113,7 @@ def test_every_number_but_seeds_has_bounds():
         ("training", "augment = {shear = 1}", "got shear=1"),
         ("training", "augment = {shift = -1}", "got shift=-1"),
         ("training", 'side_inputs = ["case"]', "the target cannot be an input"),
-        ("genotype_models", 'weights = "x.keras"', "sex gives them"),
+        ("genotype_models", 'weights = "x.keras"', "pretraining on sex gives"),
         ("residuals", 'model = "transformer"', "no answers for the transformer"),
         ("residuals", 'model = "linear"\ncovariates = ["x"]', "are for --model deepnull"),
         ("residuals", "hidden = 30", "expected a multiple of attention_heads = 8"),
