@@ -141,7 +141,7 @@ def test_people_of_another_study_show_two_of_each(cohort, tmp_path, out, capfd):
     line = _refused(
         _scan_of(cohort, str(tmp_path / "nobody.tsv"), out, "--pheno", "bmd_spine"), out, capfd
     )
-    assert "the table has nobody" in line
+    assert "the table has no participant" in line
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def test_without_a_list_of_people_there_is_a_warning(tmp_path, caplog):
     kept = made.inputs(keep=pd.Index(made.names[:100]))
     assert list(kept.people) == sorted(made.names[:100])
     assert dict(kept.left_out["reason"].value_counts()) == {"not_kept": 140}
-    with pytest.raises(InputError, match="nobody of 240 genotyped, 0 of them kept"):
+    with pytest.raises(InputError, match="none of 240 genotyped, 0 of them kept"):
         made.inputs(keep=pd.Index(["someone"]))
     caplog.clear()
     made.table = made.table.drop(columns=["PC1", "PC2"])

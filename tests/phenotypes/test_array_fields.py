@@ -321,3 +321,8 @@ def test_records_in_lists_of_parquet_give_codes_and_dates_by_field(tmp_path):
     ]  # fmt: skip
     assert pd.to_datetime(table[dates]).dt.year.tolist()[0] == 2001
     assert table[dates].isna().tolist() == [False, True, True]
+
+
+def test_an_answer_in_brackets_is_no_list():
+    for cell in ("(less than one)", "(none of the above)", "(I10)"):
+        assert split_cell(cell) is None

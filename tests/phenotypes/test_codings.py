@@ -70,3 +70,7 @@ def test_levels_of_numbers_and_text_are_spelt_alike():
         series = pd.Series(spelled, dtype=None if spelled[2] is None else "Int64")
         assert level_names(series).tolist() == ["1001", "1002", None]
     assert unknown_levels(["1001.0", "1003"], ["1001", "1002"]) == ["1003"]
+
+
+def test_negative_levels_lose_their_decimal_point_too():
+    assert level_names(pd.Series(["-7.0", "-7.50", "7.00"])).tolist() == ["-7", "-7.50", "7"]

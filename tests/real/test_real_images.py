@@ -34,12 +34,12 @@ _REASONS = {
     "colour": "colour",
     "colour (palette)": "colour",
     "float pixel data": "float_pixels",
-    "1-bit mask, not a grey image": "one_bit",
+    "1-bit mask, not a grey picture": "one_bit",
     "invalid Number of Frames": "invalid_header",
     "not DICOM 3 (no header, no Photometric Interpretation)": "not_dicom",
     "not readable as DICOM": "not_dicom",
     "no picture in the file": "no_picture",
-    "directory, no image": "directory",
+    "directory, no picture": "directory",
     "empty file": "empty_file",
 }
 
