@@ -125,7 +125,7 @@ def test_attributes_of_a_gtf_are_told_apart_by_their_quotes(tmp_path, attributes
 
 
 def test_what_looks_like_a_key_within_quotes_is_none(tmp_path):
-    attributes = 'note "old; gene_id WRONG; gene_name NOT"; gene_id "E1"; gene_name "A";'
+    attributes = 'note "old; gene_id WRONG; gene_name NOT; x"; gene_id "E1"; gene_name "A";'
     genes = read_genes(write(tmp_path, gtf_line("gene", 5, 9, attributes)), build="GRCh37")
     assert genes.table["name"].tolist() == ["A"]
 
