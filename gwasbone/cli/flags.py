@@ -55,7 +55,7 @@ class Names(click.ParamType):
         return names
 
 
-class OfferedChoice(click.Choice[str]):
+class OfferedChoice(click.Choice):  # type: ignore[type-arg]
     """One of the choices of an option; those that are not offered are taken, but never named.
 
     Parameters
@@ -67,11 +67,13 @@ class OfferedChoice(click.Choice[str]):
         super().__init__(list(kind.choices))
         self.offered = kind.offered
 
-    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
         return f"[{'|'.join(self.offered)}]"
 
-    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
-        return f"expected {' or '.join(self.offered)}, got {value}"
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if value not in self.choices:
+            self.fail(f"expected {' or '.join(self.offered)}, got {value}", param, ctx)
+        return str(value)
 
 
 class NumbersByName(click.ParamType):
