@@ -31,6 +31,7 @@ from gwasbone.phenotypes.options import TableReading
 from gwasbone.study.columns import expanded
 from gwasbone.study.config import load_config, sections, toml_value
 from gwasbone.study.files import compared_scans
+from gwasbone.table_limit import TableLimit
 
 GENOTYPES = '[genotypes]\nbfile = "x"\n'
 _KEYS = [(name, key) for name, kind in sections().items() for key in option_kinds(kind)]
@@ -183,10 +184,10 @@ COMMANDS = {
     "train": ((ImageTraining, GenotypeTraining, TableReading), {}),
     "residuals": ((ResidualOptions, TableReading), {}),
     "select": ((SelectionRule, TableReading), {}),
-    "clump": ((LociOptions, ClumpRule), {}),
-    "compare": ((ComparisonRule,), {}),
-    "pca": ((PcaOptions,), {}),
-    "prune": ((PruningRule,), {}),
+    "clump": ((LociOptions, ClumpRule, TableLimit), {}),
+    "compare": ((ComparisonRule, TableLimit), {}),
+    "pca": ((PcaOptions, TableLimit), {}),
+    "prune": ((PruningRule, TableLimit), {}),
     "ancestry": ((AncestryOptions, TableReading), {}),
     "relatedness": (
         (RelatednessOptions, TableReading),
