@@ -449,6 +449,6 @@ def test_quality_control_that_keeps_nobody_ends_with_a_line(tmp_path, capsys):
     command = ["qc", "--bfile", str(tmp_path / "made"), "--build", "GRCh37", "--no-plots"]
     assert main([*command, "--out", str(out)]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "expected participants to remain after quality control, none do: 0 of 60" in said
+    assert "expected samples to remain after quality control, none do: 0 of 60" in said
     assert "low_call_rate 60" in said
     assert not out.with_suffix(".keep.txt").exists()
