@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 from gwasbone.errors import InputError
-from gwasbone.sumstats.ld_score_files import find_ld_scores, named_chromosomes, read_ld_scores
+from gwasbone.sumstats.ld_score_files import (
+    LdScores,
+    find_ld_scores,
+    named_chromosomes,
+    read_ld_scores,
+)
 
 ROWS = "CHR SNP BP L2\n1 a 100 2.5\n1 b 200 4\n2 c 100 -0.5\n"
 
@@ -99,3 +104,9 @@ def test_chromosomes_in_words():
     assert named_chromosomes([23]) == "X"
     assert named_chromosomes(np.array([22, 1, 2, 3])) == "1-3, 22"
     assert named_chromosomes([1, 2]) == "1-2"
+
+
+def test_positions_with_several_variants_have_no_score():
+    scores = LdScores.of([1, 1, 1, 2], [10, 10, 20, 10], [3, 4, 5, 6], m_ld=9, source="made")
+    assert scores.position_bp.tolist() == [20, 10]
+    assert scores.ld_score.tolist() == [5, 6]
