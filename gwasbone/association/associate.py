@@ -36,6 +36,7 @@ from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import BinaryCoding
+from gwasbone.phenotypes.sex import UNKNOWN
 from gwasbone.phenotypes.table import warn_of_few_matches
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
@@ -140,9 +141,15 @@ def associate(
         categorical=tuple(categorical), method=method, test=test, engine=engine,
         binary_coding=binary_coding, rint=rint, standardize=standardize,
     )  # fmt: skip
-    table = genotypes.people.kept_table() if phenotypes is None else phenotypes
+    table = _columns_of(genotypes) if phenotypes is None else phenotypes
     table = drop_missing_codes(table, missing_codes, where="phenotypes")
     return scan_cohort(genotypes, request, table, threads=threads, executor=executor, folder=folder)
+
+
+def _columns_of(cohort: Cohort) -> pd.DataFrame:
+    """The columns of the retained samples; an unknown sex, 0 in a cohort, is missing."""
+    table = cohort.people.kept_table()
+    return table.assign(sex=table["sex"].where(table["sex"] != UNKNOWN))
 
 
 def scan_cohort(
@@ -173,12 +180,12 @@ def scan_cohort(
             phenotypes.index, cohort.people.table.index, where="the phenotype tables"
         )
     design = build_design(
-        people.index.tolist(), people if phenotypes is None else phenotypes, request
+        people.index.tolist(), _columns_of(cohort) if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
-    log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
+    log.info("engine %s: %d samples x %d variants x %d traits", chosen, n, m, q)
     provenance = {
         **_models(design, request),
         "engine": chosen,
@@ -189,7 +196,7 @@ def scan_cohort(
         "versions": versions(),
     }
     untestable = _untestable(cohort)
-    with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
+    with hail_progress(f"scanning {q} traits, {n} samples x {m} variants"):
         if chosen == "blocks":
             where = choose_executor(executor, cohort, threads=threads)
             chunks = scan_blocks(cohort, design, request, executor=where)
@@ -206,7 +213,7 @@ def scan_cohort(
 def _scan_by_hail(
     cohort: Cohort, design: Design, request: AssociationRequest
 ) -> dict[str, pd.DataFrame]:
-    """The Hail engine's tables: of Y in men, of everything else in everybody."""
+    """The Hail engine's tables: of Y in men, of everything else in all participants."""
     from gwasbone.association.hail import scan_hail
 
     chromosome = cohort.variants.table["chromosome"].to_numpy()
@@ -300,7 +307,7 @@ def _models(design: Design, options: AssociationOptions) -> dict[str, Any]:
         of_group = "t" if group.method == "linear" else options.test
         for trait in group.traits:
             traits[trait.name] = {"method": group.method, "test": of_group}
-            said = f"{trait.n} people"
+            said = f"{trait.n} samples"
             if trait.n_cases is not None:
                 counts = {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
                 traits[trait.name] |= counts

@@ -88,7 +88,7 @@ class ScanRequest(AssociationRequest):
     Parameters
     ----------
     formats : formats of the results: ssf (GWAS-SSF), parquet (one wide file) or both.
-    plots : draw Manhattan and QQ pages.
+    plots : write pages with Manhattan and QQ plots.
     """
 
     formats: tuple[ResultFormat, ...] = ("ssf",)

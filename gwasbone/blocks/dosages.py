@@ -28,7 +28,7 @@ _TILE_VARIANTS = 64
 
 @dataclass(frozen=True)
 class DosageLayout:
-    """The n people of an analysis, each in the place of its number: see ``PeopleLayout``."""
+    """The n samples of an analysis, each in the place of its number: see ``PeopleLayout``."""
 
     n: int
 
@@ -39,11 +39,11 @@ class DosageLayout:
 
     @cached_property
     def slots(self) -> npt.NDArray[np.intp]:
-        """(n,) for each person the place in a row."""
+        """(n,) for each sample the place in a row."""
         return np.arange(self.n)
 
     def mask(self, people: BoolArray) -> npt.NDArray[np.float32]:
-        """(n,) 1 for the people that are True."""
+        """(n,) 1 for the samples that are True."""
         return people.astype(np.float32)
 
 
@@ -65,7 +65,7 @@ class DosageBlock:
     missing: sparse.csr_array | None
 
     def counting_rarer(self, anyone: npt.NDArray[np.float32]) -> DosageBlock:
-        """The block itself: it was decoded so, with all people that were read."""
+        """The block itself: it was decoded so, with all samples that were read."""
         return self
 
     @cached_property
@@ -122,7 +122,7 @@ class DosageBlock:
 def _sums(
     units: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(m,) Σx and Σx² as whole numbers over the people of a mask, x units of dosage."""
+    """(m,) Σx and Σx² as whole numbers over the samples of a mask, x units of dosage."""
     m, n = units.shape
     total, squares = np.zeros(m, np.int64), np.zeros(m, np.int64)
     for i in range(m):

@@ -58,7 +58,7 @@ class PackedBed:
 
 @dataclass(frozen=True)
 class PeopleColumns:
-    """Where the people of an analysis are within packed rows.
+    """Where the samples of an analysis are within packed rows.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ class PeopleColumns:
         return self.n_words * PEOPLE_PER_WORD
 
     def mask(self, people: npt.NDArray[np.bool_]) -> Words:
-        """(w,) a word mask with the low bit of each pair set for the people that are True."""
+        """(w,) a word mask with the low bit of each pair set for the samples that are True."""
         bits = np.zeros(self.n_words * PEOPLE_PER_WORD, dtype=np.uint64)
         bits[self.slots[people]] = 1
         shifts = np.arange(PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
@@ -102,7 +102,7 @@ class PeopleColumns:
 
 @dataclass(frozen=True)
 class CallCounts:
-    """Calls of m variants among some people: (m,) each."""
+    """Calls of m variants among some samples: (m,) each."""
 
     het: npt.NDArray[np.int64]
     hom_alt: npt.NDArray[np.int64]
@@ -127,7 +127,7 @@ class CallCounts:
 
 
 def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
-    """Count genotypes among the people of a mask (see :meth:`PeopleColumns.mask`)."""
+    """Count genotypes among the samples of a mask (see :meth:`PeopleColumns.mask`)."""
     low = words & mask
     high = (words >> _ONE) & mask
     both = np.bitwise_count(low & high).sum(axis=1, dtype=np.int64)  # 11: no copy of ALT
@@ -139,14 +139,14 @@ def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
 
 
 def without_het(words: Words, mask: Words) -> Words:
-    """Heterozygous calls of the people of a mask become missing (men on X)."""
+    """Heterozygous calls of the samples of a mask become missing (men on X)."""
     low, high = words & _LOW, (words >> _ONE) & _LOW
     het = high & ~low & mask
     return words ^ (het * _THREE)
 
 
 def only_of(words: Words, mask: Words) -> Words:
-    """Calls of everybody but the people of a mask become missing (men on Y)."""
+    """Calls of all samples but the samples of a mask become missing (men on Y)."""
     return (words & (mask * _THREE)) | (~mask & _LOW)
 
 
@@ -228,7 +228,7 @@ def multiply_transposed(
 def missing_places(
     words: Words, mask: Words
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row and slot, in order, of each missing call of the people of a mask."""
+    """Row and slot, in order, of each missing call of the samples of a mask."""
     missing = (words & mask & ~(words >> _ONE)).ravel()
     word = np.flatnonzero(missing)
     left, places = missing[word], [np.zeros(0, dtype=np.int64)]
@@ -243,7 +243,7 @@ def missing_places(
 
 
 def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
-    """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
+    """(m, slots) 1 where the call of a sample of the mask is missing; None where none is."""
     row, slot = missing_places(words, mask)
     if len(row) == 0:
         return None
@@ -259,7 +259,7 @@ def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
 def sum_over_variants(
     words: Words, people: Words, weights: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.float64]:
-    """(4, slots) sums over variants: each of three weights where the call of a person of the mask
+    """(4, slots) sums over variants: each of three weights where the call of a sample of the mask
     is not missing, then heterozygous calls.
 
     Parameters
@@ -273,7 +273,7 @@ def sum_over_variants(
 
 
 def count_heterozygous(words: Words) -> npt.NDArray[np.int64]:
-    """(slots,) variants at which a person's call is heterozygous.
+    """(slots,) variants at which a sample's call is heterozygous.
 
     Calls are added within words: those of 3 variants fit in the 2 bits of a person, those of 15 in
     4 bits and of 255 in 8, for which the people of a word are parted among 2, then 4 words.

@@ -160,7 +160,7 @@ def _main(arguments: list[str]) -> int:
 
 
 class _Tolerant:
-    """Standard error whose reader may be gone, or its disk full: what nobody reads is dropped."""
+    """Standard error whose reader may be gone, or its disk full: unread text is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -206,7 +206,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         said = "; ".join([error.format_message().rstrip("."), *ignored])
         return f"{said}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
-        return "interrupted; what was finished is kept", 1
+        return "interrupted; finished work is kept", 1
     if isinstance(error, GwasboneError):
         return str(error), error.exit_code
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names
-from gwasbone.cli.options import out_option, positions_option
+from gwasbone.cli.options import out_option, positions_option, table_limit_option
 
 _KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
 _P = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -70,6 +70,7 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Unit of the effect on the axis of a volcano plot, such as log odds or SD.",
 )
 @click.option("--title", metavar="TEXT", help="Heading of the page.")
+@table_limit_option
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")

@@ -14,7 +14,8 @@ import click
 @click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
 @click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
 @click.option(
-    "--master", help="Address of the Spark master, for a cluster that Spark is not configured for."
+    "--master",
+    help="Address of the Spark master, where the configuration of Spark does not name it.",
 )
 @click.option("--force", is_flag=True, help="Also run the stages that are up to date.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

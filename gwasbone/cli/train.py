@@ -35,9 +35,10 @@ from gwasbone.options import with_given
               help="Table of participants (IID) with the target, sex and side inputs; the option "
               "can be repeated.  [default: those of the study]")  # fmt: skip
 @click.option("--task", metavar="COLUMN",
-              help="Target of the networks: case, sex or another column of 0/1 or 1/2; with "
-              "--kind also a column of classes or of numbers (several separated by commas); or "
-              "genotype, for the SNPs of --genotypes.  [default: case]")  # fmt: skip
+              help="Column that the networks learn to predict: case, sex or another column coded "
+              "0/1 or 1/2; with --kind categorical a column of classes, with --kind regression one "
+              "or more numeric columns, separated by commas. With genotype, the networks learn "
+              "the SNPs of --genotypes.  [default: case]")  # fmt: skip
 @option_flags(ImageTraining, skip=("task", "regions"))
 @click.option("--region", "regions", type=Names(),
               help="Body regions: ap_spine, lateral_spine, hip, left_hip, knee, forearm, "

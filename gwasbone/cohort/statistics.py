@@ -1,4 +1,4 @@
-"""Statistics of people and of variants from counts of their calls, in one pass for each.
+"""Statistics of samples and of variants from counts of their calls, in one pass for each.
 
 Chromosome X outside the pseudo-autosomal regions: men count once in allele frequencies, only
 women count for Hardy-Weinberg proportions, and sex is judged on calls as the file has them. On Y
@@ -29,7 +29,7 @@ Engine = Literal["auto", "blocks", "hail"]
 
 
 def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFrame:
-    """What the genotypes say of each kept person, over the retained variants.
+    """What the genotypes say of each kept sample, over the retained variants.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def variant_statistics(
 
 
 def variant_call_rates(cohort: Cohort, *, engine: Engine = "auto") -> pd.Series:
-    """(variants,) the share of kept people who are called, on Y of men; NaN for excluded ones."""
+    """(variants,) the share of kept samples who are called, on Y of men; NaN for excluded ones."""
     counter = _counter(cohort, engine)
     pieces = cohort.variants.pieces() if _in_blocks(cohort, engine) else [cohort.variants]
     sex = cohort.people.kept_table()["sex"]

@@ -1,4 +1,4 @@
-"""Counts of calls and sums of dosages per person and per variant, without Hail."""
+"""Counts of calls and sums of dosages per sample and per variant, without Hail."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _counted(
 
 
 def count_people(cohort: Cohort, tells_sex: BoolArray) -> pd.DataFrame:
-    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`.
+    """Counts per kept sample; see :func:`gwasbone.cohort.statistics.people_statistics`.
 
     Parameters
     ----------

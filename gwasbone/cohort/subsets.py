@@ -1,4 +1,4 @@
-"""What a user wants in or out: lists of people, variants and chromosomes, and thresholds."""
+"""What a user wants in or out: lists of samples, variants and chromosomes, and thresholds."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ def subset(
         for decision in table.decisions:
             if decision.stage == STAGE:
                 log.info(
-                    "%s removes %d %s", decision.description, decision.excluded.sum(), table.noun
+                    "%s removes %d %s", decision.description, decision.excluded.sum(), table.label
                 )
         if table.n_kept == 0:
             raise InputError(
-                f"no {table.noun} left after --keep/--remove/--extract/--exclude/--chr"
+                f"no {table.label} left after --keep/--remove/--extract/--exclude/--chr"
             )
     return cohort
 
@@ -188,7 +188,7 @@ def apply_filters(
     hwe: float | None = None,
     info: float | None = None,
 ) -> Cohort:
-    """Filter people by ``mind``, then variants by the others, in the people who are left.
+    """Filter samples by ``mind``, then variants by the others, in the samples who are left.
 
     Parameters
     ----------
@@ -214,7 +214,7 @@ def apply_filters(
         cohort = _filter_variants(cohort, given)
     for table in (cohort.people, cohort.variants):
         if table.n_kept == 0:
-            raise InputError(f"no {table.noun} left after filtering: loosen the thresholds")
+            raise InputError(f"no {table.label} left after filtering: loosen the thresholds")
     return cohort
 
 

@@ -222,7 +222,7 @@ def lead_measures(
         note.append("opposite effects are expected and count as agreeing")
     if abs(relation.error_correlation) > _SAME_PEOPLE:
         note.append(
-            f"people in common (errors correlate by {relation.error_correlation:.2f}): no "
+            f"participants in common (errors correlate by {relation.error_correlation:.2f}): no "
             "independent replication"
         )
     expected = _expected(scans, pair, rows, relation, signal_ratio.get(pair, np.nan))

@@ -85,7 +85,7 @@ def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> p
 def evaluate_task(
     task: Task, scores: Mapping[str, pd.DataFrame], truth: pd.DataFrame
 ) -> pd.DataFrame:
-    """Evaluate predictions of numbers or classes, person by person.
+    """Evaluate predictions of numbers or classes, participant by participant.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Folds of people: whoever is predicted was not seen by the model that predicts."""
+"""Folds of participants: whoever is predicted was not seen by the model that predicts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class PersonFolds:
         return len(self.validation)
 
     def of_rows(self, rows: IntArray) -> PersonFolds:
-        """The split of some rows, or of rows that belong to these (a person's images)."""
+        """The split of some rows, or of rows that belong to these (a participant's images)."""
         return PersonFolds(self.fold[rows], self.validation[:, rows])
 
     def check_people(self, person: npt.ArrayLike) -> None:
@@ -86,7 +86,8 @@ class PersonFolds:
             first[place] = values
             if (first[place] != values).any():
                 raise ValueError(
-                    "folds: expected all rows of a person in one fold, on one side of a validation"
+                    "folds: expected all rows of a participant in one fold, on one side of a "
+                    "validation"
                 )
 
     def __iter__(self) -> Iterator[Fold]:
@@ -141,8 +142,8 @@ def person_folds(
     )
     if len(names) < folds:
         raise InputError(
-            f"folds: expected at least {folds} people for {folds} folds, got {len(names)}: "
-            "give more people or fewer folds"
+            f"folds: expected at least {folds} participants for {folds} folds, got {len(names)}: "
+            "give more participants or fewer folds"
         )
     stratum = np.asarray(strata)[first]
     fold = _dealt(stratum, folds, np.random.default_rng([seed, 0]))

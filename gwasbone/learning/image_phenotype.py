@@ -1,4 +1,4 @@
-"""From predictions of images to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
+"""From predictions of images to a phenotype of participants: ``cnn_prob`` and ``cnn_logit``.
 
 A person's images (left and right, several visits) are averaged on the log-odds scale. Models of
 different folds have different scales, so log odds are also given standardised within folds, and
@@ -28,7 +28,7 @@ CLOSEST = 1e-7
 def person_scores(
     person: npt.ArrayLike, fit: CrossFit, head: str, *, log_odds_shift: float = 0.0
 ) -> pd.DataFrame:
-    """A binary head's predictions of images as scores of people.
+    """A binary head's predictions of images as scores of participants.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def person_scores(
     )
     by_person = rows.groupby(np.asarray(person, dtype=object))
     if (rows["cnn_fold"] != by_person["cnn_fold"].transform("first")).any():
-        raise ValueError("expected all pictures of a person in one fold")
+        raise ValueError("expected all images of a participant in one fold")
     scores = by_person[["cnn_logit", "in_training"]].mean()
     scores["cnn_fold"] = by_person["cnn_fold"].first()
     scores["n_pictures"] = by_person.size()
@@ -65,7 +65,7 @@ def person_scores(
 
 
 def person_means(person: npt.ArrayLike, fit: CrossFit, task: Task) -> pd.DataFrame:
-    """Predictions of images as scores of people, for other tasks than binary ones.
+    """Predictions of images as scores of participants, for other tasks than binary ones.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def stack_regions(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.Dat
     """
     fold = pd.concat([table["cnn_fold"] for table in scores.values()])
     if (fold != fold.groupby(level=0).transform("first")).any():
-        raise ValueError("expected one split of people for all regions")
+        raise ValueError("expected one split of participants for all regions")
     fold = fold.groupby(level=0).first().rename_axis("person").sort_index()
     held_out, in_training = (
         pd.DataFrame({r: column(t).reindex(fold.index) for r, t in scores.items()})

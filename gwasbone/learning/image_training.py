@@ -1,4 +1,4 @@
-"""A task from images of regions: one split of people, a model per region and fold.
+"""A task from images of regions: one split of participants, a model per region and fold.
 
 Nothing here reads or writes but the folder of models; see :mod:`gwasbone.steps.train`.
 """
@@ -139,7 +139,7 @@ def split_people(
 
 
 def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str) -> None:
-    """Raise where a fold would lack a class, or people."""
+    """Raise where a fold would lack a class, or participants."""
     target = people.targets.loc[seen].iloc[:, 0]
     if people.is_binary:
         check_classes(target, folds, where)
@@ -149,9 +149,10 @@ def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str)
         counts = np.bincount(target.astype(int), minlength=people.task.head.size).tolist()
     if min(counts) < folds:
         raise InputError(
-            f"training: expected at least {folds} people{' of each class' * (len(counts) > 1)} "
-            f"with images of {where} for {folds} folds, got {', '.join(map(str, counts))}: give "
-            "more people or fewer folds"
+            f"training: expected at least {folds} "
+            f"participants{' of each class' * (len(counts) > 1)} with images of {where} for "
+            f"{folds} folds, got {', '.join(map(str, counts))}: give more participants or fewer "
+            "folds"
         )
 
 
@@ -161,9 +162,9 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
     n_controls = int((case == 0).sum())
     if min(n_cases, n_controls) < folds:
         raise InputError(
-            f"training: expected at least {folds} cases and {folds} controls with pictures of "
-            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more people, fewer "
-            "folds, or look at the coding of the target"
+            f"training: expected at least {folds} cases and {folds} controls with images of "
+            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more participants, "
+            "fewer folds, or look at the coding of the target"
         )
 
 
@@ -187,7 +188,7 @@ def network_for(
 
 
 def data_hash(pictures: Pictures, people: TrainingPeople, choice: ImageNetworkOptions) -> str:
-    """16 digits that differ where images, their people, side inputs or first weights do."""
+    """16 digits that differ where images, their participants, side inputs or first weights do."""
     digest = hashlib.sha256()
     columns = ["person", "visit", "side", "content_sha256", "settings_hash"]
     digest.update(pictures.table[columns].to_csv(index=False).encode())
@@ -210,7 +211,7 @@ def fit_region(
     folder: Path,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> RegionFit:
-    """Cross-fit one region; people without its images, and images of others, are left out.
+    """Cross-fit one region; participants without its images, and images of others, are left out.
 
     Parameters
     ----------
@@ -272,7 +273,7 @@ def all_scores(fits: Mapping[str, RegionFit], people: TrainingPeople) -> dict[st
 
 
 def phenotype_table(scores: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFrame:
-    """The table that an association takes, indexed by person.
+    """The table that an association takes, indexed by participant.
 
     Columns: those of ``task.phenotypes``, ``cnn_fold`` and ``n_pictures`` of the stacked score (of
     the region where there is one), and the same phenotypes of each region with its name behind.

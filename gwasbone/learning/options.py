@@ -102,8 +102,9 @@ class Split(Options):
     folds : number of folds; a model per fold predicts the participants that it was not trained on.
     validation_share : fraction of the participants outside a fold that is held out to decide when
         training stops.
-    rotate_folds : validate on a whole fold, each in turn: the model that predicts fold i + 1 is
-        validated on fold i, so that every participant has a validation prediction too.
+    rotate_folds : validate each model on a whole fold instead of on a fraction of the other
+        participants: the model that predicts fold i + 1 is validated on fold i, so that every
+        participant also has a validation prediction.
     """
 
     folds: FoldCount = 5
@@ -129,7 +130,8 @@ class GenotypeRequest(Split):
     min_per_class : minimum number of participants with a genotype; below it the rarer homozygotes
         are merged with the heterozygotes.
     permutations : maximum number of networks per SNP that are trained on permuted labels.
-    stop_at : number of permutations reaching the AUC of a SNP after which its test stops.
+    stop_at : stop the permutation test of a SNP once this many permutations have reached the AUC of
+        the true genotypes, since its p-value cannot be small then.
     """
 
     head: GenotypeHead = "categorical"
@@ -147,12 +149,12 @@ class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
     ----------
     backend : deep-learning backend: keras, or another that is installed.
     saliency : make saliency maps and a page that shows them.
-    saliency_people : number of participants of each class for whom saliency maps are made.
+    saliency_participants : number of participants of each class for whom saliency maps are made.
     """
 
     backend: str = "keras"
     saliency: bool = True
-    saliency_people: FoldCount = 200
+    saliency_participants: FoldCount = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,8 +165,8 @@ class ImageTraining(NetworkTraining, NetworkChoice):
     ----------
     regions : body regions, such as ap_spine and hip; the predictions of several are stacked. The
         stage is skipped where empty.
-    task : column to predict: case of the records, or a column of a phenotype table; with kind =
-        regression also several numeric columns, separated by commas.
+    task : column to predict: the case status derived from records (case), or a column of a
+        phenotype table; for a regression also several numeric columns, separated by commas.
     kind : type of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a number
         for each class) or regression (numeric).
     loss : loss of a regression: squared or absolute error.
@@ -192,8 +194,9 @@ class GenotypeTraining(NetworkTraining, GenotypeRequest):
     Parameters
     ----------
     regions : body regions of the selected SNPs to learn; all of them where empty.
-    strata : number of quantile groups of PC1, and of PC2 within each; labels are permuted within
-        groups.
+    strata : number of quantile groups of PC1, and of PC2 within each of these (4 gives 16 groups);
+        genotypes are permuted within groups, so that they keep their association with ancestry. 1
+        permutes them among all participants.
     covariates : covariates of the baseline model; sex, age, weight and PC1-PC10 as far as
         available where empty.
     """
@@ -205,7 +208,10 @@ class GenotypeTraining(NetworkTraining, GenotypeRequest):
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
         if self.weights != "random" and self.pretrain:
-            faults.append("--weights: give --no-pretrain with it, or no weights: sex gives them")
+            faults.append(
+                "--weights: pretraining on sex gives the initial weights; give --no-pretrain with "
+                "--weights"
+            )
         return faults
 
 
@@ -244,7 +250,7 @@ class ResidualOptions(TrainingPlan, Encoder):
     ----------
     model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
         trees) or transformer (a network that also sees questionnaire answers).
-    traits : traits to adjust, as column names; every measurement where empty.
+    traits : traits to adjust, as column names; all measurements where empty.
     covariates : additional predictors (deepnull).
     folds : number of folds of participants (deepnull, transformer).
     seed : random seed (deepnull, transformer).

@@ -169,9 +169,9 @@ def _report_left_out(known: npt.NDArray[np.bool_], found: Confounders) -> None:
     if without.size:
         n_people = len(np.unique(found.person[without]))
         warnings.warn(
-            f"{without.size:,} of {len(known):,} assessments, of {n_people:,} people, have no "
-            "answers and are left out: check that both tables name people and visits alike if "
-            "these are many",
+            f"{without.size:,} of {len(known):,} assessments, of {n_people:,} participants, have "
+            "no answers and are left out: check that both tables name participants and visits "
+            "alike if these are many",
             ResidualWarning,
             stacklevel=3,
         )
@@ -231,8 +231,8 @@ def _folds(
 ) -> PersonFolds:
     if refit:
         log.warning(
-            "refit: one network is fitted to everybody and its residuals are in sample; what it "
-            "has learned of the people themselves is lost from them"
+            "refit: one network is fitted to all participants and its residuals are in sample; "
+            "what it has learned of the participants themselves is lost from them"
         )
         return everybody(len(person))
     return person_folds(person, sex, folds=n_folds, seed=seed)

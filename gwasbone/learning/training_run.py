@@ -70,7 +70,7 @@ def train(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model per region and fold, and evaluate the predictions of people it never saw.
+    """Train a model per region and fold, and evaluate the predictions of participants it never saw.
 
     Parameters
     ----------
@@ -212,8 +212,8 @@ def _log_region(region: str, fit: RegionFit) -> None:
     n = len(fit.scores)
     several = int((fit.scores["n_pictures"] > 1).sum())
     log.info(
-        "%s: %d pictures of %d people, %d of whom have several (at most %d), which are averaged; "
-        "%d × %d × %d",
+        "%s: %d images of %d participants, %d of whom have several (at most %d), which are "
+        "averaged; %d × %d × %d",
         region, fit.n_pictures, n, several, fit.most_pictures,
         fit.network.height, fit.network.width, fit.network.channels,
     )  # fmt: skip

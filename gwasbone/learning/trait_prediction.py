@@ -54,7 +54,7 @@ class TraitPredictions:
 
 
 class _Everybody(PersonFolds):
-    """One fold in which nobody is held out."""
+    """One fold in which no participant is held out."""
 
     def __iter__(self) -> Iterator[Fold]:
         everybody = np.arange(len(self.fold))

@@ -1,4 +1,4 @@
-"""Answers of a questionnaire for each assessment, joined by person and visit.
+"""Answers of a questionnaire for each assessment, joined by participant and visit.
 
 A table of answers may be a biobank's (columns by field, visit and place), have a row for each
 person and visit (``instance``), or one row per person.
@@ -110,8 +110,9 @@ def read_visit_answers(
         found = join_answers(_one_answer_each(table[chosen]), assessments)
     if not found.known.any():
         raise InputError(
-            f"expected answers of people in the table of assessments, {path} has none of its "
-            f"{len(assessments):,} assessments: check that both name people (and visits) alike"
+            f"expected answers of participants in the table of assessments, {path} has none of its "
+            f"{len(assessments):,} assessments: check that both name participants (and visits) "
+            "alike"
         )
     return found
 
@@ -135,7 +136,7 @@ def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswers:
-    """Answers by person, or by person and instance, for each assessment.
+    """Answers by participant, or by participant and instance, for each assessment.
 
     Raises
     ------
@@ -149,7 +150,7 @@ def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswe
         if instance is None:
             raise InputError(
                 "expected a column instance in the table of assessments, since answers are by "
-                "visit: add it, or give answers with one row per person"
+                "visit: add it, or give answers with one row per participant"
             )
         wanted = pd.MultiIndex.from_arrays([_people_of(assessments), instance])
         # numbers of visits may be text or floats in one of the files
@@ -162,8 +163,9 @@ def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswe
     if answers.index.has_duplicates:
         twice = answers.index[answers.index.duplicated()].unique()
         raise InputError(
-            f"expected each person{' and visit' if answers.index.nlevels > 1 else ''} once among "
-            f"the answers, {len(twice):,} are there twice or more ({listed(twice, 3)}): keep one"
+            f"expected each participant{' and visit' if answers.index.nlevels > 1 else ''} once "
+            f"among the answers, {len(twice):,} are there twice or more ({listed(twice, 3)}): "
+            "keep one"
         )
     place = answers.index.get_indexer(wanted)
     return VisitAnswers(_taken(answers, place), place >= 0)
@@ -291,7 +293,7 @@ def _chosen_columns(names: Sequence[str], columns: Sequence[str] | None, path: P
     if not possible:
         raise InputError(
             f"expected columns of answers in {path}, it has {listed(names)}: give a table with "
-            "more than people, visits, sex, age and weight"
+            "more than participants, visits, sex, age and weight"
         )
     return possible
 

@@ -1,4 +1,4 @@
-"""Phenotypes with sex, age and weight taken out: marginal residuals, one number per person.
+"""Phenotypes with sex, age and weight taken out: marginal residuals, one number per participant.
 
 The phenotype is y − Xβ̂ averaged over a person's assessments, never the conditional residual: that
 subtracts the person's own intercept too, and with it most of the genetic signal.
@@ -85,7 +85,7 @@ class ResidualPhenotypes(Shown):
 
     @property
     def n_people(self) -> str:
-        """How many people have a residual, and of how many where some have none."""
+        """How many participants have a residual, and of how many where some have none."""
         n, some = len(self.residuals), int(self.residuals.notna().any(axis=1).sum())
         return f"{n:,}" if some == n else f"{some:,} of {n:,}"
 
@@ -163,7 +163,7 @@ def residual_phenotypes(
     found = confounders_of(assessments, covariates)
     values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
     if len(found.sexes) == 1:
-        _warn(f"everybody is of sex {found.sexes[0]}: the terms of sex are left out")
+        _warn(f"all participants are of sex {found.sexes[0]}: the terms of sex are left out")
     folds = None
     if model == "deepnull":
         folds = assign_folds(found.people, n_folds=n_folds, seed=seed)

@@ -86,7 +86,7 @@ def fit_boosted(
     *,
     seed: int,
 ) -> TraitModel:
-    """Predict one trait by boosted trees, each person out of fold.
+    """Predict one trait by boosted trees, each participant out of fold.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def fit_boosted(
     if counts.people < _MIN_PEOPLE:
         raise UnfitError(
             "too_few",
-            f"expected {_MIN_PEOPLE} people or more for boosted trees, got "
+            f"expected {_MIN_PEOPLE} participants or more for boosted trees, got "
             f"{counts.people}: use --model linear",
         )
     predictors = np.column_stack(
@@ -205,8 +205,8 @@ class _Estimate:
         if not fit.converged:
             raise UnfitError(
                 "no_convergence",
-                "the mixed model has no best variance, since assessments of a person do not "
-                "differ: leave out values that were imputed from the same person, or use "
+                "the mixed model has no best variance, since assessments of a participant do not "
+                "differ: leave out values that were imputed from the same participant, or use "
                 "--model linear",
             )
         explained = float(np.var(X @ fit.beta))
@@ -245,8 +245,8 @@ def _check_residual(residual: FloatArray, y: FloatArray) -> None:
     if not varies(residual, magnitude=np.nanmax(np.abs(y))):
         raise UnfitError(
             "explained",
-            "expected variation between people that the model leaves, it explains the trait wholly "
-            "or their means are all the same: leave the trait out",
+            "expected variation between participants that the model leaves, it explains the trait "
+            "wholly or their means are all the same: leave the trait out",
         )
 
 
@@ -254,14 +254,14 @@ def _check(X: FloatArray, matrix: ModelMatrix) -> None:
     n, k = X.shape
     if n <= k:
         raise UnfitError(
-            "too_few", f"expected more than {k} people or assessments, got {n}: leave it out"
+            "too_few", f"expected more than {k} participants or assessments, got {n}: leave it out"
         )
     dependent = dependent_columns(X)
     if dependent:
         raise UnfitError(
             "rank_deficient",
             "expected terms that vary independently; constant or a combination of the terms "
-            "before in the people of the trait: "
+            "before in the participants of the trait: "
             f"{', '.join(matrix.terms[j] for j in dependent)}: check sex, age and weight there, "
             "or leave the trait out",
         )

@@ -103,7 +103,7 @@ def trait_values(
     if levels == {0.0, 1.0, 2.0}:
         raise InputError(
             f"expected trait {name} to be quantitative, or 0/1, or 1/2, it has 0, 1 and 2: "
-            "say --binary-coding 12 (0 = missing), or write other numbers if it is quantitative"
+            "give --binary-coding 12 (0 = missing), or write other numbers if it is quantitative"
         )
     if need_binary and len(levels) > 1:
         shown = ", ".join(f"{value:g}" for value in sorted(levels)[:4])

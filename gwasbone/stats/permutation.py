@@ -81,7 +81,7 @@ def sequential_test(
 
 
 def quantile_strata(scores: npt.ArrayLike, bins: int) -> IntArray:
-    """Assign people to strata by nested quantiles of scores.
+    """Assign samples to strata by nested quantiles of scores.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Quality control of people and variants: decisions, lists, funnels and pages."""
+"""Quality control of participants and variants: decisions, lists, funnels and pages."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import logging
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -41,6 +42,8 @@ from gwasbone.phenotypes.options import ResidualModel, TableReading
 from gwasbone.study import FILE_NAME
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,12 +342,26 @@ def load_config(path: Path) -> StudyConfig:
     return StudyConfig(**values, folder=path.parent)
 
 
+#: Keys of earlier versions, by section -> what they are called now.
+RENAMED_KEYS = {
+    ("qc", "person_call_rate"): "sample_call_rate",
+    ("training", "saliency_people"): "saliency_participants",
+    ("genotype_models", "saliency_people"): "saliency_participants",
+}
+
+
 def _section(
     kind: type[Options], name: str, content: dict[str, Any], faults: list[str], unbuilt: list[str]
 ) -> Any:
     kinds = option_kinds(kind)
     good = {}
     for key, value in content.items():
+        if now := RENAMED_KEYS.get((name, key)):
+            if now in content:
+                faults.append(f"{name}: has both {now} and its earlier name {key}: keep {now}")
+            else:
+                log.warning("%s.%s is called %s.%s now: rename the key", name, key, name, now)
+            key = now
         if key not in kinds:
             faults.append(f"unknown key {name}.{key}{_nearest(key, kinds)}")
         elif kinds[key].mistyped(taken := kinds[key].coerced(value)):

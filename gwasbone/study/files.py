@@ -62,7 +62,7 @@ def study_tables(config: StudyConfig, *, before: str | None = None) -> list[str]
 
 
 def named_tables(config: StudyConfig) -> list[str]:
-    """The tables of people that ``study.toml`` names."""
+    """The tables of participants that ``study.toml`` names."""
     return [str(config.path(name)) for name in config.phenotypes.tables]
 
 
@@ -79,7 +79,7 @@ def people_tables(
     id_rule: IdRule | None = None,
     reading: TableReading | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """All tables in which a column of people is looked for by name: path -> table.
+    """All tables in which a column of participants is looked for by name: path -> table.
 
     Those of :func:`study_tables`, the principal components that the study computed, and, for
     columns that none of these has (sex, age, weight), the bone measurements of its records.

@@ -1,4 +1,4 @@
-"""What a scan asks for, by flags and by the study, and the columns of people that it needs.
+"""What a scan asks for, by flags and by the study, and the columns of participants that it needs.
 
 The study's own modules are imported only inside a study: they take longer to import than a small
 scan takes.
@@ -90,7 +90,7 @@ def phenotype_columns(
     id_rule: IdRule | None = None,
     reading: TableReading | None = None,
 ) -> pd.DataFrame:
-    """The request's columns out of the tables, one row per person in any table used.
+    """The request's columns out of the tables, one row per participant in any table used.
 
     Parameters
     ----------

@@ -61,7 +61,9 @@ def complete_rows(
             f"and an LD score, got {int(whole.sum())}"
         )
     if any((n[whole] <= 0).any() for n in counts):
-        raise InputError("LD-score regression: expected people at every variant, some have none")
+        raise InputError(
+            "LD-score regression: expected a sample size at every variant, some have none"
+        )
     if not varies(score[whole]):
         raise InputError("LD-score regression: expected LD scores that differ, all are the same")
     kept = [np.ascontiguousarray(n[whole]) for n in counts]

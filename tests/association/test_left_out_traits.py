@@ -66,13 +66,13 @@ def bad_traits(table):
 
 
 BAD = {
-    "constant": "to vary, all 600 people analysed have 0.3",
+    "constant": "to vary, all 600 participants analysed have 0.3",
     "nearly_constant": "to vary",
     "empty": "there are none",
-    "few": "at least 4 people",
+    "few": "at least 4 participants",
     "words": "in column words",
     "from_age": r"beyond its covariates, they \(age\) explain it wholly",
-    "coded_012": "say --binary-coding",
+    "coded_012": "give --binary-coding",
 }
 
 
@@ -115,7 +115,7 @@ def test_the_others_have_the_numbers_they_have_alone(made, tmp_path, capsys):
     told = capsys.readouterr()
     assert "left out: constant" in told.out
     assert "left out: from_age" in told.out
-    assert "all 600 people analysed have 0.3" in told.err
+    assert "all 600 participants analysed have 0.3" in told.err
     assert assoc("bmd", "alone") == 0
     capsys.readouterr()
     of_bmd = [(tmp_path / f"{out}.bmd.tsv.gz").read_bytes() for out in ("some", "alone")]

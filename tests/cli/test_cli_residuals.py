@@ -63,7 +63,7 @@ def test_the_files_of_the_nonlinear_model(table, out, capsys):
     assert "bmd_spine" in page
     assert "somebody" not in page
     log = Path(f"{out}.residuals.log").read_text()
-    assert "360 assessments of 300 people (60 with two or more)" in log
+    assert "360 assessments of 300 participants (60 with two or more)" in log
     assert "0 read as women, 1 read as men" in log
     assert "2 of 2 traits, 300 people" in summary
 
@@ -213,7 +213,8 @@ def test_the_files_of_the_transformer(table, answers, out, capsys):
     assert main(transformer(table, answers, out)) == 0
     captured = capsys.readouterr()
     assert (
-        "12 of 360 assessments" in captured.err or "of 10 people, have no answers" in captured.err
+        "12 of 360 assessments" in captured.err
+        or "of 10 participants, have no answers" in captured.err
     )
     assert "R2 out of fold: mean" in captured.out
     assert left_by(out) == sorted([f"r.{name}" for name in FILES] + ["r.models"])

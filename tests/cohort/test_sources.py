@@ -164,7 +164,7 @@ def test_formats_are_picked_by_registration(made):
         gb.read_genotypes(array=made, build="GRCh37")
     with pytest.raises(UsageError, match=r"exactly one of bfile, bgen, vcf and mt.*got none"):
         gb.read_genotypes(build="GRCh37")
-    with pytest.raises(UsageError, match="bfile: the file does not tell its reference build"):
+    with pytest.raises(UsageError, match="bfile: the file does not state its reference build"):
         gb.read_genotypes(bfile="x")
 
 

@@ -60,7 +60,7 @@ def test_every_fold_has_somebody_in_each_part(n, folds, share, seed):
 def test_bad_requests_are_named():
     with pytest.raises(UsageError, match="folds: expected at least 2, got 1"):
         person_folds(PEOPLE, CASE, folds=1)
-    with pytest.raises(InputError, match="at least 5 people for 5 folds, got 3"):
+    with pytest.raises(InputError, match="at least 5 participants for 5 folds, got 3"):
         person_folds(["a", "b", "c"], [0, 1, 0], folds=5)
     with pytest.raises(UsageError, match="validation share"):
         person_folds(PEOPLE, CASE, validation_share=0.0)
@@ -91,7 +91,7 @@ def test_no_model_predicts_somebody_whom_it_saw_or_validated_on(folds, rotate):
 def test_a_split_of_rows_that_tears_people_apart_is_refused():
     person = np.array(["a", "a", "b", "c"])
     validation = np.zeros((2, 4), dtype=bool)
-    with pytest.raises(ValueError, match="expected all rows of a person in one fold"):
+    with pytest.raises(ValueError, match="expected all rows of a participant in one fold"):
         PersonFolds(np.array([0, 1, 0, 1]), validation).check_people(person)
     validation[1, 0] = True
     with pytest.raises(ValueError, match="on one side of a validation"):

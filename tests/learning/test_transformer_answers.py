@@ -96,7 +96,7 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(InputError, match=r"field 1558 of .* was asked at several visits"):
         read_visit_answers(ukb(tmp_path), alone)
     path.write_text("IID\tinstance\twalks\n11\t2\t4\n11\t2\t5\n")
-    with pytest.raises(InputError, match=r"each person and visit once .* 1 are there twice"):
+    with pytest.raises(InputError, match=r"each participant and visit once .* 1 are there twice"):
         read_visit_answers(path, VISITS)
     path.write_text("IID\twalks\n77\t4\n")
     with pytest.raises(InputError, match="none of its 3 assessments"):
@@ -107,7 +107,7 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(InputError, match="there is no file /nowhere"):
         read_visit_answers("/nowhere.tsv", VISITS)
     twice = pd.DataFrame({"walks": [1, 2]}, index=["11", "11"])
-    with pytest.raises(InputError, match="each person once among"):
+    with pytest.raises(InputError, match="each participant once among"):
         join_answers(twice, VISITS)
 
 

@@ -218,7 +218,7 @@ def test_variance_explained_grows_by_nested_terms():
 
 def test_one_sex_drops_its_terms_and_says_so():
     table = people_table(200, 40, seed=9).query("sex == 1")
-    with pytest.warns(ResidualWarning, match="everybody is of sex 1"):
+    with pytest.warns(ResidualWarning, match="all participants are of sex 1"):
         found = residual_phenotypes(table)
     assert found.models[0].coefficients.terms == ("intercept", "age40", "weight75", "weight75^2")
     assert set(found.confounding["stratum"]) == {"all"}

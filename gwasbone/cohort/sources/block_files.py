@@ -118,7 +118,7 @@ def _export_calls(mt: Any, people: pd.DataFrame, target: str) -> None:
     blank = people["fid"].str.contains(r"\s") | people["iid"].str.contains(r"\s")
     if blank.any():
         raise InputError(
-            f"export: expected person and family IDs without blanks, got "
+            f"export: expected sample and family IDs without blanks, got "
             f"{people.index[blank][0]!r} (in all {int(blank.sum())}): rename them; a .fam is "
             "separated by blanks"
         )

@@ -113,7 +113,7 @@ def genotypes_from_normal_form(
     copies = int(rows.duplicated(VARIANT_KEY).sum())
     if copies:
         log.warning(
-            "%s: %d copies of variants (same place and alleles) left out", description, copies
+            "%s: %d copies of variants (same position and alleles) left out", description, copies
         )
         mt = mt.distinct_by_row()
         rows = export_rows(mt)
@@ -270,7 +270,7 @@ def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
 
 
 def _without_copies(mt: Any, cohort: Genotypes) -> Any:
-    """Of the variants with the same place and alleles, the one that the cohort keeps."""
+    """Of the variants with the same position and alleles, the one that the cohort keeps."""
     if "duplicate_variant" not in {d.reason for d in cohort.variants.decisions}:
         return mt
     hl = hail()
@@ -318,7 +318,7 @@ def variant_keys(variants: pd.DataFrame, build: str) -> Any:
 
 
 def annotate_people(mt: Any, people: pd.DataFrame) -> Any:
-    """Put the columns of a people table on the columns of ``mt``, matched by order."""
+    """Put the columns of a samples table on the columns of ``mt``, matched by order."""
     hl = hail()
     frame = people.reset_index(drop=True)
     rows = hl.literal(

@@ -52,7 +52,7 @@ class VcfHeader:
 
 
 def read_vcf(pattern: str | list[str], options: ReadOptions) -> Genotypes:
-    """The genotypes of one or several VCFs with the same people.
+    """The genotypes of one or several VCFs with the same samples.
 
     Multiallelic sites are split (and left-aligned where a reference FASTA is given); dosages
     come from ``DS`` where declared, else from ``GT``. Text is read once: the result is kept as a
@@ -197,7 +197,7 @@ def _build_of(headers: list[VcfHeader], given: str | None) -> str:
         )
     if given is None and len(fits) > 1:
         raise InputError(
-            f"{headers[0].path}: the header does not tell the reference build: "
+            f"{headers[0].path}: the header does not state the reference build: "
             "give --build GRCh37 or --build GRCh38"
         )
     return given or fits.pop()

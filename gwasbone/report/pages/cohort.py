@@ -53,7 +53,7 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     # neither is known where there are no autosomal variants
     if "call_rate" in table and table[["call_rate", "f"]].notna().all(axis=1).any():
         rate = Threshold(
-            f"call rate {thresholds.person_call_rate:g}", thresholds.person_call_rate, "below"
+            f"call rate {thresholds.sample_call_rate:g}", thresholds.sample_call_rate, "below"
         )
         ends = heterozygosity_limits(table, thresholds)
         limits = []
