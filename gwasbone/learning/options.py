@@ -242,9 +242,14 @@ class ResidualOptions(TrainingPlan, Encoder):
 
     Parameters
     ----------
-    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
-        trees) or transformer (a network that also sees questionnaire answers).
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, formula, deepnull
+        (boosted trees) or transformer (a network that also sees questionnaire answers).
     traits : traits to adjust, as column names; every measurement where empty.
+    formula : right side of the model, such as "C(sex) + Age40 + poly(Weight75, 2) + (1 | person)";
+        (1 | person) is a random intercept for each participant (formula).
+    formulas : file of formulas, one per line, to compare by AIC and BIC on a subset of
+        participants, beside the model.
+    formula_participants : number of participants, drawn at random, on whom formulas are compared.
     covariates : additional predictors (deepnull).
     folds : number of folds of participants (deepnull, transformer).
     seed : random seed (deepnull, transformer).
@@ -268,6 +273,9 @@ class ResidualOptions(TrainingPlan, Encoder):
 
     model: ResidualModel = "nonlinear"
     traits: tuple[str, ...] = ()
+    formula: str | None = None
+    formulas: InputPath | None = None
+    formula_participants: Count = 1000
     covariates: tuple[str, ...] = ()
     folds: FoldCount = 5
     seed: int = 0
@@ -287,6 +295,10 @@ class ResidualOptions(TrainingPlan, Encoder):
         faults = super().contradictions()
         if self.covariates and self.model != "deepnull":
             faults.append("covariates (--covar) are for --model deepnull: leave them out")
+        if (self.formula is not None) != (self.model == "formula"):
+            faults.append(
+                "formula: expected with model = formula and with no other: give both, or neither"
+            )
         if self.model == "transformer" and self.inputs is None:
             faults.append("no answers for the transformer: give --inputs FILE, or residuals.inputs")
         return faults

@@ -72,8 +72,11 @@ def _residuals(run: StageRun) -> str:
 
 
 def _residual_files(config: StudyConfig) -> list[str]:
-    inputs = config.path(config.residuals.inputs)
-    return [inputs] if inputs is not None and config.residuals.model == "transformer" else []
+    chosen = config.residuals
+    if chosen.model is None:
+        return []
+    inputs = chosen.inputs if chosen.model == "transformer" else None
+    return [path for name in (inputs, chosen.formulas) if (path := config.path(name)) is not None]
 
 
 def _dicom(config: StudyConfig) -> list[str]:

@@ -12,11 +12,14 @@ from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.options import Encoder, ResidualOptions
 from gwasbone.options import part_of
 from gwasbone.phenotypes.confounders import read_assessments
+from gwasbone.phenotypes.formula_comparison import compare_formulas
+from gwasbone.phenotypes.formulas import read_formulas
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.residual_tables import models_table, residual_table
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, residual_phenotypes
 from gwasbone.phenotypes.table import expand_names
 from gwasbone.progress import counted_progress
+from gwasbone.report.pages.formulas import formula_sections, formulas_summary
 from gwasbone.report.pages.residuals import (
     residuals_page,
     residuals_summary,
@@ -29,6 +32,8 @@ from gwasbone.tables import write_table
 #: What a run leaves beside its log, as suffixes of the prefix.
 OUTPUTS = (".residuals.tsv", ".models.tsv", ".confounding.tsv", ".residuals.html")
 MODELS = ".models"
+#: What it leaves besides where formulas are compared.
+FORMULAS = ".formulas.tsv"
 
 
 def make_residuals(
@@ -50,12 +55,27 @@ def make_residuals(
     if options.model == "transformer":
         return _transformer(measured, traits, options, prefix, models, reading)
     result = residual_phenotypes(
-        measured, traits, model=options.model,
+        measured, traits, model=options.model, formula=options.formula,
         covariates=expand_names(options.covariates, columns), n_folds=options.folds,
         seed=options.seed,
     )  # fmt: skip
-    write_residuals(result, prefix)
-    return [residuals_summary(result)]
+    sections, lines = _compared(measured, traits, options, prefix)
+    write_residuals(result, prefix, sections=sections)
+    return [*lines, residuals_summary(result)]
+
+
+def _compared(
+    measured: pd.DataFrame, traits: list[str] | None, options: ResidualOptions, prefix: Path
+) -> tuple[list[tuple[str, Any]], list[str]]:
+    """Compare formulas, if there are any: sections of the page, and a line that sums it up."""
+    if options.formulas is None:
+        return [], []
+    found = compare_formulas(
+        measured, read_formulas(options.formulas), traits,
+        participants=options.formula_participants, seed=options.seed,
+    )  # fmt: skip
+    write_table(found.table, Path(f"{prefix}{FORMULAS}"), index=False)
+    return formula_sections(found), [formulas_summary(found)]
 
 
 def _transformer(
