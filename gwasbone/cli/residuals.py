@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _OF_TRANSFORMER = tuple(
     name
     for name in option_kinds(ResidualOptions)
-    if name not in ("model", "traits", "covariates", "folds", "seed")
+    if name not in ("model", "traits", "log_traits", "covariates", "folds", "seed")
     and not name.startswith("formula")
 )
 
@@ -63,7 +63,8 @@ def command(**options: Any) -> None:
     PREFIX.formulas.tsv: AIC, BIC and the residuals against age and weight.
 
     The model transformer is one network that predicts all traits out of fold from sex, age, weight
-    and the questionnaire answers of --inputs, joined by participant and visit. Bone measurements
+    and the questionnaire answers of --inputs, joined by participant and visit; --input-categories
+    takes UK Biobank's fields by category (diet, activity, reproductive, ...). Bone measurements
     are not accepted as inputs, and heritable inputs give a warning. The mean of several --networks
     keeps more of the genetic signal than one. It also writes the column fold, and PREFIX.models;
     an interrupted run resumes when the same command is given again. The default size is that of
@@ -103,7 +104,7 @@ def _in_effect(chosen: ResidualOptions) -> dict[str, Any]:
     """The options that the model uses, for the log."""
     if chosen.model == "transformer":
         return vars(chosen)
-    used = ["model", "traits", "covariates"]
+    used = ["model", "traits", "log_traits", "covariates"]
     used += ["folds", "seed"] if chosen.model == "deepnull" else []
     used += ["formula"] if chosen.formula is not None else []
     used += ["formulas", "formula_participants", "seed"] if chosen.formulas is not None else []
@@ -119,7 +120,7 @@ def _chosen(options: dict[str, Any], config: StudyConfig | None) -> ResidualOpti
     if model not in (None, base.model):
         # what the study says of deepnull or of a formula does not hold for another model
         base = replace(base, model="nonlinear", covariates=(), formula=None)
-    every = ("traits", "input_columns")
+    every = ("traits", "input_columns", "input_categories")
     given = {n: () if n in every and v == ("all",) else v for n, v in options.items()}
     given |= {"model": model}
     others = given_flags(options, _OF_TRANSFORMER)

@@ -40,6 +40,7 @@ from gwasbone.phenotypes.trait_models import (
     fit_linear,
     take_prediction,
 )
+from gwasbone.phenotypes.traits import natural_logarithm
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +109,7 @@ def residual_phenotypes(
     traits: str | Sequence[str] | None = None,
     *,
     model: ResidualModel = "nonlinear",
+    log_traits: str | Sequence[str] = (),
     covariates: str | Sequence[str] = (),
     formula: str | None = None,
     n_folds: int = 5,
@@ -134,6 +136,7 @@ def residual_phenotypes(
     assessments : one row per person and visit, indexed by person (or person and instance), with
         columns sex, age, weight and the traits.
     traits : columns, one name or several; None for every other column of numbers but ``height``.
+    log_traits : traits of which the natural logarithm is modelled; their values are above 0.
     covariates : more predictors, for ``deepnull``.
     formula : of the model ``formula``, over sex, age, weight, Age40, Weight75 and other columns.
     n_folds, seed : of ``deepnull``.
@@ -177,6 +180,7 @@ def residual_phenotypes(
         )
     covariates = one_or_several(covariates)
     found = confounders_of(assessments, covariates)
+    assessments = with_logarithms(assessments, log_traits)
     values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
     terms = None
     if formula is not None:
@@ -279,6 +283,28 @@ def _fitted(
         return TraitModel(name, model, status=fault.status, message=str(fault))
     log.info("%s", fit.describe())
     return fit
+
+
+def with_logarithms(table: pd.DataFrame, names: str | Sequence[str]) -> pd.DataFrame:
+    """The table with the natural logarithm of some columns in their place, under their names.
+
+    Raises
+    ------
+    InputError
+        A column is missing, holds text or a value of 0 or less.
+    """
+    names = one_or_several(names)
+    unknown = [name for name in names if name not in table.columns]
+    if unknown:
+        raise InputError(
+            f"logarithm of {', '.join(unknown)}: there is no such column in the table of "
+            "assessments: check the spelling"
+        )
+    plain = table.reset_index(drop=True)
+    made = {name: natural_logarithm(numbers(plain, name), name) for name in names}
+    if made:
+        log.info("natural logarithms of %s", ", ".join(names))
+    return table.assign(**made)
 
 
 def measured_traits(assessments: pd.DataFrame, traits: Sequence[str] | None = None) -> list[str]:

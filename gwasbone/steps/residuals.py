@@ -16,7 +16,11 @@ from gwasbone.phenotypes.formula_comparison import compare_formulas
 from gwasbone.phenotypes.formulas import read_formulas
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.residual_tables import models_table, residual_table
-from gwasbone.phenotypes.residuals import ResidualPhenotypes, residual_phenotypes
+from gwasbone.phenotypes.residuals import (
+    ResidualPhenotypes,
+    residual_phenotypes,
+    with_logarithms,
+)
 from gwasbone.phenotypes.table import expand_names
 from gwasbone.progress import counted_progress
 from gwasbone.report.pages.formulas import formula_sections, formulas_summary
@@ -51,6 +55,7 @@ def make_residuals(
     """
     measured = read_assessments(table, reading=reading)
     columns = [str(name) for name in measured.columns]
+    measured = with_logarithms(measured, expand_names(options.log_traits, columns))
     traits = expand_names(options.traits, columns) or None
     if options.model == "transformer":
         return _transformer(measured, traits, options, prefix, models, reading)
@@ -90,6 +95,7 @@ def _transformer(
     assert options.inputs is not None, "a transformer without inputs is refused by its options"
     answers = read_visit_answers(
         options.inputs, measured, expand_names(options.input_columns) or None,
+        categories=options.input_categories, logarithms=options.log_inputs,
         left_out=expand_names(options.leave_out), reading=reading,
     )  # fmt: skip
     n_models = options.networks * (1 if options.refit else options.folds)

@@ -84,7 +84,7 @@ def test_what_is_no_formula_is_refused_and_never_run(text, table):
         with pytest.raises(InputError, match="expected columns of the table"):
             compare_formulas(table, [text, "age"], ["y"])
         return
-    with pytest.raises(InputError, match="^formula"):
+    with pytest.raises(InputError, match=r"^formula "):
         read_formula(text)
 
 
@@ -185,7 +185,7 @@ def test_no_variance_between_participants_costs_one_parameter():
     rows = compare_formulas(table, ["C(sex)", "C(sex) + (1 | person)"], ["y"]).table
     assert rows["sigma2_person"].tolist() == [0, 0]
     assert rows["delta_aic"].tolist() == pytest.approx([0, 2])
-    assert rows["log_likelihood"].nunique() == 1
+    assert rows["log_likelihood"].iloc[0] == rows["log_likelihood"].iloc[1]
 
 
 def test_what_cannot_be_fitted_has_a_status(table):
