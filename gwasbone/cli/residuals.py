@@ -66,9 +66,11 @@ def command(**options: Any) -> None:
     and the questionnaire answers of --inputs, joined by participant and visit; --input-categories
     takes UK Biobank's fields by category (diet, activity, reproductive, ...). Bone measurements
     are not accepted as inputs, and heritable inputs give a warning. The mean of several --networks
-    keeps more of the genetic signal than one. It also writes the column fold, and PREFIX.models;
-    an interrupted run resumes when the same command is given again. The default size is that of
-    the paper and needs an accelerator; on a CPU use --hidden 32 --layers 2 --heads 4.
+    keeps more of the genetic signal than one. --tune chooses its size and rates on an even split
+    of the participants and writes PREFIX.tuning.tsv. It also writes the column fold, and
+    PREFIX.models; an interrupted run resumes when the same command is given again. The default
+    size is that of the paper and needs an accelerator; on a CPU use --hidden 32 --layers 2 --heads
+    4.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cli.train_options import local_out
@@ -84,11 +86,11 @@ def command(**options: Any) -> None:
         covariates=tuple(expand_names(chosen.covariates, columns)),
     )  # fmt: skip
     # models are kept beside the output, which must then be on this machine
-    is_network, compares = chosen.model == "transformer", chosen.formulas is not None
+    is_network = chosen.model == "transformer"
     out = local_out(options) if is_network else Path(options["out"])
     models = step.models_folder(out, refit=chosen.refit)
     in_effect = _in_effect(chosen)
-    outputs = (*step.OUTPUTS, *((step.FORMULAS,) if compares else ()))
+    outputs = step.outputs(chosen)
     with command_context(options, config, outputs=outputs, in_effect=in_effect) as context:
         written = [f"{context.out}{ending}" for ending in outputs]
         written += [str(models)] if is_network else []

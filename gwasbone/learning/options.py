@@ -304,6 +304,11 @@ class ResidualOptions(TrainingPlan, Encoder):
     weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam (transformer).
     networks : number of networks per fold, trained from different random seeds and averaged
         (transformer).
+    tune : try the candidates of a grid on an even split of the participants and take the one of
+        the smallest validation loss, in place of hidden, layers, attention_heads, dropout and
+        learning_rate (transformer).
+    grid : table of the candidates, tab-separated, with these five columns; twelve shipped with the
+        package where not set (transformer).
     refit : train one network on all participants, as in the paper, which makes residuals in-sample
         (transformer).
     """
@@ -329,6 +334,8 @@ class ResidualOptions(TrainingPlan, Encoder):
     schedule: Schedule = "plateau"
     patience: Count = 10
     networks: Count = 1
+    tune: bool = False
+    grid: InputPath | None = None
     refit: bool = False
 
     def contradictions(self) -> list[str]:
@@ -345,6 +352,8 @@ class ResidualOptions(TrainingPlan, Encoder):
                 f"input_categories = {', '.join(unknown)} (expected "
                 f"{', '.join(field_categories())})"
             )
+        if self.grid is not None and not self.tune:
+            faults.append("grid: expected with tune = true (--tune): give both, or neither")
         if self.model == "transformer" and self.inputs is None:
             faults.append("no answers for the transformer: give --inputs FILE, or residuals.inputs")
         return faults

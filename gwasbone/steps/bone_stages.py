@@ -75,8 +75,9 @@ def _residual_files(config: StudyConfig) -> list[str]:
     chosen = config.residuals
     if chosen.model is None:
         return []
-    inputs = chosen.inputs if chosen.model == "transformer" else None
-    return [path for name in (inputs, chosen.formulas) if (path := config.path(name)) is not None]
+    of_network = (chosen.inputs, chosen.grid) if chosen.model == "transformer" else ()
+    names = (*of_network, chosen.formulas)
+    return [path for name in names if (path := config.path(name)) is not None]
 
 
 def _dicom(config: StudyConfig) -> list[str]:

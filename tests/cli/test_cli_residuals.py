@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -341,3 +342,26 @@ def test_a_formula_with_another_model_is_refused(table, out, capfd):
     error = one_line_error([*arguments[:-1], "--formula", "exec('1')"], capfd)
     assert "got exec('1')" in error
     assert left_by(out) == []
+
+
+def test_the_transformer_is_tuned_before_it_is_fitted(table, answers, out, tmp_path, capsys):
+    grid = tmp_path / "grid.tsv"
+    head = "hidden\tlayers\tattention_heads\tdropout\tlearning_rate\n"
+    grid.write_text(f"{head}32\t2\t4\t0.1\t0.001\n64\t2\t8\t0.2\t0.01\n")
+    more = ["--tune", "--grid", str(grid), "--traits", "bmd_total", "--input-columns", "874"]
+    assert main(transformer(table, answers, out, *more)) == 0
+    chosen = "--hidden 32 --layers 2 --heads 4 --dropout 0.1 --learning-rate 0.001"
+    assert f"of 2 candidates {chosen} has the smallest" in capsys.readouterr().out
+    tuning = pd.read_csv(f"{out}.tuning.tsv", sep="\t")
+    assert tuning["rank"].tolist() == [1, 2]
+    assert tuning["hidden"].tolist() == [32, 64]
+    folder = Path(f"{out}.models/transformer")
+    assert len(list((folder / "tuning").glob("*/fold0/card.json"))) == 2
+    card = json.loads(next(folder.glob("network0/fold0/card.json")).read_text())
+    assert (card["network"]["hidden"], card["plan"]["learning_rate"]) == (32, 0.001)
+    assert "Tuned on an even split" in Path(f"{out}.residuals.html").read_text()
+
+
+def test_a_grid_without_tuning_is_refused(table, answers, out, capfd):
+    error = one_line_error(transformer(table, answers, out, "--grid", "g.tsv"), capfd, code=2)
+    assert "grid: expected with tune = true" in error

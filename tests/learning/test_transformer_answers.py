@@ -139,7 +139,7 @@ def test_fields_are_chosen_by_category(tmp_path, caplog):
     assert "1 of the 17 fields of alcohol" in caplog.text
     found = read_visit_answers(ukb(tmp_path), VISITS, ["20003"], categories=["alcohol"])
     assert list(found.table) == ["p1558", "p20003_a0", "p20003_a1"]
-    with pytest.raises(InputError, match="expected fields of diet in .*, it has none of them"):
+    with pytest.raises(InputError, match=r"expected fields of diet in .*, it has none of them"):
         read_visit_answers(ukb(tmp_path), VISITS, categories=["diet"])
     # by the plain names of a table with a row for each participant
     path = tmp_path / "plain.tsv"

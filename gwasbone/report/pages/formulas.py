@@ -13,8 +13,10 @@ _X_LABELS = {
 }
 
 
-def formula_sections(found: FormulaComparison) -> list[tuple[str, Any]]:
+def formula_sections(found: FormulaComparison | None) -> list[tuple[str, Any]]:
     """A section for each trait: residual curves of its formulas against age and weight."""
+    if found is None:
+        return []
     sections: list[tuple[str, Any]] = []
     for trait in found.table["trait"].unique():
         fitted = found.table.query("trait == @trait and status == 'ok'")
@@ -52,9 +54,11 @@ def _description(found: FormulaComparison, trait: str) -> str:
     )
 
 
-def formulas_summary(found: FormulaComparison) -> str:
-    """Which formula is the best of how many traits, in one line."""
+def formulas_summary(found: FormulaComparison | None) -> list[str]:
+    """Which formula is the best of how many traits, in a line; none where none were compared."""
+    if found is None:
+        return []
     best = [found.best(trait) for trait in found.table["trait"].unique()]
     counts = {text: best.count(text) for text in dict.fromkeys(best) if text is not None}
     said = ", ".join(f"{text} in {n}" for text, n in counts.items())
-    return f"smallest BIC of {len(best)} traits: {said}"
+    return [f"smallest BIC of {len(best)} traits: {said}"]
