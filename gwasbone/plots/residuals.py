@@ -135,11 +135,12 @@ def formula_lines(
             legend_label=f"{number + 1}. {_shortened(name)}",
         )  # fmt: skip
     theme.dress_legend(plot)
-    plot.legend.location = "top_right"
+    # below, since the curves use the whole of the figure
+    plot.add_layout(plot.legend[0], "below")
     return describe(plot, f"{y_label} against {x_label}, by formula.", notes=[])
 
 
-def _shortened(name: str, most: int = 44) -> str:
+def _shortened(name: str, most: int = 76) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
