@@ -307,8 +307,8 @@ class ResidualOptions(TrainingPlan, Encoder):
     tune : try the candidates of a grid on an even split of the participants and take the one of
         the smallest validation loss, in place of hidden, layers, attention_heads, dropout and
         learning_rate (transformer).
-    grid : table of the candidates, tab-separated, with these five columns; twelve shipped with the
-        package where not set (transformer).
+    grid : table of the candidates, tab-separated, with these five columns, which implies tune;
+        twelve shipped with the package where not set (transformer).
     refit : train one network on all participants, as in the paper, which makes residuals in-sample
         (transformer).
     """
@@ -338,6 +338,11 @@ class ResidualOptions(TrainingPlan, Encoder):
     grid: InputPath | None = None
     refit: bool = False
 
+    @property
+    def tunes(self) -> bool:
+        """Whether the transformer is tuned before it is fitted."""
+        return self.model == "transformer" and (self.tune or self.grid is not None)
+
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
         if self.covariates and self.model != "deepnull":
@@ -352,8 +357,6 @@ class ResidualOptions(TrainingPlan, Encoder):
                 f"input_categories = {', '.join(unknown)} (expected "
                 f"{', '.join(field_categories())})"
             )
-        if self.grid is not None and not self.tune:
-            faults.append("grid: expected with tune = true (--tune): give both, or neither")
         if self.model == "transformer" and self.inputs is None:
             faults.append("no answers for the transformer: give --inputs FILE, or residuals.inputs")
         return faults

@@ -101,7 +101,7 @@ def _trained(
 ) -> ResidualRun:  # fmt: skip
     backend = load_backend(options.backend)
     plan, encoder, tuning = part_of(TrainingPlan, options), part_of(Encoder, options), None
-    if options.tune:
+    if options.tunes:
         grid = read_grid(options.grid)
         tuning = tune_transformer(
             measured, answers, backend, traits, folder=models / "tuning", plan=plan,

@@ -56,7 +56,7 @@ def make_residuals(
 def outputs(options: ResidualOptions) -> tuple[str, ...]:
     """What a run of these options leaves, as suffixes of the prefix."""
     compared = (FORMULAS,) if options.formulas is not None else ()
-    return (*OUTPUTS, *compared, *((TUNING,) if options.tune else ()))
+    return (*OUTPUTS, *compared, *((TUNING,) if options.tunes else ()))
 
 
 def models_folder(prefix: Path, *, refit: bool) -> Path:

@@ -348,7 +348,7 @@ def test_the_transformer_is_tuned_before_it_is_fitted(table, answers, out, tmp_p
     grid = tmp_path / "grid.tsv"
     head = "hidden\tlayers\tattention_heads\tdropout\tlearning_rate\n"
     grid.write_text(f"{head}32\t2\t4\t0.1\t0.001\n64\t2\t8\t0.2\t0.01\n")
-    more = ["--tune", "--grid", str(grid), "--traits", "bmd_total", "--input-columns", "874"]
+    more = ["--grid", str(grid), "--traits", "bmd_total", "--input-columns", "874"]
     assert main(transformer(table, answers, out, *more)) == 0
     chosen = "--hidden 32 --layers 2 --heads 4 --dropout 0.1 --learning-rate 0.001"
     assert f"of 2 candidates {chosen} has the smallest" in capsys.readouterr().out
@@ -360,8 +360,3 @@ def test_the_transformer_is_tuned_before_it_is_fitted(table, answers, out, tmp_p
     card = json.loads(next(folder.glob("network0/fold0/card.json")).read_text())
     assert (card["network"]["hidden"], card["plan"]["learning_rate"]) == (32, 0.001)
     assert "Tuned on an even split" in Path(f"{out}.residuals.html").read_text()
-
-
-def test_a_grid_without_tuning_is_refused(table, answers, out, capfd):
-    error = one_line_error(transformer(table, answers, out, "--grid", "g.tsv"), capfd, code=2)
-    assert "grid: expected with tune = true" in error
