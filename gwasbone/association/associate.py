@@ -61,6 +61,7 @@ def associate(
     test: Test = "score",
     engine: Engine = "auto",
     binary_coding: BinaryCoding | None = None,
+    log_traits: str | Sequence[str] = (),
     rint: bool = False,
     standardize: bool = False,
     threads: int | None = None,
@@ -94,6 +95,8 @@ def associate(
     engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
         BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
         blocks where it can, and the log says which.
+    log_traits : traits of which the natural logarithm is analysed; one with a value of 0 or less
+        is left out and named.
     threads : number of cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
@@ -139,7 +142,8 @@ def associate(
     request = AssociationRequest(
         traits=tuple(traits), covariates=tuple(str(c) for c in covariates),
         categorical=tuple(categorical), method=method, test=test, engine=engine,
-        binary_coding=binary_coding, rint=rint, standardize=standardize,
+        binary_coding=binary_coding, log_traits=tuple(one_or_several(log_traits)), rint=rint,
+        standardize=standardize,
     )  # fmt: skip
     table = _columns_of(genotypes) if phenotypes is None else phenotypes
     table = drop_missing_codes(table, missing_codes, where="phenotypes")
@@ -192,6 +196,7 @@ def scan_cohort(
         "covariates": list(design.covariates),
         "left_out": dict(design.left_out),
         "rint": request.rint,
+        "log_traits": list(request.log_traits),
         "genotypes": cohort.source.describe(),
         "versions": versions(),
     }

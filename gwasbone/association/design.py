@@ -35,6 +35,7 @@ from gwasbone.phenotypes.traits import (
     Trait,
     TraitKind,
     TraitValues,
+    natural_logarithm,
     rank_inverse_normal,
     trait_values,
 )
@@ -205,6 +206,9 @@ def build_design(
     traits, categorical = request.traits, tuple(dict.fromkeys(request.categorical))
     numeric = tuple(name for name in dict.fromkeys(request.covariates) if name not in categorical)
     _check_names(phenotypes, traits, numeric, categorical)
+    others = [name for name in request.log_traits if name not in traits]
+    if others:
+        raise UsageError(f"--log-traits {', '.join(others)}: expected traits of --pheno")
     names = np.asarray(ids, dtype=str)
     table, in_table = _aligned(names, phenotypes)
 
@@ -256,9 +260,18 @@ def _read_traits(
             values[name] = trait_values(
                 table, name, coding=request.binary_coding, need_binary=logistic
             )
+            if name in request.log_traits:
+                values[name] = _logarithm(name, values[name])
         except InputError as error:
+            values.pop(name, None)
             refused[name] = str(error)
     return values, refused
+
+
+def _logarithm(name: str, trait: TraitValues) -> TraitValues:
+    if trait.kind == "binary":
+        raise InputError(f"logarithm of {name}: expected a quantitative trait, it is binary")
+    return TraitValues(natural_logarithm(trait.y, name), trait.kind)
 
 
 def _methods(values: Mapping[str, TraitValues], request: AssociationRequest) -> dict[str, Method]:

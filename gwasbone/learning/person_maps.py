@@ -223,7 +223,7 @@ def training_saliency(
         asked = SaliencyRequest(
             title=f"{trained.task} from {region.replace('_', ' ')}",
             models=fit.fit.models,
-            fold=fit.scores["cnn_fold"],
+            fold=fit.scores["cnn_fold"].dropna(),
             group=group,
             names=names,
             question=Question(TARGET, index=1 if kind == "binary" else 0),

@@ -72,7 +72,8 @@ class TraitModel:
 
     Parameters
     ----------
-    trait : its column. model : ``linear``, ``nonlinear``, ``deepnull`` or ``transformer``.
+    trait : its column. model : ``linear``, ``nonlinear``, ``formula``, ``deepnull`` or
+        ``transformer``.
     people : the residual and its companions, per person; None where there is no fit.
     status, message : empty; else why there is no fit (``all_missing``, ``constant``,
         ``too_few``, ``rank_deficient``, ``no_convergence``, ``explained``) and what to do.

@@ -10,7 +10,7 @@ from gwasbone.table_limit import TableLimit
 
 #: What 0, 1, 2 and -9 of a case-control trait mean.
 BinaryCoding = Literal["01", "12"]
-ResidualModel = Literal["nonlinear", "linear", "deepnull", "transformer"]
+ResidualModel = Literal["nonlinear", "linear", "formula", "deepnull", "transformer"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -137,6 +137,38 @@ def rank_inverse_normal(y: npt.ArrayLike) -> FloatArray:
     return np.asarray(special.ndtri((ranks - BLOM_OFFSET) / (len(y) + 1 - 2 * BLOM_OFFSET)))
 
 
+def natural_logarithm(y: npt.ArrayLike, name: str) -> FloatArray:
+    """Take the natural logarithm of a column of numbers above 0; NaN stays.
+
+    Nothing is added to the values: where 0 is possible, what is added decides the result, and is
+    the analyst's to choose.
+
+    Parameters
+    ----------
+    y : (n,) numbers.
+    name : the column, for the message.
+
+    Raises
+    ------
+    InputError
+        A value of 0 or less; how many there are and the least of them are said.
+
+    Examples
+    --------
+    >>> natural_logarithm([1, np.e, np.nan], "x").tolist()
+    [0.0, 1.0, nan]
+    """
+    y = np.asarray(y, dtype=np.float64)
+    low = y <= 0
+    if low.any():
+        raise InputError(
+            f"logarithm of {name}: expected values above 0, {int(low.sum()):,} of "
+            f"{int(np.isfinite(y).sum()):,} are 0 or less (minimum {y[low].min():g}): write NA "
+            "where they mean a missing value, add a constant to the column, or leave it as it is"
+        )
+    return np.asarray(np.log(y))
+
+
 def _levels(y: FloatArray) -> set[float]:
     return set(np.unique(y[~np.isnan(y)]).tolist())
 

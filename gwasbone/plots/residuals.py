@@ -20,6 +20,7 @@ from gwasbone.stats.smoothing import SmoothLine
 _CELL_PX = 4.0
 _LINE_COLOURS = ("#00456e", "#8a3700")
 _DASHES = ("solid", "dashed")
+_FORMULA_DASHES = ("solid", "dashed", "dotted", "dotdash", "dashdot")
 
 
 def residual_scatter(
@@ -86,6 +87,61 @@ def residual_scatter(
     if n_shown < n:
         notes.append(f"{count(n_shown)} of {count(n)} points are drawn, one for each spot.")
     return describe(plot, f"{y_label} against {x_label}: {'; '.join(legends)}.", notes=notes)
+
+
+def formula_lines(
+    lines: Mapping[str, SmoothLine | None],
+    *,
+    title: str,
+    x_label: str,
+    y_label: str,
+    width_px: int = 540,
+    height_px: int = 360,
+) -> figure:
+    """Draw smooth lines through the residuals of several formulas, with their intervals.
+
+    A formula that leaves nothing of x gives a line at 0.
+
+    Parameters
+    ----------
+    lines : formula -> its line, in the order of the legend; None for too few points.
+
+    Raises
+    ------
+    InputError
+        No formula has a line.
+    """
+    drawn = {name: line for name, line in lines.items() if line is not None}
+    if not drawn:
+        raise InputError("a plot of formulas needs a smooth line of one of them, there is none")
+    ends = np.concatenate([np.r_[line.lower, line.upper] for line in drawn.values()])
+    plot = theme.new_figure(
+        title=title, x_label=x_label, y_label=y_label, width_px=width_px, height_px=height_px,
+        x_range=_with_margin(np.concatenate([line.x for line in drawn.values()])),
+        y_range=_with_margin(ends[np.isfinite(ends)]),
+    )  # fmt: skip
+    plot.add_layout(
+        Span(location=0, dimension="width", line_color=theme.AXIS, line_width=1, level="underlay")
+    )
+    for number, (name, line) in enumerate(drawn.items()):
+        source = ColumnDataSource(
+            {"x": line.x, "fit": line.fit, "lower": line.lower, "upper": line.upper}
+        )
+        colour = theme.GROUP_COLOURS[number % len(theme.GROUP_COLOURS)]
+        dash = _FORMULA_DASHES[number % len(_FORMULA_DASHES)]
+        plot.varea("x", "lower", "upper", source=source, fill_color=colour, fill_alpha=0.12)
+        plot.line(
+            "x", "fit", source=source, line_color=colour, line_width=2.5, line_dash=dash,
+            legend_label=f"{number + 1}. {_shortened(name)}",
+        )  # fmt: skip
+    theme.dress_legend(plot)
+    # below, since the curves use the whole of the figure
+    plot.add_layout(plot.legend[0], "below")
+    return describe(plot, f"{y_label} against {x_label}, by formula.", notes=[])
+
+
+def _shortened(name: str, most: int = 76) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
 
 
 def residual_pair(plots: Sequence[figure], *, description: str) -> LayoutDOM:

@@ -72,8 +72,12 @@ def _residuals(run: StageRun) -> str:
 
 
 def _residual_files(config: StudyConfig) -> list[str]:
-    inputs = config.path(config.residuals.inputs)
-    return [inputs] if inputs is not None and config.residuals.model == "transformer" else []
+    chosen = config.residuals
+    if chosen.model is None:
+        return []
+    of_network = (chosen.inputs, chosen.grid) if chosen.model == "transformer" else ()
+    names = (*of_network, chosen.formulas)
+    return [path for name in names if (path := config.path(name)) is not None]
 
 
 def _dicom(config: StudyConfig) -> list[str]:

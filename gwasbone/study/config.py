@@ -126,9 +126,9 @@ class ResidualsSection(ResidualOptions):
 
     Parameters
     ----------
-    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
-        trees) or transformer (a network that also sees questionnaire answers); the stage is
-        skipped where not set.
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, formula, deepnull
+        (boosted trees) or transformer (a network that also sees questionnaire answers); the stage
+        is skipped where not set.
     """
 
     model: ResidualModel | None = None  # type: ignore[assignment]

@@ -422,3 +422,49 @@ def test_learning_curves_name_the_epochs_that_are_kept():
     assert figure.x_range.end == 3.5
     with pytest.raises(InputError, match="a fold has none"):
         learning_curves([folds[0], []], title="Losses")
+
+
+def test_one_split_predicts_the_test_part_and_names_the_others(tmp_path):
+    options = ImageTraining(
+        regions=("ap_spine",), architecture="small", split="60/20/20", saliency=False
+    )
+    backend = Counting()
+    cache = cache_of(tmp_path)
+    done = step.train(backend, cache, table_of(), options, models=tmp_path / "m")
+    assert backend.fits == 1
+    scores, table = done.scores["ap_spine"], phenotype_table(done.scores, done.people.task)
+    assert table["cnn_part"].value_counts().to_dict() == {
+        "training": 54, "validation": 18, "test": 18,
+    }  # fmt: skip
+    in_test = table["cnn_part"] == "test"
+    assert table["cnn_prob"].notna().equals(in_test)
+    assert table["seen_cnn_prob"].notna().equals(~in_test)
+    assert "cnn_fold" not in table
+    pooled = done.evaluation.set_index("people").loc["pooled"]
+    assert (pooled["n"], pooled["n_cases"]) == (18, 6)
+    assert list(done.evaluation["people"]) == ["pooled", "standardised", "in_training", "fold0"]
+    seen = done.evaluation.set_index("people").loc["in_training"]
+    assert seen["n"] == 54
+    assert scores["cnn_fold"].isna().sum() == 72
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": "80/10"}, "expected percentages of training, validation and test"),
+        ({"split": "80/10/20"}, "add up to 100"),
+        ({"split": "81/9/10", "rotate_folds": True}, "no folds to rotate"),
+        ({"split": "81/9/10", "regions": ("hip", "ap_spine")}, "give one region"),
+    ],
+)
+def test_splits_that_mean_nothing_are_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
+        ImageTraining(**changes)
+
+
+def test_a_part_without_a_class_is_refused(tmp_path):
+    options = ImageTraining(regions=("ap_spine",), split="98/1/1")
+    with pytest.raises(InputError, match=r"in the (validation|test) part"):
+        step.train(
+            ReferenceBackend(), cache_of(tmp_path), table_of(), options, models=tmp_path / "m"
+        )

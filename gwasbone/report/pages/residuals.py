@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.learning.cross_fit import read_card
+from gwasbone.learning.residuals import variance_explained
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left, left_summary
@@ -20,7 +21,9 @@ from gwasbone.plots.residuals import residual_pair, residual_scatter
 from gwasbone.stats.smoothing import smooth_line
 
 if TYPE_CHECKING:
+    from gwasbone.learning.residual_run import ResidualRun
     from gwasbone.learning.residuals import TransformerResiduals
+    from gwasbone.learning.tuning import Tuning
 
 _X_LABELS = {
     AGE: "Age at assessment (years, mean of the person's)",
@@ -104,6 +107,26 @@ def _description(result: ResidualPhenotypes, model: TraitModel) -> str:
     return f"{model.describe()}. Residual confounding: {left or 'none found'}."
 
 
+def run_sections(run: ResidualRun) -> list[tuple[str, Any]]:
+    """What the page has beside the residuals: of a transformer, how well it predicts."""
+    made = run.transformer
+    return [] if made is None else transformer_sections(made, variance_explained(made))
+
+
+def run_notes(run: ResidualRun) -> list[str]:
+    """How the residuals of a transformer were made, a note each."""
+    if run.transformer is None:
+        return []
+    return [*tuning_notes(run.tuning), *transformer_notes(run.transformer)]
+
+
+def run_summary(run: ResidualRun) -> list[str]:
+    """The lines that sum up a run."""
+    made = run.transformer
+    said = [] if made is None else [*tuning_notes(run.tuning), transformer_summary(made)]
+    return [*said, residuals_summary(run.phenotypes)]
+
+
 def transformer_sections(
     made: TransformerResiduals, explained: pd.DataFrame
 ) -> list[tuple[str, Any]]:
@@ -167,6 +190,20 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
         f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
         f"{made.n_incomplete:,} without sex, age or weight."
     )
+
+
+def tuning_notes(tuning: Tuning | None) -> list[str]:
+    """How the size and the rate of the transformer were chosen, if they were."""
+    if tuning is None:
+        return []
+    best = tuning.table.iloc[0]
+    return [
+        f"Tuned on an even split ({tuning.n_training:,} participants in training, "
+        f"{tuning.n_validation:,} in validation): of {len(tuning.table)} candidates "
+        f"{tuning.best.describe()} has the smallest validation loss ({best['validation_loss']:.4f},"
+        f" mean R2 {best['r2']:.3f}). Its choice has seen everybody, so that variance explained "
+        "out of fold is a little too high."
+    ]
 
 
 def transformer_summary(made: TransformerResiduals) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from gwasbone.learning.cross_fit import read_card
 from gwasbone.learning.evaluation import IN_TRAINING, POOLED
+from gwasbone.learning.image_phenotype import PART
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.training_run import Trained
 from gwasbone.plots.calibration import reliability
@@ -41,9 +42,14 @@ def training_page(trained: Trained, path: Path) -> None:
         [*sections, *drawn],
         path,
         title=f"{trained.task} from images",
-        subtitle=f"{found}, all predictions out of fold.",
+        subtitle=f"{found}, all predictions {_unseen(trained)}.",
         notes=list(_provenance(trained)),
     )
+
+
+def _unseen(trained: Trained) -> str:
+    """Of whom predictions are drawn."""
+    return "of the test part" if PART in trained.scores[trained.main] else "out of fold"
 
 
 def _shown(name: str) -> str:
@@ -61,8 +67,8 @@ def _binary_sections(trained: Trained) -> tuple[Sections, str]:
     precisions = {shown[n]: precision_recall_curve(y[n], out[n]) for n in out}
     calibrations = {shown[n]: calibration(y[n], out[n]) for n in out}
     sections: Sections = [
-        ("Discrimination", roc(curves, areas, title=f"{trained.task}, out of fold")),
-        ("Precision", precision_recall(precisions, title=f"{trained.task}, out of fold")),
+        ("Discrimination", roc(curves, areas, title=f"{trained.task}, {_unseen(trained)}")),
+        ("Precision", precision_recall(precisions, title=f"{trained.task}, {_unseen(trained)}")),
         (
             "Predicted probabilities",
             predicted_probabilities(
@@ -94,7 +100,7 @@ def _other_sections(trained: Trained) -> tuple[Sections, str]:
             line = smooth_line(x[known], y[known])
             figure = residual_scatter(
                 x, y, ["participants"] * len(x), {"participants": line},
-                title=f"{column}, out of fold", x_label=f"Measured {column}",
+                title=f"{column}, {_unseen(trained)}", x_label=f"Measured {column}",
                 y_label=f"Predicted {column}",
             )  # fmt: skip
             drawn.append((f"Predicted {column}", figure))
@@ -105,7 +111,7 @@ def _other_sections(trained: Trained) -> tuple[Sections, str]:
         of_class = (y == k).astype(float)
         curves[shown] = roc_curve(of_class, table[name].to_numpy())
         areas[shown] = area_under_curve(of_class, table[name].to_numpy(), scale="logit")
-    title = f"{trained.task}, each class against the others, out of fold"
+    title = f"{trained.task}, each class against the others, {_unseen(trained)}"
     return [("Discrimination", roc(curves, areas, title=title))], words
 
 
@@ -118,8 +124,8 @@ def summary(trained: Trained) -> list[str]:
     for score in trained.scores:
         out, seen = (table.loc[(score, who), :] for who in (POOLED, IN_TRAINING))
         lines.append(
-            f"{score}: AUC {out['auc']:.3f} [{out['auc_lower']:.3f}, {out['auc_upper']:.3f}] out "
-            f"of fold ({seen['auc']:.3f} in training), {out['n_cases']:,} cases, "
+            f"{score}: AUC {out['auc']:.3f} [{out['auc_lower']:.3f}, {out['auc_upper']:.3f}] "
+            f"{_unseen(trained)} ({seen['auc']:.3f} in training), {out['n_cases']:,} cases, "
             f"{out['n'] - out['n_cases']:,} controls"
         )
     return lines
@@ -133,7 +139,7 @@ def _task_summary(trained: Trained) -> list[str]:
     return [
         f"{row['score']}, {row['output']}: "
         + ", ".join(f"{measure.upper()} {row[measure]:.4g}" for measure in measures)
-        + f" out of fold ({measures[0].upper()} "
+        + f" {_unseen(trained)} ({measures[0].upper()} "
         f"{seen.loc[(row['score'], row['output']), measures[0]]:.4g} in training), "
         f"{row['n']:,} people"
         for row in pooled.to_dict("records")
@@ -161,7 +167,17 @@ def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
 
 def _provenance(trained: Trained) -> Iterator[str]:
     table = trained.evaluation
-    for score in trained.scores if trained.people.is_binary else ():
+    main = trained.scores[trained.main]
+    if PART in main:
+        counts = main[PART].value_counts()
+        yield (
+            f"One split: {counts['training']:,} participants in training, "
+            f"{counts['validation']:,} in validation, {counts['test']:,} in the test part, which "
+            "alone is predicted by a network that has not seen it. Predictions of the others stand "
+            "in the columns seen_; a scan of them would find what the network has learned by heart."
+        )
+    by_fold = trained.people.is_binary and PART not in main
+    for score in trained.scores if by_fold else ():
         folds = table[(table["score"] == score) & table["people"].str.startswith("fold")]
         known = folds["auc"].dropna()
         yield (
