@@ -7,6 +7,7 @@ words (popcount) and only the products with covariates and traits need numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,10 @@ _LOW = np.uint64(0x5555555555555555)
 _ONE, _THREE = np.uint64(1), np.uint64(3)
 _FOURS, _BYTES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 _COUNTED_IN_BYTES = 255
+#: Heterozygous calls are counted in strips of so many variants (4 times 15) and words.
+_STRIP_ROWS, _STRIP_WORDS = 60, 256
+#: Words handled together, whose intermediate results stay in the processor's cache.
+_WORDS_TOGETHER = 8192
 _HEADER_BYTES = 3
 
 
@@ -51,7 +56,8 @@ class PackedBed:
         taken = RangeReader(self.path).rows(_HEADER_BYTES, width, rows)
         if columns.bytes_used is not None:
             taken = taken[:, columns.bytes_used]
-        words = np.zeros((len(rows), columns.n_words), dtype=np.uint64)
+        words = np.empty((len(rows), columns.n_words), dtype=np.uint64)
+        words[:, -1:] = 0
         words.view(np.uint8)[:, : taken.shape[1]] = taken
         return words
 
@@ -128,14 +134,31 @@ class CallCounts:
 
 def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
     """Count genotypes among the people of a mask (see :meth:`PeopleColumns.mask`)."""
-    low = words & mask
-    high = (words >> _ONE) & mask
-    both = np.bitwise_count(low & high).sum(axis=1, dtype=np.int64)  # 11: no copy of ALT
-    n_low = np.bitwise_count(low).sum(axis=1, dtype=np.int64)
-    n_high = np.bitwise_count(high).sum(axis=1, dtype=np.int64)
+    m = len(words)
+    n_low, n_high, both = (np.empty(m, dtype=np.int64) for _ in range(3))
+    for rows in _tiles(words):
+        tile = words[rows]
+        high = tile >> _ONE
+        high &= mask
+        low = tile & mask
+        n_low[rows], n_high[rows] = _bits(low), _bits(high)
+        low &= high
+        both[rows] = _bits(low)  # 11: no copy of ALT
     missing = n_low - both
     het = n_high - both
     return CallCounts(het=het, hom_alt=n_people - both - missing - het, hom_ref=both)
+
+
+def _tiles(words: Words) -> Iterator[slice]:
+    """Rows that are handled together."""
+    per_tile = max(1, _WORDS_TOGETHER // max(1, words.shape[1]))
+    return (slice(top, top + per_tile) for top in range(0, len(words), per_tile))
+
+
+def _bits(words: Words) -> npt.NDArray[np.uint32]:
+    """(m,) bits set in each row."""
+    counts: npt.NDArray[np.uint32] = np.bitwise_count(words).sum(axis=1, dtype=np.uint32)
+    return counts
 
 
 def without_het(words: Words, mask: Words) -> Words:
@@ -229,16 +252,25 @@ def missing_places(
     words: Words, mask: Words
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Row and slot, in order, of each missing call of the people of a mask."""
-    missing = (words & mask & ~(words >> _ONE)).ravel()
-    word = np.flatnonzero(missing)
-    left, places = missing[word], [np.zeros(0, dtype=np.int64)]
+    where, what = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    for rows in _tiles(words):
+        missing = words[rows] >> _ONE
+        np.bitwise_not(missing, out=missing)
+        missing &= words[rows]
+        missing &= mask
+        found = np.flatnonzero(missing)
+        where.append(found + rows.start * words.shape[1])
+        what.append(missing.ravel()[found])
+    word, left = np.concatenate(where), np.concatenate(what)
+    places = [np.zeros(0, dtype=np.int64)]
     while len(word):
         # missing calls are few: one is taken off each word that has any, until none has
         lowest = left & (~left + _ONE)
         places.append(word * PEOPLE_PER_WORD + np.bitwise_count(lowest - _ONE) // 2)
         left = left ^ lowest
         word, left = word[left != 0], left[left != 0]
-    row, slot = np.divmod(np.sort(np.concatenate(places)), words.shape[1] * PEOPLE_PER_WORD)
+    n_slots = max(1, words.shape[1] * PEOPLE_PER_WORD)
+    row, slot = np.divmod(np.sort(np.concatenate(places)), n_slots)
     return row, slot
 
 
@@ -279,15 +311,27 @@ def count_heterozygous(words: Words) -> npt.NDArray[np.int64]:
     4 bits and of 255 in 8, for which the people of a word are parted among 2, then 4 words.
     """
     counts = np.zeros(words.shape[1] * PEOPLE_PER_WORD, dtype=np.int64)
-    for top in range(0, len(words), _COUNTED_IN_BYTES):
-        part = words[top : top + _COUNTED_IN_BYTES]
-        twos = _added((part >> _ONE) & ~part & _LOW, 3)
-        fours = _added(_split(twos, _FOURS, 2), 5)
-        bytes_ = _added(_split(fours, _BYTES, 4), 17)[0]
-        # of a word's people those of a byte are neighbours: the upper half of 8, then of 4 bits
-        by_person = bytes_.reshape(2, 2, -1).view(np.uint8).reshape(2, 2, words.shape[1], 8)
-        counts += by_person.transpose(2, 3, 0, 1).ravel()
+    for left in range(0, words.shape[1], _STRIP_WORDS):
+        strip = words[:, left : left + _STRIP_WORDS]
+        into = counts[left * PEOPLE_PER_WORD :][: strip.shape[1] * PEOPLE_PER_WORD]
+        for top in range(0, len(strip), _COUNTED_IN_BYTES):
+            into += _heterozygous_in_bytes(strip[top : top + _COUNTED_IN_BYTES])
     return counts
+
+
+def _heterozygous_in_bytes(words: Words) -> npt.NDArray[np.uint8]:
+    """(slots,) heterozygous calls of each person at no more variants than a byte counts."""
+    bytes_ = np.zeros(4 * words.shape[1], dtype=np.uint64)
+    for top in range(0, len(words), _STRIP_ROWS):
+        part = words[top : top + _STRIP_ROWS]
+        het = part >> _ONE
+        het &= ~part
+        het &= _LOW
+        fours = _added(_split(_added(het, 3), _FOURS, 2), 5)
+        bytes_ += _added(_split(fours, _BYTES, 4), 4)[0]
+    # of a word's people those of a byte are neighbours: the upper half of 8, then of 4 bits
+    by_person = bytes_.reshape(2, 2, -1).view(np.uint8).reshape(2, 2, words.shape[1], 8)
+    return by_person.transpose(2, 3, 0, 1).ravel()
 
 
 def _added(words: Words, n: int) -> Words:
