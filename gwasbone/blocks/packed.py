@@ -31,7 +31,7 @@ _COUNTED_IN_BYTES = 255
 #: Calls of people are counted in strips of so many words, 16,384 people.
 _STRIP_WORDS = 512
 #: Words handled together, whose intermediate results stay in the processor's cache.
-_WORDS_TOGETHER = 8192
+_WORDS_TOGETHER = 16_384
 _HEADER_BYTES = 3
 
 
@@ -356,7 +356,7 @@ class CallTally:
 
 def _rows_added_together(n_words: int) -> int:
     """Rows, a multiple of 15, whose intermediate results stay in the processor's cache."""
-    together = 2 * _WORDS_TOGETHER // (15 * max(1, n_words))
+    together = _WORDS_TOGETHER // (15 * max(1, n_words))
     return 15 * min(_COUNTED_IN_BYTES // 15, max(1, together))
 
 
@@ -391,4 +391,5 @@ def _added(words: Words, n: int) -> Words:
 
 def _split(words: Words, mask: np.uint64, shift: int) -> Words:
     """(rows, 2 w) the lower half of each field of bits in words of their own, then the upper."""
-    return np.hstack([words & mask, (words >> np.uint64(shift)) & mask])
+    parts: Words = np.concatenate([words & mask, (words >> np.uint64(shift)) & mask], axis=1)
+    return parts

@@ -124,13 +124,13 @@ def count_people(cohort: Cohort, tells_sex: BoolArray) -> pd.DataFrame:
             men, of_x = tally.counts, np.zeros(len(block), dtype=bool)
         varies, hom = _expected_homozygosity(tally.counts, men, on_x=of_x)
         sums = tally.sums(np.stack([np.ones(len(block)), varies, varies * hom]))
-        return np.vstack([sums, tally.n_het])[:, calls.columns.slots]
+        return np.vstack([sums, tally.n_het])
 
     def totals(which: BoolArray) -> FloatArray:
-        sums = np.zeros((4, len(people)))
+        sums = np.zeros((4, calls.columns.n_slots))
         for part in map_blocks(over, calls.blocks(table if which.all() else table[which])):
             sums += part
-        return sums
+        return sums[:, calls.columns.slots]
 
     # where anybody is heterozygous a variant varies: all heterozygous calls are among the judged
     called, judged, expected, het = totals(autosomal)

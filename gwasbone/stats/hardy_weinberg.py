@@ -37,7 +37,7 @@ LN10 = math.log(10)
 # Two configurations are equally probable when their log-probabilities differ by no more; real
 # ties are exact, and log-gamma of 2n = 10^6 is good to about 1e-9.
 _TIE = 1e-8
-_CHUNK = 4_096
+_CHUNK = 32_768
 _STEPS_BETWEEN_CHECKS = 8
 
 
