@@ -88,7 +88,9 @@ def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
         return np.stack([*sums, *genotypes, *tested])
 
     names = [*_NAMES, "n_info", "sum_info", "squares_info"]
-    return _counted(names, list(map_blocks(count, reader.blocks(_places(cohort, table)))), table.index)
+    return _counted(
+        names, list(map_blocks(count, reader.blocks(_places(cohort, table)))), table.index
+    )
 
 
 def _counted(
