@@ -18,7 +18,6 @@ import pandas as pd
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.sources.tables import FEMALE, MALE, person_ids
-from gwasbone.cohort.statistics import people_statistics
 from gwasbone.errors import InputError, listed
 from gwasbone.genome import X, Y
 from gwasbone.phenotypes.fields import names_sex
@@ -279,6 +278,8 @@ def with_inferred_sex(cohort: Cohort, thresholds: QcThresholds | None = None) ->
     unknown = cohort.people.kept & cohort.people.table["sex"].eq(0).to_numpy()
     if not wanted.any() or not unknown.any():
         return cohort
+    from gwasbone.cohort.statistics import people_statistics
+
     only_x = cohort.exclude_variants("sex", "not_x", chromosome != X, description="not on X")
     statistics = people_statistics(only_x)
     return fill_unknown_sex(cohort, infer_sex(statistics, thresholds or QcThresholds()))

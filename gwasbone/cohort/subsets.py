@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import ROUNDING, at_least
 from gwasbone.cohort.sources.tables import READ_STAGE, all_different
-from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.errors import InputError, UsageError, listed
 from gwasbone.genome import chromosome_code
 from gwasbone.phenotypes.id_lists import read_participant_list, read_variant_list
@@ -203,6 +202,8 @@ def apply_filters(
         Nobody or no variant is left.
     """
     if mind is not None:
+        from gwasbone.cohort.statistics import people_statistics
+
         missing = 1 - people_statistics(cohort)["call_rate"].reindex(cohort.people.table.index)
         rule = f"more than {mind:g} of the calls missing (--mind)"
         cohort = cohort.exclude_people(
@@ -219,6 +220,8 @@ def apply_filters(
 
 
 def _filter_variants(cohort: Cohort, given: dict[str, float]) -> Cohort:
+    from gwasbone.cohort.statistics import variant_statistics
+
     cohort = cohort.annotate_variants(variant_statistics(cohort))
     table, kept = cohort.variants.table, cohort.variants.kept
     # what cannot be tested (NaN) stays in: the scan reports it as untested, with its status

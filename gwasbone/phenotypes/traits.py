@@ -11,7 +11,6 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import special
 
 from gwasbone.errors import InputError, UsageError
 from gwasbone.phenotypes.codings import binary_words
@@ -132,7 +131,9 @@ def rank_inverse_normal(y: npt.ArrayLike) -> FloatArray:
     array([-0.8694,  0.8694,  0.    ])
     """
     y = np.asarray(y, dtype=np.float64)
-    # pandas ranks as scipy.stats does, whose import would cost every scan 0.3 s
+    from scipy import special  # a fifth of a second that scans of untransformed traits do not need
+
+    # pandas ranks as scipy.stats does, whose import would cost 0.3 s
     ranks = pd.Series(y).rank(method="average").to_numpy()
     return np.asarray(special.ndtri((ranks - BLOM_OFFSET) / (len(y) + 1 - 2 * BLOM_OFFSET)))
 

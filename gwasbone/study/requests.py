@@ -112,10 +112,11 @@ def phenotype_columns(
         from gwasbone.study.config import study_reading
 
         reading = study_reading(config)
+    unnamed = dict.fromkeys(map(str, covariate_tables), "COVAR")
+    unnamed |= dict.fromkeys(map(str, tables), "PHENO")
     read = {
-        path: read_people_table(path, id_rule=rule, reading=reading, unnamed=unnamed)
-        for unnamed, paths in (("COVAR", covariate_tables), ("PHENO", tables))
-        for path in dict.fromkeys(map(str, paths))
+        path: read_people_table(path, id_rule=rule, reading=reading, unnamed=columns)
+        for path, columns in unnamed.items()
     }
     ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
     if config is not None:
