@@ -44,13 +44,15 @@ COMMANDS = {
     "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
     "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
+    "h2": ("gwasbone.cli.h2", "Estimate SNP heritability of scans by LD score regression."),
+    "rg": ("gwasbone.cli.rg", "Estimate genetic correlations of scans, each with each."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-munge meta h2 rg mr pleiotropy coloc
+munge meta mr pleiotropy coloc
 mediate
 """
 NOT_BUILT = frozenset(_LATER.split())

@@ -23,6 +23,7 @@ from gwasbone.plots.qc import (
 )
 from gwasbone.plots.qq import qq as qq
 from gwasbone.plots.regional import regional as regional
+from gwasbone.plots.rg_matrix import rg_matrix as rg_matrix
 from gwasbone.plots.roc import (
     precision_recall as precision_recall,
     roc as roc,

@@ -39,6 +39,7 @@ from gwasbone.loci.options import LociOptions, SelectionRule
 from gwasbone.options import InputFile, InputPath, Options, option_kinds, part_of
 from gwasbone.phenotypes.options import ResidualModel, TableReading
 from gwasbone.study import FILE_NAME
+from gwasbone.sumstats.options import LdscOptions
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -248,6 +249,7 @@ class StudyConfig:
         default_factory=GenotypeModelsSection
     )
     comparison: ComparisonSection = ComparisonSection()
+    ldsc: LdscOptions = field(default_factory=LdscOptions)
     folder: Path = Path()
 
     @property

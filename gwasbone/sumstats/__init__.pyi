@@ -15,11 +15,26 @@ from gwasbone.sumstats.ldsc import (
     genetic_correlation as genetic_correlation,
     heritability as heritability,
 )
+from gwasbone.sumstats.ldsc_input import (
+    LdscInput as LdscInput,
+    ldsc_input as ldsc_input,
+)
+from gwasbone.sumstats.ldsc_matrix import (
+    PairOfTraits as PairOfTraits,
+    genetic_correlations as genetic_correlations,
+    heritabilities as heritabilities,
+    liability_factor as liability_factor,
+)
+from gwasbone.sumstats.ldsc_tables import (
+    correlation_table as correlation_table,
+    heritability_table as heritability_table,
+)
 from gwasbone.sumstats.leads import (
     lead_blocks as lead_blocks,
     leads_in_scan as leads_in_scan,
     read_leads as read_leads,
 )
+from gwasbone.sumstats.options import LdscOptions as LdscOptions
 from gwasbone.sumstats.scan import (
     Scan as Scan,
     ScanHits as ScanHits,
