@@ -16,7 +16,6 @@ from gwasbone.options import with_given
 from gwasbone.sumstats.options import LdscOptions
 
 if TYPE_CHECKING:
-    from gwasbone.cli.context import Context
     from gwasbone.study.config import StudyConfig
     from gwasbone.sumstats.ld_score_files import LdScores
 
@@ -62,7 +61,7 @@ def ldsc_rule(options: dict[str, Any], config: StudyConfig | None) -> LdscOption
     return with_given(base, options)
 
 
-def named_ld_scores(context: Context, rule: LdscOptions) -> tuple[LdScores, LdScores | None]:
+def named_ld_scores(context: Any, rule: LdscOptions) -> tuple[LdScores, LdScores | None]:
     """LD scores and, where they differ, those of the weights, of flags or of the study."""
     from gwasbone.comparison.genome import scores_of_genotypes
     from gwasbone.study.files import ld_score_folder
