@@ -45,6 +45,7 @@ COMMANDS = {
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
     "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
     "h2": ("gwasbone.cli.h2", "Estimate SNP heritability of scans by LD score regression."),
+    "mr": ("gwasbone.cli.mr", "Estimate causal effects by Mendelian randomisation."),
     "rg": ("gwasbone.cli.rg", "Estimate genetic correlations of scans, each with each."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
@@ -52,7 +53,7 @@ COMMANDS = {
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-munge meta mr pleiotropy coloc
+munge meta pleiotropy coloc
 mediate
 """
 NOT_BUILT = frozenset(_LATER.split())

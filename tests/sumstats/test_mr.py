@@ -142,11 +142,11 @@ def test_leave_one_out_and_single_snps_name_their_instruments():
 
 def test_what_is_no_input_is_refused_by_name():
     names = ("rs1", "rs2")
-    with pytest.raises(InputError, match="above 0.*rs2"):
+    with pytest.raises(InputError, match=r"above 0.*rs2"):
         Harmonised([1.0, 1.0], [0.1, 0.0], [1.0, 1.0], [0.1, 0.1], names)
-    with pytest.raises(InputError, match="numbers.*rs1"):
+    with pytest.raises(InputError, match=r"numbers.*rs1"):
         Harmonised([np.nan, 1.0], [0.1, 0.1], [1.0, 1.0], [0.1, 0.1], names)
-    with pytest.raises(InputError, match="not 0.*rs1"):
+    with pytest.raises(InputError, match=r"not 0.*rs1"):
         Harmonised([0.0, 1.0], [0.1, 0.1], [1.0, 1.0], [0.1, 0.1], names)
     with pytest.raises(InputError, match="four numbers"):
         Harmonised([1.0], [0.1], [1.0, 1.0], [0.1])
@@ -269,7 +269,7 @@ def test_marks_of_multivariable_mr():
     exposure = pd.read_csv(real("lipids_chd_mvmr", "exposure.tsv"), sep="\t")
     outcome = pd.read_csv(real("lipids_chd_mvmr", "outcome.tsv"), sep="\t").set_index("SNP")
     wide = {
-        c: exposure.pivot(index="SNP", columns="id.exposure", values=c)
+        c: exposure.pivot_table(index="SNP", columns="id.exposure", values=c, aggfunc="first")
         for c in ("beta.exposure", "se.exposure", "effect_allele.exposure")
     }
     snps = wide["beta.exposure"].index.intersection(outcome.index)
