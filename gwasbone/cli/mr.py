@@ -67,7 +67,8 @@ def command(**options: Any) -> None:
 
     Instruments are genome-wide significant variants of an exposure, clumped; their alleles are
     matched with the outcome and every one left out has a reason. Inside a study the study's scans
-    are the outcomes, or the exposures, where none are given. Several exposures and outcomes are a
+    are the outcomes, or the exposures, where none are given, and each is paired with the others
+    where neither are. Several exposures and outcomes are a
     screen: the published funnel and, beside it, a q-value that holds its rate. Writes
     PREFIX.mr.tsv, PREFIX.instruments.tsv, PREFIX.mr.html and, of a screen, PREFIX.funnel.tsv.
     """
@@ -115,13 +116,18 @@ def _pairs(options: dict[str, Any], config: Any, rule: MrOptions, context: Any) 
         raise UsageError("--reverse: expected scans, which have instruments of the outcome")
     if options["ld"] is not None:
         raise UsageError("--ld: expected with --harmonised; scans take --ld-bfile")
-    if not (exposure or outcome) or (config is None and not (exposure and outcome)):
+    if config is None and not (exposure and outcome):
         raise UsageError(
             "expected scans of exposures and outcomes: give --exposure and --outcome, or "
             "--harmonised"
         )
     positions = options["positions"]
     exposures, outcomes = (named_scans(p, config, positions=positions) for p in (exposure, outcome))
+    if not (exposure or outcome) and len(exposures) < 2:
+        raise UsageError(
+            f"expected two or more scans in the study, it has {', '.join(exposures)}: give "
+            "--exposure or --outcome"
+        )
     cohort = context.cohort() if context.names_genotypes else None
     more = {"confounders": options["confounders"], "threads": options["threads"]}
     pairs = pairs_of_scans(exposures, outcomes, cohort, rule, **more)

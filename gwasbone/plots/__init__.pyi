@@ -11,6 +11,10 @@ from gwasbone.plots.export import (
 from gwasbone.plots.funnel import funnel as funnel
 from gwasbone.plots.manhattan import manhattan as manhattan
 from gwasbone.plots.miami import miami as miami
+from gwasbone.plots.mr import (
+    mr_funnel as mr_funnel,
+    mr_scatter as mr_scatter,
+)
 from gwasbone.plots.p_scatter import (
     p_scatter as p_scatter,
     z_scatter as z_scatter,

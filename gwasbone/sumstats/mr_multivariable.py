@@ -167,6 +167,8 @@ def checked_ld(ld: npt.ArrayLike, n: int) -> FloatArray:
         raise InputError(
             f"LD: expected a ({n}, {n}) matrix in the instruments' order, got {r.shape}"
         )
+    if n == 0:
+        return r
     if not np.isfinite(r).all() or np.abs(r).max() > 1 + 1e-6:
         raise InputError("LD: expected correlations r between -1 and 1 without gaps")
     if np.abs(r - r.T).max() > 1e-6 or np.abs(np.diag(r) - 1).max() > 1e-3:

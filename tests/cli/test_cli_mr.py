@@ -35,7 +35,7 @@ def made_scans(folder: Path) -> dict[str, Path]:
         }
     )  # fmt: skip
     lead = np.tile(np.arange(m // n_loci), n_loci) == 30
-    true = {name: lead * rng.normal(0.1, 0.02, m) for name in ("x", "w")}
+    true = {name: lead * rng.choice([-1, 1], m) * rng.normal(0.1, 0.02, m) for name in ("x", "w")}
     true |= dict.fromkeys(("y", "v"), EFFECT * true["x"])
     paths = {}
     for name, effects in true.items():

@@ -51,7 +51,8 @@ def of_ldsc(data: LdscInput, n_blocks: int, folder: Path) -> dict[str, object]:
 
 @pytest.mark.peer
 def test_all_correlations_are_those_of_ldsc(tmp_path):
-    if not PYTHON.exists():
+    asked = [PYTHON, "-c", "import ldscore.regressions"]
+    if not PYTHON.exists() or subprocess.run(asked, capture_output=True).returncode:
         pytest.skip(f"{PYTHON}: no Python with ldsc 2.0.1 (LDSC_PYTHON)")
     data = made_matrix(4, 12_000)
     theirs = of_ldsc(data, 100, tmp_path)["pairs"]
