@@ -93,7 +93,7 @@ def paired(
 
     Parameters
     ----------
-    exposures : with at least one instrument or none; each gives a pair with every outcome.
+    exposures : with or without instruments; each is paired with the outcomes of other names.
     outcomes : each is read once.
     """
     codes = AlleleCodes()
@@ -105,7 +105,11 @@ def paired(
         numbers = read_numbers(scan, codes, count)
         near = np.flatnonzero(np.isin(position_of(numbers.variants.key), wanted))
         some = numbers.take(near)
-        pairs += [_pair(e, v, scan.name, some) for e, v in zip(exposures, variants, strict=True)]
+        pairs += [
+            _pair(e, v, scan.name, some)
+            for e, v in zip(exposures, variants, strict=True)
+            if e.exposure != scan.name
+        ]
     return pairs
 
 
