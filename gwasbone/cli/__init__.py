@@ -47,14 +47,14 @@ COMMANDS = {
     "h2": ("gwasbone.cli.h2", "Estimate SNP heritability of scans by LD score regression."),
     "mr": ("gwasbone.cli.mr", "Estimate causal effects by Mendelian randomisation."),
     "rg": ("gwasbone.cli.rg", "Estimate genetic correlations of scans, each with each."),
+    "coloc": ("gwasbone.cli.coloc", "Test whether two scans share causal variants."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-munge meta pleiotropy coloc
-mediate
+munge meta pleiotropy mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 

@@ -4,6 +4,10 @@ from gwasbone.plots.ancestry import (
     scree as scree,
 )
 from gwasbone.plots.calibration import reliability as reliability
+from gwasbone.plots.coloc import (
+    coloc_prior_curve as coloc_prior_curve,
+    coloc_scatter as coloc_scatter,
+)
 from gwasbone.plots.export import (
     save as save,
     show as show,

@@ -4,6 +4,12 @@ from gwasbone.sumstats.align import (
     align_scans as align_scans,
     pair_scans as pair_scans,
 )
+from gwasbone.sumstats.coloc import (
+    Coloc as Coloc,
+    ColocTrait as ColocTrait,
+    coloc_abf as coloc_abf,
+    implied_sd as implied_sd,
+)
 from gwasbone.sumstats.gsmr import (
     Gsmr as Gsmr,
     gsmr as gsmr,
@@ -79,6 +85,7 @@ from gwasbone.sumstats.mr_screen import (
     screen as screen,
 )
 from gwasbone.sumstats.options import (
+    ColocOptions as ColocOptions,
     LdscOptions as LdscOptions,
     MrOptions as MrOptions,
 )

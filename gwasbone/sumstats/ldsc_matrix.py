@@ -103,6 +103,7 @@ class _Matrix:
         self.data, self.rule = data, rule
         self.there = np.isfinite(data.z)
         self.n_there = self.there.sum(axis=1)
+        self.every = np.arange(data.z.shape[1])
         self.scores = Scores.of(data.ld_score, data.weight_ld_score, data.m_ld).single()
         self._alone: dict[int, tuple[Trait, Heritability]] = {}
 
@@ -120,10 +121,12 @@ class _Matrix:
         return trait.with_expected(Expected(found.h2, found.intercept)), found
 
     def pair(self, a: int, b: int) -> GeneticCorrelation:
-        rows = np.flatnonzero(self.there[a] & self.there[b])
+        m = len(self.scores.w)
+        complete = self.n_there[a] == self.n_there[b] == m
+        rows = self.every if complete else np.flatnonzero(self.there[a] & self.there[b])
         if len(rows) < _FEW_PER_BLOCK * self.rule.n_blocks:
             return self._by_itself(a, b, rows)
-        scores = self.scores if len(rows) == len(self.scores.w) else self.scores.take(rows)
+        scores = self.scores if len(rows) == m else self.scores.take(rows)
         # a scan that has no other variants than the pair is the same in every such pair
         one, other = (
             self._once(k, rows, scores)

@@ -96,3 +96,27 @@ class MrOptions(Options):
     def runs(self, method: str) -> bool:
         """Whether a method is asked for."""
         return "all" in self.methods or method in self.methods
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColocOptions(Options):
+    """Colocalisation of two scans.
+
+    Parameters
+    ----------
+    p1 : prior probability that a variant is causal for the first trait alone.
+    p2 : prior probability that a variant is causal for the second trait alone.
+    p12 : prior probability that a variant is causal for both.
+    support : posterior probability of a shared variant from which a region counts as colocalised.
+    """
+
+    p1: PositiveShare = 1e-4
+    p2: PositiveShare = 1e-4
+    p12: PositiveShare = 1e-5
+    support: PositiveShare = 0.75
+
+    def contradictions(self) -> list[str]:
+        faults = super().contradictions()
+        if self.p12 > min(self.p1, self.p2):
+            faults.append(f"p12 = {self.p12:g} (expected at most p1 and p2)")
+        return faults
