@@ -41,17 +41,18 @@ def rg_matrix(table: pd.DataFrame, *, title: str = "") -> figure:
         raise InputError("a matrix of genetic correlations needs pairs; the table has none")
     traits = list(dict.fromkeys([*table["trait1"].astype(str), *table["trait2"].astype(str)]))
     cell = min(_CELL_PX, _MOST_PX // len(traits))
+    n = len(traits)
+    size = max(cell * n, 120)
     plot = theme.new_figure(
-        title=title, x_label="", y_label="", width_px=max(cell * len(traits), 120),
-        height_px=max(cell * len(traits), 120), y_range=traits[::-1], x_range=None,
-        tools="save", active_drag=None, x_axis_location="below",
+        title=title, x_label="", y_label="", width_px=size, height_px=size, x_range=(-0.5, n - 0.5),
+        y_range=(0.5 - n, 0.5), tools="save", active_drag=None,
     )  # fmt: skip
-    from bokeh.models import FactorRange
-
-    plot.x_range = FactorRange(*traits)
+    for axis, sign in ((plot.xaxis, 1), (plot.yaxis, -1)):
+        axis.ticker = [sign * i for i in range(n)]
+        axis.major_label_overrides = {sign * i: name for i, name in enumerate(traits)}
     plot.xaxis.major_label_orientation = np.pi / 3
     plot.grid.visible = False
-    source = ColumnDataSource(_cells(table, len(traits) <= _WRITTEN_UP_TO))
+    source = ColumnDataSource(_cells(table, traits))
     mapper = LinearColorMapper(palette=_palette(), low=-1, high=1, nan_color="#ffffff")
     cells = plot.rect(
         "x", "y", 1, 1, source=source, fill_color={"field": "rg", "transform": mapper},
@@ -70,17 +71,20 @@ def rg_matrix(table: pd.DataFrame, *, title: str = "") -> figure:
         "x", "y", "text", source=source, text_align="center", text_baseline="middle",
         text_color="colour", text_font_size=f"{min(theme.TICK_PX, cell // 3)}px",
     )  # fmt: skip
-    tips = [("", "@x, @y"), ("r_g", "@written"), ("−log₁₀ p", "@p"), ("note", "@status")]
+    tips = [("", "@pair"), ("r_g", "@written"), ("−log₁₀ p", "@p"), ("note", "@status")]
     plot.add_tools(HoverTool(renderers=[cells], tooltips=tips))
     plot.add_layout(ColorBar(color_mapper=mapper, width=10, title="r_g"), "right")
     return describe(plot, _words(table, len(traits)), notes=_notes(table))
 
 
-def _cells(table: pd.DataFrame, written: bool) -> dict[str, list[Any]]:
+def _cells(table: pd.DataFrame, traits: list[str]) -> dict[str, list[Any]]:
+    written = len(traits) <= _WRITTEN_UP_TO
+    place = {name: i for i, name in enumerate(traits)}
     level = -np.log10(0.05 / len(table))
     status = table["status"] if "status" in table else pd.Series("", table.index)
     cells: dict[str, list[Any]] = {
-        name: [] for name in ("x", "y", "rg", "text", "colour", "written", "p", "status", "mark")
+        name: []
+        for name in ("x", "y", "pair", "rg", "text", "colour", "written", "p", "status", "mark")
     }
     columns = (table[name] for name in _COLUMNS)
     for one, other, rg, se, p, why in zip(*columns, status.fillna(""), strict=True):
@@ -89,17 +93,19 @@ def _cells(table: pd.DataFrame, written: bool) -> dict[str, list[Any]]:
         text = f"{rg:.2f}{star}".replace("-", "−") if defined and written else star
         mark = "undefined" if not defined else "outside" if abs(rg) > 1 else ""
         row = {
+            "pair": f"{one}, {other}",
             "rg": float(rg), "text": text, "colour": "white" if abs(rg) > 0.6 else theme.INK,
             "written": f"{rg:.3f} (s.e. {se:.3f})" if defined else "undefined",
             "p": f"{p:.2f}" if defined else "", "status": why, "mark": mark,
         }  # fmt: skip
-        for x, y in ((str(one), str(other)), (str(other), str(one))):
+        i, j = place[str(one)], place[str(other)]
+        for x, y in ((i, -j), (j, -i)):
             for name, value in ({"x": x, "y": y} | row).items():
                 cells[name].append(value)
     return cells
 
 
-def _marked(cells: Any, mark: str) -> dict[str, list[str]]:
+def _marked(cells: Any, mark: str) -> dict[str, list[float]]:
     rows = [i for i, one in enumerate(cells["mark"]) if one == mark]
     return {name: [cells[name][i] for i in rows] for name in ("x", "y")}
 

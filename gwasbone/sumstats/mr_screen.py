@@ -3,9 +3,10 @@
 Instruments of all exposures stand one after another; sums over those of an exposure are
 ``np.add.reduceat``. Two funnels are made of the same estimates:
 
-- **published**: GSMR in the discovery outcome at a false discovery rate, then IVW of the same sign
-  with p < 0.05, then a validation outcome of the same sign at the rate among those left. Where the
-  errors of outcomes are correlated (shared participants) its realised rate exceeds the nominal one.
+- **published**: GSMR with p < 0.05 in the discovery outcome, then IVW of the same sign with
+  p < 0.05, then a validation outcome of the same sign at a false discovery rate among those left.
+  Where the errors of outcomes are correlated (shared participants) its realised rate exceeds the
+  nominal one.
 - **valid**: Benjamini-Hochberg over *all* exposures of the larger of the discovery p and the Simes
   p of the validations (partial conjunction).
 """
@@ -244,7 +245,7 @@ def funnel_of_screen(
         )
     b, p = np.where(np.isfinite(p), b, b_ivw), np.where(np.isfinite(p), p, p_ivw)
     level, nominal = -np.log10(fdr), -np.log10(_NOMINAL)
-    discovered = neg_log10_q(p[:, 0]) >= level
+    discovered = np.nan_to_num(p[:, 0], nan=0.0) > nominal
     concordant = discovered & (p_ivw[:, 0] > nominal) & (b[:, 0] * b_ivw[:, 0] > 0)
     same = b[:, 1:] * b[:, :1] > 0
     # of the survivors alone, as published
@@ -281,11 +282,15 @@ def funnel_of_screen(
         {
             "step": ["exposures", "with instruments", "discovery", "concordance", "validation"],
             "reason": [
-                "", "no instrument in the discovery outcome", f"false discovery rate above {fdr:g}",
-                "IVW of another sign or p > 0.05", "no validation outcome of the same sign",
+                "", "no instrument in the discovery outcome", "GSMR (else IVW) with p > 0.05",
+                "IVW of another sign or p > 0.05", _no_validation(fdr),
             ],
             "removed": [0, *(-np.diff(counts)).tolist()],
             "remaining": counts,
         }
     )  # fmt: skip
     return Funnel(table, steps)
+
+
+def _no_validation(fdr: float) -> str:
+    return f"no validation of the same sign at a false discovery rate of {fdr:g}"
