@@ -313,7 +313,7 @@ def test_marks_of_gsmr():
     ("name", "pleiotropy"),
     [
         ("ivw", "none"), ("egger", "none"), ("weighted_median", "none"), ("divw", "none"),
-        ("pivw", "none"), ("raps", "none"), ("gsmr", "none"), ("conmix", "none"), ("cml", "none"),
+        ("pivw", "none"), ("raps", "none"), ("gsmr", "none"),  ("cml", "none"),
         ("ivw", "balanced"), ("egger", "balanced"), ("raps", "balanced"),
         ("egger", "directional"),
     ],
