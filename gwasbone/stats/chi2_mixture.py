@@ -26,8 +26,8 @@ def neg_log10_p_mixture(x: float, weights: npt.ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(neg_log10_p_mixture(20.0, [1.0, 1.0, 1.0]), 3), round(10**-3.770, 6)
-    (3.768, 0.00017)
+    >>> round(neg_log10_p_mixture(20.0, [1.0, 1.0, 1.0]), 3)
+    3.77
     """
     w = np.asarray(weights, dtype=np.float64)
     w = w[w > w.max() * _SAME] if len(w) else w
