@@ -44,14 +44,17 @@ COMMANDS = {
     "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
     "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
+    "h2": ("gwasbone.cli.h2", "Estimate SNP heritability of scans by LD score regression."),
+    "mr": ("gwasbone.cli.mr", "Estimate causal effects by Mendelian randomisation."),
+    "rg": ("gwasbone.cli.rg", "Estimate genetic correlations of scans, each with each."),
+    "coloc": ("gwasbone.cli.coloc", "Test whether two scans share causal variants."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-munge meta h2 rg mr pleiotropy coloc
-mediate
+munge meta pleiotropy mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 

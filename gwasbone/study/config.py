@@ -40,6 +40,7 @@ from gwasbone.loci.options import LociOptions, SelectionRule
 from gwasbone.options import InputFile, InputPath, Options, option_kinds, part_of
 from gwasbone.phenotypes.options import ResidualModel, TableReading
 from gwasbone.study import FILE_NAME
+from gwasbone.sumstats.options import ColocOptions, LdscOptions, MrOptions
 
 O = TypeVar("O", bound=Options)  # noqa: E741
 
@@ -251,6 +252,9 @@ class StudyConfig:
         default_factory=GenotypeModelsSection
     )
     comparison: ComparisonSection = ComparisonSection()
+    ldsc: LdscOptions = field(default_factory=LdscOptions)
+    mr: MrOptions = field(default_factory=MrOptions)
+    coloc: ColocOptions = field(default_factory=ColocOptions)
     folder: Path = Path()
 
     @property

@@ -122,17 +122,17 @@ class AlignedScans:
 
 
 @dataclass(frozen=True)
-class _Numbers:
-    """One scan, sorted by variant; effects are of the allele with the higher number."""
+class ScanNumbers:
+    """One scan, each variant once and sorted; effects are of the allele with the higher number."""
 
     variants: Variants
     values: dict[str, FloatArray]
     n_rows: int
     dropped: dict[str, int] = field(default_factory=dict)
 
-    def take(self, rows: npt.NDArray[np.intp]) -> _Numbers:
+    def take(self, rows: npt.NDArray[np.intp]) -> ScanNumbers:
         values = {name: column[rows] for name, column in self.values.items()}
-        return _Numbers(self.variants.take(rows), values, self.n_rows, self.dropped)
+        return ScanNumbers(self.variants.take(rows), values, self.n_rows, self.dropped)
 
 
 def align_scans(scans: Any, *, progress: Progress | None = None) -> AlignedScans:
@@ -154,12 +154,12 @@ def align_scans(scans: Any, *, progress: Progress | None = None) -> AlignedScans
     found = as_scans(scans)
     found.common_build()
     codes = AlleleCodes()
-    common: list[_Numbers] = []
+    common: list[ScanNumbers] = []
     dropped: list[dict[str, int]] = []
     first = next(iter(found.values()))
     count = ProgressCount(progress, "reading scans", sum(s.n_bytes for s in found.values()) or 1)
     for scan in found.values():
-        numbers = _read(scan, codes, count)
+        numbers = read_numbers(scan, codes, count)
         dropped.append(dict(numbers.dropped))
         if not common:
             common = [numbers]
@@ -182,7 +182,7 @@ def align_scans(scans: Any, *, progress: Progress | None = None) -> AlignedScans
     return _aligned(tuple(found), codes, common, dropped)
 
 
-def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
+def read_numbers(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> ScanNumbers:
     """The numbers of a scan, of the allele with the higher number, each variant once."""
     there = [name for name in NUMBERS if name in scan.has]
     if absent := [name for name in (*KEY, *_NEEDED) if name not in scan.has]:
@@ -221,7 +221,7 @@ def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
     )  # fmt: skip
     values = {n: np.concatenate([*c, np.zeros(0, _PRECISION[n])]) for n, c in columns.items()}
     dropped = dict(aside.counts) | ({NO_EFFECT: n_incomplete} if n_incomplete else {})
-    whole = _Numbers(variants, values, n_rows, dropped)
+    whole = ScanNumbers(variants, values, n_rows, dropped)
     rows = most_significant(variants.key, values["neg_log_10_p_value"].astype(np.float64))
     if len(rows) < len(variants):
         dropped[DUPLICATE] = len(variants) - len(rows)
@@ -229,12 +229,12 @@ def _read(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> _Numbers:
     return _of_higher_allele(sorted_once)
 
 
-def _of_higher_allele(scan: _Numbers) -> _Numbers:
+def _of_higher_allele(scan: ScanNumbers) -> ScanNumbers:
     sign = np.where(scan.variants.effect_is_higher, 1, -1).astype(np.int8)
     return _of_first(scan, scan.variants, sign)
 
 
-def _of_first(scan: _Numbers, variants: Variants, sign: npt.NDArray[np.int8]) -> _Numbers:
+def _of_first(scan: ScanNumbers, variants: Variants, sign: npt.NDArray[np.int8]) -> ScanNumbers:
     """A scan's numbers turned where ``sign`` is −1, as numbers of ``variants``."""
     values = dict(scan.values)
     values["beta"] = values["beta"] * sign.astype(np.float32)
@@ -242,13 +242,13 @@ def _of_first(scan: _Numbers, variants: Variants, sign: npt.NDArray[np.int8]) ->
     values["effect_allele_frequency"] = np.where(sign < 0, 1 - f, f)
     higher = np.ones(len(variants), dtype=bool)
     known = Variants(variants.key, higher, values["effect_allele_frequency"].astype(np.float64))
-    return _Numbers(known, values, scan.n_rows, scan.dropped)
+    return ScanNumbers(known, values, scan.n_rows, scan.dropped)
 
 
 def _aligned(
     names: tuple[str, ...],
     codes: AlleleCodes,
-    scans: list[_Numbers],
+    scans: list[ScanNumbers],
     dropped: list[dict[str, int]],
 ) -> AlignedScans:
     key = scans[0].variants.key
