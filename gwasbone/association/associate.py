@@ -90,9 +90,9 @@ def associate(
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
     test : test of the logistic traits: ``score`` (Firth's test where p < 0.05), ``firth``, ``spa``
         (saddlepoint p-value where p < 0.05), ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
-        BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
-        blocks where it can, and the log says which.
+    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed,
+        PGEN and BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``);
+        ``auto`` takes blocks where it can, and the log says which.
     threads : number of cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
@@ -252,13 +252,13 @@ def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -
     possible = can_scan_blocks(cohort, design, options)
     if test == "spa" and "logistic" in design.methods and (engine == "hail" or not possible):
         raise NotBuiltError(
-            "test spa: built for engine blocks, which reads .bed and BGEN files only; use score, "
-            "firth, wald or lrt"
+            "test spa: built for engine blocks, which reads .bed, PGEN and BGEN files only; use "
+            "score, firth, wald or lrt"
         )
     if engine == "blocks" and not possible:
         raise NotBuiltError(
-            "engine blocks: built for linear, score, firth and spa scans of .bed and BGEN files "
-            "only; use engine auto or hail"
+            "engine blocks: built for linear, score, firth and spa scans of .bed, PGEN and BGEN "
+            "files only; use engine auto or hail"
         )
     return "blocks" if possible and engine != "hail" else "hail"
 
