@@ -155,7 +155,7 @@ def _read_columns(path: str | Path, header: PvarHeader) -> pd.DataFrame:
         ) from None
     except OSError as error:
         raise InputError(f"{path}: not readable: {error}") from None
-    short = frame.isna().any(axis=1).to_numpy()
+    short = (frame.isna().any(axis=1) | frame.iloc[:, -1].eq("")).to_numpy()
     if not isinstance(frame.index, pd.RangeIndex) or short.any():
         line = header.n_lines + 1 + (int(np.argmax(short)) if short.any() else 0)
         raise InputError(
