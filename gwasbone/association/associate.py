@@ -27,6 +27,7 @@ from gwasbone.association.options import (
 )
 from gwasbone.association.results import AssociationResults
 from gwasbone.association.rows import variant_columns
+from gwasbone.association.session_blocks import in_session_blocks
 from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
@@ -92,7 +93,8 @@ def associate(
         (saddlepoint p-value where p < 0.05), ``wald`` or ``lrt``.
     engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed,
         PGEN and BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``);
-        ``auto`` takes blocks where it can, and the log says which.
+        ``auto`` takes blocks where it can, and the log says which; the calls of a MatrixTable are
+        exported once in a session where the scan is large enough to repay it (see docs/cohort.md).
     threads : number of cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
@@ -176,6 +178,8 @@ def scan_cohort(
         people.index.tolist(), people if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, request)
+    described = cohort.source.describe()
+    cohort = in_session_blocks(cohort, design, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
     log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
@@ -185,7 +189,7 @@ def scan_cohort(
         "covariates": list(design.covariates),
         "left_out": dict(design.left_out),
         "rint": request.rint,
-        "genotypes": cohort.source.describe(),
+        "genotypes": described,
         "versions": versions(),
     }
     untestable = _untestable(cohort)
