@@ -27,6 +27,7 @@ from gwasbone.association.options import (
 )
 from gwasbone.association.results import AssociationResults
 from gwasbone.association.rows import variant_columns
+from gwasbone.association.session_blocks import in_session_blocks
 from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
@@ -92,9 +93,10 @@ def associate(
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
     test : test of the logistic traits: ``score`` (Firth's test where p < 0.05), ``firth``, ``spa``
         (saddlepoint p-value where p < 0.05), ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
-        BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
-        blocks where it can, and the log says which.
+    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed,
+        PGEN and BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``);
+        ``auto`` takes blocks where it can, and the log says which; the calls of a MatrixTable are
+        exported once in a session where the scan is large enough to repay it (see docs/cohort.md).
     log_traits : traits of which the natural logarithm is analysed; one with a value of 0 or less
         is left out and named.
     threads : number of cores of the block engine on this machine; all by default.
@@ -187,6 +189,8 @@ def scan_cohort(
         people.index.tolist(), _columns_of(cohort) if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, request)
+    described = cohort.source.describe()
+    cohort = in_session_blocks(cohort, design, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
     log.info("engine %s: %d samples x %d variants x %d traits", chosen, n, m, q)
@@ -197,7 +201,7 @@ def scan_cohort(
         "left_out": dict(design.left_out),
         "rint": request.rint,
         "log_traits": list(request.log_traits),
-        "genotypes": cohort.source.describe(),
+        "genotypes": described,
         "versions": versions(),
     }
     untestable = _untestable(cohort)
@@ -264,13 +268,13 @@ def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -
     possible = can_scan_blocks(cohort, design, options)
     if test == "spa" and "logistic" in design.methods and (engine == "hail" or not possible):
         raise NotBuiltError(
-            "test spa: built for engine blocks, which reads .bed and BGEN files only; use score, "
-            "firth, wald or lrt"
+            "test spa: built for engine blocks, which reads .bed, PGEN and BGEN files only; use "
+            "score, firth, wald or lrt"
         )
     if engine == "blocks" and not possible:
         raise NotBuiltError(
-            "engine blocks: built for linear, score, firth and spa scans of .bed and BGEN files "
-            "only; use engine auto or hail"
+            "engine blocks: built for linear, score, firth and spa scans of .bed, PGEN and BGEN "
+            "files only; use engine auto or hail"
         )
     return "blocks" if possible and engine != "hail" else "hail"
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from gwasbone.study.config import StudyConfig
 
-_GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "mt")
+_GENOTYPE_FLAGS = ("bfile", "pfile", "bgen", "vcf", "mt")
 #: Flags that name tables of participants.
 _TABLE_FLAGS = ("pheno_file", "covar_file", "biobank_qc", "scores")
 
@@ -98,6 +98,7 @@ class Context:
                 build = self.config.study.build
             cohort = read_genotypes(
                 bfile=self.options.get("bfile"),
+                pfile=self.options.get("pfile"),
                 bgen=self.options.get("bgen"),
                 sample=self.options.get("sample"),
                 ref_last=self.options.get("ref_first") is False,
@@ -114,8 +115,8 @@ class Context:
             cohort = study_cohort(self.config, before=before)
         else:
             raise UsageError(
-                "no genotypes: give --bfile, --bgen, --vcf or --mt, or run inside a folder with a "
-                "study.toml"
+                "no genotypes: give --bfile, --pfile, --bgen, --vcf or --mt, or run inside a "
+                "folder with a study.toml"
             )
         log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
         if self.reading.withdrawn is not None:

@@ -32,6 +32,8 @@ genotype_options = _stack(
     click.option("--bfile", type=GENOTYPE_FILES["--bfile"], metavar="PREFIX...",
                  help="PLINK .bed/.bim/.fam files: prefixes, file names or a glob such as "
                  "ukb_chr*."),
+    click.option("--pfile", type=GENOTYPE_FILES["--pfile"], metavar="PREFIX...",
+                 help="PLINK 2 .pgen/.pvar/.psam files: prefixes, file names or a glob."),
     click.option("--bgen", type=GENOTYPE_FILES["--bgen"], metavar="FILE...",
                  help="BGEN files or a glob; the sample IDs come from --sample or the files "
                  "themselves."),

@@ -82,8 +82,8 @@ def ambiguous_strands(variants: pd.DataFrame, frequency: npt.ArrayLike) -> npt.N
 def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     """(m, n) copies of ALT that the retained samples have; NaN where missing.
 
-    From .bed and BGEN files without a JVM. On X outside the pseudo-autosomal regions men have 0
-    or 2, and a man's heterozygous call is missing.
+    From .bed, PGEN and BGEN files without a JVM. On X outside the pseudo-autosomal regions men
+    have 0 or 2, and a man's heterozygous call is missing.
 
     Parameters
     ----------

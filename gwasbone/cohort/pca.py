@@ -94,7 +94,8 @@ def principal_components(
         r² 0.1 in 500 kb with MAF of at least 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
     engine : ``blocks`` works on packed calls (:func:`gwasbone.blocks.pca.leading_components`),
-        read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
+        read from .bed, PGEN and BGEN files in place; of others Hail first exports the variants to
+        .bed.
         ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
         components.
     seed : random seed of the starting vectors of ``blocks``.

@@ -55,6 +55,8 @@ class Format:
 #: :mod:`gwasbone.cohort.sources.source`.
 FORMATS = {
     "bfile": Format("gwasbone.cohort.sources.bed", "read_bed", needs_build=True),
+    "pfile": Format("gwasbone.cohort.sources.pgen", "read_pgen", needs_build=True),
+    "pgen": Format("gwasbone.cohort.sources.pgen", "read_pgen", needs_build=True),
     "bgen": Format("gwasbone.cohort.sources.bgen", "read_bgen", needs_build=True),
     "vcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
     "mt": Format("gwasbone.cohort.sources.matrix_table", "read_mt"),
@@ -71,17 +73,20 @@ def read_genotypes(
     keep_at: str | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
 ) -> Cohort:
-    """Read genotypes from PLINK, BGEN, VCF or MatrixTable files into a cohort.
+    """Read genotypes from PLINK 1 and 2, BGEN, VCF or MatrixTable files into a cohort.
 
     Parameters
     ----------
     bfile : prefix of PLINK .bed, .bim, .fam; a glob or a comma-separated list for several (one
         per chromosome). The A1 allele of the .bim is ALT. Read in place, without Hail.
+    pfile : prefix of PLINK 2 .pgen, .pvar (or .pvar.zst), .psam; a glob or a comma-separated list.
+        Variants with several ALT alleles are split. Read in place, without Hail.
+    pgen : the same, by the name of the .pgen.
     bgen : BGEN file (v1.1 to v1.3) or glob, with ``sample`` unless the files hold the IDs; read
         in place, without Hail.
     vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
     mt : folder of a Hail MatrixTable.
-    build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
+    build : ``GRCh37`` or ``GRCh38``; needed for ``bfile``, ``pfile`` and ``bgen``.
     id_rule : columns that identify a sample: ``iid``, or ``fid_iid`` for FID_IID.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
     reference_fasta : FASTA file (with .fai) against which the indels of a VCF are left-aligned.

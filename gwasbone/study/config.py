@@ -65,11 +65,12 @@ class StudySection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypesSection(Options):
-    """Where the genotypes are: exactly one of bfile, bgen, vcf and mt.
+    """Where the genotypes are: exactly one of bfile, pfile, bgen, vcf and mt.
 
     Parameters
     ----------
     bfile : prefix (or glob of prefixes) of PLINK .bed, .bim, .fam.
+    pfile : prefix (or glob of prefixes) of PLINK 2 .pgen, .pvar, .psam.
     bgen : BGEN file or glob; needs sample unless the file holds the sample IDs itself.
     sample : Oxford .sample file of the BGEN file.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
@@ -82,6 +83,7 @@ class GenotypesSection(Options):
     """
 
     bfile: InputPath | None = None
+    pfile: InputPath | None = None
     bgen: InputPath | None = None
     sample: InputPath | None = None
     ref_last: bool = False
@@ -334,10 +336,12 @@ def load_config(path: Path) -> StudyConfig:
         else:
             values[name] = _section(known[name], name, content, faults, unbuilt)
     genotypes = values.get("genotypes", GenotypesSection())
-    given = [k for k in ("bfile", "bgen", "vcf", "mt") if getattr(genotypes, k) is not None]
+    given = [
+        k for k in ("bfile", "pfile", "bgen", "vcf", "mt") if getattr(genotypes, k) is not None
+    ]
     if len(given) != 1 and not any(fault.startswith("genotypes") for fault in faults):
         faults.append(
-            "[genotypes] needs exactly one of bfile, bgen, vcf and mt, has "
+            "[genotypes] needs exactly one of bfile, pfile, bgen, vcf and mt, has "
             f"{' and '.join(given) or 'none'}"
         )
     if faults:

@@ -214,7 +214,8 @@ def loci_file(config: StudyConfig) -> Path | None:
     name = config.comparison.loci
     if name != SIMULATED_TRUTH:
         return Path(str(config.path(name))) if name is not None else None
-    genotypes = config.genotypes.bfile or config.genotypes.vcf or config.genotypes.bgen
+    g = config.genotypes
+    genotypes = g.bfile or g.pfile or g.vcf or g.bgen
     path = Path(str(config.path(genotypes or ""))).parent / _CAUSAL
     if not path.exists():
         raise ConfigError(
@@ -259,6 +260,13 @@ def genotype_files(config: StudyConfig) -> list[str]:
 
         sets = find_filesets(str(config.path(g.bfile)))
         return [*(str(path) for s in sets for path in (s.bed, s.bim, s.fam)), *names]
+    if g.pfile is not None:
+        from gwasbone.cohort.sources.pgen import find_filesets as find_pgen_filesets
+
+        return [
+            *(str(path) for s in find_pgen_filesets(str(config.path(g.pfile))) for path in s.files),
+            *names,
+        ]
     for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
@@ -271,6 +279,7 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
     g = config.genotypes
     cohort = read_genotypes(
         bfile=config.path(g.bfile),
+        pfile=config.path(g.pfile),
         bgen=config.path(g.bgen),
         sample=config.path(g.sample),
         ref_last=g.ref_last,

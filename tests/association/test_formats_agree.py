@@ -1,12 +1,15 @@
-"""The same cohort as .bed and as BGEN gives the same scan, X and Y included."""
+"""The same cohort as .bed, PGEN and BGEN gives the same scan, X and Y included."""
 
 from __future__ import annotations
+
+import subprocess
 
 import numpy as np
 import pandas as pd
 import pytest
 from bed_reader import to_bed
 from made_bgen import MadeVariant, write_bgen
+from made_pgen import write_pgen, write_tables
 
 import gwasbone as gb
 
@@ -74,6 +77,10 @@ def made(tmp_path_factory):
             name = f"{'haploid' if as_haploid else 'diploid'}{bits}.bgen"
             variants = bgen_variants(G, haploid, bits, as_haploid=as_haploid)
             write_bgen(folder / name, variants, sex=sex)
+    for name in ("calls", "dosages"):
+        write_pgen(folder / name, G, dosages=name == "dosages")
+        write_tables(folder / name, places, sex)
+    _write_imputed(folder, rng, places, sex)
     table = pd.DataFrame({"age": rng.normal(60, 8, N)}, index=[f"i{i}" for i in range(N)])
     table["bmd"] = 0.5 * (sex == 1) + 0.02 * table["age"] + rng.standard_normal(N)
     table["ill"] = (rng.random(N) < np.where(sex == 1, 0.5, 0.25)) * 1
@@ -90,6 +97,61 @@ def test_bed_and_bgen_give_the_same_scan(made, file):
     folder, _ = made
     bed = scan(made, bfile=str(folder / "g"))
     bgen = scan(made, bgen=str(folder / f"{file}.bgen"), sample=folder / f"{file}.sample")
+    assert_same(bed, bgen)
+
+
+@pytest.mark.parametrize("file", ["calls", "dosages"])
+def test_bed_and_pgen_give_the_same_scan(made, file):
+    folder, _ = made
+    pgen = scan(made, pfile=folder / file)
+    assert_same(scan(made, bfile=str(folder / "g")), pgen)
+
+
+@pytest.mark.peer
+def test_bed_and_what_plink_makes_of_it_give_the_same_scan(made, plink2):
+    folder, _ = made
+    command = [plink2, "--bfile", "g", "--make-pgen", "--out", "made"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    assert_same(scan(made, bfile=str(folder / "g")), scan(made, pfile=folder / "made"))
+
+
+def test_imputed_pgen_and_bgen_give_the_same_scan(made):
+    """Dosages that both formats hold exactly."""
+    folder, _ = made
+    pgen = scan(made, pfile=folder / "imputed")
+    bgen = scan(made, bgen=folder / "imputed.bgen", sample=folder / "imputed.sample")
+    assert_same(bgen, pgen)
+
+
+@pytest.mark.peer
+def test_imputed_bgen_and_what_plink_makes_of_it_give_the_same_scan(made, plink2):
+    folder, _ = made
+    command = [
+        plink2, "--bgen", "imputed.bgen", "ref-first", "--sample", "imputed.sample",
+        "--make-pgen", "--out", "from_bgen",
+    ]  # fmt: skip
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    bgen = scan(made, bgen=folder / "imputed.bgen", sample=folder / "imputed.sample")
+    assert_same(bgen, scan(made, pfile=folder / "from_bgen"))
+
+
+def _write_imputed(folder, rng, places, sex):
+    """Dosages of an autosome in 16,384ths, which PGEN and BGEN of layout 1 hold exactly."""
+    P = 2 * np.rint(rng.dirichlet([0.5, 0.3, 0.2], (M, N)) * 16_384).astype(int)
+    P[:, :, 0] = 32_768 - P[:, :, 1] - P[:, :, 2]
+    missing = rng.random((M, N)) < 0.02
+    P[missing] = 0
+    variants = [
+        MadeVariant(p.tolist(), *place, source_id=f"v{i}")
+        for i, (p, place) in enumerate(zip(P, places[:M], strict=True))
+    ]
+    write_bgen(folder / "imputed.bgen", variants, sex=sex, layout=1)
+    D = (P[:, :, 1] + 2 * P[:, :, 2]) / 32_768
+    write_pgen(folder / "imputed", np.where(missing, np.nan, D), dosages=True)
+    write_tables(folder / "imputed", places[:M], sex)
+
+
+def assert_same(bed, bgen):
     same = ["chromosome", "base_pair_location", "effect_allele", "n", "test", "status"]
     for trait in ("bmd", "ill"):
         ours, theirs = bed.table(trait), bgen.table(trait)

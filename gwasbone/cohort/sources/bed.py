@@ -159,7 +159,7 @@ def find_filesets(prefix: str) -> list[PlinkFileset]:
     beds: list[str | Path] = []
     for part in prefix.split(","):
         stem = part.removesuffix(".bed")
-        found = sorted(find_files(f"{stem}.bed"), key=_natural)
+        found = sorted(find_files(f"{stem}.bed"), key=natural_order)
         if not found and not glob.has_magic(stem):
             found = [f"{stem}.bed"]
         beds += [file_path(name) for name in found]
@@ -175,7 +175,7 @@ def find_filesets(prefix: str) -> list[PlinkFileset]:
     return filesets
 
 
-def _natural(path: str) -> list[Any]:
+def natural_order(path: str) -> list[Any]:
     import re
 
     return [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", path)]
