@@ -82,7 +82,8 @@ def test_linear_many_traits(job, kind, missing, makes, plink2_only, stopwatch):
     data = random_data(SCAN, missing)
     time_scan(
         stopwatch, job, data, MANY, "--format", kind,
-        makes=makes, once=bool(missing), compare=agreement(MANY[-1], parquet=kind == "parquet", missing=bool(missing)),
+        makes=makes, once=bool(missing),
+        compare=agreement(MANY[-1], parquet=kind == "parquet", missing=bool(missing)),
     )  # fmt: skip
 
 
