@@ -21,8 +21,9 @@ test: $(READY)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
 		$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+# two at a time: each takes threads or a JVM of its own
 test-slow: $(READY)
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow --numprocesses auto --maxprocesses 2 --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
