@@ -7,6 +7,8 @@ nothing is read beyond it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -118,7 +120,7 @@ def read_dosages(
         if row < 0:
             continue
         used = raw
-        n_het = np.int64(0)
+        n_het: Any = np.int64(0)
         if n_alleles[i] > 2 or kinds[i] & MULTIALLELIC:
             used = split
             at, n_het = _multiallelic(
@@ -307,7 +309,7 @@ def _number(data: Bytes, at: int, stop: int) -> tuple[int, int]:
     """A number of 7 bits a byte, lowest first, and where it ended; −1 where it does not end."""
     value, shift = 0, 0
     while at < stop and shift <= 28:
-        byte = np.int64(data[at])
+        byte: Any = np.int64(data[at])
         at += 1
         value |= (byte & 127) << shift
         if byte < 128:
@@ -404,7 +406,8 @@ def _marked(
 def _small(data: Bytes, at: int, i: int, bits: int) -> int:
     """The i-th of numbers of 1, 2, 4 or 8 bits."""
     place = i * bits
-    return (np.int64(data[at + (place >> 3)]) >> (place & 7)) & ((1 << bits) - 1)
+    byte: Any = np.int64(data[at + (place >> 3)])
+    return (byte >> (place & 7)) & ((1 << bits) - 1)  # type: ignore[no-any-return]
 
 
 @compiled
@@ -547,7 +550,7 @@ def plan_records(copies: npt.NDArray[np.float32], sizes: IntArray, kinds: Bytes)
     """
     n = copies.shape[1]
     for i in range(len(copies)):
-        k = 0
+        k: Any = 0
         for j in range(n):
             units = _in_units(copies[i, j])
             k += units >= 0 and units % (TWO_COPIES // 2) != 0

@@ -194,7 +194,7 @@ def tune_transformer(
             "grid: the training of every candidate diverges: give lower learning rates in --grid"
         )
     table["rank"] = table["validation_loss"].rank(method="first")
-    chosen = grid[int(table["validation_loss"].idxmin())]
+    chosen = grid[int(np.nanargmin(table["validation_loss"].to_numpy(dtype=np.float64)))]
     in_second = pd.Series(halves.validation[0]).groupby(given.person).first()
     return Tuning(
         table.sort_values("rank", kind="stable", ignore_index=True), chosen,

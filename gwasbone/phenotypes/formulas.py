@@ -186,7 +186,7 @@ def formula_columns(
         A name that is no column; all are named.
     """
     plain = assessments.reset_index(drop=True)
-    sexes = np.append(np.asarray(found.sexes, dtype=object), None)
+    sexes = np.array([*found.sexes, None], dtype=object)
     own: dict[str, Any] = {
         SEX: sexes[np.where(np.isnan(found.sex), len(found.sexes), found.sex).astype(int)],
         AGE: found.age, WEIGHT: found.weight,

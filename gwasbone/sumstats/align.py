@@ -213,7 +213,7 @@ def read_numbers(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> ScanNu
         parts.append(variants)
         for name in NUMBERS:
             column = numbers[name] if name in numbers else np.full(len(table), np.nan)
-            columns[name].append(column.astype(_PRECISION[name]))
+            columns[name].append(np.asarray(column, dtype=_PRECISION[name]))
     report(aside)
     variants = Variants(
         *(np.concatenate([getattr(v, name) for v in parts]) if parts else np.zeros(0, kind)

@@ -70,9 +70,10 @@ class Harmonised:
             object.__setattr__(self, name, array)
         if not self.names:
             object.__setattr__(self, "names", tuple(str(i + 1) for i in range(sizes.pop())))
-        self._refuse(~np.isfinite(np.column_stack([*arrays.values()])).all(axis=1), "numbers")
+        finite = np.isfinite(np.column_stack([*arrays.values()]))
+        self._refuse(np.asarray(~finite.all(axis=1)), "numbers")
         self._refuse((self.se_x <= 0) | (self.se_y <= 0), "standard errors above 0")
-        self._refuse(self.beta_x == 0, "effects on the exposure that are not 0")
+        self._refuse(np.asarray(self.beta_x == 0), "effects on the exposure that are not 0")
 
     def _refuse(self, wrong: npt.NDArray[np.bool_], expected: str) -> None:
         if wrong.any():

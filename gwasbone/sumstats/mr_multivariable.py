@@ -178,7 +178,8 @@ def checked_ld(ld: npt.ArrayLike, n: int) -> FloatArray:
 
 def _cholesky(matrix: FloatArray) -> FloatArray:
     try:
-        return np.linalg.cholesky(matrix)
+        factor: FloatArray = np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+        return factor
     except np.linalg.LinAlgError:
         low = float(np.linalg.eigvalsh(matrix / np.sqrt(np.outer(d := np.diag(matrix), d)))[0])
         raise InputError(

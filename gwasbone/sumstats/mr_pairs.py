@@ -98,7 +98,8 @@ def paired(
     """
     codes = AlleleCodes()
     variants = [Variants.of_table(e.table, codes) for e in exposures]
-    wanted = np.unique(np.concatenate([position_of(v.key) for v in variants] or [[]]))
+    positions = [position_of(v.key) for v in variants]
+    wanted = np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *positions]))
     count = ProgressCount(progress, "reading outcomes", sum(s.n_bytes for s in outcomes) or 1)
     pairs = []
     for scan in outcomes:
@@ -218,7 +219,8 @@ def read_harmonised(path: Path, ld: Path | None = None) -> MrPair:
             f"{path}: expected each instrument once; {', '.join(table['snp'][again][:5])} stand "
             "again"
         )
-    data = Harmonised(*(table[n] for n in (_HARMONISED)), tuple(table["snp"]))
+    beta_x, se_x, beta_y, se_y = (table[n].to_numpy(dtype=np.float64) for n in _HARMONISED)
+    data = Harmonised(beta_x, se_x, beta_y, se_y, tuple(table["snp"]))
     n_x, n_y = (
         float(table[n].median()) if n in table else np.nan for n in ("n_exposure", "n_outcome")
     )
@@ -229,11 +231,11 @@ def read_harmonised(path: Path, ld: Path | None = None) -> MrPair:
     return MrPair(
         "exposure", "outcome", data, n_x, n_y, shown, ld=None if ld is None else _ld(ld, data),
         others={
-            n: tuple(table[f"{part}.{n}"].to_numpy(dtype=np.float64)
-                     for part in ("beta_exposure", "standard_error_exposure"))
+            n: (table[f"beta_exposure.{n}"].to_numpy(dtype=np.float64),
+                table[f"standard_error_exposure.{n}"].to_numpy(dtype=np.float64))
             for n in others
         },
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _ld(path: Path, data: Harmonised) -> FloatArray:

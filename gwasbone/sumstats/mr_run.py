@@ -64,11 +64,11 @@ def estimate_pairs(
 def _screened(pairs: Sequence[MrPair]) -> pd.DataFrame:
     data = [pair.data for pair in pairs]
     edges = np.concatenate([[0], np.cumsum([len(d) for d in data])])
-    parts = (
+    beta_x, se_x, beta_y, se_y = (
         np.concatenate([getattr(d, name) for d in data])
         for name in ("beta_x", "se_x", "beta_y", "se_y")
     )
-    return _rows(pairs, screen(*parts, edges))
+    return _rows(pairs, screen(beta_x, se_x, beta_y, se_y, edges))
 
 
 def _rows(pairs: Sequence[MrPair], found: Screen) -> pd.DataFrame:

@@ -130,8 +130,8 @@ def _made(
     least: int,
 ) -> ScreenEstimates:
     there = n >= least
-    columns = [np.where(there, a, np.nan) for a in (b, se, p, q, df.astype(float))]
-    return ScreenEstimates(*columns, n)
+    b, se, p, q, q_df = (np.where(there, a, np.nan) for a in (b, se, p, q, df.astype(float)))
+    return ScreenEstimates(b, se, p, q, q_df, n)
 
 
 def _ivw(

@@ -55,10 +55,9 @@ def estimates(pair: MrPair, rule: MrOptions | None = None) -> list[MrEstimate]:
         low = np.isfinite(line.i2_gx) and line.i2_gx < 0.9
         slope = replace(line.slope, status=f"I2_GX {line.i2_gx:.2f}") if low else line.slope
         found += [slope, line.intercept]
-    draws = {"draws": rule.draws, "seed": rule.seed}
     for method in (weighted_median, simple_mode, weighted_mode):
         if rule.runs(method.__name__):
-            found.append(method(data, **draws))
+            found.append(method(data, draws=rule.draws, seed=rule.seed))
     if rule.runs("presso"):
         outliers = presso(data, draws=rule.presso_draws, seed=rule.seed)
         found += [outliers.estimate, outliers.corrected]

@@ -139,7 +139,7 @@ def test_quoted_fields_and_quotation_marks_within_a_line_stay(tmp_path):
         (b"ARROW1..", r"Arrow \(Feather\)"),
         (b"IID,x\na\0b,1\n", "holds binary data"),
         ("IID,x\n".encode("utf-16-le"), "without a byte-order mark"),
-        (gzip.compress(b"IID,x\na,1\n")[:-4], "damaged or cut short"),
+        (gzip.compress(b"IID,x\na,1\n", mtime=0)[:-4], "damaged or cut short"),
         (b"PK\x03\x04nothing", "damaged or cut short"),
     ],
 )
