@@ -407,7 +407,8 @@ def _small(data: Bytes, at: int, i: int, bits: int) -> int:
     """The i-th of numbers of 1, 2, 4 or 8 bits."""
     place = i * bits
     byte: Any = np.int64(data[at + (place >> 3)])
-    return (byte >> (place & 7)) & ((1 << bits) - 1)  # type: ignore[no-any-return]
+    value: int = (byte >> (place & 7)) & ((1 << bits) - 1)
+    return value
 
 
 @compiled

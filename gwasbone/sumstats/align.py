@@ -192,7 +192,7 @@ def read_numbers(scan: Scan, codes: AlleleCodes, count: ProgressCount) -> ScanNu
         )
     aside = SetAside(scan.where)
     parts: list[Variants] = []
-    columns: dict[str, list[FloatArray]] = {name: [] for name in NUMBERS}
+    columns: dict[str, list[Any]] = {name: [] for name in NUMBERS}
     n_rows = n_incomplete = 0
     for piece in scan.pieces(ReadRequest([*KEY, *there], aside, count=count.add)):
         n_rows += piece.n_rows
