@@ -4,6 +4,7 @@ from gwasbone.plots.ancestry import (
     scree as scree,
 )
 from gwasbone.plots.calibration import reliability as reliability
+from gwasbone.plots.disclosure import small_counts as small_counts
 from gwasbone.plots.export import (
     save as save,
     show as show,
