@@ -8,7 +8,13 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    small_counts_option,
+    subset_options,
+)
 from gwasbone.cohort.options import PcaOptions, with_window
 
 
@@ -34,6 +40,7 @@ from gwasbone.cohort.options import PcaOptions, with_window
     "--plots/--no-plots", default=True, show_default=True, help="Draw the page of components."
 )
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Compute principal components of the retained samples.

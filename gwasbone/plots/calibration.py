@@ -80,7 +80,9 @@ def reliability(
     )
     theme.dress_legend(plot)
     plot.legend.location = "top_left"
-    return describe(plot, f"Calibration: {'; '.join(labels.values())}.", notes=_notes(calibrations, shown))
+    return describe(
+        plot, f"Calibration: {'; '.join(labels.values())}.", notes=_notes(calibrations, shown)
+    )
 
 
 def _shown_bins(one: Calibration) -> npt.NDArray[np.bool_]:
@@ -168,7 +170,7 @@ def _notes(
             text += f" in {one.bins.n_people.size} bins of {_range(n.min(), n.max())} participants"
         if hidden := int((~shown[name]).sum()):
             text += (
-                f"; {hidden} of the bins not drawn, so that no count of {disclosure.FEWER} cases or "
+                f"; {hidden} bins not drawn, so that no count of {disclosure.FEWER} cases or "
                 "controls is shown"
             )
         if one.n_missing:

@@ -96,9 +96,7 @@ def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
     )
     first = f"From {left[0]} {noun} to" if left[0] != disclosure.WITHHELD else "To"
     notes = [words.note] if words.note else []
-    return describe(
-        plot, f"{first} {left[-1]} {noun} in {k} rows: {steps_left}.", notes=notes
-    )
+    return describe(plot, f"{first} {left[-1]} {noun} in {k} rows: {steps_left}.", notes=notes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,8 +174,7 @@ def _matrix(members: np.ndarray, totals: Mapping[str, str], places: int) -> figu
         here = members == inside
         plot.scatter(grid_x[here], grid_y[here], size=13, color=colour)
     names = {
-        int(y): f"{name}  {total}"
-        for y, (name, total) in zip(rows, totals.items(), strict=True)
+        int(y): f"{name}  {total}" for y, (name, total) in zip(rows, totals.items(), strict=True)
     }
     plot.yaxis.ticker = list(names)
     plot.yaxis.major_label_overrides = names

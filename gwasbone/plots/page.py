@@ -26,7 +26,7 @@ from bokeh.resources import INLINE
 
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 
 Sections = Sequence[tuple[str, LayoutDOM]]
 
@@ -108,12 +108,19 @@ class PageFigure:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its words and its figures."""
+    """A page: its words and its figures.
+
+    Attributes
+    ----------
+    small_counts : whether it may show single participants and small counts of them, as
+        :func:`gwasbone.plots.small_counts` allowed it.
+    """
 
     title: str
     subtitle: str
     notes: tuple[str, ...]
     figures: tuple[PageFigure, ...]
+    small_counts: bool = False
 
 
 def describe(layout: LayoutDOM, description: str, *, notes: Iterable[str] = ()) -> LayoutDOM:
@@ -165,7 +172,7 @@ def save_page(
     sections: Sections = [("", layout)] if isinstance(layout, LayoutDOM) else list(layout)
     assert sections, "a page needs at least one figure"
     figures = tuple(page_figure(heading, model) for heading, model in sections)
-    page = Page(title, subtitle, tuple(notes), figures)
+    page = Page(title, subtitle, tuple(notes), figures, disclosure.small_counts_allowed())
     path = Path(path)
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(_page_lines(page)), encoding="utf-8")
@@ -220,7 +227,11 @@ def read_page(path: str | os.PathLike[str]) -> Page:
             )
             for one in page["figures"]
         ]
-        return Page(page["title"], page["subtitle"], tuple(page["notes"]), tuple(figures))
+        return Page(
+            page["title"], page["subtitle"], tuple(page["notes"]), tuple(figures),
+            # pages of earlier versions are not protected
+            page.get("small_counts", True),
+        )  # fmt: skip
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: expected the figures of a page as gwasbone keeps them, got {error!r}: run "

@@ -44,7 +44,8 @@ def residual_scatter(
     ----------
     x, residual : (n,) one point per participant; rows where either is missing are left out and
         counted.
-    group : (n,) the group of each participant, such as ``women``; those not in ``lines`` are left out.
+    group : (n,) the group of each participant, such as ``women``; others than in ``lines`` are left
+        out.
     lines : what is drawn, in the order of the legend; None for too few points for a line.
 
     Raises

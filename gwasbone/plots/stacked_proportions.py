@@ -95,7 +95,7 @@ def stacked_proportions(
     notes = []
     if withheld.any():
         notes.append(
-            f"{int(withheld.sum())} segments are blank, so that none of {disclosure.FEWER} {noun} is "
-            "shown or can be worked out."
+            f"{int(withheld.sum())} segments are blank, so that none of {disclosure.FEWER} {noun} "
+            "is shown or can be worked out."
         )
     return describe(plot, f"{x_label} ({n} {noun}), overall {words}.", notes=notes)

@@ -226,6 +226,20 @@ class ComparisonSection(ComparisonRule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportSection(Options):
+    """Pages and the report, as they are shared.
+
+    Parameters
+    ----------
+    small_counts : show images, values and saliency maps of single participants and counts below 5,
+        for the analyst's own use; by default no page shows them. Applies to stages that run from
+        then on.
+    """
+
+    small_counts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyConfig:
     """A whole ``study.toml``. ``folder`` is where it lies; paths in it are relative to that."""
 
@@ -248,6 +262,7 @@ class StudyConfig:
         default_factory=GenotypeModelsSection
     )
     comparison: ComparisonSection = ComparisonSection()
+    report: ReportSection = ReportSection()
     folder: Path = Path()
 
     @property
@@ -286,6 +301,12 @@ class StudyConfig:
             several = isinstance(value, tuple)
             changes[key] = tuple(map(self.path, value)) if several else self.path(value)
         return dataclasses.replace(options, **changes)  # type: ignore[type-var]
+
+    def with_small_counts(self, allowed: bool) -> StudyConfig:
+        """The study with ``report.small_counts`` on where ``allowed``, else as it is."""
+        if not allowed:
+            return self
+        return dataclasses.replace(self, report=ReportSection(small_counts=True))
 
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""

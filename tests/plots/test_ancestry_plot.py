@@ -9,6 +9,8 @@ from gwasbone.errors import InputError
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
 from gwasbone.plots.page import description_of, notes_of
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 COMPONENTS = [f"PC{number}" for number in range(1, 7)]
 REGION = KeptRegion(centre=np.arange(6.0), sd=np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0]), radius=7.0)
 

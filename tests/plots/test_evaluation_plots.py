@@ -17,6 +17,8 @@ from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.roc import area_under_curve, roc_curve
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _people(seed=1, n=4000):
     rng = np.random.default_rng(seed)

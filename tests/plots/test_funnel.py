@@ -8,6 +8,8 @@ from gwasbone.errors import InputError
 from gwasbone.plots.funnel import funnel
 from gwasbone.plots.page import description_of
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _table(k=4):
     removed = [0, *range(100, 100 * k, 100)]

@@ -9,6 +9,8 @@ from gwasbone.plots.page import description_of, notes_of
 from gwasbone.plots.qc import qc_histogram, qc_scatter
 from gwasbone.plots.theme import Threshold
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _data(plot, glyph):
     return [one.data_source.data for one in plot.renderers if type(one.glyph).__name__ == glyph]

@@ -8,6 +8,8 @@ from gwasbone.plots.page import description_of, notes_of
 from gwasbone.plots.residuals import residual_pair, residual_scatter
 from gwasbone.stats.smoothing import smooth_line
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def figure(n=400, seed=1, **change):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ def scan_links(findings: Findings) -> dict[object, str]:
 
 
 def scans_chapter(findings: Findings) -> Chapter:
-    """The scans: a table of all, and each one's Manhattan and QQ plot."""
+    """The scans: a table of all of them, and the Manhattan and QQ plot of each."""
     summary = findings.table("scans", SUMMARY)
     if summary is None:
         return findings.absent("scans", "scans", "Scans")
@@ -99,7 +99,7 @@ _COMPARISON, _COMPARISON_PAGE = "comparison.tsv", "comparison.html"
 
 
 def comparison_chapter(findings: Findings) -> Chapter:
-    """What each scan finds that the others do not, and how strongly."""
+    """The comparison of the scans: measures of power, and loci of each alone."""
     table, page = (
         findings.table("comparison", _COMPARISON),
         findings.page("comparison", _COMPARISON_PAGE),
@@ -114,7 +114,7 @@ def comparison_chapter(findings: Findings) -> Chapter:
         file_name="comparison",
         links={"scan_a": links, "scan_b": links},
     )
-    said = findings.records["comparison"]["summary"]
+    said = findings.summary("comparison")
     return Chapter(
         name="comparison",
         title="Comparison",
