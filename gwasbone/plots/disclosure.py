@@ -135,25 +135,41 @@ def withheld_cells(counts: npt.ArrayLike) -> Flags:
     if _allowed.get() or not small.any():
         return np.zeros(numbers.shape, dtype=bool)
     hidden = small.copy()
-    if given_away(numbers[small]):
-        others = np.flatnonzero(~small & (numbers > 0))
-        if others.size:
-            hidden[others[numbers[others].argmin()]] = True
+    others = np.flatnonzero(~small & (numbers > 0))
+    for i in others[np.argsort(numbers[others], kind="stable")]:
+        if not given_away(numbers[hidden]):
+            break
+        # in place of a smaller one that does not suffice
+        hidden = small.copy()
+        hidden[i] = True
+    if given_away(numbers[hidden]):
+        hidden[others] = True
     return hidden
 
 
 def given_away(counts: npt.ArrayLike) -> bool:
     """Whether small counts among some withheld ones follow from the sum of these.
 
+    Parameters
+    ----------
+    counts : (k,) the withheld numbers, of which a reader knows which are below five.
+
+    Examples
+    --------
     >>> given_away([3]), given_away([3, 40]), given_away([4, 4]), given_away([2, 4])
     (True, False, True, False)
+    >>> given_away([1, 5])
+    True
     """
     numbers = np.asarray(counts, dtype=np.float64)
     small = (numbers > 0) & (numbers < MIN_COUNT)
-    if _allowed.get() or not small.any() or not small.all():
+    k, total = int(small.sum()), float(numbers.sum())
+    if _allowed.get() or not k:
         return False
-    total = numbers.sum()
-    return bool(total < MIN_COUNT or not numbers.size < total < (MIN_COUNT - 1) * numbers.size)
+    if small.all():
+        return total < MIN_COUNT or not k < total < (MIN_COUNT - 1) * k
+    # the others are known to be five or more
+    return total - MIN_COUNT * int((~small).sum()) <= k
 
 
 def cell_texts(counts: npt.ArrayLike, withheld: Flags | None = None) -> list[str]:

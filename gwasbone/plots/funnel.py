@@ -94,7 +94,7 @@ def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
         for step, count in zip(table["step"], left, strict=True)
         if count != disclosure.WITHHELD
     )
-    first = f"From {left[0]} {noun} to" if left[0] != disclosure.WITHHELD else "To"
+    first = f"From {left[0]} to" if left[0] != disclosure.WITHHELD else "To"
     notes = [words.note] if words.note else []
     return describe(plot, f"{first} {left[-1]} {noun} in {k} rows: {steps_left}.", notes=notes)
 

@@ -21,6 +21,7 @@ from gwasbone.plots.page import (
     drawing_lines,
     drawing_script,
     drawing_style,
+    file_stem,
     note_list,
 )
 from gwasbone.report.document import Block, Chapter, Column, Funnel, Listing, Part, Report, Table
@@ -173,10 +174,10 @@ def _block(block: Block, numbers: _Numbers) -> Iterator[str]:
 
 def _figure(figure: PageFigure, number: int) -> Iterator[str]:
     name = f"figure-{number}"
-    title = figure.heading or "Figure"
+    title = figure.name or "Figure"
     shape = f' class="{figure.shape}"' if figure.shape else ""
     yield f'<figure id="{name}"{shape} aria-labelledby="{name}-title">'
-    yield from drawing_lines(figure, name, f"Figure {number}: {title}")
+    yield from drawing_lines(figure, name, f"Figure {number}: {title}", file_stem(title))
     yield (
         f'<figcaption><strong id="{name}-title">Figure {number}. {html.escape(title)}.</strong> '
         f"{html.escape(figure.description)}{note_list(figure.notes)}</figcaption>"

@@ -48,7 +48,7 @@ def test_people_not_kept_are_hollow_whatever_the_order_of_the_series():
     first = scores.loc[~kept, "PC1"].astype("f4").to_numpy()
     assert np.isin(first, x).all()
     assert not np.isin(scores.loc[kept, "PC1"].astype("f4").to_numpy(), x).any()
-    assert f"{kept.sum()} are kept" in description_of(layout)
+    assert f"{kept.sum()} of {len(kept)} are retained" in description_of(layout)
 
 
 def test_the_ellipse_is_centre_and_radius_times_sd():
@@ -96,7 +96,7 @@ def test_missing_scores_and_groups_are_counted():
     scores.iloc[0, 2] = np.nan
     groups.iloc[1] = None
     layout = ancestry_pairs(scores, groups)
-    assert any("1 people without all components" in note for note in notes_of(layout))
+    assert any("1 participants without all components" in note for note in notes_of(layout))
     labels = [item.label.value for item in next(iter(layout.select({"type": Legend}))).items]
     assert "not reported (1)" in labels
 

@@ -74,7 +74,7 @@ def test_roc_notes_count_the_people_once_or_by_curve():
     curves = CURVES | {"age": roc_curve(CASE, fewer)}
     notes = " ".join(notes_of(roc(curves, AREAS, title="t")))
     assert "age: " in notes
-    assert "7 people without score or outcome" in notes
+    assert "7 participants without score or outcome" in notes
 
 
 def test_a_curve_needs_its_area():

@@ -57,7 +57,7 @@ def test_what_is_not_drawn_is_said_and_points_are_on_the_axes():
     notes = " ".join(notes_of(plot))
     drawn = sum(len(one.data_source.data["x"]) for one in by_glyph(plot, "Scatter"))
     assert drawn < 8_995
-    assert "5 people without both numbers" in notes
+    assert "5 participants without both numbers" in notes
     assert f"{drawn:,} of 8,995 points are drawn" in notes
     assert plot.y_range.end > np.nanmax(residual)
 

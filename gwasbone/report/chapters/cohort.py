@@ -144,10 +144,10 @@ def _protected_sentences(table: MaskedTable, noun: str) -> tuple[str, ...]:
     if removed.empty:
         return (said,)
     texts = disclosure.cell_texts(removed["removed"])
+    words = {disclosure.BELOW: disclosure.FEWER, disclosure.WITHHELD: "others"}
     named = [
-        f"{text} ({str(reason).replace('_', ' ')})"
+        f"{words.get(text, text)} ({str(reason).replace('_', ' ')})"
         for text, reason in zip(texts, removed["reason"], strict=True)
-        if text != disclosure.WITHHELD
     ][:_NAMED]
     rest = int(removed["removed"].iloc[_NAMED:].sum())
     if rest and disclosure.WITHHELD not in texts:
