@@ -12,10 +12,10 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 
@@ -286,6 +286,31 @@ def file_stem(*words: str) -> str:
     """
     plain = " ".join(words).replace(",", "").replace("−", "-")
     return re.sub(r"[^\w.-]+", "_", plain).strip("_.-")[:120] or "figure"
+
+
+def with_names(figure: PageFigure, names: Mapping[str, str]) -> PageFigure:
+    """A figure whose labels read otherwise, such as genes in place of variants.
+
+    Parameters
+    ----------
+    names : label -> what it reads; other labels stay as they are.
+    """
+    if not figure.item or not names:
+        return figure
+    item = json.loads(figure.item)
+    waiting = [item]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if len(value) == 2 and value[0] == "text" and isinstance(value[1], list):
+                # the labels of a glyph of texts
+                value[1] = [names.get(text, text) if isinstance(text, str) else text
+                            for text in value[1]]  # fmt: skip
+            else:
+                waiting.extend(value)
+    return replace(figure, item=script_json(item))
 
 
 def bokeh_scripts(figures: Iterable[PageFigure]) -> str:

@@ -186,6 +186,7 @@ def _draw_variants(
     number = np.where(np.isnan(r2), -1, np.searchsorted(R2_BINS, r2, side="right") - 1)
     rank = np.argsort(np.argsort(-height[rows] - 10 * np.nan_to_num(r2), kind="stable"))
     answering = rank < _MAX_HOVER
+    has_ld = np.isfinite(_r2(variants)).any()
     groups = []
     for bin_ in range(-1, len(R2_BINS)):
         renderers = []
@@ -209,6 +210,15 @@ def _draw_variants(
             if words:
                 answer_hovering(plot, points, words)
             renderers.append(points)
+        if not renderers and bin_ >= 0 and has_ld:
+            # an empty bin stands in the legend too: a colour that is not there means something
+            nowhere = {"x": [np.nan], "y": [np.nan]}
+            renderers = [
+                plot.scatter(
+                    "x", "y", source=ColumnDataSource(nowhere), size=_SIZES[bin_],
+                    fill_color=R2_COLOURS[bin_], line_color="#ffffff", line_width=0.4,
+                )
+            ]  # fmt: skip
         if renderers:
             groups.append((_bin_name(bin_), renderers))
     return groups[::-1]

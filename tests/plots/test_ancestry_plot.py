@@ -103,7 +103,9 @@ def test_missing_scores_and_groups_are_counted():
 
 def test_people_absent_from_a_series_are_an_error():
     scores, groups = _people()
-    with pytest.raises(InputError, match=r"'groups' must have every person.*; 2 of 60 are absent"):
+    with pytest.raises(
+        InputError, match=r"'groups' must have every participant.*; 2 of 60 are absent"
+    ):
         ancestry_pairs(scores, groups.iloc[2:])
 
 

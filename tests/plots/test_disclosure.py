@@ -182,7 +182,8 @@ def test_no_figure_of_participants_holds_the_value_of_one():
     x, figures = _figures_of_participants(np.random.default_rng(5))
     for figure in figures:
         assert _shows(figure, x) == 0, description_of(figure)
-        assert "fewer than 5" in " ".join([description_of(figure), *notes_of(figure)])
+        words = " ".join([description_of(figure), *notes_of(figure)])
+        assert "fewer than 5" in words or "no single participant" in words
     # and the check would notice them
     with disclosure.small_counts():
         _, figures = _figures_of_participants(np.random.default_rng(5))
