@@ -50,7 +50,7 @@ function framesOf(root) {
 
 const isSquare = (frame) => {
   const range = frame.y_range || {};
-  return frame.frame_height === frame.frame_width && (range.type || range.name) !== "FactorRange";
+  return frame.frame_height === frame.frame_width && (range.name || range.type) !== "FactorRange";
 };
 
 /** Scale the frames of a figure within their bounds; whether any changed. */
@@ -59,7 +59,8 @@ function scale(root, factor, designed) {
   framesOf(root).all.forEach((frame, i) => {
     const first = designed[i];
     const square = isSquare(frame);
-    const least = Math.min(first, first > 700 ? LEAST_WIDE_PX : LEAST_PX);
+    // a figure whose texts need their room says so
+    const least = Math.min(first, frame.min_width || (first > 700 ? LEAST_WIDE_PX : LEAST_PX));
     const most = square ? Math.max(first, SQUARE_PX) : Infinity;
     const width = Math.min(most, Math.max(least, Math.floor(frame.frame_width * factor)));
     if (width === frame.frame_width) return;
@@ -90,6 +91,14 @@ function fit(place) {
   reachable(place);
 }
 
+/** Put what stands side by side in a figure one below another. */
+function stack(model) {
+  if (model.name === "Row") model.name = "Column";
+  for (const child of (model.attributes || {}).children || []) {
+    if (!Array.isArray(child)) stack(child);
+  }
+}
+
 /** Lay out and paint at once, without waiting for a frame of the screen. */
 function relayout(view) {
   view.compute_layout();
@@ -108,7 +117,7 @@ async function draw(place) {
     const { doc } = JSON.parse(place.parentElement.querySelector("script.item").textContent);
     const designed = doc.roots.map((root) => framesOf(root).all.map((frame) => frame.frame_width));
     doc.roots.forEach((root, i) => {
-      if (root.name === "Row" && place.clientWidth < BESIDE_PX) root.name = "Column";
+      if (place.clientWidth < BESIDE_PX) stack(root);
       const { sum } = framesOf(root);
       // fit() does the rest once axes and legends have their width
       if (sum) scale(root, (place.clientWidth - AXES_PX) / sum, designed[i]);

@@ -111,6 +111,8 @@ class PageFigure:
         legends = len(_LEGEND_BESIDE.findall(self.item))
         wide = not self.item or sum(map(int, widths)) + _LEGEND_PX * legends > _HALF_PX
         square = len(widths) == 1 and widths == _FRAME_HEIGHT.findall(self.item)
+        # rows with names are as high as they are many
+        square &= '"FactorRange"' not in self.item
         kinds = {"wide": wide, "square": square, "legend": square and legends}
         return " ".join(name for name, holds in kinds.items() if holds)
 

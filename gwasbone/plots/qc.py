@@ -83,7 +83,8 @@ def _histogram(
     counts, edges, n_withheld = _bins(np.log10(present) if log_x else present, bins)
     edges = 10**edges if log_x else edges
     limits = _limits(edges[[0, -1]], thresholds, log=log_x)
-    headroom = 1 + (_TEXT_LINE_PX * len(thresholds) + 10) / height_px
+    texts = [_threshold_text(one, present) for one in thresholds]
+    headroom = 1 + (_TEXT_LINE_PX * sum(map(_n_lines, texts)) + 10) / height_px
     highest = counts.max(initial=1)
     floor, top = (0.5, highest**headroom * 2) if log_y else (0.0, highest * headroom)
     plot = theme.new_figure(
@@ -99,9 +100,7 @@ def _histogram(
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
     _draw_bars(plot, counts, edges, floor)
-    texts = [_threshold_text(one, present) for one in thresholds]
-    for line, (one, text) in enumerate(zip(thresholds, texts, strict=True)):
-        _draw_limit(plot, one, text, line, limits, height_px, log=log_x)
+    _draw_limits(plot, thresholds, texts, limits, height_px, log=log_x)
     why = "missing or not positive" if log_x else "missing"
     ends = (present.min(), present.max()) if disclosure.small_counts_allowed() else edges[[0, -1]]
     span = " to ".join(map(theme.format_number, ends))
@@ -250,8 +249,7 @@ def _draw_scatter_limits(
 ) -> list[str]:
     x_limits = (plot.x_range.start, plot.x_range.end)
     texts = [_threshold_text(one, x) for one in x_thresholds]
-    for line, (one, text) in enumerate(zip(x_thresholds, texts, strict=True)):
-        _draw_limit(plot, one, text, line, x_limits, plot.frame_height, log=False)
+    x_texts = list(texts)
     highest_first = sorted(y_thresholds, key=lambda one: -one.value)
     if highest_first:
         names = {one.value: _threshold_text(one, y) for one in highest_first}
@@ -262,7 +260,28 @@ def _draw_scatter_limits(
             px_per_unit=plot.frame_height / (plot.y_range.end - plot.y_range.start),
         )
         texts += names.values()
+    # over the lines of y
+    _draw_limits(plot, x_thresholds, x_texts, x_limits, plot.frame_height, log=False)
     return texts
+
+
+def _n_lines(text: str) -> int:
+    return text.count(": ") + 1
+
+
+def _draw_limits(
+    plot: figure,
+    thresholds: Sequence[Threshold],
+    texts: Sequence[str],
+    limits: tuple[float, float],
+    height_px: int,
+    *,
+    log: bool,
+) -> None:
+    line = 0
+    for one, text in zip(thresholds, texts, strict=True):
+        _draw_limit(plot, one, text.replace(": ", "\n"), line, limits, height_px, log=log)
+        line += _n_lines(text)
 
 
 def _left_out(n_missing: int, noun: str, why: str) -> list[str]:
@@ -340,6 +359,6 @@ def _draw_limit(
             text_font=theme.FONT,
             text_font_size=f"{theme.TICK_PX}px",
             background_fill_color=theme.BACKGROUND,
-            background_fill_alpha=0.8,
+            background_fill_alpha=0.9,
         )
     )

@@ -86,7 +86,7 @@ def regional(
     plot = theme.new_figure(
         title=title, x_label="" if genes is not None else x_label,
         y_label="Association, −log₁₀ p", width_px=width_px, height_px=height_px,
-        x_range=x_range, y_range=(0.0, y_end),
+        x_range=x_range, y_range=(0.0, y_end), min_width=width_px,
     )  # fmt: skip
     plot.min_border_left = _LEFT_PX
     notes = _draw_recombination(plot, recombination, first, last, variants)
@@ -344,9 +344,12 @@ def _gene_words(genes: pd.DataFrame, centre_bp: float) -> str:
 def _description(variants: pd.DataFrame, lead: int, first: float, last: float) -> str:
     row = variants.iloc[[lead]]
     r2 = _r2(variants)
-    linked = int((r2 >= 0.8).sum()) - 1
+    linked = max(int((r2 >= 0.8).sum()) - 1, 0)
+    others = f"{linked:,} other variants have"
+    if linked < 2:
+        others = "1 other variant has" if linked else "No other variant has"
     known = (
-        f"{max(linked, 0):,} other variants have r² of 0.8 or more with it."
+        f"{others} r² of 0.8 or more with it."
         if np.isfinite(r2).any()
         else "No linkage disequilibrium is known."
     )

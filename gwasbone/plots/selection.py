@@ -144,7 +144,7 @@ def regions_per_snp(
     first = shown.iloc[0]
     return describe(
         row(matrix, counts, spacing=0),
-        f"{len(snps):,} SNPs by the regions whose scans chose them; most, {first['n_regions']}, "
+        f"{len(snps):,} SNPs by the regions in whose scans they were selected; most, {first['n_regions']}, "
         f"for {first['label']}. Triangles point up where the effect allele (in brackets) raises "
         "the phenotype, down where it lowers it; larger for smaller p-values.",
         notes=words,

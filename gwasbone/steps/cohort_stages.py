@@ -59,7 +59,7 @@ def _people(run: StageRun) -> str:
     cohort = check_people(
         study_cohort(run.config, before=run.stage), run.config.qc, run.folder,
         biobank=biobank_columns(_tables(run)),
-        title=f"{run.config.study.name}: quality control of people",
+        title=f"{run.config.study.name}: sample quality control",
     )  # fmt: skip
     _write(run, cohort)
     return funnel_summary(cohort.people)
@@ -100,7 +100,7 @@ def _relatedness(run: StageRun) -> str:
 def _variants(run: StageRun) -> str:
     from gwasbone.steps.qc import check_variants
 
-    title = f"{run.config.study.name}: quality control of variants"
+    title = f"{run.config.study.name}: variant quality control"
     cohort = study_cohort(run.config, before=run.stage)
     cohort = check_variants(cohort, run.config.qc, run.folder, title=title)
     _write(run, cohort)

@@ -11,6 +11,7 @@ from gwasbone.plots import disclosure
 from gwasbone.report import Chapter, Funnel, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, listed, protected
+from gwasbone.report.pages.cohort import funnel_rows
 from gwasbone.study.files import DECIDING_STAGES, PEOPLE, VARIANTS
 
 _METHODS = {"king": "KING", "pc_relate": "PC-Relate"}
@@ -108,12 +109,8 @@ def ancestry_chapter(findings: Findings) -> Chapter:
 
 
 def _funnel_part(table: MaskedTable, caption: str) -> Part:
-    rows = table.funnel()
-    # the rule in words says more than its name
-    rows = rows.assign(step=rows["reason"].str.replace("_", " "), reason=rows["description"])
     noun = "samples" if table.noun == "people" else table.noun
-    rows.loc[0, "step"], rows.loc[0, "reason"] = f"all {noun}", ""
-    return Part(blocks=(Funnel(caption=f"{caption}.", noun=noun, rows=rows),))
+    return Part(blocks=(Funnel(caption=f"{caption}.", noun=noun, rows=funnel_rows(table)),))
 
 
 def _protected_groups(groups: pd.DataFrame) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from gwasbone.plots.page import Page, PageFigure
 from gwasbone.report import Chapter, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted, protected
+from gwasbone.report.pages.images import IMAGE_COUNTS
 from gwasbone.study.columns import expanded
 
 _RESIDUAL = "resid_"
@@ -79,7 +80,7 @@ def images_chapter(findings: Findings) -> Chapter:
     counts = findings.table("images", "counts.tsv")
     if page is None or counts is None:
         return findings.absent("images", "images", "Images")
-    counts = protected(counts, ("pictures", "people"))
+    counts = protected(counts, IMAGE_COUNTS)
     table = Table(
         caption="Images by body region",
         rows=counts,

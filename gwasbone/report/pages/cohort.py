@@ -56,7 +56,7 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     sections: list[tuple[str, object]] = [
         (
             "Samples",
-            funnel(cohort.people.funnel(), noun="samples", title="Samples after each filter"),
+            funnel(funnel_rows(cohort.people), noun="samples", title="Samples after each filter"),
         )
     ]
     # neither is known where there are no autosomal variants
@@ -108,10 +108,20 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     return sections
 
 
+def funnel_rows(table: MaskedTable) -> pd.DataFrame:
+    """The funnel of a table with its reasons in words and the rule behind each."""
+    rows = table.funnel()
+    rows = rows.assign(step=rows["reason"].str.replace("_", " "), reason=rows["description"])
+    rows.loc[0, "step"] = f"all {'samples' if table.noun == 'people' else table.noun}"
+    rows.loc[0, "reason"] = ""
+    return rows
+
+
 def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
     """Figures of variant QC: funnel, frequency, call rate, Hardy-Weinberg, information."""
     table = cohort.variants.table
-    figure = funnel(cohort.variants.funnel(), noun="variants", title="Variants after each filter")
+    rows = funnel_rows(cohort.variants)
+    figure = funnel(rows, noun="variants", title="Variants after each filter")
     sections: list[tuple[str, object]] = [("Variants", figure)]
     hwe = -np.log10(thresholds.hwe) if thresholds.hwe else None
     for column, heading, label, limit, log_y in (

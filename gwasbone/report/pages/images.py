@@ -20,6 +20,10 @@ from gwasbone.plots.page import Sections, describe, save_page
 _SHOWN, _AVERAGED = 24, 400
 
 
+#: Columns of the table of arrays that count images or participants.
+IMAGE_COUNTS = ("pictures", "people", "left", "right", "visits")
+
+
 def images_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, path: Path) -> None:
     """Write the contact sheet: images of each array, counts, and files refused by reason.
 
@@ -27,7 +31,7 @@ def images_page(cache: ImageCache, counts: pd.DataFrame, refused: pd.DataFrame, 
     :func:`gwasbone.plots.small_counts` allows single participants.
     """
     meant = refused.assign(meaning=refused["reason"].map(REASONS))[["meaning", "reason", "files"]]
-    shown = protected_counts(counts, ["pictures", "people"])
+    shown = protected_counts(counts, IMAGE_COUNTS)
     shown = shown.rename(columns={"pictures": "images", "people": "participants"})
     single = disclosure.small_counts_allowed()
     draw = _sheet if single else _mean_image
