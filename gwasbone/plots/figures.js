@@ -93,8 +93,11 @@ function fit(place) {
 
 /** Put what stands side by side in a figure one below another. */
 function stack(model) {
-  if (model.name === "Row") model.name = "Column";
-  for (const child of (model.attributes || {}).children || []) {
+  const children = (model.attributes || {}).children || [];
+  // rows of one figure that go on in the next share their axis
+  const axes = children.map((child) => ((child.attributes || {}).y_range || {}).id);
+  if (model.name === "Row" && new Set(axes).size === axes.length) model.name = "Column";
+  for (const child of children) {
     if (!Array.isArray(child)) stack(child);
   }
 }

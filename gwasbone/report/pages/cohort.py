@@ -169,7 +169,7 @@ def components_page(
     pairs = _pairs(pcs.scores.shape[1])
     save_page(
         [
-            ("Components", ancestry_pairs(pcs.scores, colour, title=title, pairs=pairs)),
+            ("Components", ancestry_pairs(pcs.scores, colour, pairs=pairs)),
             ("Eigenvalues", scree(pcs.eigenvalues)),
         ],
         path,

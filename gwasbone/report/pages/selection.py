@@ -11,13 +11,13 @@ import pandas as pd
 from gwasbone.loci.region_selection import RegionSelection
 from gwasbone.plots.genotype_effects import genotype_effects
 from gwasbone.plots.page import Sections, save_page
-from gwasbone.plots.theme import format_p
 from gwasbone.plots.selection import (
     region_words,
     regions_per_snp,
     snp_words,
     snps_per_region,
 )
+from gwasbone.plots.theme import format_p
 
 #: SNPs whose genotype effects are drawn; all are in the table.
 EFFECTS_DRAWN = 8
@@ -129,8 +129,8 @@ def selection_words(facts: Mapping[str, Any]) -> str:
     rule = facts["rule"]
     best = "all" if rule["max_blocks"] is None else f"the {rule['max_blocks']} best"
     blocks = (
-        f"Blocks of {rule['block_bp'] / 1e6:g} Mb with p below {format_p(rule['p_threshold'])}, {best} of "
-        f"each {rule['best_of']}."
+        f"Blocks of {rule['block_bp'] / 1e6:g} Mb with p below {format_p(rule['p_threshold'])}, "
+        f"{best} of each {rule['best_of']}."
     )
     if facts["pruned_by"] == "ld":
         return (
