@@ -134,10 +134,11 @@ def _draw_marks(plot: figure, marks: disclosure.Marks, number: int, legend: str)
         "x",
         "y",
         source=source,
-        size=3.5,
+        # means are few, participants many
+        size=3.5 if disclosure.small_counts_allowed() else 5,
         marker=theme.GROUP_MARKERS[number],
         fill_color=theme.GROUP_COLOURS[number],
-        fill_alpha=0.3,
+        fill_alpha=0.3 if disclosure.small_counts_allowed() else 0.6,
         line_color=None,
         legend_label=legend,
     )

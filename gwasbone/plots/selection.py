@@ -145,8 +145,9 @@ def regions_per_snp(
     return describe(
         row(matrix, counts, spacing=0),
         f"{len(snps):,} SNPs by the regions in whose scans they were selected; most, "
-        f"{first['n_regions']}, for {first['label']}. Triangles point up where the effect allele (in brackets) raises "
-        "the phenotype, down where it lowers it; larger for smaller p-values.",
+        f"{first['n_regions']}, for {first['label']}. Triangles point up where the effect "
+        "allele (in brackets) raises the phenotype, down where it lowers it; larger for smaller "
+        "p-values.",
         notes=words,
     )
 
