@@ -280,11 +280,29 @@ def command_context(
         ):
             for line in ignored_files(current):
                 log.warning("%s", line)
-            with table_limit(context.reading.max_table_gb):
+            with (
+                table_limit(context.reading.max_table_gb),
+                small_counts_as_asked(options, config),
+            ):
                 yield context
             staging.commit()
     for line in context._said:
         tell(finally_called(line))
+
+
+@contextlib.contextmanager
+def small_counts_as_asked(options: Mapping[str, Any], config: StudyConfig | None) -> Iterator[None]:
+    """Let pages show small counts where ``--small-counts`` or the study allows them."""
+    allowed = bool(options.get("small_counts"))
+    if config is not None:
+        allowed = allowed or config.report.small_counts
+    if not allowed:
+        yield
+        return
+    from gwasbone.plots.disclosure import small_counts
+
+    with small_counts():
+        yield
 
 
 def tell(text: str) -> None:

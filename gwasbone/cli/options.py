@@ -60,6 +60,12 @@ genotype_options = _stack(
                  help="Reference sequence (FASTA) to left-align the indels of a VCF against."),
 )  # fmt: skip
 
+small_counts_option = click.option(
+    "--small-counts", is_flag=True,
+    help="Show images, values and saliency maps of single participants and counts below 5 on the "
+    "page, which by default shows none and can be shared.",
+)  # fmt: skip
+
 subset_options = _stack(
     click.option(
         "--keep", metavar="FILE", help="Keep only the samples listed in FILE (IID, or FID and IID)."

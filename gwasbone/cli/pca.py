@@ -12,6 +12,7 @@ from gwasbone.cli.options import (
     genotype_options,
     out_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_limit_option,
 )
@@ -44,6 +45,7 @@ from gwasbone.cohort.options import PcaOptions, with_window
 )
 @table_limit_option
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Compute principal components of the retained samples.

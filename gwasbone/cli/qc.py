@@ -12,6 +12,7 @@ from gwasbone.cli.options import (
     genotype_options,
     out_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_options,
 )
@@ -50,6 +51,7 @@ _PAGE = ".qc.html"
 )
 @table_options
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Run quality control of samples and variants, recording the reason for each exclusion.

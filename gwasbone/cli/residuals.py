@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone.cli.flags import given_flags, option_flags
-from gwasbone.cli.options import out_option, table_options
+from gwasbone.cli.options import out_option, small_counts_option, table_options
 from gwasbone.errors import UsageError
 from gwasbone.learning.options import ResidualOptions
 from gwasbone.options import option_kinds, part_of, with_given
@@ -46,6 +46,7 @@ _OF_TRANSFORMER = tuple(
 @table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Adjust phenotypes for sex, age and weight, and test for residual confounding.

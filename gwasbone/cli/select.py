@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     out_option,
     positions_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_options,
 )
@@ -69,6 +70,7 @@ Examples:
 @covariate_options
 @table_options
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
     """Select lead SNPs of body regions from many scans.

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names, option_flags
-from gwasbone.cli.options import out_option, table_options
+from gwasbone.cli.options import out_option, small_counts_option, table_options
 from gwasbone.cli.train_genotypes import (
     GENOTYPE_TASK,
     genotype_task_options,
@@ -56,6 +56,7 @@ from gwasbone.options import with_given
     help="Overwrite existing output, including models of another training run.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Train networks on bone images and predict a phenotype of every participant out of fold.

@@ -8,6 +8,7 @@ from gwasbone.plots.coloc import (
     coloc_prior_curve as coloc_prior_curve,
     coloc_scatter as coloc_scatter,
 )
+from gwasbone.plots.disclosure import small_counts as small_counts
 from gwasbone.plots.export import (
     save as save,
     show as show,

@@ -61,7 +61,7 @@ def _people(run: StageRun) -> str:
     cohort = check_people(
         settle_sex(study_cohort(run.config, before=run.stage), tables=tables), run.config.qc,
         run.folder, biobank=biobank_columns(tables),
-        title=f"{run.config.study.name}: quality control of samples",
+        title=f"{run.config.study.name}: sample quality control",
     )  # fmt: skip
     _write(run, cohort)
     return funnel_summary(cohort.people)
@@ -102,7 +102,7 @@ def _relatedness(run: StageRun) -> str:
 def _variants(run: StageRun) -> str:
     from gwasbone.steps.qc import check_variants
 
-    title = f"{run.config.study.name}: quality control of variants"
+    title = f"{run.config.study.name}: variant quality control"
     cohort = study_cohort(run.config, before=run.stage)
     cohort = check_variants(cohort, run.config.qc, run.folder, title=title)
     _write(run, cohort)

@@ -232,6 +232,20 @@ class ComparisonSection(ComparisonRule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportSection(Options):
+    """Pages and the report, as they are shared.
+
+    Parameters
+    ----------
+    small_counts : show images, values and saliency maps of single participants and counts below 5,
+        for the analyst's own use; by default no page shows them. Applies to stages that run from
+        then on.
+    """
+
+    small_counts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyConfig:
     """A whole ``study.toml``. ``folder`` is where it lies; paths in it are relative to that."""
 
@@ -257,6 +271,7 @@ class StudyConfig:
     ldsc: LdscOptions = field(default_factory=LdscOptions)
     mr: MrOptions = field(default_factory=MrOptions)
     coloc: ColocOptions = field(default_factory=ColocOptions)
+    report: ReportSection = ReportSection()
     folder: Path = Path()
 
     @property
@@ -295,6 +310,12 @@ class StudyConfig:
             several = isinstance(value, tuple)
             changes[key] = tuple(map(self.path, value)) if several else self.path(value)
         return dataclasses.replace(options, **changes)  # type: ignore[type-var]
+
+    def with_small_counts(self, allowed: bool) -> StudyConfig:
+        """The study with ``report.small_counts`` on where ``allowed``, else as it is."""
+        if not allowed:
+            return self
+        return dataclasses.replace(self, report=ReportSection(small_counts=True))
 
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""

@@ -8,6 +8,8 @@ from gwasbone.plots.page import description_of, notes_of
 from gwasbone.plots.residuals import formula_lines, residual_pair, residual_scatter
 from gwasbone.stats.smoothing import smooth_line
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def figure(n=400, seed=1, **change):
     rng = np.random.default_rng(seed)
@@ -55,7 +57,7 @@ def test_what_is_not_drawn_is_said_and_points_are_on_the_axes():
     notes = " ".join(notes_of(plot))
     drawn = sum(len(one.data_source.data["x"]) for one in by_glyph(plot, "Scatter"))
     assert drawn < 8_995
-    assert "5 people without both numbers" in notes
+    assert "5 participants without both numbers" in notes
     assert f"{drawn:,} of 8,995 points are drawn" in notes
     assert plot.y_range.end > np.nanmax(residual)
 

@@ -8,6 +8,7 @@ from gwasbone.cohort.qc import heterozygosity_limits
 from gwasbone.plots.page import description_of
 from gwasbone.report.pages.cohort import people_sections, qc_page
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
 N = 300
 
 

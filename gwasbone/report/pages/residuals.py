@@ -14,6 +14,7 @@ from gwasbone.learning.residuals import variance_explained
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left, left_summary
+from gwasbone.plots import disclosure
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import save_page
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from gwasbone.learning.tuning import Tuning
 
 _X_LABELS = {
-    AGE: "Age at assessment (years, mean of the person's)",
-    WEIGHT: "Weight (kg, mean of the person's)",
+    AGE: "Age at assessment (years, mean over visits)",
+    WEIGHT: "Weight (kg, mean over visits)",
 }
 
 
@@ -53,12 +54,12 @@ def residuals_page(
         title="Residual phenotypes against age and weight",
         subtitle=(
             f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
-            f"{result.n_people} people. {left_summary(result)}"
+            f"{disclosure.count_words(result.n_people)} participants. {left_summary(result)}"
         ),
         notes=[
             *notes,
             *(
-                f"{model.trait} has no residual: {model.message}"
+                disclosure.masked(f"{model.trait} has no residual: {model.message}")
                 for model in result.models
                 if model.people is None
             ),
@@ -67,9 +68,9 @@ def residuals_page(
 
 
 def residuals_summary(result: ResidualPhenotypes) -> str:
-    """Traits, people, and the confounding that is left, in one line."""
+    """Traits, participants, and the confounding that is left, in one line."""
     return (
-        f"{len(result.fitted)} of {len(result.models)} traits, {result.n_people} people. "
+        f"{len(result.fitted)} of {len(result.models)} traits, {result.n_people} participants. "
         f"{left_summary(result)}"
     )
 
@@ -168,14 +169,14 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
     networks = "a network" if per_fold == 1 else f"the mean of {per_fold} networks"
     if refit:
         yield (
-            f"Refit: everybody is predicted by {networks} fitted to everybody; its residuals are "
-            "in sample, and what was learned of the people themselves is lost from them. Compare "
-            "with the residuals out of fold before a scan."
+            f"Refit: all participants are predicted by {networks} fitted to all of them; the "
+            "residuals are in sample, and lack what was learned of the participants themselves. "
+            "Compare with the out-of-fold residuals before a scan."
         )
     else:
         yield (
-            f"Everybody is predicted by {networks} that never saw them. Networks of different "
-            "folds differ a little: fold is offered as a categorical covariate."
+            f"Each participant is predicted by {networks} that never saw them. Networks of "
+            "different folds differ a little: fold is offered as a categorical covariate."
         )
     yield (
         f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "
@@ -186,9 +187,10 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
         f"{plan['batch_size']}, at most {plan['epochs']} epochs; data {made.data_hash}, models "
         f"{', '.join(fit.model_hashes)}."
     )
+    words = disclosure.count_words
     yield (
-        f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
-        f"{made.n_incomplete:,} without sex, age or weight."
+        f"{words(len(made.person))} assessments; excluded: {words(made.n_without_answers)} without "
+        f"answers, {words(made.n_incomplete)} without sex, age or weight."
     )
 
 

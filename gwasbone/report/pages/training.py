@@ -1,4 +1,4 @@
-"""The page about a training: ROC, probabilities, calibration, learning curves, provenance."""
+"""The page of a training run: ROC, probabilities, calibration, learning curves, provenance."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from gwasbone.learning.evaluation import IN_TRAINING, POOLED
 from gwasbone.learning.image_phenotype import PART
 from gwasbone.learning.image_training import CASE
 from gwasbone.learning.training_run import Trained
+from gwasbone.plots import disclosure
 from gwasbone.plots.calibration import reliability
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import Sections, save_page
@@ -79,9 +80,10 @@ def _binary_sections(trained: Trained) -> tuple[Sections, str]:
         ("Calibration", reliability(calibrations, title="Observed against predicted")),
     ]
     table = trained.evaluation
+    words = disclosure.count_words
     main = table[(table["score"] == trained.main) & (table["people"] == POOLED)].iloc[0]
     return sections, (
-        f"{main['n_cases']:,} cases and {main['n'] - main['n_cases']:,} controls; AUC of "
+        f"{words(main['n_cases'])} cases and {words(main['n'] - main['n_cases'])} controls; AUC of "
         f"{shown[trained.main]} {main['auc']:.3f} [{main['auc_lower']:.3f}, "
         f"{main['auc_upper']:.3f}]"
     )
@@ -91,7 +93,7 @@ def _other_sections(trained: Trained) -> tuple[Sections, str]:
     """Figures of numbers (predicted against measured) or of classes (ROC of each)."""
     task, table = trained.people.task, trained.scores[trained.main]
     truth = trained.people.targets.reindex(table.index)
-    words = "; ".join(summary(trained))
+    words = disclosure.masked("; ".join(summary(trained)))
     if task.head.kind == "regression":
         drawn: list[tuple[str, object]] = []
         for column, name in zip(task.columns, task.phenotypes, strict=True):
@@ -116,7 +118,7 @@ def _other_sections(trained: Trained) -> tuple[Sections, str]:
 
 
 def summary(trained: Trained) -> list[str]:
-    """A line per score: AUC out of fold, and on the people that models were fitted to."""
+    """A line per score: AUC out of fold, and on the participants of the training folds."""
     if not trained.people.is_binary:
         return _task_summary(trained)
     table = trained.evaluation.set_index(["score", "people"])
@@ -141,20 +143,20 @@ def _task_summary(trained: Trained) -> list[str]:
         + ", ".join(f"{measure.upper()} {row[measure]:.4g}" for measure in measures)
         + f" {_unseen(trained)} ({measures[0].upper()} "
         f"{seen.loc[(row['score'], row['output']), measures[0]]:.4g} in training), "
-        f"{row['n']:,} people"
+        f"{row['n']:,} participants"
         for row in pooled.to_dict("records")
     ]
 
 
 def left_out_lines(left_out: pd.DataFrame, reasons: Mapping[str, str]) -> list[str]:
-    """How many people were left out for each reason.
+    """Numbers of participants excluded, by reason.
 
     Parameters
     ----------
     left_out : ``IID reason``; reasons : what each means.
     """
     counts = left_out["reason"].value_counts()
-    return [f"{n:,} people {reasons[str(reason)]} ({reason})" for reason, n in counts.items()]
+    return [f"{n:,} participants {reasons[str(reason)]} ({reason})" for reason, n in counts.items()]
 
 
 def _probabilities(scores: pd.DataFrame, y: np.ndarray) -> pd.DataFrame:
@@ -186,29 +188,32 @@ def _provenance(trained: Trained) -> Iterator[str]:
         )
     for row in trained.differences.itertuples():
         yield (
-            f"{row.score_1} against {row.score_2} in {row.n:,} people: difference of AUC "
+            f"{row.score_1} against {row.score_2} in {disclosure.count_words(row.n)} participants: "
+            "difference of AUC "
             f"{row.difference:+.3f} [{row.lower:+.3f}, {row.upper:+.3f}] (DeLong)."
         )
     for region, fit in trained.fits.items():
         card = read_card(fit.fit.models[0])
         net, plan = fit.network, card["plan"]
         weighed = (
-            f"cases and controls weighed alike, log odds moved back by {fit.log_odds_shift:+.2f}"
+            "cases and controls weighted equally, predicted log odds corrected by "
+            f"{fit.log_odds_shift:+.2f}"
             if fit.log_odds_shift
-            else "classes not weighed"
+            else "classes not weighted"
             if trained.people.is_binary
             else f"loss {fit.task.head.loss}".replace("_", " ")
         )
         yield (
             f"{region}: {net.architecture} ({card['n_parameters']:,} parameters, weights "
             f"{net.weights}) on {card['backend']}/{card['engine']} ({card['device']}), "
-            f"{fit.n_pictures:,} pictures of {net.height} × {net.width} × {net.channels}; Adam "
+            f"{fit.n_pictures:,} images of {net.height} × {net.width} × {net.channels}; Adam "
             f"{plan['learning_rate']:g}, batches of {plan['batch_size']}, at most "
             f"{plan['epochs']} epochs; {weighed}; data {fit.data_hash}, models "
             f"{', '.join(fit.fit.model_hashes)}."
         )
     counts = trained.left_out["reason"].value_counts()
     if len(counts):
-        listed = ", ".join(f"{reason} {n:,}" for reason, n in counts.items())
-        yield f"Not trained on: {listed}."
+        words = disclosure.count_words
+        listed = ", ".join(f"{reason} {words(n)}" for reason, n in counts.items())
+        yield f"Excluded from training: {listed}."
     yield ", ".join(f"{name} {version}" for name, version in versions().items()) + "."
