@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -207,7 +208,7 @@ def _write(
     plot: figure,
     x: float,
     y: np.ndarray | list[float],
-    texts: list[str],
+    texts: Sequence[str],
     *,
     align: str,
     colour: str = theme.INK,

@@ -93,7 +93,7 @@ def _protected(effects: pd.DataFrame) -> pd.DataFrame:
     """Effects with ``n_words``, without the means of genotypes that are withheld."""
     words = pd.Series("", index=effects.index)
     for _, rows in effects.groupby("trait", sort=False):
-        words[rows.index] = disclosure.cell_texts(rows["n"])
+        words.loc[rows.index] = np.array(disclosure.cell_texts(rows["n"]), dtype=object)
     effects = effects.assign(n_words=words)
     small = effects["n"].map(disclosure.is_small) | (effects["n"] == 0)
     numbers = ["mean", "lower", "upper", "mean_sd", "lower_sd", "upper_sd"]

@@ -187,7 +187,11 @@ def test_no_finished_stage_is_an_error(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-9]])
+@pytest.mark.parametrize(
+    "spoilt",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-9]],
+    ids=["empty", "not packed", "without figures", "cut short"],
+)
 def test_figures_that_cannot_be_read_are_an_error_and_the_old_report_stays(copied, text, spoilt):
     kept = copied.output / "people" / "figures" / "people.json.gz"
     kept.write_bytes(spoilt)

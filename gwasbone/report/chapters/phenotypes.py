@@ -88,11 +88,10 @@ def images_chapter(findings: Findings) -> Chapter:
         file_name="images",
     )
     sheets = tuple(without_identities(figure) for figure in page.figures if "<img" in figure.markup)
-    parts = [Part(blocks=(table,))]
+    parts: tuple[Part, ...] = (Part(blocks=(table,)),)
     if sheets:
         heading = "A sample of the images" if page.small_counts else "Mean images"
-        parts.append(Part(heading=heading, blocks=sheets))
-    parts = tuple(parts)
+        parts = (*parts, Part(heading=heading, blocks=sheets))
     return Chapter(name="images", title="Images", sentences=(f"{page.subtitle}.",), parts=parts)
 
 

@@ -98,7 +98,7 @@ def _stages(findings: Findings) -> Table:
             for name, record in findings.records.items()
         ]
     )
-    columns = (
+    columns: tuple[Column, ...] = (
         Column(name="stage", label="Stage"),
         Column(name="started", label="Started"),
         Column(name="seconds", label="Time", unit="s", kind="number"),

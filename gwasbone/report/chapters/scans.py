@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pandas as pd
 
@@ -106,6 +107,7 @@ def _gene_names(findings: Findings, trait: str) -> dict[str, str]:
     if loci is None or leads is None or not {"nearest_gene", "source_id"} <= {*loci, *leads}:
         return {}
     names: dict[str, str] = {}
+    locus: Any
     for locus in loci[(loci["trait"] == trait) & loci["nearest_gene"].notna()].itertuples():
         inside = (leads["trait"] == trait) & (leads["chromosome"] == locus.chromosome)
         inside &= leads["base_pair_location"].between(locus.start_bp, locus.end_bp)

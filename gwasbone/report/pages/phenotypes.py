@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,6 +103,7 @@ def _skewness_rows(shape: pd.DataFrame) -> pd.DataFrame:
 
 
 def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
+    rows: Any = sides.itertuples()
     return pd.DataFrame(
         {
             "name": sides["left"].str.removesuffix("_left"),
@@ -112,7 +114,7 @@ def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
                 f"{r.r:.3f}  ({r.lower:.3f} to {r.upper:.3f}; n = {disclosure.count_cell(r.n)})"
                 if measured
                 else f"too few (n = {disclosure.count_cell(r.n)})"
-                for r, measured in zip(sides.itertuples(), np.isfinite(sides["r"]), strict=True)
+                for r, measured in zip(rows, np.isfinite(sides["r"]), strict=True)
             ],
         }
     )

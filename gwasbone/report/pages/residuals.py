@@ -54,7 +54,7 @@ def residuals_page(
         title="Residual phenotypes against age and weight",
         subtitle=(
             f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
-            f"{disclosure.count_words(result.n_people)} participants. {left_summary(result)}"
+            f"{_participants(result)} participants. {left_summary(result)}"
         ),
         notes=[
             *notes,
@@ -65,6 +65,11 @@ def residuals_page(
             ),
         ],
     )
+
+
+def _participants(result: ResidualPhenotypes) -> str:
+    n, some = len(result.residuals), int(result.residuals.notna().any(axis=1).sum())
+    return disclosure.count_words(n) if some == n else disclosure.part_words(some, n)
 
 
 def residuals_summary(result: ResidualPhenotypes) -> str:

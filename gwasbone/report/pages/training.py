@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -186,6 +187,7 @@ def _provenance(trained: Trained) -> Iterator[str]:
             f"AUC of {score} by fold: {', '.join(f'{auc:.3f}' for auc in folds['auc'])} (mean "
             f"{known.mean():.3f}, SD {known.std():.3f})."
         )
+    row: Any
     for row in trained.differences.itertuples():
         yield (
             f"{row.score_1} against {row.score_2} in {disclosure.count_words(row.n)} participants: "
