@@ -272,7 +272,7 @@ def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, capfd, arguments, s
         ["assoc", "--pheno", "x", "--method", "logistic", "--test", "spa", "--engine", "hail"],
         ["assoc", "--pheno", "x", "--method", "logistic", "--engine", "blocks", "--test", "wald"],
         *([name] for name in sorted(NOT_BUILT)),
-        ["mr", "--exposure", "bmd.tsv.gz"],
+        ["meta", "bmd.tsv.gz"],
     ],
     ids=" ".join,
 )
