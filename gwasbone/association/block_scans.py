@@ -26,7 +26,13 @@ from gwasbone.association.rows import (
     with_perfect_fits,
 )
 from gwasbone.association.trait_groups import TraitGroup
-from gwasbone.blocks.genotypes import GenotypeBlock, GenotypeSums, PeopleLayout, alt_dosages
+from gwasbone.blocks.genotypes import (
+    GenotypeBlock,
+    GenotypeSums,
+    PackedBlock,
+    PeopleLayout,
+    alt_dosages,
+)
 from gwasbone.blocks.linear import GroupResult, linear_block, linear_design
 from gwasbone.blocks.logistic import (
     LogisticGroup,
@@ -47,6 +53,10 @@ LOGISTIC_TESTS = ("score", "firth", "spa")
 
 #: Score p-value below which a variant is tested again, as in the Hail engine.
 REPEAT_BELOW_P = 0.05
+
+
+#: Genotypes, variants times people, from which on a scan is worth loading compiled kernels.
+WORTH_COMPILING = 100_000_000
 
 
 class Scan(Protocol):
@@ -96,17 +106,31 @@ def _columns(parts: list[Any], names: Sequence[str], j: int) -> list[npt.NDArray
     return [np.concatenate([getattr(part, name)[:, j] for part in parts]) for name in names]
 
 
-class LinearScan:
-    """Linear regression of every trait of a design."""
+def _counted_fast(genotypes: GenotypeBlock, compiled: bool) -> GenotypeBlock:
+    """The same block, of compiled kernels where they are asked for and it has any."""
+    if not compiled or not isinstance(genotypes, PackedBlock):
+        return genotypes
+    from gwasbone.blocks.packed_kernels import CompiledBlock
 
-    def __init__(self, design: Design, layout: PeopleLayout) -> None:
-        self._design = design
+    return CompiledBlock.around(genotypes)
+
+
+class LinearScan:
+    """Linear regression of every trait of a design.
+
+    Parameters
+    ----------
+    compiled : compute by compiled kernels: see ``WORTH_COMPILING``.
+    """
+
+    def __init__(self, design: Design, layout: PeopleLayout, *, compiled: bool = False) -> None:
+        self._design, self._compiled = design, compiled
         groups = [(group.people, group.X, group.beyond_offset) for group in design.groups]
         self._prepared = linear_design(layout, groups)
 
     def block(self, genotypes: GenotypeBlock) -> list[GroupResult]:
         """Results of each group of traits."""
-        return linear_block(genotypes, self._prepared)
+        return linear_block(_counted_fast(genotypes, self._compiled), self._prepared)
 
     def tables(
         self, variants: pd.DataFrame, results: list[list[GroupResult]]
@@ -148,6 +172,7 @@ class LogisticScan:
     ----------
     options : whose ``test`` is ``score`` (Firth's test where its p is below 0.05), ``firth`` or
         ``spa``.
+    compiled : compute by compiled kernels: see ``WORTH_COMPILING``.
 
     Raises
     ------
@@ -155,8 +180,15 @@ class LogisticScan:
         A trait whose model of covariates alone has no maximum.
     """
 
-    def __init__(self, design: Design, layout: PeopleLayout, options: AssociationOptions) -> None:
-        self._design, self._test = design, options.test
+    def __init__(
+        self,
+        design: Design,
+        layout: PeopleLayout,
+        options: AssociationOptions,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        self._design, self._test, self._compiled = design, options.test, compiled
         groups = [
             (
                 group.people,
@@ -172,7 +204,7 @@ class LogisticScan:
 
     def block(self, genotypes: GenotypeBlock) -> list[GroupTests]:
         """Results of each group of traits."""
-        scores = score_block(genotypes, self._prepared)
+        scores = score_block(_counted_fast(genotypes, self._compiled), self._prepared)
         return [
             self._group(genotypes, group, result)
             for group, result in zip(self._prepared.groups, scores, strict=True)
@@ -221,7 +253,7 @@ class LogisticScan:
             tests.se[rows, j] = np.where(chi2 > SMALLEST_CHI2, agreeing, tests.se[rows, j])
             tests.test[rows, j], solved = "spa", spa.solved
         else:
-            firth = firth_tests(G, group, null)
+            firth = firth_tests(G, group, null, compiled=self._compiled)
             tests.beta[rows, j], tests.se[rows, j] = firth.log_odds, firth.se
             tests.statistic[rows, j] = np.sign(firth.log_odds) * np.sqrt(firth.chi2)
             tests.test[rows, j], solved = "firth", firth.converged

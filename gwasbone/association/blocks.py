@@ -18,6 +18,7 @@ import pandas as pd
 from gwasbone import session
 from gwasbone.association.block_scans import (
     LOGISTIC_TESTS,
+    WORTH_COMPILING,
     LinearScan,
     LogisticScan,
     MixedScan,
@@ -145,13 +146,14 @@ def prepare_scan(
     """
     options = options or AssociationOptions()
     reader = cohort.source.genotypes(cohort.participants)
+    compiled = len(design.ids) * cohort.variants.n_kept >= WORTH_COMPILING
     scans: list[Scan] = []
     for method in design.methods:
         part = design.of(method)
         if method == "linear":
-            scans.append(LinearScan(part, reader.layout))
+            scans.append(LinearScan(part, reader.layout, compiled=compiled))
         else:
-            scans.append(LogisticScan(part, reader.layout, options))
+            scans.append(LogisticScan(part, reader.layout, options, compiled=compiled))
     if len(scans) == 1:
         return reader, scans[0]
     return reader, MixedScan(scans, [trait.name for trait in design.traits])

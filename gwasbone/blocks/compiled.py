@@ -55,14 +55,37 @@ def _package_stamp() -> str:
 
 def compiled(function: F) -> F:
     """Compile a function on its first call, and keep the result on disk where there is a place."""
+    return _compiled(function, frozenset())
+
+
+def compiled_sums(function: F) -> F:
+    """As :func:`compiled`, for loops over floats, whose terms may be added in any order.
+
+    So that the processor adds several at a time, and multiplies and adds in one step. Infinite
+    numbers and NaN are kept.
+    """
+    return _compiled(function, frozenset({"reassoc", "contract", "nsz"}))
+
+
+def compiled_terms(function: F) -> F:
+    """As :func:`compiled`, for a function of single floats: it may multiply and add in one step."""
+    return _compiled(function, frozenset({"contract"}))
+
+
+def _compiled(function: F, freedom: frozenset[str]) -> F:
+    """Compile with some of LLVM's freedoms in floating point."""
+    how: dict[str, Any] = {"nogil": True}
+    if freedom:
+        # and a division by 0 is infinite: asking for each whether it is one takes vectors away
+        how |= {"fastmath": set(freedom), "error_model": "numpy"}
     kernel: Any
     try:
-        kernel = njit(nogil=True, cache=True)(function)
+        kernel = njit(cache=True, **how)(function)
         kept = kernel._cache._cache_file
         kept._source_stamp = (kept._source_stamp, _package_stamp())
     except RuntimeError:
         # no folder can be written to, as in some containers: compiled again by every process
-        kernel = njit(nogil=True)(function)
+        kernel = njit(**how)(function)
     return cast(F, kernel)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gwasbone.blocks import packed
-from gwasbone.blocks.packed import Words
+from gwasbone.blocks.packed import CallCounts, Words
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -75,6 +75,18 @@ class GenotypeSums:
             alleles=np.where(rows, 2 * self.called - self.alleles, self.alleles),
             squares=np.where(rows, 4 * (self.called - self.alleles) + self.squares, self.squares),
             constant=self.constant,
+        )
+
+    @classmethod
+    def of_calls(cls, calls: CallCounts) -> GenotypeSums:
+        """Of hard calls; exact integers."""
+        most = np.maximum.reduce([calls.het, calls.hom_alt, calls.hom_ref])
+        called = calls.called
+        return cls(
+            called=called.astype(np.float64),
+            alleles=calls.alt.astype(np.float64),
+            squares=calls.het + 4.0 * calls.hom_alt,
+            constant=(called > 0) & (most == called),
         )
 
     @classmethod
@@ -179,15 +191,7 @@ class PackedBlock:
 
     def sums(self, mask: Words, n: int) -> GenotypeSums:
         """See :class:`GenotypeBlock`; exact integers."""
-        calls = packed.count_calls(self.words, mask, n)
-        most = np.maximum.reduce([calls.het, calls.hom_alt, calls.hom_ref])
-        called = calls.called
-        return GenotypeSums(
-            called=called.astype(np.float64),
-            alleles=calls.alt.astype(np.float64),
-            squares=calls.het + 4.0 * calls.hom_alt,
-            constant=(called > 0) & (most == called),
-        )
+        return GenotypeSums.of_calls(packed.count_calls(self.words, mask, n))
 
     def multiply(self, W: npt.NDArray[np.float32]) -> FloatArray:
         """See :class:`GenotypeBlock`."""

@@ -31,8 +31,8 @@ FloatArray = npt.NDArray[np.float64]
 SMALLEST_CHI2 = 1e-6
 
 # In log odds per root-mean-square of a column; an error of ℓ* is of the order of its square.
-_STEP_TOLERANCE = 1e-6
-_LONGEST_STEP = 5.0
+STEP_TOLERANCE = 1e-6
+LONGEST_STEP = 5.0
 # Scoring steps ignore how the penalty bends ℓ*; where that slows them, BFGS learns it.
 _SCORING_STEPS = 3
 _MOST_STEPS = 100
@@ -169,12 +169,12 @@ def _maximise(
         step = np.zeros((len(live), k + 1))
         step[:, :free] = (inverse[live] @ score[:, :, None])[:, :, 0]
         length = (np.abs(step) * rms[live]).max(axis=1)
-        step *= np.minimum(1, _LONGEST_STEP / np.maximum(length, _STEP_TOLERANCE))[:, None]
+        step *= np.minimum(1, LONGEST_STEP / np.maximum(length, STEP_TOLERANCE))[:, None]
         _take(model, G, climb, live, step)
         if number >= _SCORING_STEPS:
             moved, change = climb.at[live, :free] - at, score - climb.score[live, :free]
             inverse[live] = _bfgs(inverse[live], moved, change)
-        live = live[~(length < _STEP_TOLERANCE)]
+        live = live[~(length < STEP_TOLERANCE)]
         if not live.size:
             break
     converged = np.ones(len(G), dtype=bool)

@@ -118,6 +118,18 @@ def test_blocks_and_chunks_change_nothing(fileset, monkeypatch):
     pd.testing.assert_frame_equal(whole, pieces, rtol=1e-6, atol=1e-9)
 
 
+@pytest.mark.parametrize("test", ["t", "score", "firth"])
+def test_compiled_kernels_change_nothing(fileset, monkeypatch, test):
+    def scanned():
+        if test == "t":
+            return scan(fileset, "auto").table("b")
+        return binary(fileset, "auto", test).table("other")
+
+    plain = scanned()
+    monkeypatch.setattr(blocks, "WORTH_COMPILING", 0)
+    pd.testing.assert_frame_equal(plain, scanned(), rtol=1e-5, atol=1e-7)
+
+
 def test_no_jvm_is_started(fileset):
     folder, people = fileset
     people.rename_axis("IID").to_csv(folder / "people.tsv", sep="\t", na_rep="NA")
