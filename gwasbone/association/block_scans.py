@@ -101,9 +101,31 @@ def _by_group(
         yield group, parts, RowStatistics.from_sums(part.sums for part in parts)
 
 
-def _columns(parts: list[Any], names: Sequence[str], j: int) -> list[npt.NDArray[Any]]:
-    """(m,) each of some results of trait j, of consecutive blocks."""
-    return [np.concatenate([getattr(part, name)[:, j] for part in parts]) for name in names]
+def _of_traits(parts: list[Any], name: str) -> npt.NDArray[Any]:
+    """(q, m) some results of a group of traits, of consecutive blocks."""
+    return np.concatenate([getattr(part, name) for part in parts], axis=1)
+
+
+@dataclass(frozen=True)
+class LinearTests:
+    """One group's results of a block, (q, m) each but ``sums`` and ``unexplained`` (m,)."""
+
+    sums: GenotypeSums
+    unexplained: FloatArray
+    beta: FloatArray
+    se: FloatArray
+    t: FloatArray
+    neg_log10_p: FloatArray
+    perfect: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, result: GroupResult, dof: float) -> LinearTests:
+        """With p-values, which are made here since every core computes blocks."""
+        beta, se, t, perfect = (
+            np.ascontiguousarray(getattr(result, name).T) for name in ("beta", "se", "t", "perfect")
+        )
+        p = neg_log10_p_t(t, dof)
+        return cls(result.sums, result.unexplained, beta, se, t, p, perfect)
 
 
 def _counted_fast(genotypes: GenotypeBlock, compiled: bool) -> GenotypeBlock:
@@ -128,12 +150,16 @@ class LinearScan:
         groups = [(group.people, group.X, group.beyond_offset) for group in design.groups]
         self._prepared = linear_design(layout, groups)
 
-    def block(self, genotypes: GenotypeBlock) -> list[GroupResult]:
+    def block(self, genotypes: GenotypeBlock) -> list[LinearTests]:
         """Results of each group of traits."""
-        return linear_block(_counted_fast(genotypes, self._compiled), self._prepared)
+        results = linear_block(_counted_fast(genotypes, self._compiled), self._prepared)
+        return [
+            LinearTests.of(result, group.dof)
+            for group, result in zip(self._prepared.groups, results, strict=True)
+        ]
 
     def tables(
-        self, variants: pd.DataFrame, results: list[list[GroupResult]]
+        self, variants: pd.DataFrame, results: list[list[LinearTests]]
     ) -> dict[str, pd.DataFrame]:
         """Trait -> canonical results table."""
         named = variant_columns(variants)
@@ -141,14 +167,12 @@ class LinearScan:
         for group, parts, statistics in _by_group(self._design, results):
             status = status_of(statistics, np.concatenate([p.unexplained for p in parts]))
             dof = float(len(group.X) - group.X.shape[1] - 1)
+            names = ("beta", "se", "t", "neg_log10_p", "perfect")
+            beta, se, t, p, perfect = (_of_traits(parts, name) for name in names)
             for j, trait in enumerate(group.traits):
-                beta, se, t = _columns(parts, ("beta", "se", "t"), j)
-                [perfect] = _columns(parts, ("perfect",), j)
-                of_trait = with_perfect_fits(status, perfect)
                 tables[trait.name] = results_table(
-                    named, statistics, n=trait.n, beta=beta, se=se, statistic=t, dof=dof,
-                    neg_log10_p=neg_log10_p_t(np.where(of_trait == "", t, np.nan), dof),
-                    test="t", status=of_trait,
+                    named, statistics, n=trait.n, beta=beta[j], se=se[j], statistic=t[j], dof=dof,
+                    neg_log10_p=p[j], test="t", status=with_perfect_fits(status, perfect[j]),
                 )  # fmt: skip
         return tables
 
@@ -267,8 +291,10 @@ class LogisticScan:
         tables: dict[str, pd.DataFrame] = {}
         for group, parts, statistics in _by_group(self._design, results):
             for j, trait in enumerate(group.traits):
-                names = ("beta", "se", "statistic", "test", "status")
-                beta, se, z, test, status = _columns(parts, names, j)
+                beta, se, z, test, status = (
+                    np.concatenate([getattr(part, name)[:, j] for part in parts])
+                    for name in ("beta", "se", "statistic", "test", "status")
+                )
                 tables[trait.name] = results_table(
                     named, statistics, n=trait.n, beta=beta, se=se, statistic=z, dof=np.inf,
                     neg_log10_p=neg_log10_p_normal(z), test=test, status=status,

@@ -28,7 +28,7 @@ from gwasbone.association.design import Design, Offset
 from gwasbone.association.options import AssociationOptions
 from gwasbone.association.rows import variant_columns
 from gwasbone.association.y_chromosome import design_of_men, with_left_out
-from gwasbone.blocks.mapping import Executor, LocalThreads
+from gwasbone.blocks.mapping import Executor, LocalThreads, one_ahead
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.source import GenotypeReader, VariantBlock
 from gwasbone.errors import GwasboneError, InputError
@@ -41,8 +41,9 @@ ExecutorName = Literal["auto", "local", "spark"]
 
 #: Variants whose results are kept in memory before they are handed on.
 VARIANTS_PER_CHUNK = 65_536
-#: And results, variants times traits, where traits are very many.
-RESULTS_PER_CHUNK = 8_000_000
+#: And results, variants times traits, where traits are many: few enough that the tables of one
+#: chunk are made and those of another written while the next is computed.
+RESULTS_PER_CHUNK = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def scan_blocks(
         results = (executor or LocalThreads()).map(
             ScanTask(genotypes, scan), (genotypes.blocks(chunk) for chunk in chunks)
         )
-        for chunk, of_chunk in zip(chunks, results, strict=True):
+        for chunk, of_chunk in zip(chunks, one_ahead(results), strict=True):
             tables = scan.tables(chunk, of_chunk)
             if len(tables) < len(design.traits):
                 tables = with_left_out(tables, variant_columns(chunk), design)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from gwasbone.association.result_files import output_paths, trait_stems, write_wide_parquet
 from gwasbone.association.summary import SUMMARY_COLUMNS, TraitSummary, trait_summary
+from gwasbone.blocks.mapping import one_ahead
 from gwasbone.display import Shown
 from gwasbone.errors import UsageError
 from gwasbone.files import atomic_path
@@ -132,7 +132,7 @@ class AssociationResults(Shown):
         """
         temporary, path = cls._folder(build, folder)
         with atomic_path(path / _WIDE) as partial, WideParquetWriter(partial, build) as writer:
-            for chunk in _one_ahead(chunks):
+            for chunk in one_ahead(chunks):
                 writer.write(chunk)
             if not writer.traits:
                 raise UsageError("association results: expected at least one trait, got none")
@@ -249,10 +249,11 @@ class AssociationResults(Shown):
     @cached_property
     def summaries(self) -> Mapping[str, TraitSummary]:
         """Trait -> its results in a few numbers."""
-        found = {
-            trait: trait_summary(self._file(trait).trait(trait, columns=SUMMARY_COLUMNS))
-            for trait in self.traits
-        }
+        found: dict[str, TraitSummary] = {}
+        for trait in self.traits:
+            file = self._file(trait)
+            columns = file.trait(trait, columns=SUMMARY_COLUMNS)
+            found[trait] = trait_summary(columns, file.places)
         for name, file in self._opened.items():
             tops = {t: s.top_row for t, s in found.items() if s.n_tested and self._files[t] == name}
             for trait, source_id in zip(tops, file.source_ids(list(tops.values())), strict=True):
@@ -374,13 +375,3 @@ class AssociationResults(Shown):
 
 def _side_by_side(variants: pa.Table, trait: pa.Table) -> pd.DataFrame:
     return pd.concat([variants.to_pandas(), trait.to_pandas()], axis=1)
-
-
-def _one_ahead(chunks: Iterable[Any]) -> Iterator[Any]:
-    """The same chunks; the next one is made while one is in use."""
-    rest = iter(chunks)
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, rest, None)
-        while (chunk := coming.result()) is not None:
-            coming = pool.submit(next, rest, None)
-            yield chunk

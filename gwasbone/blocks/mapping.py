@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
@@ -51,6 +51,17 @@ class LocalThreads:
         """See :class:`Executor`."""
         for batch in batches:
             yield list(map_blocks(kernel, batch, threads=self.threads))
+
+
+def one_ahead(items: Iterable[Block]) -> Iterator[Block]:
+    """The same items; the next one is made, in a thread, while one is in use."""
+    rest = iter(items)
+    nothing: Any = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, rest, nothing)
+        while (item := coming.result()) is not nothing:
+            coming = pool.submit(next, rest, nothing)
+            yield item
 
 
 def map_blocks(

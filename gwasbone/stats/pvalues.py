@@ -39,7 +39,8 @@ _MAX_TERMS = 20_000
 # widths away, so that the error of degree 10 is about 27**-11.
 _PANEL_WIDTH, _LAST_PANEL_END, _DEGREE = 0.5, 36.0, 10
 _MIN_DOF_INTERPOLATED = 30.0
-_MIN_INTERPOLATED = 2_000
+# Polynomials of one number of degrees of freedom take 792 values, and are kept.
+_MIN_INTERPOLATED = 800
 _VALUES_AT_A_TIME = 8_192
 
 

@@ -168,6 +168,7 @@ class ResultsFile:
         self.path, self._wide = path, wide
         self._file: pq.ParquetFile | None = None
         self._lock = threading.Lock()
+        self._places: pa.Table | None = None
 
     @property
     def n_pieces(self) -> int:
@@ -182,6 +183,12 @@ class ResultsFile:
     def variants(self, piece: int | None = None) -> pa.Table:
         """The columns ``VARIANT_COLUMNS`` of a row group, or of all rows."""
         return self._read(list(VARIANT_COLUMNS), piece)
+
+    def places(self) -> pa.Table:
+        """``chromosome`` and ``base_pair_location`` of all rows, read once."""
+        if self._places is None:
+            self._places = self._read(["chromosome", "base_pair_location"], None)
+        return self._places
 
     def trait(
         self, trait: str, piece: int | None = None, columns: Sequence[str] = TRAIT_COLUMNS
