@@ -89,6 +89,7 @@ GENOTYPE_FILES = {
         GenotypeFiles("--bfile", (".bed",), (".bim", ".fam"), by_prefix=True),
         GenotypeFiles("--bgen", (".bgen",), (".bgen.bgi", ".bgi", ".sample")),
         GenotypeFiles("--vcf", (".vcf", ".vcf.gz", ".vcf.bgz"), (".tbi", ".csi")),
+        GenotypeFiles("--bcf", (".bcf", ".bcf.gz"), (".csi",)),
     )
 }
 

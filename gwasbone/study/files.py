@@ -260,15 +260,20 @@ def genotype_files(config: StudyConfig) -> list[str]:
 
         sets = find_filesets(str(config.path(g.bfile)))
         return [*(str(path) for s in sets for path in (s.bed, s.bim, s.fam)), *names]
-    for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
+    for name in (g.vcf, g.bcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
             names += sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     return names
 
 
-def read_study_genotypes(config: StudyConfig) -> Cohort:
-    """Read the genotypes that ``study.toml`` names."""
+def read_study_genotypes(config: StudyConfig, *, cache: Path | None = None) -> Cohort:
+    """Read the genotypes that ``study.toml`` names.
+
+    Parameters
+    ----------
+    cache : where packed blocks of VCF files are kept; in the study folder by default.
+    """
     g = config.genotypes
     cohort = read_genotypes(
         bfile=config.path(g.bfile),
@@ -276,11 +281,12 @@ def read_study_genotypes(config: StudyConfig) -> Cohort:
         sample=config.path(g.sample),
         ref_last=g.ref_last,
         vcf=config.path(g.vcf),
+        bcf=config.path(g.bcf),
         mt=config.path(g.mt),
         build=config.study.build,
         id_rule=g.id,
         reference_fasta=config.path(g.reference_fasta),
-        cache=config.folder / CACHE_FOLDER,
+        cache=cache or config.folder / CACHE_FOLDER,
     )
     sex = config.path(g.sex)
     if sex is None:
@@ -290,14 +296,17 @@ def read_study_genotypes(config: StudyConfig) -> Cohort:
     return with_sex(cohort, read_sex(sex, id_rule=g.id), where=sex)
 
 
-def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:
+def study_cohort(
+    config: StudyConfig, *, before: str | None = None, cache: Path | None = None
+) -> Cohort:
     """The study's genotypes with the decisions of the stages that are finished.
 
     Parameters
     ----------
     before : leave out this stage and later ones.
+    cache : see :func:`read_study_genotypes`.
     """
-    cohort = read_study_genotypes(config)
+    cohort = read_study_genotypes(config, cache=cache)
     decided = _finished_in_order(config, before)
     return with_tables(cohort, config.output / decided[-1]) if decided else cohort
 

@@ -62,9 +62,8 @@ def kept_folder(
             write(staging.files / name)
             staging.commit()
         log.info(
-            "%s: %.1f MB of blocks %s in %.1f s: %s",
+            "%s: packed into blocks of %.1f MB in %.1f s: %s",
             path, sum(f.stat().st_size for f in folder.iterdir()) / 1e6,
-            "made" if cache is None else "kept for later commands, made",
             time.monotonic() - started, folder,
         )  # fmt: skip
     return folder

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,11 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gwasbone.blocks.bgzf import Piece, pieces
+from gwasbone.blocks.bgzf import PADDING, Piece, Unpacked, pieces
 from gwasbone.blocks.vcf_kernels import NO_UNITS
 from gwasbone.cohort.sources.left_align import WINDOW_BP, Fasta, left_align
 from gwasbone.cohort.sources.vcf_header import VcfHeader
-from gwasbone.cohort.sources.vcf_lines import PADDING, LineError, LineReader, ReadRows
+from gwasbone.cohort.sources.vcf_lines import LineError, LineReader, ReadRows
 from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_code
 from gwasbone.progress import counted_progress
@@ -33,7 +34,7 @@ CALLS, DOSAGES, VARIANTS, SAMPLES, ENTRY = (
     "calls.bed", "dosages.u16", "variants.parquet", "samples.parquet", "entry.json",
 )  # fmt: skip
 _BED_MAGIC = b"\x6c\x1b\x01"
-_PIECE_BYTES = 1 << 21
+_PIECE_BYTES = 1 << 22
 _LINES_IN_A_PIECE = 8
 _MISSING = np.uint8(1)
 
@@ -100,11 +101,12 @@ def _read(header: VcfHeader, reader: LineReader) -> Iterator[tuple[ReadRows, int
             for piece, at in pieces(header.path, header.compression, size):
                 if skip:
                     # the header, which may be longer than a piece
-                    data = piece()
-                    if len(data) <= skip:
-                        skip -= len(data)
+                    if piece.size <= skip:
+                        skip -= piece.size
                         continue
-                    piece, skip = _given(data[skip:]), 0
+                    buffer = bytearray()
+                    piece.into(buffer)
+                    piece, skip = Unpacked(bytes(buffer[skip : piece.size])), 0
                 waiting.append((pool.submit(_piece, piece, reader), at))
                 while len(waiting) > 2 * threads:
                     yield from _joined(waiting.popleft(), left, reader)
@@ -120,26 +122,33 @@ def _read(header: VcfHeader, reader: LineReader) -> Iterator[tuple[ReadRows, int
         )
 
 
-def _given(data: bytes) -> Piece:
-    return lambda: data
-
-
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+_of_thread = threading.local()
+
+
+def _buffer() -> bytearray:
+    """This thread's buffer: fresh memory would cost as much as the reading."""
+    if not hasattr(_of_thread, "buffer"):
+        _of_thread.buffer = bytearray()
+    buffer: bytearray = _of_thread.buffer
+    return buffer
+
+
 def _piece(piece: Piece, reader: LineReader) -> _Read:
-    data = piece() + PADDING
-    end = len(data) - len(PADDING)
+    data, end = _buffer(), piece.size
+    piece.into(data)
     first, last = data.find(b"\n", 0, end), data.rfind(b"\n", 0, end)
     if first < 0:
-        return _Read(data[:end], None, b"")
+        return _Read(bytes(data[:end]), None, b"")
     rows: ReadRows | LineError
     try:
         rows = reader.read(data, first + 1, last + 1)
     except LineError as error:
         rows = error
-    return _Read(data[: first + 1], rows, data[last + 1 : end])
+    return _Read(bytes(data[: first + 1]), rows, bytes(data[last + 1 : end]))
 
 
 def _joined(
@@ -151,7 +160,8 @@ def _joined(
         return
     line = b"".join(left)
     left[:] = [read.tail]
-    yield reader.read(line + PADDING, 0, len(line)), at
+    # kernels are compiled for arrays that can be written to, as that of a buffer
+    yield reader.read(bytearray(line + bytes(PADDING)), 0, len(line)), at
     if isinstance(read.rows, LineError):
         raise read.rows
     yield read.rows, at
@@ -167,7 +177,7 @@ class _Writer:
         self._n_rows = self._n_dosages = 0
         self._tables: list[pa.Table] = []
         self._last: dict[str, int] = {}
-        self._contig = ""
+        self._contig, self._unsorted = "", False
         self._x_rows: list[npt.NDArray[np.int64]] = []
         self._sex = np.zeros((3, self._n), np.int64)
         self._untold = np.zeros(self._n)
@@ -189,7 +199,7 @@ class _Writer:
         Raises
         ------
         LineError
-            Lines that are not in the order of their positions; see :meth:`_check_order`.
+            A chromosome that comes again after another, or names of two kinds.
         """
         m = len(rows.tops)
         if m:
@@ -224,14 +234,14 @@ class _Writer:
             least = self._last.get(name, 0)
             part = position[start:stop]
             back = np.flatnonzero(np.diff(part, prepend=least) < 0)
-            if len(back):
+            if len(back) and not self._unsorted:
                 at = int(back[0])
-                raise LineError(
-                    int(variants["line"][start + at]),
-                    f"expected positions in rising order, got {name}:{part[at]} after "
-                    f"{part[at - 1] if at else least}: sort the file, for example with bcftools "
-                    "sort",
-                )
+                self._unsorted = True
+                line = self._header.n_lines + self.n_lines + int(variants["line"][start + at]) + 1
+                log.warning(
+                    "%s line %d: %s:%d comes after %d: the variants are sorted on reading",
+                    self._header.path, line, name, part[at], part[at - 1] if at else least,
+                )  # fmt: skip
             self._last[name] = int(part[-1])
 
     def _check_contig(self, name: str, line: int) -> None:

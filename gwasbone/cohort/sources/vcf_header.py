@@ -143,8 +143,10 @@ def _refuse_twice(path: Path, samples: Sequence[str]) -> None:
 
 
 def _unpacked(path: Path, compression: str) -> Iterator[bytes]:
+    buffer = bytearray()
     for piece, _ in pieces(path, compression, _READ_AT_ONCE):
-        yield piece()
+        piece.into(buffer)
+        yield bytes(buffer[: piece.size])
 
 
 def _lines(start: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:

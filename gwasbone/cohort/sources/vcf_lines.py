@@ -12,9 +12,6 @@ from gwasbone.blocks import vcf_kernels as kernels
 from gwasbone.genome import PAR_X_BP, X, chromosome_code
 from gwasbone.ranges import Bytes
 
-#: Bytes that must follow the text which the kernels read.
-PADDING = b"\0\0\0\0"
-
 _FAULTS = {
     kernels.FEW_COLUMNS: "expected nine columns and the samples, separated by tabs",
     kernels.BAD_POSITION: "expected a whole number as position (POS)",
@@ -95,12 +92,13 @@ class LineReader:
     score: str | None
     _formats: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
 
-    def read(self, data: bytes, start: int, stop: int) -> ReadRows:
+    def read(self, data: bytearray, start: int, stop: int) -> ReadRows:
         """Read whole lines.
 
         Parameters
         ----------
-        data : text that ends with ``PADDING``; from ``start`` to ``stop`` it holds whole lines.
+        data : from ``start`` to ``stop`` it holds whole lines; behind them some bytes
+            (:data:`gwasbone.blocks.bgzf.PADDING`).
 
         Raises
         ------
@@ -108,17 +106,28 @@ class LineReader:
             A line that cannot be read.
         """
         text, n = np.frombuffer(data, np.uint8), self.n
-        n_lines = data.count(b"\n", start, stop)
-        table = np.empty((n_lines, kernels.N_COLUMNS), np.int64)
-        calls = np.empty((n_lines, (n + 3) // 4), np.uint8)
+        # each sample takes two bytes at least; memory that is not used costs nothing
+        most = (stop - start) // (2 * n + 17) + 1
         codes = np.empty((n + 3) // 4 * 4, np.uint8)
-        n_read, at, code = kernels.scan_lines(text, start, stop, n, codes, calls, table)
-        if code != kernels.DONE:
-            raise LineError(n_read, self._fault(code, -1, 0, data[at : at + 40]))
-        return self._rows(data, text, table, calls)
+        tables, calls, at, n_lines = [], [], start, 0
+        while at < stop or not tables:
+            table = np.empty((most, kernels.N_COLUMNS), np.int64)
+            packed = np.empty((most, (n + 3) // 4), np.uint8)
+            n_read, at, code = kernels.scan_lines(text, at, stop, n, codes, packed, table)
+            if code != kernels.DONE:
+                place = bytes(data[at : min(at + 40, stop)])
+                raise LineError(n_lines + n_read, self._fault(code, -1, 0, place))
+            # what the table before ends with is another line
+            table[:1, kernels.FLAGS] &= ~(kernels.SAME_CHROM | kernels.SAME_FORMAT)
+            tables.append(table[:n_read])
+            calls.append(packed[:n_read])
+            n_lines += n_read
+        if len(tables) > 1:
+            tables, calls = [np.concatenate(tables)], [np.concatenate(calls)]
+        return self._rows(data, text, tables[0], calls[0])
 
     def _rows(
-        self, data: bytes, text: Bytes, table: npt.NDArray[np.int64], calls: Bytes
+        self, data: bytearray, text: Bytes, table: npt.NDArray[np.int64], calls: Bytes
     ) -> ReadRows:
         number = np.arange(len(table))
         there = table[:, kernels.FLAGS] & kernels.BLANK == 0
@@ -148,7 +157,7 @@ class LineReader:
             )  # fmt: skip
             if code != kernels.DONE:
                 row = table[lines[line]]
-                place = data[row[kernels.CHROM] : row[kernels.ID] - 1]
+                place = bytes(data[row[kernels.CHROM] : row[kernels.ID] - 1])
                 raise LineError(
                     int(number[lines[line]]), self._fault(code, sample, got, place)
                 )
@@ -162,7 +171,7 @@ class LineReader:
         )  # fmt: skip
 
     def _variants(
-        self, data: bytes, text: Bytes, table: npt.NDArray[np.int64],
+        self, data: bytearray, text: Bytes, table: npt.NDArray[np.int64],
         number: npt.NDArray[np.intp], names: list[bytes], contig: npt.NDArray[np.intp],
         line_of: npt.NDArray[np.intp], fields: npt.NDArray[np.int64],
         on_x: npt.NDArray[np.bool_],
@@ -186,7 +195,7 @@ class LineReader:
         }
         if self.score is not None:
             scores = np.empty(len(table))
-            name = np.frombuffer(f"{self.score}=".encode(), np.uint8)
+            name = np.frombuffer(bytearray(f"{self.score}=".encode()), np.uint8)
             kernels.read_scores(text, table, name, scores)
             columns["info"] = scores[line_of]
         return columns
@@ -226,7 +235,7 @@ def is_x(name: str) -> bool:
 
 
 def _runs(
-    data: bytes, table: npt.NDArray[np.int64], column: int, same: int
+    data: bytearray, table: npt.NDArray[np.int64], column: int, same: int
 ) -> tuple[list[bytes], npt.NDArray[np.intp]]:
     """Distinct texts of a column, and which of them each line has."""
     changes = table[:, kernels.FLAGS] & same == 0
@@ -234,7 +243,7 @@ def _runs(
         changes[0] = True
     seen: dict[bytes, int] = {}
     first = [
-        seen.setdefault(data[a:b], len(seen))
+        seen.setdefault(bytes(data[a:b]), len(seen))
         for a, b in table[changes][:, column : column + 2].tolist()
     ]
     return list(seen), np.array(first, np.intp)[np.cumsum(changes) - 1]
