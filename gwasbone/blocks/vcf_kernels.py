@@ -110,9 +110,13 @@ def scan_lines(
             row[FLAGS] |= SAME_FORMAT * _same(text, table[line - 1], row, FORMAT)
         end = at + 4 * n - 1
         plain = row[FORMAT_END] - row[FORMAT] == 2 and text[at - 3] == 71 and text[at - 2] == 84
-        if plain and n_alt == 1 and end < stop and (
-            text[end] == _NEWLINE or (text[end] == _RETURN and text[end + 1] == _NEWLINE)
-        ) and _plain_calls(text, at, n, codes, calls[line]):
+        if (
+            plain
+            and n_alt == 1
+            and end < stop
+            and (text[end] == _NEWLINE or (text[end] == _RETURN and text[end + 1] == _NEWLINE))
+            and _plain_calls(text, at, n, codes, calls[line])
+        ):
             row[FLAGS] |= PLAIN
             row[END] = end
             at = end + (text[end] == _RETURN)
@@ -409,9 +413,7 @@ def _call(text: Bytes, at: int) -> tuple[int, int, int, int]:
 
 
 @compiled
-def _numbers(
-    text: Bytes, at: int, numbers: npt.NDArray[np.float64]
-) -> tuple[int, int]:
+def _numbers(text: Bytes, at: int, numbers: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Fill numbers with a list, NaN where missing; how many there are, and a code."""
     count = 0
     while True:
@@ -674,9 +676,7 @@ def gather(text: Bytes, spans: npt.NDArray[np.int64], offsets: npt.NDArray[np.in
 
 
 @compiled
-def alleles_apart(
-    text: Bytes, lines: npt.NDArray[np.int64], spans: npt.NDArray[np.int64]
-) -> None:
+def alleles_apart(text: Bytes, lines: npt.NDArray[np.int64], spans: npt.NDArray[np.int64]) -> None:
     """Fill spans (rows, 3) with the line of each alternate allele, and where the allele stands."""
     row = 0
     for line in range(len(lines)):

@@ -52,9 +52,7 @@ def write_bed(cohort: Cohort, prefix: str | Path) -> None:
             f"all {int(blank.sum())}): rename them; a .fam is separated by blanks"
         )
     if cohort.source.capabilities.dosages:
-        log.warning(
-            "%s: a .bed holds calls alone: the dosages are lost", cohort.source.describe()
-        )
+        log.warning("%s: a .bed holds calls alone: the dosages are lost", cohort.source.describe())
     if not cohort.source.capabilities.blocks:
         raise UsageError(
             f"{cohort.source.describe()}: write block files of a MatrixTable in Python, with "

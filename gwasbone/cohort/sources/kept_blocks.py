@@ -124,4 +124,3 @@ def _remove_temporary(pid: int) -> None:
     if os.getpid() == pid:
         while _made:
             shutil.rmtree(_made.pop(), ignore_errors=True)
-

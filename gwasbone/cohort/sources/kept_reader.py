@@ -179,5 +179,3 @@ def kept_calls(
 ) -> KeptCalls:
     """The calls of some participants in the blocks of several files."""
     return KeptCalls(PackedCalls.of(list(beds), people, as_filed=True), doubled, as_filed)
-
-

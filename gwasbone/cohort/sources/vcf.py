@@ -101,9 +101,7 @@ class VcfSource(Source):
             doubled=self._doubled(people), as_filed=True,
         )  # fmt: skip
         files = tuple(folder / DOSAGES for folder in self.folders)
-        return KeptDosages(
-            files, len(people.kept), calls, np.flatnonzero(people.kept), people.men
-        )
+        return KeptDosages(files, len(people.kept), calls, np.flatnonzero(people.kept), people.men)
 
     def _doubled(self, people: Participants) -> bool:
         """Whether men's dosages of unknown ploidy on X are of one copy: none is above 1."""
@@ -113,8 +111,8 @@ class VcfSource(Source):
         return bool(most[people.men].max() <= _ONE_COPY)
 
     def matrix_table(self, build: str, person_ids: list[str]) -> Any:
-        from gwasbone.cohort.sources.vcf_matrix import import_blocks
         from gwasbone.cohort.sources.matrix_table import with_person_ids
+        from gwasbone.cohort.sources.vcf_matrix import import_blocks
 
         if build not in self._imported:
             self._imported[build] = import_blocks(self, build)

@@ -324,9 +324,7 @@ def _normalised(table: pa.Table, fasta: Fasta | None, path: Path) -> pa.Table:
     n_alt = table["n_alt"].to_numpy()
     chosen = n_alt > 1
     if fasta is not None:
-        lengths = [
-            pa.compute.utf8_length(table[name]).to_numpy() for name in ("ref", "alt")
-        ]
+        lengths = [pa.compute.utf8_length(table[name]).to_numpy() for name in ("ref", "alt")]
         chosen = chosen | (lengths[0] != lengths[1])
     rows = np.flatnonzero(chosen)
     table = table.drop_columns(["n_alt"])

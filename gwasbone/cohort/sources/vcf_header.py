@@ -154,7 +154,7 @@ def _lines(start: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     while True:
         end = held[-1].find(b"\n", at)
         if end >= 0:
-            line = b"".join(held[:-1]) + held[-1][:end + 1]
+            line = b"".join(held[:-1]) + held[-1][: end + 1]
             rest = held[-1][end + 1 :]
             held = [rest]
             yield line

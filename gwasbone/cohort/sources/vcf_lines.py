@@ -149,7 +149,10 @@ class LineReader:
             here = general[line_of]
             m = int(here.sum())
             some = bool((fields[lines, 1:] >= 0).any())
-            read, units = np.empty((m, calls.shape[1]), np.uint8), np.empty((m * some, n), np.uint16)
+            read, units = (
+                np.empty((m, calls.shape[1]), np.uint8),
+                np.empty((m * some, n), np.uint16),
+            )
             top = np.empty(m, np.int32)
             code, line, sample, got = kernels.read_samples(
                 text, table[lines], n, fields[lines], on_x[lines], int(n_alt[lines].max()), read,
@@ -158,9 +161,7 @@ class LineReader:
             if code != kernels.DONE:
                 row = table[lines[line]]
                 place = bytes(data[row[kernels.CHROM] : row[kernels.ID] - 1])
-                raise LineError(
-                    int(number[lines[line]]), self._fault(code, sample, got, place)
-                )
+                raise LineError(int(number[lines[line]]), self._fault(code, sample, got, place))
             tops[here] = top
             dosages = units[top > 0] if some else dosages
             calls = read if here.all() else _merged(calls[~general], read, here)
@@ -229,9 +230,9 @@ class LineReader:
 
 def is_x(name: str) -> bool:
     """Whether a contig is chromosome X and not a name of its pseudo-autosomal part alone."""
-    return chromosome_code(name) == X and name.upper().removeprefix("CHR") in ("X", "23", "0X") or (
-        name.startswith("NC_000023.")
-    )
+    return (
+        chromosome_code(name) == X and name.upper().removeprefix("CHR") in ("X", "23", "0X")
+    ) or (name.startswith("NC_000023."))
 
 
 def _runs(

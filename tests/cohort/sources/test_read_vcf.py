@@ -153,9 +153,7 @@ def test_a_half_call_of_a_woman_and_in_the_pseudo_autosomal_region_is_missing(tm
 
 
 def test_men_written_with_two_alleles_are_of_unknown_sex(tmp_path):
-    lines = "".join(
-        line(5000000 + i, "C>T", "GT", "0/1", "1/1", chromosome="X") for i in range(9)
-    )
+    lines = "".join(line(5000000 + i, "C>T", "GT", "0/1", "1/1", chromosome="X") for i in range(9))
     cohort = read(tmp_path, lines)
     assert cohort.people.table["sex"].tolist() == [0, 0]
     assert not cohort.source.capabilities.sex
