@@ -1,16 +1,17 @@
 """Cohorts to measure on, written once and kept between runs.
 
-Random cohorts (calls drawn independently, 1 % missing) where what is computed does not depend on
-the genotypes; simulated ones, with real linkage disequilibrium and 0.1 % missing, where it does.
-Both have one population on the autosomes, which gwasbone and its peers read without special
-options. The traits are normal, covariates explaining a tenth of each; no genotype has an effect:
-how long a scan takes hardly depends on it, and Firth's test, which ``score`` falls back to at
-p < 0.05, then runs on 5 % of the variants.
+Random cohorts (independent calls, none or 0.2 % of them missing; dosages drawn by PLINK 2) where
+what is computed does not depend on the genotypes; simulated ones, with real linkage
+disequilibrium, where it does. All have one population on the autosomes, which gwasbone and its
+peers read without special options. The traits are normal, covariates explaining a tenth of each;
+no genotype has an effect: how long a scan takes hardly depends on it, and Firth's test, which
+``score`` falls back to at p < 0.05, then runs on 5 % of the variants.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from gwasbone.files import atomic_path
 from gwasbone.simulate import SimulationSettings, simulate_cohort, simulate_genotypes
 
 BUILD = "GRCh37"
-COVARIATES = tuple(f"covar_{i}" for i in range(1, 7))
+COVARIATES = tuple(f"covar_{i}" for i in range(1, 4))
 TRAITS = tuple(f"trait_{i}" for i in range(1, 101))
 CASES = "cases"
 
@@ -29,9 +30,8 @@ QUICK = os.environ.get("GWASBONE_BENCH_QUICK") == "1"
 LARGE = os.environ.get("GWASBONE_BENCH_LARGE") == "1"
 _ROUNDS = int(os.environ.get("GWASBONE_BENCH_ROUNDS", "1" if QUICK else "3"))
 
-_FRACTION_CASES = 0.2
+_FRACTION_CASES = 0.13
 _VARIANCE_OF_COVARIATES = 0.1
-_SHARE_MISSING = 0.01
 _VARIANTS_AT_A_TIME = 512
 
 
@@ -52,10 +52,17 @@ class Size:
         return Size(self.n_people, self.n_variants, 1)
 
 
-#: Of the linear scans.
-SCAN = Size(2_000, 10_000) if QUICK else Size(10_000, 100_000)
-#: Of what linkage disequilibrium or the calls themselves matter to.
+#: Of the scans, of pruning and quality control; and the same jobs at biobank-like growth.
+SCAN = Size(2_000, 10_000) if QUICK else Size(10_000, 81_880)
+LARGE_SCAN = Size(3_000, 20_000, 1) if QUICK else Size(20_000, 200_000, 1)
+#: Of files that hold text or compressed probabilities, beside ``SCAN``.
+SHORT = Size(2_000, 2_000) if QUICK else Size(10_000, 14_717)
+#: Of the exact method of principal components, where Hail is a peer.
 LINKED = Size(1_000, 10_000) if QUICK else Size(4_000, 120_000)
+#: Of the start of a command: nothing to compute.
+TINY = Size(300, 4, 5)
+#: Of PLINK's full Firth regression, a subset.
+FIRTH = Size(2_000, 500, 1) if QUICK else Size(10_000, 4_000, 1)
 #: A tenth and the whole, for memory.
 FEW_VARIANTS = Size(500, 5_000, 1) if QUICK else Size(2_000, 50_000, 1)
 MANY_VARIANTS = Size(500, 50_000, 1) if QUICK else Size(2_000, 500_000, 1)
@@ -65,7 +72,7 @@ GROWTH = (
     if QUICK
     else (Size(5_000, 50_000), Size(10_000, 50_000), Size(10_000, 100_000))
 )
-#: Of formats that Hail reads; all files, VCF too.
+#: Of jobs on Hail's engine.
 ANY_FORMAT = Size(4_000, 20_000, 1)
 
 
@@ -75,8 +82,9 @@ class BenchData:
 
     Parameters
     ----------
-    bfile : PLINK prefix.
-    vcf : the same genotypes as ``.vcf.bgz``, where ``with_vcf`` was asked for.
+    bfile : PLINK prefix of .bed, .bim and .fam; of dosages, of .pgen, .pvar and .psam.
+    vcf : the same genotypes as ``.vcf.gz`` (BGZF), where :func:`vcf_data` wrote them.
+    bgen, sample : dosages with 8 bits, where :func:`dosage_data` wrote them.
     traits : FID, IID, ``TRAITS`` (no value missing), ``CASES`` (0/1).
     covariates : FID, IID, ``COVARIATES``.
     """
@@ -84,6 +92,8 @@ class BenchData:
     size: Size
     bfile: Path
     vcf: Path
+    bgen: Path
+    sample: Path
     traits: Path
     covariates: Path
 
@@ -93,9 +103,11 @@ class BenchData:
         return cls(
             size=size,
             bfile=folder / "genotypes",
-            vcf=folder / "genotypes.vcf.bgz",
+            vcf=folder / "genotypes.vcf.gz",
+            bgen=folder / "genotypes.bgen",
+            sample=folder / "genotypes.sample",
             traits=folder / "traits.tsv",
-            covariates=folder / "six_covariates.tsv",
+            covariates=folder / "covariates.tsv",
         )
 
 
@@ -105,16 +117,56 @@ def data_folder() -> Path:
     return Path(given).absolute() if given else Path(__file__).parent / ".data"
 
 
-def random_data(size: Size) -> BenchData:
-    """A cohort of independent calls: 10⁹ of them take two seconds."""
-    data = BenchData.of(data_folder() / f"random-{size}", size)
+def random_data(size: Size, missing: float = 0.0) -> BenchData:
+    """A cohort of independent calls: 10⁹ of them take two seconds.
+
+    Parameters
+    ----------
+    missing : share of missing calls.
+    """
+    data = BenchData.of(data_folder() / f"random-{size}-{missing:g}", size)
     if not data.covariates.exists():
         data.bfile.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(Path(f"{data.bfile}.bed")) as partial:
-            _write_random_bed(partial, size)
+            _write_random_bed(partial, size, missing)
         _write_bim_and_fam(data.bfile, size)
         write_people_tables(data)
     return data
+
+
+def vcf_data(size: Size) -> BenchData:
+    """Independent calls as a VCF too, written by PLINK 2: GT, block-gzipped."""
+    data = random_data(size)
+    if not data.vcf.exists():
+        _plink2(data.bfile, "--bfile", data.bfile, "--export", "vcf", "bgz", "id-paste=iid")
+    return data
+
+
+def dosage_data(size: Size) -> BenchData:
+    """Dosages of which three in ten are no whole number, as .pgen and as BGEN of 8 bits."""
+    data = BenchData.of(data_folder() / f"dosages-{size}", size)
+    if not data.covariates.exists():
+        data.bfile.parent.mkdir(parents=True, exist_ok=True)
+        sizes = [str(size.n_people), str(size.n_variants)]
+        _plink2(data.bfile, "--dummy", *sizes, "acgt", "dosage-freq=0.3")
+        _write_bim_and_fam(data.bfile, size, pgen=True)
+        _plink2(
+            data.bfile,
+            "--pfile",
+            data.bfile,
+            "--export",
+            "bgen-1.2",
+            "bits=8",
+            "ref-first",
+            "id-paste=iid",
+        )
+        write_people_tables(data)
+    return data
+
+
+def _plink2(out: Path, *arguments: str | Path) -> None:
+    command = ["plink2", *map(str, arguments), "--threads", "2", "--out", str(out)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def linked_data(size: Size) -> BenchData:
@@ -148,7 +200,7 @@ def _settings(size: Size) -> SimulationSettings:
     )
 
 
-def _write_random_bed(path: Path, size: Size) -> None:
+def _write_random_bed(path: Path, size: Size, share_missing: float) -> None:
     """Calls in Hardy-Weinberg proportions, allele frequencies even between 0.01 and 0.5.
 
     A random byte becomes a call by a table of the variant, so frequencies have steps of 1/256.
@@ -162,11 +214,9 @@ def _write_random_bed(path: Path, size: Size) -> None:
         for top in range(0, size.n_variants, _VARIANTS_AT_A_TIME):
             m = min(_VARIANTS_AT_A_TIME, size.n_variants - top)
             p = rng.uniform(0.01, 0.5, m)
-            missing = np.floor(256 * _SHARE_MISSING + rng.random(m))
-            shares = np.stack([missing, (256 - missing) * p**2, (256 - missing) * 2 * p * (1 - p)])
-            ends = np.cumsum(np.round(shares), axis=0)
-            # .bed: 01 missing, 00 two copies of A1, 10 one, 11 none
-            codes = np.array([1, 0, 2, 3], dtype=np.uint8)
+            ends = np.cumsum(np.round(256 * np.stack([p**2, 2 * p * (1 - p)])), axis=0)
+            # .bed: 00 two copies of A1, 10 one, 11 none; 01 is missing
+            codes = np.array([0, 2, 3], dtype=np.uint8)
             tables = codes[(byte >= ends[:, :, None]).sum(axis=0)]
             draws = np.frombuffer(rng.bytes(m * width * 4), dtype=np.uint8).reshape(m, -1)
             packed = np.empty((m, width), dtype=np.uint8)
@@ -174,23 +224,43 @@ def _write_random_bed(path: Path, size: Size) -> None:
                 four = table.take(draw).view(np.uint32)
                 row[:] = four | four >> 6 | four >> 12 | four >> 18
             packed[:, -1] &= in_last
+            every = np.arange(m)
+            for _ in range(round(share_missing * size.n_people)):
+                sample = rng.integers(0, size.n_people, m)
+                shift = (2 * (sample % 4)).astype(np.uint8)
+                byte_of = packed[every, sample // 4]
+                packed[every, sample // 4] = (
+                    byte_of & ~(np.uint8(3) << shift) | np.uint8(1) << shift
+                )
             packed.tofile(file)
 
 
-def _write_bim_and_fam(bfile: Path, size: Size) -> None:
+def _write_bim_and_fam(bfile: Path, size: Size, *, pgen: bool = False) -> None:
+    """The tables of variants and of samples, or those of a .pgen in their place."""
     m, people = size.n_variants, [f"p{i}" for i in range(size.n_people)]
     chromosome = np.sort(np.arange(m) % 22 + 1)
-    names = [f"rs{i}" for i in range(m)]
-    bim = {"chromosome": chromosome, "id": names, "cm": 0, "bp": 10_000 + 100 * np.arange(m)}
+    names, position = [f"rs{i}" for i in range(m)], 10_000 + 100 * np.arange(m)
+    if pgen:
+        pvar = {"#CHROM": chromosome, "POS": position, "ID": names, "REF": "G", "ALT": "A"}
+        psam = {"#FID": people, "IID": people, "SEX": 1}
+        for suffix, columns in (("pvar", pvar), ("psam", psam)):
+            pd.DataFrame(columns).to_csv(f"{bfile}.{suffix}", sep="\t", index=False)
+        return
+    bim = {"chromosome": chromosome, "id": names, "cm": 0, "bp": position, "a1": "A", "a2": "G"}
     fam = {"fid": people, "iid": people, "father": 0, "mother": 0, "sex": 1, "phenotype": -9}
-    for suffix, columns in (("bim", bim | {"a1": "A", "a2": "G"}), ("fam", fam)):
+    for suffix, columns in (("bim", bim), ("fam", fam)):
         pd.DataFrame(columns).to_csv(f"{bfile}.{suffix}", sep="\t", header=False, index=False)
 
 
 def write_people_tables(data: BenchData) -> None:
     """Traits and covariates; the covariates last, whose presence means that all is there."""
-    fam = pd.read_csv(f"{data.bfile}.fam", sep=r"\s+", header=None, usecols=[0, 1], dtype=str)
-    ids = fam.set_axis(["FID", "IID"], axis=1)
+    fam = Path(f"{data.bfile}.fam")
+    if fam.exists():
+        ids = pd.read_csv(fam, sep=r"\s+", header=None, usecols=[0, 1], dtype=str)
+        ids = ids.set_axis(["FID", "IID"], axis=1)
+    else:
+        people = [f"p{i}" for i in range(data.size.n_people)]
+        ids = pd.DataFrame({"FID": people, "IID": people})
     rng = np.random.default_rng(20)
     X = rng.standard_normal((len(ids), len(COVARIATES)))
     effects = rng.standard_normal((len(COVARIATES), len(TRAITS)))

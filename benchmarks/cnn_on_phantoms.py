@@ -29,6 +29,7 @@ from gwasbone.images.sources import find_sources
 from gwasbone.learning import training_run as step
 from gwasbone.learning.backend import load_backend
 from gwasbone.learning.image_training import phenotype_table
+from gwasbone.learning.model_folder import compiled_in
 from gwasbone.learning.networks import TrainingPlan
 from gwasbone.learning.options import ImageTraining
 from gwasbone.simulate import QuestionnaireSettings, SimulationSettings, simulate_cohort
@@ -93,7 +94,7 @@ def trained(
 ) -> step.Trained:  # fmt: skip
     """Cross-fit ``small``, as ``gwasbone train`` does."""
     models = folder / f"{name}.models"
-    with step.compiled_in(models):
+    with compiled_in(models):
         return step.train(
             load_backend("keras"), open_cache(folder / "cache"), {"people": table},
             ImageTraining(

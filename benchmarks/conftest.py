@@ -4,8 +4,9 @@
 they are skipped. Environment: ``GWASBONE_BENCH_DATA`` (where cohorts are kept),
 ``GWASBONE_BENCH_RESULTS`` (where results go, ``benchmarks/results`` by default; name another
 folder when running only some of them), ``GWASBONE_BENCH_ROUNDS`` (3 by default; PLINK's and
-Hail's long jobs are always timed once), ``GWASBONE_BENCH_QUICK=1`` (small cohorts, to see that
-all works), ``GWASBONE_BENCH_LARGE=1`` (also Hail's engine, VCF and calls in a session).
+Hail's long jobs are always timed once), ``PLINK2`` (another build of PLINK 2, timed beside the one
+on the path), ``GWASBONE_BENCH_QUICK=1`` (small cohorts, to see that all works),
+``GWASBONE_BENCH_LARGE=1`` (also Hail's engine and calls in a session).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import pytest
 from bench_data import SCAN, random_data
 from bench_report import PlainRow, Run, source_hash, write_results
 from bench_targets import measure_rates
-from bench_timing import GWASBONE, PLINK2, Record, Stopwatch
+from bench_timing import PLINK2, Record, Stopwatch
 
 _RECORDS = pytest.StashKey[list[Record]]()
 _START = pytest.StashKey[tuple[datetime, float, str]]()
@@ -70,24 +71,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         reporter.write_line(f"\nresults: {path}")
 
 
-@pytest.fixture(params=[GWASBONE, PLINK2])
-def tool(request: pytest.FixtureRequest) -> str:
-    """Each of the programs that a job is timed with."""
-    if request.param == PLINK2:
-        _need_plink2()
-    return request.param
-
-
 @pytest.fixture
 def plink2_only() -> str:
-    """For the peers of jobs that gwasbone does in several ways, or in a session."""
-    _need_plink2()
-    return PLINK2
-
-
-def _need_plink2() -> None:
+    """The peer; the job is skipped without it."""
     if shutil.which(PLINK2) is None:
         pytest.skip("plink2 is not installed (apt-get install plink2)")
+    return PLINK2
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def _loci(rng: np.random.Generator, n_loci: int, share: float, rho: float) -> li
     z = effect[:, None] * np.sqrt([N_PEOPLE, N_PEOPLE * share]) + errors
     ratio = sample_size_ratio(*(z**2).T, error_correlation=rho)
     ones = np.ones(n_loci)
-    line = deming_line(*z.T, ones, ones, error_correlation=rho)
+    line = deming_line(z[:, 0], z[:, 1], ones, ones, error_correlation=rho)
     truth = np.sqrt(share)
     return [
         ratio.jackknife.lower <= 1 / share <= ratio.jackknife.upper,

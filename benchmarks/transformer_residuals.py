@@ -196,11 +196,10 @@ def judge(
     rng = np.random.default_rng(1)
     draws = rng.integers(0, N_PLANTED, (2000, N_PLANTED))
     ratios = (planted[0][draws].mean(axis=1) - 1) / (planted[1][draws].mean(axis=1) - 1)
-    return Judged(
-        name, r2, r2_seen, _left(residual, data),
-        (planted[0].mean() - 1) / (planted[1].mean() - 1),
-        *np.quantile(ratios, [0.025, 0.975]), float(chi2[N_PLANTED:].mean()),
-    )  # fmt: skip
+    lower, upper = np.quantile(ratios, [0.025, 0.975])
+    kept = (planted[0].mean() - 1) / (planted[1].mean() - 1)
+    null_chi2 = float(chi2[N_PLANTED:].mean())
+    return Judged(name, r2, r2_seen, _left(residual, data), kept, lower, upper, null_chi2)
 
 
 def _chi2(residual: FloatArray, genotypes: FloatArray) -> FloatArray:
@@ -294,7 +293,7 @@ def run(
     n_networks: int,
 ) -> list[Judged]:
     """Fit every model with the same folds, and judge its residuals."""
-    names = [name for name in data.table if name.startswith("bmd_")]
+    names = [name for name in map(str, data.table) if name.startswith("bmd_")]
     y = data.table[names]
     oracle = _per_person(y.to_numpy() - data.not_genetic, data, names)
     truth = pd.DataFrame(data.not_genetic + 1.0, y.index, names)

@@ -106,8 +106,8 @@ class TrainingState:
             about = json.loads(str(kept["about"]))
             if about.pop("key") != key:
                 raise ValueError(
-                    f"{path}: expected the checkpoint of this network, plan and people, got one "
-                    "of another training: give another folder or remove it"
+                    f"{path}: expected the checkpoint of this network, plan and participants, got "
+                    "one of another training: give another folder or remove it"
                 )
             state = cls(**about)
             for name in ("variables", "optimizer", "best"):

@@ -1,4 +1,4 @@
-"""Convolutional bases: networks of ``keras.applications``, for pictures of any channels."""
+"""Convolutional bases: networks of ``keras.applications``, for images of any channels."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ class KerasModel:
         """Train, and keep the weights of the epoch with the lowest validation loss."""
         if len(rows) == 0 or len(validation_rows) == 0:
             raise ValueError(
-                f"training: expected people to train on and to validate with, got {len(rows)} "
-                f"and {len(validation_rows)}"
+                "training: expected participants to train on and to validate with, got "
+                f"{len(rows)} and {len(validation_rows)}"
             )
         names = [head["name"] for head in self._network["heads"]]
         if set(targets) != set(names):
@@ -166,7 +166,7 @@ class KerasModel:
         index: int = 0,
         contrast: Sequence[float] | None = None,
     ) -> FloatArray:
-        """(len(rows), height, width) ≥ 0: where a picture moves one number of one head.
+        """(len(rows), height, width) ≥ 0: where an image moves one number of one head.
 
         Raises
         ------

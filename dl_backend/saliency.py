@@ -38,7 +38,7 @@ _SMALLEST_MEAN = 1e-12
 
 
 class SaliencyMaps:
-    """Maps of one head's number over batches of pictures.
+    """Maps of one head's number over batches of images.
 
     Parameters
     ----------

@@ -60,5 +60,6 @@ from gwasbone.loci.region_selection import (
 from gwasbone.phenotypes.table import read_people_table as read_people_table
 from gwasbone.sumstats.leads import lead_blocks as lead_blocks
 from gwasbone.sumstats.scans import open_scans as open_scans, read_scan as read_scan
+from gwasbone.table_limit import table_limit as table_limit
 
 __version__: str

@@ -108,7 +108,7 @@ def _accession_code(name: str) -> int | None:
 
 
 def chromosome_label(code: int) -> str:
-    """The name a person reads: 23 -> ``X``."""
+    """The usual name: 23 -> ``X``."""
     return _LABELS[code]
 
 

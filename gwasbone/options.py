@@ -83,6 +83,9 @@ NonNegative = Annotated[float, Range(0)]
 DropoutRate = Annotated[float, Range(0, 1, open_high=True)]
 InputPath = Annotated[str, InputFile()]
 
+#: Choices of text that are known, to be refused with a reason, and offered nowhere.
+NOT_OFFERED = frozenset({"wgr"})
+
 _WORDS = {
     str: "text",
     int: "a whole number",
@@ -113,9 +116,14 @@ class Kind:
     file: InputFile | None = None
 
     @property
+    def offered(self) -> list[str]:
+        """The choices that can be made."""
+        return [choice for choice in self.choices if choice not in NOT_OFFERED]
+
+    @property
     def words(self) -> str:
         """The expected type or the choices."""
-        return " or ".join(self.choices) or _WORDS[self.type]
+        return " or ".join(self.offered) or _WORDS[self.type]
 
     def coerced(self, value: Any) -> Any:
         """A value as TOML or a caller gives it in the type of the option, where that is plain."""

@@ -95,7 +95,8 @@ class RangeReader:
         """The ranges starts[i]:stops[i], in the order given; neighbours are fetched together."""
         if not is_url(self.path):
             data = self._mapped()
-            self._refuse_short(len(data), max(stops, default=0))
+            # the file may have been cut short since it was mapped, and reading on would crash
+            self._refuse_short(min(len(data), file_size(self.path)), max(stops, default=0))
             return [data[a:b] for a, b in zip(starts, stops, strict=True)]
         order = np.argsort(np.asarray(starts, dtype=np.int64), kind="stable")
         groups = _joined(order, starts, stops)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import platform
 import re
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TextIO
 
+from gwasbone import __version__
 from gwasbone.errors import GwasboneWarning, InputError
 
 log = logging.getLogger("gwasbone")
@@ -22,7 +23,8 @@ log = logging.getLogger("gwasbone")
 _FIRST_LINE = re.compile(r"\d\d:\d\d:\d\d [A-Z]+ gwasbone ")
 
 #: Packages whose version can change a result.
-_PACKAGES = ("gwasbone", "hail", "numpy", "scipy", "pandas", "statsmodels", "msprime")
+_PACKAGES = ("hail", "numpy", "scipy", "pandas", "statsmodels", "msprime")
+_DIST_INFO = ".dist-info"
 
 
 def versions() -> dict[str, str]:
@@ -32,11 +34,36 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "gwasbone": __version__}
+    installed = _installed()
     for name in _PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            found[name] = version(name)
+        version = installed.get(name) or _version_by_metadata(name)
+        if version is not None:
+            found[name] = version
     return found
+
+
+def _installed() -> dict[str, str]:
+    """Version of each package by the name of its folder of metadata, ``NAME-VERSION.dist-info``.
+
+    To read the metadata themselves takes as long as a small scan's arithmetic.
+    """
+    found: dict[str, str] = {}
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            for entry in os.listdir(folder or "."):
+                if entry.endswith(_DIST_INFO):
+                    name, _, version = entry.removesuffix(_DIST_INFO).partition("-")
+                    found.setdefault(name.lower(), version)
+    return found
+
+
+def _version_by_metadata(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    with contextlib.suppress(PackageNotFoundError):
+        return version(name)
+    return None
 
 
 class _LogFile(logging.FileHandler):

@@ -83,7 +83,7 @@ def _without(comment: str | None, lines: Iterable[str]) -> Iterator[str]:
 
 
 def labelled(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose column ``chromosome`` holds the names that people read, not codes."""
+    """A table whose column ``chromosome`` holds the usual names, not codes."""
     labels = [chromosome_label(int(code)) for code in table["chromosome"]]
     return table.assign(chromosome=labels)
 

@@ -1,4 +1,4 @@
-"""Files of text as people have them: compressed or not, in any usual encoding, of bounded size.
+"""Files of text as users have them: compressed or not, in any usual encoding, of bounded size.
 
 A file is surveyed once before it is parsed: how it is compressed (by its first bytes, whatever its
 name), how it is encoded, whether more comes out of it than memory should hold, and whether a
@@ -10,7 +10,6 @@ from __future__ import annotations
 import bz2
 import codecs
 import contextlib
-import gzip
 import io
 import logging
 import lzma
@@ -20,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, TextIO, cast
 
+from isal import igzip
+
 from gwasbone.errors import GwasboneError, InputError
+from gwasbone.table_limit import UnpackedSize
 
 log = logging.getLogger(__name__)
-
-#: Gigabytes that a compressed table may hold: a small file can be made to grow without end.
-MAX_GB = 1.0
 
 _CHUNK = 1 << 20
 _MAGIC = {
@@ -69,15 +68,32 @@ class TextFile:
 
     def open_bytes(self) -> IO[bytes]:
         """The bytes of the text, out of the compressed file."""
-        return _opened(self.path, self.compression)
+        return _unpacked(open(self.path, "rb"), self.path, self.compression)
 
 
-def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> TextFile:
+def open_unpacked(path: Path) -> tuple[IO[bytes], IO[bytes]]:
+    """Open a file, whatever it is compressed by, which its first bytes say.
+
+    Returns
+    -------
+    The bytes that come out of it, to be closed, and the file itself, whose ``tell`` says how much
+    of it has been read.
+    """
+    raw = open(path, "rb")  # noqa: SIM115
+    try:
+        return _unpacked(raw, path, _compression_of(raw)), raw
+    except BaseException:
+        raw.close()
+        raise
+
+
+def survey_text(path: Path, *, max_gb: float | None = None, quotes: bool = True) -> TextFile:
     """Find out how a file of text is written, and refuse what would be misread.
 
     Parameters
     ----------
-    max_gb : gigabytes of text that may come out of a compressed file.
+    max_gb : gigabytes of text that may come out of a compressed file; by default the limit in
+        effect (:mod:`gwasbone.table_limit`).
     quotes : refuse a line with an odd number of quotation marks: the field would go on in the
         next line. False for readers that take quotation marks as letters.
 
@@ -88,7 +104,7 @@ def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> T
     """
     with text_faults_named(path):
         compression = _compression(path)
-        with _opened(path, compression) as stream:
+        with _unpacked(open(path, "rb"), path, compression) as stream:
             head = stream.read(4)
         encoding = next(
             (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark)), "utf-8"
@@ -104,22 +120,17 @@ def survey_text(path: Path, *, max_gb: float = MAX_GB, quotes: bool = True) -> T
     return TextFile(path, compression, encoding)
 
 
-def within_limit(pieces: Iterable[bytes], path: Path, max_gb: float = MAX_GB) -> Iterator[bytes]:
+def within_limit(pieces: Iterable[bytes], path: Path) -> Iterator[bytes]:
     """The text of a file that is kept in memory as a whole.
 
     Raises
     ------
     InputError
-        More than ``max_gb`` gigabytes come out of a compressed file.
+        More comes out of a compressed file than :mod:`gwasbone.table_limit` allows.
     """
-    size = 0
+    size = UnpackedSize(path)
     for piece in pieces:
-        size += len(piece)
-        if size > max_gb * 1e9 and size > path.stat().st_size:
-            raise InputError(
-                f"expected at most {max_gb:g} GB of text in the compressed file {path}, more comes "
-                "out of it: if that is right, unpack it before"
-            )
+        size.add(len(piece))
         yield piece
 
 
@@ -133,7 +144,7 @@ def glance_at_text(path: Path) -> TextFile:
     """
     with text_faults_named(path):
         compression = _compression(path)
-        with _opened(path, compression) as stream:
+        with _unpacked(open(path, "rb"), path, compression) as stream:
             head = stream.read(_CHUNK)
     marks = (name for mark, name in _BYTE_ORDER_MARKS.items() if head.startswith(mark))
     encoding = next(marks, "utf-8")
@@ -170,46 +181,83 @@ def _compression(path: Path) -> str | None:
     for magic, what in _OTHER_FORMATS.items():
         if head.startswith(magic):
             raise InputError(f"expected a table of text in {path}, it is {what}")
+    return _named_by(head)
+
+
+def _compression_of(raw: IO[bytes]) -> str | None:
+    head = raw.read(8)
+    raw.seek(0)
+    return _named_by(head)
+
+
+def _named_by(head: bytes) -> str | None:
     return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
-def _opened(path: Path, compression: str | None) -> IO[bytes]:
+class _Owning:
+    """A stream of decompressed bytes that closes the file beneath it."""
+
+    def __init__(self, stream: Any, raw: IO[bytes]) -> None:
+        self._stream, self._raw = stream, raw
+        self.read, self.readline, self.readinto = stream.read, stream.readline, stream.readinto
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def __enter__(self) -> _Owning:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._stream.close()
+        self._raw.close()
+
+
+def _unpacked(raw: IO[bytes], path: Path, compression: str | None) -> IO[bytes]:
+    """The bytes that come out of an open file; closing them closes it."""
     if compression is None:
-        return open(path, "rb")
+        return raw
+    stream: Any
     if compression == "gzip":
-        return cast(IO[bytes], gzip.open(path))
-    if compression == "bzip2":
-        return cast(IO[bytes], bz2.open(path))
-    if compression == "xz":
-        return cast(IO[bytes], lzma.open(path))
-    if compression == "zstd":
+        stream = igzip.IGzipFile(fileobj=raw)
+    elif compression == "bzip2":
+        stream = bz2.BZ2File(raw)
+    elif compression == "xz":
+        stream = lzma.LZMAFile(raw)  # noqa: SIM115
+    elif compression == "zstd":
         import zstandard
 
-        return cast(IO[bytes], zstandard.open(path, "rb"))
-    archive = zipfile.ZipFile(path)
+        frames = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        stream = io.BufferedReader(cast(io.RawIOBase, frames))
+    else:
+        stream = _only_member(raw, path)
+    return cast(IO[bytes], _Owning(stream, raw))
+
+
+def _only_member(raw: IO[bytes], path: Path) -> IO[bytes]:
+    archive = zipfile.ZipFile(raw)
     members = [name for name in archive.namelist() if not name.startswith("__MACOSX")]
     if len(members) != 1:
-        archive.close()
         what = "an Excel workbook" if "[Content_Types].xml" in members else "several files"
         raise InputError(f"expected one table of text in {path}, it holds {what}: save it as CSV")
     return archive.open(members[0])
 
 
-def _check(path: Path, compression: str | None, encoding: str, max_gb: float, quotes: bool) -> None:
+def _check(
+    path: Path, compression: str | None, encoding: str, max_gb: float | None, quotes: bool
+) -> None:
     decoder = io.IncrementalNewlineDecoder(
         codecs.getincrementaldecoder(encoding)("strict"), translate=True
     )
     open_quotes = _OpenQuotes(path)
-    size = 0
-    with _opened(path, compression) as stream:
+    size = UnpackedSize(path, max_gb)
+    with _unpacked(open(path, "rb"), path, compression) as stream:
         while True:
             chunk: Any = stream.read(_CHUNK)
-            size += len(chunk)
-            if compression is not None and size > max_gb * 1e9:
-                raise InputError(
-                    f"expected at most {max_gb:g} GB of text in the compressed table {path}, more "
-                    "comes out of it: if that is right, raise the limit with --max-table-gb"
-                )
+            if compression is not None:
+                size.add(len(chunk))
             text = decoder.decode(chunk, final=not chunk)
             if "\0" in text:
                 raise InputError(

@@ -8,28 +8,26 @@ from concurrent.futures import ThreadPoolExecutor
 from csv import reader as csv_rows
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from isal import igzip
 from pyarrow import csv
 
 from gwasbone.errors import InputError, reading
-from gwasbone.text_files import within_limit
+from gwasbone.text_files import open_unpacked, within_limit
 
 if TYPE_CHECKING:
     import pandas as pd
 
 #: How programs write that a value is missing.
 MISSING_TEXTS = ("", "NA", "#NA", "N/A", "nan", "NaN", "-nan", "NAN", ".", "-", "null", "None")
-_GZIP_MAGIC, _ZSTD_MAGIC = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _PIECE_BYTES = 1 << 24
 #: A header is far shorter than this.
 _HEADER_BYTES = 1 << 20
-_EXPECTED = "a complete table of text (plain, gzip or zstd)"
+_EXPECTED = "a complete table of text (plain or compressed)"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMMENT = re.compile(rb"#(?:[#!]|[ \r\n][^\t]*$)")
 _BLANK_LINE = re.compile(rb"(?m)^[ \t\r]*$(?=\n)")
@@ -42,7 +40,7 @@ class TextTable:
 
     Parameters
     ----------
-    path : plain, gzip, bgzip or zstd.
+    path : plain, or compressed by gzip, bgzip, zstd, bzip2, xz or zip.
     header : names of the columns, without quotes and a leading ``#``.
     separator : a tab, a comma, or a blank for columns between any number of blanks and tabs.
     n_before : lines before the first row.
@@ -106,7 +104,7 @@ class TextTable:
 
     def _pieces(self, count: Callable[[int], None] | None) -> Iterator[bytes]:
         with reading(self.path, _EXPECTED):
-            text, raw = _opened(self.path)
+            text, raw = open_unpacked(self.path)
             with text:
                 for _ in range(self.n_before):
                     text.readline()
@@ -225,7 +223,7 @@ def head_of(path: Path) -> tuple[list[str], str, str]:
     InputError
         The file is missing or no text.
     """
-    with reading(path, _EXPECTED), _opened(path)[0] as text:
+    with reading(path, _EXPECTED), open_unpacked(path)[0] as text:
         comments: list[str] = []
         line = text.readline(_HEADER_BYTES).removeprefix(_BYTE_ORDER_MARK)
         while line and (not line.strip() or _COMMENT.match(line)):
@@ -254,38 +252,6 @@ def lines_at(piece: bytes, rows: npt.NDArray[np.intp], n_rows: int, where: Path)
         raise InputError(f"{where}: expected one row a line, got {n_rows} in {len(ends)} lines")
     starts = np.concatenate([[0], ends[:-1]])
     return b"".join([piece[starts[row] : ends[row]] for row in rows])
-
-
-def _opened(path: Path) -> tuple[Any, IO[bytes]]:
-    """The file's text, and the file itself."""
-    raw = open(path, "rb")  # noqa: SIM115
-    magic = raw.read(4)
-    raw.seek(0)
-    if magic.startswith(_GZIP_MAGIC):
-        return _Owned(igzip.IGzipFile(fileobj=raw), raw), raw
-    if magic == _ZSTD_MAGIC:
-        import io
-
-        import zstandard
-
-        reader = zstandard.ZstdDecompressor().stream_reader(raw)
-        return io.BufferedReader(reader), raw
-    return raw, raw
-
-
-class _Owned:
-    """A reader of gzip that closes the file beneath it."""
-
-    def __init__(self, text: Any, raw: IO[bytes]) -> None:
-        self._text, self._raw = text, raw
-        self.read, self.readline = text.read, text.readline
-
-    def __enter__(self) -> _Owned:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._text.close()
-        self._raw.close()
 
 
 def _named(reason: str, header: Sequence[str], first_line: int) -> str:

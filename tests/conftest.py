@@ -43,3 +43,12 @@ def bcftools() -> str:
 @pytest.fixture(scope="session")
 def chromium() -> str:
     return _program("chromium")
+
+
+@pytest.fixture
+def small_counts_shown():
+    """Figures show single participants, as the analyst may ask for."""
+    from gwasbone.plots.disclosure import small_counts
+
+    with small_counts():
+        yield

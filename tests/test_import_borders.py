@@ -150,9 +150,9 @@ def test_deep_learning_stays_in_its_backend_and_that_knows_nothing_of_gwasbone()
 
 #: Rooms from the lowest to the highest; a room may know those of its own layer and below.
 LAYERS = (
-    ("stats", "tables", "text_table", "text_files", "columns", "files", "ranges", "owner",
-     "genome", "errors", "docstrings", "options", "run_log", "progress", "session", "public",
-     "display"),
+    ("stats", "tables", "text_table", "text_files", "table_limit", "columns", "files", "ranges",
+     "owner", "genome", "errors", "docstrings", "options", "run_log", "progress", "session",
+     "public", "display"),
     ("blocks", "phenotypes", "images", "genes", "simulate"),
     ("cohort", "sumstats", "plots"),
     ("association", "loci", "comparison", "learning"),
@@ -234,11 +234,14 @@ def test_classes_of_options_import_nothing_heavy():
     modules = {i.module for i in IMPORTS if i.module.endswith(".options") and not i.for_types_only}
     rooms = {m for m in modules if not _in(m, "gwasbone.cli")}
     assert {"gwasbone.options", "gwasbone.cohort.options", "gwasbone.learning.options"} <= rooms
-    light = ("gwasbone.errors", "gwasbone.learning.networks", *rooms)
+    names = (
+        "gwasbone.learning.networks", "gwasbone.learning.field_categories", "gwasbone.table_limit",
+    )  # fmt: skip
+    light = ("gwasbone.errors", *names, *rooms)
     foreign = [
         i
         for i in IMPORTS
-        if i.module in (*rooms, "gwasbone.learning.networks")
+        if i.module in (*rooms, *names)
         and not i.within(*light)
         and i.name.split(".")[0] not in sys.stdlib_module_names
     ]

@@ -112,3 +112,15 @@ def test_what_is_missing_for_a_url_is_named(url, says, monkeypatch):
 def test_sister_files():
     assert ranges.with_suffix("gs://b/x.y/c.1.bed", ".bim") == "gs://b/x.y/c.1.bim"
     assert str(ranges.with_suffix(ranges.file_path("d/c.1.bed"), ".fam")) == "d/c.1.fam"
+
+
+def test_a_file_cut_short_after_it_was_opened_is_refused(tmp_path):
+    """A memory map of what is no longer there would end the process."""
+    path = tmp_path / "cut"
+    path.write_bytes(bytes(10_000))
+    reader = RangeReader(path)
+    assert len(reader.read(0, 9_000)) == 9_000
+    with path.open("r+b") as file:
+        file.truncate(5_000)
+    with pytest.raises(InputError, match=r"expected at least 9000 bytes, got 5000"):
+        reader.read(0, 9_000)

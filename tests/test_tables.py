@@ -1,15 +1,30 @@
 """Tables written through Arrow read back as what pandas writes."""
 
+import bz2
+import functools
 import gzip
+import io
+import lzma
+import zipfile
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import zstandard
 
-from gwasbone.errors import InputError
+from gwasbone.comparison import read_loci
+from gwasbone.errors import InputError, UsageError
+from gwasbone.genes.files import read_genes
+from gwasbone.genes.genetic_map import read_genetic_map
+from gwasbone.phenotypes.id_lists import read_participant_list
+from gwasbone.phenotypes.table import read_people_table
+from gwasbone.sumstats.ld_score_files import read_ld_scores
+from gwasbone.sumstats.leads import read_leads
+from gwasbone.sumstats.scans import Positions
+from gwasbone.table_limit import table_limit
 from gwasbone.tables import cell_text, labelled, read_cells, write_lines, write_pieces, write_table
-from gwasbone.text_files import within_limit
+from gwasbone.text_files import open_unpacked, survey_text, within_limit
 
 
 def mixed_table(n=2_000):
@@ -112,8 +127,76 @@ def test_small_tables_are_read_as_text_in_any_encoding(tmp_path):
 def test_what_is_kept_in_memory_of_a_compressed_file_has_a_limit(tmp_path):
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"a" * 5_000))
     pieces = [b"a" * 1_000] * 5
-    assert b"".join(within_limit(pieces, tmp_path / "t.gz", 5e-6)) == b"a" * 5_000
-    with pytest.raises(InputError, match=r"at most 4e-06 GB .*: if that is right, unpack it"):
-        list(within_limit(pieces, tmp_path / "t.gz", 4e-6))
+    with table_limit(5e-6):
+        assert b"".join(within_limit(pieces, tmp_path / "t.gz")) == b"a" * 5_000
     (tmp_path / "t.txt").write_bytes(b"a" * 5_000)
-    assert len(list(within_limit(pieces, tmp_path / "t.txt", 4e-6))) == 5
+    with table_limit(4e-6):
+        with pytest.raises(InputError, match=r"at most 4e-06 GB .*: .* raise --max-table-gb"):
+            list(within_limit(pieces, tmp_path / "t.gz"))
+        assert len(list(within_limit(pieces, tmp_path / "t.txt"))) == 5
+    assert len(list(within_limit(pieces, tmp_path / "t.gz"))) == 5
+
+
+def test_the_limit_is_above_0(tmp_path):
+    with pytest.raises(UsageError, match=r"max_table_gb = 0 \(expected above 0"), table_limit(0):
+        pass
+
+
+_GTF = "".join(
+    f'1\th\t{kind}\t100\t200\t.\t+\t.\tgene_id "{gene}";\n'
+    for gene in range(100) for kind in ("gene", "exon", "CDS")
+)  # fmt: skip
+_GENES = "chromosome\tstart\tend\tgene\n" + "1\t100\t200\tAAAAAAAAAAAA\n" * 300
+_LOC = "1\t1\t100\t200\t+\tAAAAAAAA\n" * 300
+#: Every reader of a table that is kept whole: what it reads, and a file's text.
+_READERS = {
+    "participants": (read_people_table, "IID\tx\n" + "".join(f"S{i}\t1\n" for i in range(300))),
+    "GTF": (functools.partial(read_genes, build="GRCh37"), _GTF),
+    "genes": (functools.partial(read_genes, build="GRCh37"), _GENES),
+    ".gene.loc": (functools.partial(read_genes, build="GRCh37"), _LOC),
+    "map": (read_genetic_map, "chr\tpos\trate\n" + "1\t100\t0.1\n" * 300),
+    "loci": (read_loci, "chr\tpos\n" + "1\t100\n" * 300),
+    "leads": (read_leads, "chr\tpos\n" + "1\t100\n" * 300),
+    "positions": (Positions.read, "SNP\tCHR\tBP\n" + "".join(f"rs{i}\t1\t9\n" for i in range(300))),
+    "LD scores": (
+        lambda path: read_ld_scores(path.parent), "CHR\tBP\tL2\n" + "1\t100\t2.5\n" * 300
+    ),
+    "cells": (read_cells, "a\tb\n" + "1\t2\n" * 300),
+    "IDs": (read_participant_list, "".join(f"S{i}\n" for i in range(300))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("reader", _READERS)
+def test_one_limit_holds_for_every_table_that_is_read_whole(tmp_path, reader):
+    read, text = _READERS[reader]
+    name = "1.l2.ldscore.gz" if reader == "LD scores" else "t.txt.gz"
+    (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "1.l2.M_5_50").write_text("300\n")
+    with table_limit(0.9e-6), pytest.raises(InputError, match=rf"table .*{name}.*--max-table-gb"):
+        read(tmp_path / name)
+    with table_limit(1e-3):
+        assert read(tmp_path / name) is not None
+
+
+@pytest.mark.parametrize("packed", ["gz", "zst", "bz2", "xz", "zip", "none"])
+def test_one_place_knows_how_files_are_compressed(tmp_path, packed):
+    text = b"chr\tpos\n1\t100\n2\t100\n3\t100\n"
+    pack = {"gz": gzip.compress, "zst": zstandard.compress, "bz2": bz2.compress,
+            "xz": lzma.compress, "zip": _zipped, "none": bytes}[packed]  # fmt: skip
+    path = tmp_path / "t"  # the name says nothing
+    path.write_bytes(pack(text))
+    assert survey_text(path).compression == {
+        "gz": "gzip", "zst": "zstd", "bz2": "bzip2", "none": None
+    }.get(packed, packed)  # fmt: skip
+    assert len(read_loci(path)) == len(read_leads(path)) == len(read_cells(path)) == 3
+    stream, raw = open_unpacked(path)
+    with stream:
+        assert stream.read() == text
+    assert raw.closed
+
+
+def _zipped(text):
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("t.tsv", text)
+    return archive.getvalue()

@@ -27,6 +27,7 @@ from gwasbone.association.options import (
 )
 from gwasbone.association.results import AssociationResults
 from gwasbone.association.rows import variant_columns
+from gwasbone.association.session_blocks import in_session_blocks
 from gwasbone.association.y_chromosome import design_of_men, with_left_out
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.tables import READ_STAGE
@@ -36,6 +37,7 @@ from gwasbone.genome import X, Y, locus_key
 from gwasbone.phenotypes.fields import names_sex
 from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import BinaryCoding
+from gwasbone.phenotypes.sex import UNKNOWN
 from gwasbone.phenotypes.table import warn_of_few_matches
 from gwasbone.progress import hail_progress
 from gwasbone.run_log import versions
@@ -60,6 +62,7 @@ def associate(
     test: Test = "score",
     engine: Engine = "auto",
     binary_coding: BinaryCoding | None = None,
+    log_traits: str | Sequence[str] = (),
     rint: bool = False,
     standardize: bool = False,
     threads: int | None = None,
@@ -90,9 +93,12 @@ def associate(
         which the log says: logistic where it is coded {0, 1} or {1, 2}, linear otherwise.
     test : test of the logistic traits: ``score`` (Firth's test where p < 0.05), ``firth``, ``spa``
         (saddlepoint p-value where p < 0.05), ``wald`` or ``lrt``.
-    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed and
-        BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``); ``auto`` takes
-        blocks where it can, and the log says which.
+    engine : ``hail`` runs Hail's own methods (all tests but ``spa``); ``blocks`` reads .bed,
+        PGEN and BGEN files directly and starts no JVM (all tests but ``wald`` and ``lrt``);
+        ``auto`` takes blocks where it can, and the log says which; the calls of a MatrixTable are
+        exported once in a session where the scan is large enough to repay it (see docs/cohort.md).
+    log_traits : traits of which the natural logarithm is analysed; one with a value of 0 or less
+        is left out and named.
     threads : number of cores of the block engine on this machine; all by default.
     executor : where the block engine computes. ``local``: on this machine, in threads; ``spark``:
         on the executors of the Hail session; ``auto``: on the executors if the session runs on a
@@ -138,11 +144,18 @@ def associate(
     request = AssociationRequest(
         traits=tuple(traits), covariates=tuple(str(c) for c in covariates),
         categorical=tuple(categorical), method=method, test=test, engine=engine,
-        binary_coding=binary_coding, rint=rint, standardize=standardize,
+        binary_coding=binary_coding, log_traits=tuple(one_or_several(log_traits)), rint=rint,
+        standardize=standardize,
     )  # fmt: skip
-    table = genotypes.people.kept_table() if phenotypes is None else phenotypes
+    table = _columns_of(genotypes) if phenotypes is None else phenotypes
     table = drop_missing_codes(table, missing_codes, where="phenotypes")
     return scan_cohort(genotypes, request, table, threads=threads, executor=executor, folder=folder)
+
+
+def _columns_of(cohort: Cohort) -> pd.DataFrame:
+    """The columns of the retained samples; an unknown sex, 0 in a cohort, is missing."""
+    table = cohort.people.kept_table()
+    return table.assign(sex=table["sex"].where(table["sex"] != UNKNOWN))
 
 
 def scan_cohort(
@@ -173,23 +186,26 @@ def scan_cohort(
             phenotypes.index, cohort.people.table.index, where="the phenotype tables"
         )
     design = build_design(
-        people.index.tolist(), people if phenotypes is None else phenotypes, request
+        people.index.tolist(), _columns_of(cohort) if phenotypes is None else phenotypes, request
     )
     _warn_if_sex_not_covariate(cohort, request)
+    described = cohort.source.describe()
+    cohort = in_session_blocks(cohort, design, request)
     chosen = choose_engine(cohort, design, request)
     n, m, q = len(design.ids), cohort.variants.n_kept, len(design.traits)
-    log.info("engine %s: %d people x %d variants x %d traits", chosen, n, m, q)
+    log.info("engine %s: %d samples x %d variants x %d traits", chosen, n, m, q)
     provenance = {
         **_models(design, request),
         "engine": chosen,
         "covariates": list(design.covariates),
         "left_out": dict(design.left_out),
         "rint": request.rint,
-        "genotypes": cohort.source.describe(),
+        "log_traits": list(request.log_traits),
+        "genotypes": described,
         "versions": versions(),
     }
     untestable = _untestable(cohort)
-    with hail_progress(f"scanning {q} traits, {n} people x {m} variants"):
+    with hail_progress(f"scanning {q} traits, {n} samples x {m} variants"):
         if chosen == "blocks":
             where = choose_executor(executor, cohort, threads=threads)
             chunks = scan_blocks(cohort, design, request, executor=where)
@@ -206,7 +222,7 @@ def scan_cohort(
 def _scan_by_hail(
     cohort: Cohort, design: Design, request: AssociationRequest
 ) -> dict[str, pd.DataFrame]:
-    """The Hail engine's tables: of Y in men, of everything else in everybody."""
+    """The Hail engine's tables: of Y in men, of everything else in all participants."""
     from gwasbone.association.hail import scan_hail
 
     chromosome = cohort.variants.table["chromosome"].to_numpy()
@@ -252,13 +268,13 @@ def choose_engine(cohort: Cohort, design: Design, options: AssociationOptions) -
     possible = can_scan_blocks(cohort, design, options)
     if test == "spa" and "logistic" in design.methods and (engine == "hail" or not possible):
         raise NotBuiltError(
-            "test spa: built for engine blocks, which reads .bed and BGEN files only; use score, "
-            "firth, wald or lrt"
+            "test spa: built for engine blocks, which reads .bed, PGEN and BGEN files only; use "
+            "score, firth, wald or lrt"
         )
     if engine == "blocks" and not possible:
         raise NotBuiltError(
-            "engine blocks: built for linear, score, firth and spa scans of .bed and BGEN files "
-            "only; use engine auto or hail"
+            "engine blocks: built for linear, score, firth and spa scans of .bed, PGEN and BGEN "
+            "files only; use engine auto or hail"
         )
     return "blocks" if possible and engine != "hail" else "hail"
 
@@ -300,7 +316,7 @@ def _models(design: Design, options: AssociationOptions) -> dict[str, Any]:
         of_group = "t" if group.method == "linear" else options.test
         for trait in group.traits:
             traits[trait.name] = {"method": group.method, "test": of_group}
-            said = f"{trait.n} people"
+            said = f"{trait.n} samples"
             if trait.n_cases is not None:
                 counts = {"n_cases": trait.n_cases, "n_controls": trait.n - trait.n_cases}
                 traits[trait.name] |= counts

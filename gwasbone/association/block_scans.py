@@ -50,7 +50,7 @@ REPEAT_BELOW_P = 0.05
 
 
 class Scan(Protocol):
-    """A scan with everything about its people laid out."""
+    """A scan with everything about its participants laid out."""
 
     def block(self, genotypes: GenotypeBlock) -> Any:
         """Results of a block of genotypes; called in several threads or processes."""

@@ -83,8 +83,8 @@ def covariate_columns(
         complete &= ~pd.isna(values)
     if not complete.any():
         raise InputError(
-            f"expected people with all covariates ({', '.join((*numeric, *categorical))}), "
-            "nobody has them all: check the table or leave one out"
+            f"expected participants with all covariates ({', '.join((*numeric, *categorical))}), "
+            "no participant has them all: check the table or leave one out"
         )
     columns = {name: v for name, v in columns.items() if _varies(name, v[complete])}
     factors = [pair for name, v in columns.items() if (pair := _pair(name, v, complete))]
@@ -135,7 +135,7 @@ def without_contrast(
 
 @dataclass(frozen=True)
 class CovariateMatrix:
-    """(n_g, k) covariates of the people of one group, intercept first, and their k names.
+    """(n_g, k) covariates of the participants of one group, intercept first, and their k names.
 
     ``dropped`` are those that are constant or a combination of others in these people, such as a
     level that none of them has.
@@ -147,7 +147,7 @@ class CovariateMatrix:
 
 
 def group_matrix(covariates: Covariates, people: BoolArray) -> CovariateMatrix:
-    """Covariates of the people who have a trait, intercept first, the others with SD 1.
+    """Covariates of the participants who have a trait, intercept first, the others with SD 1.
 
     Parameters
     ----------
@@ -180,8 +180,8 @@ def _indicators(
     counts = pd.Series(values[complete]).value_counts().sort_index()
     if len(counts) < 2:
         warnings.warn(
-            f"categorical covariate {name} has the single level {counts.index[0]} in the people "
-            "analysed: left out",
+            f"categorical covariate {name} has the single level {counts.index[0]} in the "
+            "participants analysed: left out",
             DroppedCovariateWarning,
             stacklevel=4,
         )
@@ -195,7 +195,7 @@ def _varies(name: str, values: FloatArray) -> bool:
     if bool(varies(values)) or len(values) < 2:
         return True
     warnings.warn(
-        f"covariate {name} is constant ({values[0]:g}) in the people analysed: left out",
+        f"covariate {name} is constant ({values[0]:g}) in the participants analysed: left out",
         DroppedCovariateWarning,
         stacklevel=4,
     )

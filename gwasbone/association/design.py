@@ -35,6 +35,7 @@ from gwasbone.phenotypes.traits import (
     Trait,
     TraitKind,
     TraitValues,
+    natural_logarithm,
     rank_inverse_normal,
     trait_values,
 )
@@ -140,8 +141,9 @@ class Design:
         n, q = len(self.ids), len(self.traits)
         if values.shape not in ((n,), (n, q)):
             raise InputError(
-                f"offset: expected shape ({n},) or ({n}, {q}), people and traits of the scan, got "
-                f"{values.shape}: give a row for each genotyped person, in their order"
+                f"offset: expected shape ({n},) or ({n}, {q}), participants and traits of the "
+                f"scan, got {values.shape}: give a row for each genotyped participant, in their "
+                "order"
             )
         columns = np.broadcast_to(values[:, None] if values.ndim == 1 else values, (n, q))
         groups, first = [], 0
@@ -150,7 +152,7 @@ class Design:
             absent = ~np.isfinite(own).all(axis=1)
             if absent.any():
                 raise InputError(
-                    f"offset: expected numbers in the {group.n:,} people analysed for "
+                    f"offset: expected numbers in the {group.n:,} participants analysed for "
                     f"{', '.join(group.names)}, {int(absent.sum()):,} have none, such as "
                     f"{self.ids[group.people][absent][0]}: predict for them or leave them out"
                 )
@@ -204,6 +206,9 @@ def build_design(
     traits, categorical = request.traits, tuple(dict.fromkeys(request.categorical))
     numeric = tuple(name for name in dict.fromkeys(request.covariates) if name not in categorical)
     _check_names(phenotypes, traits, numeric, categorical)
+    others = [name for name in request.log_traits if name not in traits]
+    if others:
+        raise UsageError(f"--log-traits {', '.join(others)}: expected traits of --pheno")
     names = np.asarray(ids, dtype=str)
     table, in_table = _aligned(names, phenotypes)
 
@@ -237,7 +242,7 @@ def build_design(
         for trait in group.traits:
             _warn_of_cases(trait, group.method)
     log.info(
-        "%d genotyped people: %d in no phenotype table, %d without some covariate",
+        "%d genotyped participants: %d in no phenotype table, %d without some covariate",
         len(names), design.n_not_in_table, design.n_without_covariate,
     )  # fmt: skip
     return design
@@ -255,9 +260,18 @@ def _read_traits(
             values[name] = trait_values(
                 table, name, coding=request.binary_coding, need_binary=logistic
             )
+            if name in request.log_traits:
+                values[name] = _logarithm(name, values[name])
         except InputError as error:
+            values.pop(name, None)
             refused[name] = str(error)
     return values, refused
+
+
+def _logarithm(name: str, trait: TraitValues) -> TraitValues:
+    if trait.kind == "binary":
+        raise InputError(f"logarithm of {name}: expected a quantitative trait, it is binary")
+    return TraitValues(natural_logarithm(trait.y, name), trait.kind)
 
 
 def _methods(values: Mapping[str, TraitValues], request: AssociationRequest) -> dict[str, Method]:
@@ -301,16 +315,18 @@ def _aligned(ids: npt.NDArray[np.str_], phenotypes: pd.DataFrame) -> tuple[pd.Da
         repeated = names[names.duplicated()].unique()
         if len(repeated):
             raise InputError(
-                f"expected each person once in the {where}, {len(repeated):,} are there twice "
-                f"({', '.join(map(str, repeated[:3]))}): name people by FID_IID or remove copies"
+                f"expected each participant once in the {where}, {len(repeated):,} are there twice "
+                f"({', '.join(map(str, repeated[:3]))}): name participants by FID_IID or remove "
+                "copies"
             )
     known = phenotypes.rename(index=str)
     in_table = np.asarray(pd.Index(ids).isin(known.index))
     if not in_table.any():
         raise InputError(
-            "expected people in both genotypes and phenotype table, none is: genotypes have "
-            f"{', '.join(ids[:2])}, the table has {', '.join(known.index[:2]) or 'nobody'}; "
-            "try the other --id rule (iid or fid_iid)"
+            "expected participants in both genotypes and phenotype table, none is: genotypes have "
+            f"{', '.join(ids[:2])}, the table has "
+            f"{', '.join(known.index[:2]) or 'no participant'}; try the other --id rule (iid or "
+            "fid_iid)"
         )
     return known.reindex(ids), in_table
 
@@ -353,7 +369,7 @@ def _transformed(
     complete: BoolArray,
     request: AssociationRequest,
 ) -> dict[str, TraitValues]:
-    """Traits of linear models with the transforms of a request, each within its people."""
+    """Traits of linear models with the transforms of a request, each within its participants."""
     made = dict(values)
     for name, trait in values.items():
         people = complete & ~np.isnan(trait.y)

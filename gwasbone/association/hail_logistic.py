@@ -79,7 +79,7 @@ class _Scan:
 
 @dataclass(frozen=True)
 class _Null:
-    """Null model of one trait: residuals r and weights w of the n_g people, and X'WX."""
+    """Null model of one trait: residuals r and weights w of the n_g participants, and X'WX."""
 
     r: FloatArray
     w: FloatArray

@@ -29,7 +29,7 @@ FloatArray = npt.NDArray[np.float64]
 def add_people_columns(
     mt: Any, ids: npt.NDArray[np.str_], columns: Mapping[str, FloatArray]
 ) -> Any:
-    """Keep the people of ``ids`` in a MatrixTable and give each their numbers.
+    """Keep the participants of ``ids`` in a MatrixTable and give each their numbers.
 
     Parameters
     ----------

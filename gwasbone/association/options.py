@@ -29,6 +29,7 @@ class AssociationOptions(Options):
         without a JVM) or auto (blocks where possible).
     binary_coding : coding of case-control traits where it is ambiguous: 01 (1 = case, 0 = control,
         -9 = missing) or 12 (2 = case, 1 = control, 0 and -9 = missing).
+    log_traits : traits of which the natural logarithm is analysed; their values must be above 0.
     rint : apply the rank-based inverse normal transform to the traits.
     standardize : standardise the traits to mean 0 and SD 1.
 
@@ -42,6 +43,7 @@ class AssociationOptions(Options):
     test: Test = "score"
     engine: Engine = "auto"
     binary_coding: BinaryCoding | None = None
+    log_traits: tuple[str, ...] = ()
     rint: bool = False
     standardize: bool = False
 
@@ -88,7 +90,7 @@ class ScanRequest(AssociationRequest):
     Parameters
     ----------
     formats : formats of the results: ssf (GWAS-SSF), parquet (one wide file) or both.
-    plots : draw Manhattan and QQ pages.
+    plots : write pages with Manhattan and QQ plots.
     """
 
     formats: tuple[ResultFormat, ...] = ("ssf",)

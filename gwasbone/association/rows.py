@@ -25,7 +25,7 @@ SAME_DOSAGE = 1e-9
 
 @dataclass(frozen=True)
 class RowStatistics:
-    """What the people of one group of traits have at each of m variants.
+    """What the participants of one group of traits have at each of m variants.
 
     Parameters
     ----------

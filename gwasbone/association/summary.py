@@ -63,7 +63,7 @@ def trait_summary(columns: pa.Table) -> TraitSummary:
 
 
 def scan_summary(results: AssociationResults) -> pd.DataFrame:
-    """One row per trait: people, method, variants, λ_GC, genome-wide blocks, top variant."""
+    """One row per trait: participants, method, variants, λ_GC, genome-wide blocks, top variant."""
     rows = []
     for trait, summary in results.summaries.items():
         leads = results.leads(trait, p_threshold=5e-8, max_blocks=None)

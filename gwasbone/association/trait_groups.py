@@ -32,7 +32,7 @@ Method = Literal["linear", "logistic"]
 
 @dataclass(frozen=True)
 class TraitGroup:
-    """Traits measured in exactly the same people and analysed by the same method.
+    """Traits measured in exactly the same participants and analysed by the same method.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class TraitGroup:
         return _fitted(self.names[j], self.X, self.Y[:, j], self.covariates, self.offset_of(j))
 
     def spread(self, values: FloatArray) -> FloatArray:
-        """(n,) values of the group's people, (n_g,), NaN for everybody else."""
+        """(n,) values of the group's participants, (n_g,), NaN for all others."""
         everyone = np.full(len(self.people), np.nan)
         everyone[self.people] = values
         return everyone
@@ -117,7 +117,7 @@ def grouped(
     people: BoolArray,
     offsets: Mapping[str, FloatArray] | None = None,
 ) -> Grouped:
-    """Lay out traits in some people.
+    """Lay out traits in some participants.
 
     Parameters
     ----------
@@ -164,7 +164,7 @@ def grouped(
             if useless:
                 dropped.append(
                     f"{listed(useless)} left out for {listed(group.names)}: constant or a "
-                    "combination of other covariates in its people"
+                    "combination of other covariates in its participants"
                 )
     return Grouped(tuple(groups), left_out, tuple(dropped))
 
@@ -172,18 +172,18 @@ def grouped(
 def _who_tells(
     name: str, trait: TraitValues, method: Method, covariates: Covariates, people: BoolArray
 ) -> tuple[BoolArray, dict[str, str]]:
-    """(n,) who is analysed for a trait, and the levels of covariates whose people are not."""
+    """(n,) who is analysed for a trait, and the levels of covariates whose participants are not."""
     who = people & covariates.complete & ~np.isnan(trait.y)
     if not who.any():
         raise InputError(
-            f"expected people with trait {name} and all covariates, there are none "
-            f"({(people & ~np.isnan(trait.y)).sum():,} genotyped people have the trait)"
+            f"expected participants with trait {name} and all covariates, there are none "
+            f"({(people & ~np.isnan(trait.y)).sum():,} genotyped participants have the trait)"
         )
     y = trait.y[who]
     if not varies(y) and len(y) > 1:
         word = {0.0: " (controls only)", 1.0: " (cases only)"} if trait.kind == "binary" else {}
         raise InputError(
-            f"expected trait {name} to vary, all {len(y):,} people analysed have {y[0]:g}"
+            f"expected trait {name} to vary, all {len(y):,} participants analysed have {y[0]:g}"
             f"{word.get(float(y[0]), '')}"
         )
     if method == "linear":
@@ -207,7 +207,7 @@ def _analysable(group: TraitGroup) -> tuple[TraitGroup, dict[str, str]]:
         try:
             if n < k + 2:
                 raise InputError(
-                    f"expected at least {k + 2} people for trait {name} (a genotype, the "
+                    f"expected at least {k + 2} participants for trait {name} (a genotype, the "
                     f"intercept, {k - 1} covariates, one degree of freedom), there are {n} with "
                     "all of it"
                 )

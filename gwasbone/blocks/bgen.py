@@ -273,7 +273,7 @@ def _copies(ploidy: Bytes, least: int, most: int) -> tuple[int, int]:
     """
     if not 1 <= least <= most <= 2:
         raise _DamagedError(
-            "expected one or two copies of the chromosome in everybody, got "
+            "expected one or two copies of the chromosome in all samples, got "
             f"{least} to {most}: export the file again, for example with plink2 --export bgen-1.2"
         )
     copies = ploidy & 63

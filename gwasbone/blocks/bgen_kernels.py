@@ -98,7 +98,7 @@ def _fill_some(
     top: int,
     units: npt.NDArray[np.float32],
 ) -> tuple[np.int64, np.int64]:
-    """As :func:`_fill_everyone`, of some people, where some have one copy, or of many bits."""
+    """As :func:`_fill_everyone`, of some samples, where some have one copy, or of many bits."""
     total, most = np.int64(0), np.int64(0)
     whole = 2 * np.int64(one)
     for j in range(len(people)):

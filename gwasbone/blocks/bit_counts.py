@@ -1,4 +1,4 @@
-"""Sums over the people called at two variants, by counting bits: the compiled inner loops.
+"""Sums over the samples called at two variants, by counting bits: the compiled inner loops.
 
 A variant is a row of words (see :class:`gwasbone.blocks.bit_planes.Planes`): its own sums, then
 for each segment of people the planes ``hom``, ``minus`` and ``called``.
@@ -72,7 +72,7 @@ def _product(a: int, b: int, width: int) -> int:
 
 @compiled
 def _sums(a: int, b: int, width: int) -> tuple[int, int, int, int, int]:
-    """n, Σx, Σy, Σx², Σy² of one segment over the people called at both."""
+    """n, Σx, Σy, Σx², Σy² of one segment over the samples called at both."""
     n, hom_a, hom_b, minus_a, minus_b = 0, 0, 0, 0, 0
     for k in range(width):
         called_a, called_b = word_at(a, k + 2 * width), word_at(b, k + 2 * width)
@@ -94,7 +94,7 @@ def plane_words_together(width: int) -> int:
 def _lost(
     a: int, b: int, places: Any, scale: int, segments: int, width: int
 ) -> tuple[int, int, int]:
-    """n, Σx, Σx² over the people called at one variant and not at another, in these places."""
+    """n, Σx, Σx² over the samples called at one variant and not at another, in these places."""
     together = plane_words_together(width)
     n, total, squares = 0, 0, 0
     while places != _NOTHING:
@@ -117,7 +117,7 @@ def _lost(
 def pair_sums(
     a: int, b: int, scale: int, segments: int, width: int
 ) -> tuple[int, int, int, int, int, int]:
-    """Over the people called at two variants: n, Σx, Σy, Σx², Σy², Σxy.
+    """Over the samples called at two variants: n, Σx, Σy, Σx², Σy², Σxy.
 
     Parameters
     ----------
@@ -165,7 +165,7 @@ def _with_sums(
 
 @compiled
 def r2_exceeds(a: int, b: int, scale: int, segments: int, width: int, threshold: float) -> bool:
-    """Whether r² over the people called at both is above a threshold; parameters as above.
+    """Whether r² over the samples called at both is above a threshold; parameters as above.
 
     The sums besides Σxy are counted only where bounds on them, from each variant's own sums and
     how many calls the other lacks, leave it open: most pairs are far below.

@@ -90,7 +90,7 @@ class PeopleWeights:
 
     @classmethod
     def of(cls, columns: PeopleColumns, weights: npt.ArrayLike | None = None) -> PeopleWeights:
-        """Of (n,) whole numbers ≥ 0, the times each person counts; 1 by default.
+        """Of (n,) whole numbers ≥ 0, the times each sample counts; 1 by default.
 
         Raises
         ------
@@ -100,7 +100,7 @@ class PeopleWeights:
         n = len(columns.slots)
         given = np.ones(n) if weights is None else np.asarray(weights, dtype=float)
         if given.shape != (n,) or (given < 0).any() or (given != np.rint(given)).any():
-            raise UsageError(f"weights: expected {n} whole numbers >= 0, one for each person")
+            raise UsageError(f"weights: expected {n} whole numbers >= 0, one for each sample")
         whole = given.astype(np.int64)
         bits = [b for b in range(int(whole.max(initial=1)).bit_length()) if (whole >> b & 1).any()]
         pairs = [columns.mask((whole >> b & 1).astype(bool)) for b in bits or [0]]
@@ -109,7 +109,7 @@ class PeopleWeights:
 
 
 def _interleaved(mask: Words) -> Words:
-    """Mask of the low bits of pairs -> mask of planes, where two words of people share one."""
+    """Mask of the low bits of pairs -> mask of planes, where two words of samples share one."""
     even = np.zeros(2 * _plane_words(len(mask)), dtype=np.uint64)
     even[: len(mask)] = mask
     joined: Words = even[0::2] | (even[1::2] << _ONE)
@@ -122,7 +122,7 @@ def _plane_words(n_words: int) -> int:
 
 @dataclass(frozen=True)
 class Planes:
-    """Planes of m variants, each in a row of words after its sums over the people called.
+    """Planes of m variants, each in a row of words after its sums over the samples called.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ class Planes:
 
     @property
     def n(self) -> npt.NDArray[np.int64]:
-        """(m,) people called."""
+        """(m,) samples called."""
         return self.rows[:, 0].view(np.int64)
 
     @property
@@ -164,7 +164,7 @@ class Planes:
 
     @property
     def frequency(self) -> npt.NDArray[np.float64]:
-        """(m,) of ALT among the people called, NaN where there are none."""
+        """(m,) of ALT among the samples called, NaN where there are none."""
         with np.errstate(invalid="ignore"):
             alt: npt.NDArray[np.float64] = (self.total + self.n) / (2 * self.n)
         return alt
@@ -174,7 +174,7 @@ class Planes:
         return Planes(self.rows[rows], self.scale)
 
     def followed_by(self, other: Planes) -> Planes:
-        """These variants and then the others, of the same people."""
+        """These variants and then the others, of the same samples."""
         return Planes(np.concatenate([self.rows, other.rows]), self.scale)
 
 

@@ -18,7 +18,7 @@ import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 from numba import njit
 from numba.np import linalg
@@ -53,16 +53,35 @@ def _package_stamp() -> str:
     return digest.hexdigest()
 
 
-def compiled(function: F) -> F:
-    """Compile a function on its first call, and keep the result on disk where there is a place."""
+#: For sums whose order does not matter: several are added at a time, division by 0 gives infinity.
+_FAST = {"fastmath": {"reassoc", "contract", "arcp", "nsz"}, "error_model": "numpy"}
+
+
+@overload
+def compiled(function: F) -> F: ...
+@overload
+def compiled(function: None = None, *, fast: bool) -> Callable[[F], F]: ...
+def compiled(function: F | None = None, *, fast: bool = False) -> F | Callable[[F], F]:
+    """Compile a function on its first call, and keep the result on disk where there is a place.
+
+    Parameters
+    ----------
+    fast : let the compiler change the order of sums, so that it can use vector instructions.
+    """
+    if function is None:
+        return lambda kernel: _compiled(kernel, _FAST if fast else {})
+    return _compiled(function, {})
+
+
+def _compiled(function: F, options: dict[str, Any]) -> F:
     kernel: Any
     try:
-        kernel = njit(nogil=True, cache=True)(function)
+        kernel = njit(nogil=True, cache=True, **options)(function)
         kept = kernel._cache._cache_file
         kept._source_stamp = (kept._source_stamp, _package_stamp())
     except RuntimeError:
         # no folder can be written to, as in some containers: compiled again by every process
-        kernel = njit(nogil=True)(function)
+        kernel = njit(nogil=True, **options)(function)
     return cast(F, kernel)
 
 

@@ -7,6 +7,7 @@ exactly, so sums are exact and whether everybody has the same dosage needs no to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -28,7 +29,7 @@ _TILE_VARIANTS = 64
 
 @dataclass(frozen=True)
 class DosageLayout:
-    """The n people of an analysis, each in the place of its number: see ``PeopleLayout``."""
+    """The n samples of an analysis, each in the place of its number: see ``PeopleLayout``."""
 
     n: int
 
@@ -39,11 +40,11 @@ class DosageLayout:
 
     @cached_property
     def slots(self) -> npt.NDArray[np.intp]:
-        """(n,) for each person the place in a row."""
+        """(n,) for each sample the place in a row."""
         return np.arange(self.n)
 
     def mask(self, people: BoolArray) -> npt.NDArray[np.float32]:
-        """(n,) 1 for the people that are True."""
+        """(n,) 1 for the samples that are True."""
         return people.astype(np.float32)
 
 
@@ -64,8 +65,34 @@ class DosageBlock:
     swapped: BoolArray
     missing: sparse.csr_array | None
 
+    @classmethod
+    def joined(
+        cls, parts: Sequence[tuple[npt.NDArray[np.intp], DosageBlock]], *, n: int
+    ) -> DosageBlock:
+        """A block of blocks of the same n people, each with the rows it fills."""
+        m = sum(len(here) for here, _ in parts)
+        units, top = np.empty((m, n), dtype=np.float32), np.ones(m)
+        swapped, order = np.zeros(m, dtype=bool), np.zeros(m, dtype=np.intp)
+        absent, at = [], 0
+        for here, block in parts:
+            units[here], top[here], swapped[here] = block.units, block.top, block.swapped
+            none = sparse.csr_array((len(here), n), dtype=np.float32)
+            absent.append(none if block.missing is None else block.missing)
+            order[here] = np.arange(at, at + len(here))
+            at += len(here)
+        missing = sparse.csr_array(sparse.vstack(absent, format="csr"))[order] if absent else None
+        return cls(units, top, swapped, missing if missing is not None and missing.nnz else None)
+
+    def alt_dosages(self) -> npt.NDArray[np.float32]:
+        """(m, n) copies of ALT, NaN where missing."""
+        G = self.units * (2 / self.top).astype(np.float32)[:, None]
+        G[self.swapped] = 2 - G[self.swapped]
+        if self.missing is not None:
+            G[self.missing.toarray() != 0] = np.nan
+        return G
+
     def counting_rarer(self, anyone: npt.NDArray[np.float32]) -> DosageBlock:
-        """The block itself: it was decoded so, with all people that were read."""
+        """The block itself: it was decoded so, with all samples that were read."""
         return self
 
     @cached_property
@@ -122,7 +149,7 @@ class DosageBlock:
 def _sums(
     units: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """(m,) Σx and Σx² as whole numbers over the people of a mask, x units of dosage."""
+    """(m,) Σx and Σx² as whole numbers over the samples of a mask, x units of dosage."""
     m, n = units.shape
     total, squares = np.zeros(m, np.int64), np.zeros(m, np.int64)
     for i in range(m):

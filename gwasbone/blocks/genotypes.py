@@ -32,7 +32,7 @@ SPREAD_NEEDS_FLOAT64 = 1e-3
 
 @dataclass(frozen=True)
 class GenotypeSums:
-    """Sums over some people of m variants, (m,) each.
+    """Sums over some samples of m variants, (m,) each.
 
     Parameters
     ----------
@@ -48,12 +48,12 @@ class GenotypeSums:
 
     @cached_property
     def mean(self) -> FloatArray:
-        """(m,) of g; 0 where nobody is called."""
+        """(m,) of g; 0 where no sample is called."""
         return self.alleles / np.maximum(self.called, 1)
 
     @cached_property
     def about_mean(self) -> FloatArray:
-        """(m,) Σ(g − mean)²; people whose g is imputed by the mean add nothing."""
+        """(m,) Σ(g − mean)²; samples whose g is imputed by the mean add nothing."""
         return np.maximum(self.squares - self.called * self.mean**2, 0)
 
     @cached_property
@@ -85,18 +85,18 @@ class GenotypeSums:
 
 
 class PeopleLayout(Protocol):
-    """Where the people of an analysis are within the rows of a block."""
+    """Where the samples of an analysis are within the rows of a block."""
 
     @property
     def slots(self) -> npt.NDArray[np.intp]:
-        """(n,) for each person the place in a row."""
+        """(n,) for each sample the place in a row."""
 
     @property
     def n_slots(self) -> int:
         """Places in a row."""
 
     def mask(self, people: BoolArray) -> Any:
-        """Some of the people, in the form that blocks of this layout take."""
+        """Some of the samples, in the form that blocks of this layout take."""
 
 
 class GenotypeBlock(Protocol):
@@ -107,10 +107,10 @@ class GenotypeBlock(Protocol):
         """(m,) where the counted allele is REF."""
 
     def counting_rarer(self, anyone: Any) -> GenotypeBlock:
-        """The block with the allele counted that is rarer among the people of a mask."""
+        """The block with the allele counted that is rarer among the samples of a mask."""
 
     def sums(self, mask: Any, n: int) -> GenotypeSums:
-        """Sums of the counted allele over the n people of a mask."""
+        """Sums of the counted allele over the n samples of a mask."""
 
     def multiply(self, W: npt.NDArray[np.float32]) -> FloatArray:
         """(m, c) G @ W, for W (slots, c), missing genotypes as 0."""
@@ -134,7 +134,7 @@ def alt_dosages(
     people: BoolArray,
     sums: GenotypeSums,
 ) -> FloatArray:
-    """(r, n) copies of ALT of some variants and people in float64, missing ones at their mean.
+    """(r, n) copies of ALT of some variants and samples in float64, missing ones at their mean.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The genetic relationship matrix of people, over blocks of packed calls.
+"""The genetic relationship matrix of samples, over blocks of packed calls.
 
 With p the frequency of ALT among those called, A_ij is the mean over the variants called in both
 i and j of (g_i − 2p)(g_j − 2p) / (2p(1 − p)): VanRaden's second method, the matrix of GCTA.
@@ -39,7 +39,7 @@ class Relationships:
 
 
 def relationships(genotypes: PackedRows, *, threads: int | None = None) -> Relationships:
-    """The genetic relationship matrix of n people; memory is 24·n² bytes.
+    """The genetic relationship matrix of n samples; memory is 24·n² bytes.
 
     Parameters
     ----------

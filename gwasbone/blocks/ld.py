@@ -206,7 +206,7 @@ def ld_scores(
     if A.ndim != 2 or len(A) != m:
         raise UsageError(f"annotations: expected a row for each of {m} variants, got {A.shape}")
     if n < 3:
-        raise UsageError(f"LD scores: expected three people or more, got {n}")
+        raise UsageError(f"LD scores: expected three samples or more, got {n}")
     people = PeopleWeights.of(genotypes.columns, weights)
     scores = np.zeros((m, A.shape[1]))
     count = ProgressCount(progress, "LD scores", m)
@@ -313,7 +313,7 @@ def _correlate(
 
 @compiled
 def _correlation(a: int, b: int, scale: int, segments: int, width: int, at_mean: bool) -> float:
-    """r of two rows of planes: of the people called at both, or missing calls at the mean."""
+    """r of two rows of planes: of the samples called at both, or missing calls at the mean."""
     n, x, y, xx, yy, xy = pair_sums(a, b, scale, segments, width)
     if at_mean:
         n_x, n_y, sum_x, sum_y, squares_x, squares_y = own_sums(a, b)

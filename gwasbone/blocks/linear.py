@@ -38,7 +38,7 @@ ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class LinearGroup:
-    """Traits of the same n people.
+    """Traits of the same n samples.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class LinearGroup:
 
 @dataclass(frozen=True)
 class LinearDesign:
-    """Everything about people that a block needs: W (slots, c) and the groups."""
+    """Everything about samples that a block needs: W (slots, c) and the groups."""
 
     layout: PeopleLayout
     groups: tuple[LinearGroup, ...]
@@ -199,7 +199,7 @@ class _Fit:
 def _sum_what_is_left(
     fit: _Fit, group: LinearGroup, rows: npt.NDArray[np.intp], G: FloatArray
 ) -> None:
-    """Put the sum of squared residuals over people where it is small into ``fit.left``.
+    """Put the sum of squared residuals over samples where it is small into ``fit.left``.
 
     Parameters
     ----------

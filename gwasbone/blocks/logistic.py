@@ -72,7 +72,7 @@ class NullModel:
 
 @dataclass(frozen=True)
 class LogisticGroup:
-    """Traits of the same n people.
+    """Traits of the same n samples.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class LogisticGroup:
 
 @dataclass(frozen=True)
 class LogisticDesign:
-    """Everything about people that a block needs.
+    """Everything about samples that a block needs.
 
     Parameters
     ----------

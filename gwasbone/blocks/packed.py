@@ -7,7 +7,9 @@ words (popcount) and only the products with covariates and traits need numbers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,10 @@ _LOW = np.uint64(0x5555555555555555)
 _ONE, _THREE = np.uint64(1), np.uint64(3)
 _FOURS, _BYTES = np.uint64(0x3333333333333333), np.uint64(0x0F0F0F0F0F0F0F0F)
 _COUNTED_IN_BYTES = 255
+#: Calls of people are counted in strips of so many words, 16,384 people.
+_STRIP_WORDS = 512
+#: Words handled together, whose intermediate results stay in the processor's cache.
+_WORDS_TOGETHER = 16_384
 _HEADER_BYTES = 3
 
 
@@ -45,20 +51,26 @@ class PackedBed:
     def __reduce__(self) -> tuple[type[PackedBed], tuple[str | Path, int]]:
         return PackedBed, (absolute(self.path), self.n_people)
 
+    @cached_property
+    def _bytes(self) -> RangeReader:
+        """Opened once for all blocks."""
+        return RangeReader(self.path)
+
     def rows(self, rows: npt.NDArray[np.integer], columns: PeopleColumns) -> Words:
         """(len(rows), w) packed calls of some variants, only the bytes that ``columns`` needs."""
         width = (self.n_people + 3) // 4
-        taken = RangeReader(self.path).rows(_HEADER_BYTES, width, rows)
+        taken = self._bytes.rows(_HEADER_BYTES, width, rows)
         if columns.bytes_used is not None:
             taken = taken[:, columns.bytes_used]
-        words = np.zeros((len(rows), columns.n_words), dtype=np.uint64)
+        words = np.empty((len(rows), columns.n_words), dtype=np.uint64)
+        words[:, -1:] = 0
         words.view(np.uint8)[:, : taken.shape[1]] = taken
         return words
 
 
 @dataclass(frozen=True)
 class PeopleColumns:
-    """Where the people of an analysis are within packed rows.
+    """Where the samples of an analysis are within packed rows.
 
     Parameters
     ----------
@@ -92,7 +104,7 @@ class PeopleColumns:
         return self.n_words * PEOPLE_PER_WORD
 
     def mask(self, people: npt.NDArray[np.bool_]) -> Words:
-        """(w,) a word mask with the low bit of each pair set for the people that are True."""
+        """(w,) a word mask with the low bit of each pair set for the samples that are True."""
         bits = np.zeros(self.n_words * PEOPLE_PER_WORD, dtype=np.uint64)
         bits[self.slots[people]] = 1
         shifts = np.arange(PEOPLE_PER_WORD, dtype=np.uint64) * np.uint64(2)
@@ -102,7 +114,7 @@ class PeopleColumns:
 
 @dataclass(frozen=True)
 class CallCounts:
-    """Calls of m variants among some people: (m,) each."""
+    """Calls of m variants among some samples: (m,) each."""
 
     het: npt.NDArray[np.int64]
     hom_alt: npt.NDArray[np.int64]
@@ -127,26 +139,43 @@ class CallCounts:
 
 
 def count_calls(words: Words, mask: Words, n_people: int) -> CallCounts:
-    """Count genotypes among the people of a mask (see :meth:`PeopleColumns.mask`)."""
-    low = words & mask
-    high = (words >> _ONE) & mask
-    both = np.bitwise_count(low & high).sum(axis=1, dtype=np.int64)  # 11: no copy of ALT
-    n_low = np.bitwise_count(low).sum(axis=1, dtype=np.int64)
-    n_high = np.bitwise_count(high).sum(axis=1, dtype=np.int64)
+    """Count genotypes among the samples of a mask (see :meth:`PeopleColumns.mask`)."""
+    m = len(words)
+    n_low, n_high, both = (np.empty(m, dtype=np.int64) for _ in range(3))
+    for rows in _tiles(words):
+        tile = words[rows]
+        high = tile >> _ONE
+        high &= mask
+        low = tile & mask
+        n_low[rows], n_high[rows] = _bits(low), _bits(high)
+        low &= high
+        both[rows] = _bits(low)  # 11: no copy of ALT
     missing = n_low - both
     het = n_high - both
     return CallCounts(het=het, hom_alt=n_people - both - missing - het, hom_ref=both)
 
 
+def _tiles(words: Words) -> Iterator[slice]:
+    """Rows that are handled together."""
+    per_tile = max(1, _WORDS_TOGETHER // max(1, words.shape[1]))
+    return (slice(top, top + per_tile) for top in range(0, len(words), per_tile))
+
+
+def _bits(words: Words) -> npt.NDArray[np.uint32]:
+    """(m,) bits set in each row."""
+    counts: npt.NDArray[np.uint32] = np.bitwise_count(words).sum(axis=1, dtype=np.uint32)
+    return counts
+
+
 def without_het(words: Words, mask: Words) -> Words:
-    """Heterozygous calls of the people of a mask become missing (men on X)."""
+    """Heterozygous calls of the samples of a mask become missing (men on X)."""
     low, high = words & _LOW, (words >> _ONE) & _LOW
     het = high & ~low & mask
     return words ^ (het * _THREE)
 
 
 def only_of(words: Words, mask: Words) -> Words:
-    """Calls of everybody but the people of a mask become missing (men on Y)."""
+    """Calls of all samples but the samples of a mask become missing (men on Y)."""
     return (words & (mask * _THREE)) | (~mask & _LOW)
 
 
@@ -228,22 +257,31 @@ def multiply_transposed(
 def missing_places(
     words: Words, mask: Words
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Row and slot, in order, of each missing call of the people of a mask."""
-    missing = (words & mask & ~(words >> _ONE)).ravel()
-    word = np.flatnonzero(missing)
-    left, places = missing[word], [np.zeros(0, dtype=np.int64)]
+    """Row and slot, in order, of each missing call of the samples of a mask."""
+    where, what = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    for rows in _tiles(words):
+        missing = words[rows] >> _ONE
+        np.bitwise_not(missing, out=missing)
+        missing &= words[rows]
+        missing &= mask
+        found = np.flatnonzero(missing)
+        where.append(found + rows.start * words.shape[1])
+        what.append(missing.ravel()[found])
+    word, left = np.concatenate(where), np.concatenate(what)
+    places = [np.zeros(0, dtype=np.int64)]
     while len(word):
         # missing calls are few: one is taken off each word that has any, until none has
         lowest = left & (~left + _ONE)
         places.append(word * PEOPLE_PER_WORD + np.bitwise_count(lowest - _ONE) // 2)
         left = left ^ lowest
         word, left = word[left != 0], left[left != 0]
-    row, slot = np.divmod(np.sort(np.concatenate(places)), words.shape[1] * PEOPLE_PER_WORD)
+    n_slots = max(1, words.shape[1] * PEOPLE_PER_WORD)
+    row, slot = np.divmod(np.sort(np.concatenate(places)), n_slots)
     return row, slot
 
 
 def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
-    """(m, slots) 1 where the call of a person of the mask is missing; None where none is."""
+    """(m, slots) 1 where the call of a sample of the mask is missing; None where none is."""
     row, slot = missing_places(words, mask)
     if len(row) == 0:
         return None
@@ -256,49 +294,102 @@ def missing_calls(words: Words, mask: Words) -> sparse.csr_array | None:
     )
 
 
-def sum_over_variants(
-    words: Words, people: Words, weights: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """(4, slots) sums over variants: each of three weights where the call of a person of the mask
-    is not missing, then heterozygous calls.
+@dataclass(frozen=True)
+class CallTally:
+    """Calls of m variants and of the samples of a mask, counted in one pass over both.
 
     Parameters
     ----------
-    weights : (3, m).
+    counts : per variant.
+    n_het : (slots,) variants at which a person's call is heterozygous.
+    missing_row, missing_slot : row and slot, in order, of each missing call.
     """
-    n_slots = words.shape[1] * PEOPLE_PER_WORD
-    row, slot = missing_places(words, people)
-    absent = [np.bincount(slot, weight[row], n_slots) for weight in weights]
-    return np.vstack([weights.sum(axis=1)[:, None] - absent, count_heterozygous(words)])
+
+    counts: CallCounts
+    n_het: npt.NDArray[np.int64]
+    missing_row: npt.NDArray[np.int64]
+    missing_slot: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, words: Words, people: Words, n_people: int) -> CallTally:
+        """Of (m, w) packed calls and a mask of ``n_people``."""
+        m, n_slots = len(words), words.shape[1] * PEOPLE_PER_WORD
+        n_low, n_high, both = (np.zeros(m, dtype=np.int64) for _ in range(3))
+        n_het = np.zeros(n_slots, dtype=np.int64)
+        for first in range(0, words.shape[1], _STRIP_WORDS):
+            strip = slice(first, first + _STRIP_WORDS)
+            mask, part = people[strip], words[:, strip]
+            in_bytes = np.zeros(4 * part.shape[1], dtype=np.uint64)
+            per_tile = _rows_added_together(part.shape[1])
+            added = 0
+            for top in range(0, m, per_tile):
+                rows = slice(top, top + per_tile)
+                tile = part[rows]
+                het = tile >> _ONE
+                het &= mask
+                low = tile & mask
+                n_low[rows] += _bits(low)
+                n_high[rows] += _bits(het)
+                low &= het
+                both[rows] += _bits(low)
+                het ^= low
+                if added + len(tile) > _COUNTED_IN_BYTES:
+                    n_het[first * PEOPLE_PER_WORD :][: 8 * len(in_bytes)] += _by_person(in_bytes)
+                    in_bytes[:], added = 0, 0
+                in_bytes += _sums_in_bytes(het)
+                added += len(tile)
+            n_het[first * PEOPLE_PER_WORD :][: 8 * len(in_bytes)] += _by_person(in_bytes)
+        n_missing, het_of_row = n_low - both, n_high - both
+        counts = CallCounts(het_of_row, n_people - both - n_missing - het_of_row, both)
+        some = np.flatnonzero(n_missing)
+        row, slot = missing_places(words[some] if len(some) < m else words, people)
+        return cls(counts, n_het, some[row], slot)
+
+    def sums(self, weights: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """(k, slots) sums over variants of weights (k, m) where a person's call is not missing."""
+        n_slots = len(self.n_het)
+        row, slot = self.missing_row, self.missing_slot
+        absent = [np.bincount(slot, weight[row], n_slots) for weight in weights]
+        sums: npt.NDArray[np.float64] = weights.sum(axis=1)[:, None] - absent
+        return sums
 
 
-def count_heterozygous(words: Words) -> npt.NDArray[np.int64]:
-    """(slots,) variants at which a person's call is heterozygous.
+def _rows_added_together(n_words: int) -> int:
+    """Rows, a multiple of 15, whose intermediate results stay in the processor's cache."""
+    together = _WORDS_TOGETHER // (15 * max(1, n_words))
+    return 15 * min(_COUNTED_IN_BYTES // 15, max(1, together))
 
-    Calls are added within words: those of 3 variants fit in the 2 bits of a person, those of 15 in
-    4 bits and of 255 in 8, for which the people of a word are parted among 2, then 4 words.
+
+def _sums_in_bytes(bits: Words) -> Words:
+    """(4 w,) sums over rows, at most 255, of the low bits of pairs, a byte for each person.
+
+    Bits are added within words: those of 3 rows fit in the 2 bits of a person, those of 15 in 4
+    bits and of 255 in 8, for which the people of a word are parted among 2, then 4 words.
     """
-    counts = np.zeros(words.shape[1] * PEOPLE_PER_WORD, dtype=np.int64)
-    for top in range(0, len(words), _COUNTED_IN_BYTES):
-        part = words[top : top + _COUNTED_IN_BYTES]
-        twos = _added((part >> _ONE) & ~part & _LOW, 3)
-        fours = _added(_split(twos, _FOURS, 2), 5)
-        bytes_ = _added(_split(fours, _BYTES, 4), 17)[0]
-        # of a word's people those of a byte are neighbours: the upper half of 8, then of 4 bits
-        by_person = bytes_.reshape(2, 2, -1).view(np.uint8).reshape(2, 2, words.shape[1], 8)
-        counts += by_person.transpose(2, 3, 0, 1).ravel()
-    return counts
+    fours = _added(_split(_added(bits, 3), _FOURS, 2), 5)
+    eights = _split(fours, _BYTES, 4)
+    sums: Words = eights.sum(axis=0, dtype=np.uint64)
+    return sums
+
+
+def _by_person(in_bytes: Words) -> npt.NDArray[np.uint8]:
+    """(slots,) what :func:`_sums_in_bytes` counted."""
+    # of a word's people those of a byte are neighbours: the upper half of 8, then of 4 bits
+    parts = in_bytes.reshape(2, 2, -1).view(np.uint8).reshape(2, 2, -1, 8)
+    return parts.transpose(2, 3, 0, 1).ravel()
 
 
 def _added(words: Words, n: int) -> Words:
     """Sums of every n rows."""
-    sums = words[::n].copy()
-    for first in range(1, n):
-        others = words[first::n]
-        sums[: len(others)] += others
+    whole = len(words) // n
+    sums = np.empty((-(-len(words) // n), words.shape[1]), dtype=np.uint64)
+    words[: whole * n].reshape(whole, n, words.shape[1]).sum(axis=1, out=sums[:whole])
+    if whole < len(sums):
+        words[whole * n :].sum(axis=0, out=sums[whole])
     return sums
 
 
 def _split(words: Words, mask: np.uint64, shift: int) -> Words:
     """(rows, 2 w) the lower half of each field of bits in words of their own, then the upper."""
-    return np.hstack([words & mask, (words >> np.uint64(shift)) & mask])
+    parts: Words = np.concatenate([words & mask, (words >> np.uint64(shift)) & mask], axis=1)
+    return parts

@@ -110,8 +110,8 @@ def leading_components(
     n, m = Z.shape
     if not 1 <= k < min(n, m + 1):
         raise UsageError(
-            f"principal components: expected more people and no fewer variants that vary than the "
-            f"{k} components, got {n} people and {m} such variants"
+            f"principal components: expected more samples and no fewer variants that vary than the "
+            f"{k} components, got {n} samples and {m} such variants"
         )
     residual, n_passes = np.zeros(k), 0
     iterative = method == "iterative" or (method == "auto" and min(n, m) > MOST_EXACT)
@@ -134,7 +134,7 @@ def leading_components(
     if s[-1] ** 2 < _RANK_TOLERANCE * s[0] ** 2:
         raise UsageError(
             f"principal components: expected {k} components with variance, found "
-            f"{(s**2 >= _RANK_TOLERANCE * s[0] ** 2).sum()}: ask for fewer, or are people copies "
+            f"{(s**2 >= _RANK_TOLERANCE * s[0] ** 2).sum()}: ask for fewer, or are samples copies "
             "of one another?"
         )
     if residual.max() > tolerance:

@@ -30,7 +30,7 @@ _TILE, _TILE_FLOATS = 1024, 10_000_000
 
 @dataclass(frozen=True)
 class StandardisedCalls:
-    """Z of n people and the variants of some blocks; rows of variants that do not vary are 0.
+    """Z of n samples and the variants of some blocks; rows of variants that do not vary are 0.
 
     Calls are those of the rarer allele: partial sums in float32 are then small.
 
@@ -77,7 +77,7 @@ class StandardisedCalls:
 
     @property
     def varies(self) -> npt.NDArray[np.bool_]:
-        """(m,) whether a variant has both alleles among the people."""
+        """(m,) whether a variant has both alleles among the samples."""
         return self.scale != 0
 
     @property
@@ -142,7 +142,7 @@ class StandardisedCalls:
         return K
 
     def variant_products(self) -> FloatArray:
-        """ZZ' of the variants that vary, by tiles of people; all calls are held packed."""
+        """ZZ' of the variants that vary, by tiles of samples; all calls are held packed."""
         varies = np.flatnonzero(self.varies)
         words = np.vstack([self._words(i) for i in range(len(self.blocks))])[varies]
         K = np.zeros((len(words), len(words)))
@@ -163,7 +163,7 @@ class StandardisedCalls:
     def _decoded(
         self, words: Words, rows: slice | npt.NDArray[np.intp], here: slice
     ) -> npt.NDArray[np.float32]:
-        """Z of some rows, and of the people in the words ``here`` of each row."""
+        """Z of some rows, and of the samples in the words ``here`` of each row."""
         Z = packed.decode(words.view(np.uint8))
         Z -= self.mean[rows, None].astype(np.float32)
         Z *= self.scale[rows, None].astype(np.float32)

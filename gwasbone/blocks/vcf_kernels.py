@@ -136,10 +136,10 @@ def _same(
     length = one[column + 1] - one[column]
     if one[FLAGS] & BLANK or other[column + 1] - other[column] != length:
         return False
+    same = True
     for k in range(length):
-        if text[one[column] + k] != text[other[column] + k]:
-            return False
-    return True
+        same = same and text[one[column] + k] == text[other[column] + k]
+    return same
 
 
 @compiled
@@ -322,7 +322,7 @@ def _read_calls(
             copies[0, j] = 1
             continue
         known = known and ((48 <= c <= 57) or c == _DOT) and (d <= _RETURN or d == _COLON)
-        if known and (b == _SLASH or b == _BAR):
+        if known and b in (_SLASH, _BAR):
             alleles[0, j] = np.int32(a) - 48 if a != _DOT else -1
             alleles[1, j] = np.int32(c) - 48 if c != _DOT else -1
             copies[0, j] = 2
@@ -407,7 +407,7 @@ def _call(text: Bytes, at: int) -> tuple[int, int, int, int]:
         copies += 1
         c = text[at]
         if c != _SLASH and c != _BAR:
-            ends = c == _COLON or c == _TAB or c == _NEWLINE or c == _RETURN
+            ends = c in (_COLON, _TAB, _NEWLINE, _RETURN)
             return first, second, copies, DONE if ends else BAD_CALL
         at += 1
 

@@ -45,14 +45,17 @@ COMMANDS = {
     "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),
     "compare": ("gwasbone.cli.compare", "Compare scans of the same disease."),
+    "h2": ("gwasbone.cli.h2", "Estimate SNP heritability of scans by LD score regression."),
+    "mr": ("gwasbone.cli.mr", "Estimate causal effects by Mendelian randomisation."),
+    "rg": ("gwasbone.cli.rg", "Estimate genetic correlations of scans, each with each."),
+    "coloc": ("gwasbone.cli.coloc", "Test whether two scans share causal variants."),
     "select": ("gwasbone.cli.select", "Select lead SNPs of body regions from many scans."),
     "report": ("gwasbone.cli.report", "Write one page with the results of a study."),
 }
 
 #: Commands of the contract that later versions bring.
 _LATER = """
-munge meta h2 rg mr pleiotropy coloc
-mediate
+munge meta pleiotropy mediate
 """
 NOT_BUILT = frozenset(_LATER.split())
 
@@ -161,7 +164,7 @@ def _main(arguments: list[str]) -> int:
 
 
 class _Tolerant:
-    """Standard error whose reader may be gone, or its disk full: what nobody reads is dropped."""
+    """Standard error whose reader may be gone, or its disk full: unread text is dropped."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -207,7 +210,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         said = "; ".join([error.format_message().rstrip("."), *ignored])
         return f"{said}: see {where} --help", 2
     if isinstance(error, (KeyboardInterrupt, click.exceptions.Abort)):
-        return "interrupted; what was finished is kept", 1
+        return "interrupted; finished work is kept", 1
     if isinstance(error, GwasboneError):
         return str(error), error.exit_code
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -12,6 +12,7 @@ from gwasbone.cli.options import (
     genotype_options,
     out_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_options,
 )
@@ -38,6 +39,7 @@ from gwasbone.options import with_given
               f"[default: {PcaOptions.maf:g}]")  # fmt: skip
 @table_options
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Keep the samples near a reported ancestry group in principal component space.

@@ -46,7 +46,7 @@ Examples:
 @click.option("--step1-extract", metavar="FILE", hidden=True, help="Variants of step 1 of wgr.")
 @subset_options
 @option_flags(FilterOptions)
-@option_flags(AssociationOptions, only=("rint", "standardize"))
+@option_flags(AssociationOptions, only=("log_traits", "rint", "standardize"))
 @option_flags(ScanRequest, only=("formats", "plots"))
 @run_options
 @out_option("gwasbone")

@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     positions_option,
     run_options,
     subset_options,
+    table_limit_option,
 )
 from gwasbone.errors import UsageError
 from gwasbone.loci.options import ClumpRule, LociOptions, clump_rule
@@ -42,9 +43,10 @@ _DRAWN_BY_DEFAULT = LociOptions.regional_plots
 @subset_options
 @click.option(
     "--rule", type=click.Choice(["loci", "instruments", "plink"]),
-    help="Set of values for --p1, --p2, --r2 and --kb: loci (5e-8, 0.01, 0.1, 250), instruments "
-    "(5e-8, 0.01, 0.001, 10000) or plink (1e-4, 0.01, 0.5, 250, as PLINK's --clump).  "
-    "[default: loci]",
+    help="Preset of --p1, --p2, --r2 and --kb, each of which can still be given: loci, for "
+    "genome-wide significant signals (5e-8, 0.01, 0.1, 250); instruments, for Mendelian "
+    "randomisation (5e-8, 0.01, 0.001, 10000); plink, the defaults of PLINK's --clump (1e-4, "
+    "0.01, 0.5, 250).  [default: loci]",
 )  # fmt: skip
 @option_flags(ClumpRule)
 @click.option("--distance-only", is_flag=True, help="Clump by distance alone, without genotypes.")
@@ -58,10 +60,12 @@ _DRAWN_BY_DEFAULT = LociOptions.regional_plots
 @click.option(
     "--regional", "regional_plots", metavar="[N]", type=click.IntRange(1), is_flag=False,
     flag_value=_DRAWN_BY_DEFAULT,
-    help=f"Draw regional plots of the N strongest loci.  [default without N: {_DRAWN_BY_DEFAULT}]",
+    help="Also draw regional plots (PREFIX.regional.html) of the N loci with the smallest "
+    f"p-values, or of {_DRAWN_BY_DEFAULT} where N is omitted.",
 )  # fmt: skip
 @positions_option
 @option_flags(LociOptions, only=("genetic_map",))
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -91,8 +95,8 @@ def command(**options: Any) -> None:
         if not options["distance_only"]:
             if not context.names_genotypes and config is None:
                 raise UsageError(
-                    "no genotypes to take LD from: give --bfile, --bgen, --vcf, --bcf or --mt, or "
-                    "--distance-only to clump by distance alone"
+                    "no genotypes to take LD from: give --bfile, --pfile, --bgen, --vcf, --bcf "
+                    "or --mt, or --distance-only to clump by distance alone"
                 )
             cohort = context.cohort()
         scans = named_scans(

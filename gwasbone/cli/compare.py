@@ -14,6 +14,7 @@ from gwasbone.cli.options import (
     positions_option,
     run_options,
     subset_options,
+    table_limit_option,
 )
 from gwasbone.comparison.options import ComparisonRule
 from gwasbone.options import part_of, with_given
@@ -42,6 +43,7 @@ from gwasbone.options import part_of, with_given
 @genotype_options
 @subset_options
 @option_flags(ComparisonRule)
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:

@@ -21,7 +21,7 @@ def command() -> None:
 @click.argument("path", required=False, type=click.Path(path_type=Path))
 @_DEBUG
 def show(path: Path | None, debug: bool) -> None:
-    """Print all keys of a study.toml with their current values and their meaning.
+    """Print all keys of a study.toml with values and meanings.
 
     PATH is the study.toml; that of the current folder where it is not given. The defaults are
     printed where there is no study.toml, or where it is empty (as the shell creates it for

@@ -29,6 +29,7 @@ from gwasbone.options import with_given
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.run_log import run_log
 from gwasbone.study import RECORD, find_study
+from gwasbone.table_limit import table_limit
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
     from gwasbone.study.config import StudyConfig
 
-_GENOTYPE_FLAGS = ("bfile", "bgen", "vcf", "bcf", "mt")
+_GENOTYPE_FLAGS = ("bfile", "pfile", "bgen", "vcf", "bcf", "mt")
+#: Flags that name tables of participants.
+_TABLE_FLAGS = ("pheno_file", "covar_file", "biobank_qc", "scores")
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,7 @@ class Context:
                 build = self.config.study.build
             cohort = read_genotypes(
                 bfile=self.options.get("bfile"),
+                pfile=self.options.get("pfile"),
                 bgen=self.options.get("bgen"),
                 sample=self.options.get("sample"),
                 ref_last=self.options.get("ref_first") is False,
@@ -114,20 +118,15 @@ class Context:
             cohort = study_cohort(self.config, before=before, cache=self._cache())
         else:
             raise UsageError(
-                "no genotypes: give --bfile, --bgen, --vcf, --bcf or --mt, or run inside a folder with a "
-                "study.toml"
+                "no genotypes: give --bfile, --pfile, --bgen, --vcf, --bcf or --mt, or run "
+                "inside a folder with a study.toml"
             )
         log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
         if self.reading.withdrawn is not None:
             from gwasbone.cohort.subsets import without_withdrawn
 
             cohort = without_withdrawn(cohort, Path(self.reading.withdrawn))
-        cohort = self._with_sex(cohort)
-        cohort = self._subset(cohort)
-        if infer_sex and cohort.source.capabilities.blocks:
-            from gwasbone.cohort.sex import with_inferred_sex
-
-            cohort = with_inferred_sex(cohort)
+        cohort = self._with_sex(self._subset(cohort), infer=infer_sex)
         log.info("kept: %s", _size(cohort))
         return cohort
 
@@ -140,16 +139,36 @@ class Context:
             return self.staging.work / CACHE_FOLDER
         return (Path(home) if self.config is None else self.config.folder) / CACHE_FOLDER
 
-    def _with_sex(self, cohort: Cohort) -> Cohort:
-        path = self.options.get("sex")
-        if path is None:
-            return cohort
-        from gwasbone.cohort.sex import read_sex, with_sex
+    def _with_sex(self, cohort: Cohort, *, infer: bool) -> Cohort:
+        """The cohort with the sex of its samples, where there is a use for it."""
+        from gwasbone.genome import X, Y
 
-        return with_sex(cohort, read_sex(path, id_rule=self.id_rule), where=f"--sex {path}")
+        stated = self.options.get("sex")
+        chromosome = cohort.variants.kept_table("chromosome")["chromosome"]
+        if stated is None and not chromosome.isin([X, Y]).any():
+            return cohort
+        from gwasbone.cohort.sex import settle_sex
+
+        return settle_sex(
+            cohort, stated=stated, tables=self._tables_with_sex(), id_rule=self.id_rule,
+            infer=infer and cohort.source.capabilities.blocks,
+        )  # fmt: skip
+
+    def _tables_with_sex(self) -> dict[str, pd.DataFrame]:
+        """Tables of participants that have a column of sex: the command's, else the study's."""
+        from gwasbone.phenotypes.fields import names_sex
+        from gwasbone.phenotypes.table import column_names
+
+        given = [p for name in _TABLE_FLAGS for p in _several(self.options.get(name))]
+        if not given and self.config is not None:
+            from gwasbone.study.files import study_tables
+
+            given = study_tables(self.config)
+        named = [p for p in dict.fromkeys(given) if any(map(names_sex, column_names([p])))]
+        return self.people_tables(named) if named else {}
 
     def column(self, path: str | None, name: str | None) -> pd.Series | None:
-        """A column of a table of people, or of the study's tables; None where none is named."""
+        """A column of a table of samples, or of the study's tables; None where none is named."""
         from gwasbone.phenotypes.table import pick_columns
 
         if name is None:
@@ -160,7 +179,7 @@ class Context:
         return pick_columns(tables, [name])[name]
 
     def people_tables(self, paths: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
-        """The tables of people that flags name, else all of the study."""
+        """The tables of samples that flags name, else all of the study."""
         from gwasbone.phenotypes.table import read_people_table
 
         if paths or self.config is None:
@@ -181,6 +200,10 @@ class Context:
             return cohort
         paths = {name: Path(value) if value else None for name, value in lists.items()}
         return subset(cohort, **paths, chromosomes=chromosomes)
+
+
+def _several(value: Any) -> list[str]:
+    return [] if value is None else [value] if isinstance(value, str) else list(value)
 
 
 def table_reading(options: Mapping[str, Any], config: StudyConfig | None) -> TableReading:
@@ -269,10 +292,29 @@ def command_context(
         ):
             for line in ignored_files(current):
                 log.warning("%s", line)
-            yield context
+            with (
+                table_limit(context.reading.max_table_gb),
+                small_counts_as_asked(options, config),
+            ):
+                yield context
             staging.commit()
     for line in context._said:
         tell(finally_called(line))
+
+
+@contextlib.contextmanager
+def small_counts_as_asked(options: Mapping[str, Any], config: StudyConfig | None) -> Iterator[None]:
+    """Let pages show small counts where ``--small-counts`` or the study allows them."""
+    allowed = bool(options.get("small_counts"))
+    if config is not None:
+        allowed = allowed or config.report.small_counts
+    if not allowed:
+        yield
+        return
+    from gwasbone.plots.disclosure import small_counts
+
+    with small_counts():
+        yield
 
 
 def tell(text: str) -> None:
@@ -378,7 +420,7 @@ def _warn_of_stale_stages(config: StudyConfig) -> None:
 
 
 def _size(cohort: Cohort) -> str:
-    return f"{cohort.people.n_kept:,} people, {cohort.variants.n_kept:,} variants"
+    return f"{cohort.people.n_kept:,} samples, {cohort.variants.n_kept:,} variants"
 
 
 def start_session_options(options: dict[str, Any], folder: Path, log_path: Path) -> None:
@@ -406,6 +448,6 @@ def filtered(cohort: Cohort, options: dict[str, Any]) -> Cohort:
     for table in (cohort.people, cohort.variants):
         for row in table.funnel().itertuples():
             if row.step == FILTER_STAGE:
-                log.info("%s removes %d %s", row.description, row.removed, table.noun)
+                log.info("%s removes %d %s", row.description, row.removed, table.label)
     log.info("kept: %s", _size(cohort))
     return cohort

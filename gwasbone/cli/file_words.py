@@ -87,6 +87,8 @@ GENOTYPE_FILES = {
     kind.flag: kind
     for kind in (
         GenotypeFiles("--bfile", (".bed",), (".bim", ".fam"), by_prefix=True),
+        GenotypeFiles("--ld-bfile", (".bed",), (".bim", ".fam"), by_prefix=True),
+        GenotypeFiles("--pfile", (".pgen",), (".pvar", ".pvar.zst", ".psam"), by_prefix=True),
         GenotypeFiles("--bgen", (".bgen",), (".bgen.bgi", ".bgi", ".sample")),
         GenotypeFiles("--vcf", (".vcf", ".vcf.gz", ".vcf.bgz"), (".tbi", ".csi")),
         GenotypeFiles("--bcf", (".bcf", ".bcf.gz"), (".csi",)),

@@ -30,9 +30,6 @@ FLAG_NAMES = {
     "formats": "--format",
 }
 
-#: Choices that are accepted, to be refused with a reason, but not shown in the help.
-HIDDEN_CHOICES = {"method": ("wgr",)}
-
 
 class Names(click.ParamType):
     """Names separated by commas.
@@ -56,6 +53,27 @@ class Names(click.ParamType):
             known = ", ".join(self.choices)
             self.fail(f"expected one or more of {known}, got {', '.join(unknown or ['none'])}")
         return names
+
+
+class OfferedChoice(click.Choice):  # type: ignore[type-arg]
+    """One of the choices of an option; those that are not offered are taken, but never named.
+
+    Parameters
+    ----------
+    kind : of the option.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        super().__init__(list(kind.choices))
+        self.offered = kind.offered
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self.offered)}]"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:
+        if value not in self.choices:
+            self.fail(f"expected {' or '.join(self.offered)}, got {value}", param, ctx)
+        return str(value)
 
 
 class NumbersByName(click.ParamType):
@@ -116,15 +134,15 @@ def missing_share_flag(options: type[Options], field: str, flag: str, of: str) -
     rate = default_of({f.name: f for f in dataclasses.fields(options)}[field])  # type: ignore[arg-type]
     return click.option(
         flag, f"missing_{field}", type=_click_type(option_kinds(options)[field]),
-        help=f"Maximum missing call rate per {of}.  [default: {1 - rate:g}]",
+        help=f"Maximum proportion of missing calls per {of}.  [default: {1 - rate:g}]",
     )  # fmt: skip
 
 
 def call_rates(flags: Mapping[str, Any]) -> dict[str, float]:
     """The call rates that the flags of :func:`missing_share_flag` ask for.
 
-    >>> call_rates({"missing_person_call_rate": 0.25, "missing_variant_call_rate": None})
-    {'person_call_rate': 0.75}
+    >>> call_rates({"missing_sample_call_rate": 0.25, "missing_variant_call_rate": None})
+    {'sample_call_rate': 0.75}
     """
     prefix = "missing_"
     given = {n.removeprefix(prefix): v for n, v in flags.items() if n.startswith(prefix)}
@@ -151,9 +169,6 @@ def _flag(name: str, kind: Kind, default: Any, text: str) -> Callable[[F], F]:
     if kind.type is bool:
         return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=shown)
     metavar = "FILE" if kind.file is not None else None
-    if hidden := HIDDEN_CHOICES.get(name):
-        shown_choices = [choice for choice in kind.choices if choice not in hidden]
-        metavar = f"[{'|'.join(shown_choices)}]"
     return click.option(flag, name, type=_click_type(kind), metavar=metavar, help=shown)
 
 
@@ -161,7 +176,7 @@ def _click_type(kind: Kind) -> click.ParamType:
     if kind.type is tuple:
         return Names(kind.choices)
     if kind.choices:
-        return click.Choice(list(kind.choices))
+        return OfferedChoice(kind)
     if kind.type is dict:
         return NumbersByName()
     if kind.type not in (int, float):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import table_options
+from gwasbone.cli.options import small_counts_option, table_options
 from gwasbone.images.options import ImageOptions
 from gwasbone.options import part_of, with_given
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
               "(uncropped, right sides mirrored, as in Le Goallec et al. 2021).",
               )  # fmt: skip
 @table_options
+@small_counts_option
 @click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
 @click.option("--force", is_flag=True, help="Rebuild the image cache from the start.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

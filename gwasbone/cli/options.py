@@ -11,6 +11,7 @@ import click
 from gwasbone.cli.file_words import GENOTYPE_FILES
 from gwasbone.cli.flags import option_flags
 from gwasbone.phenotypes.options import TableReading
+from gwasbone.table_limit import TableLimit
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,6 +32,8 @@ genotype_options = _stack(
     click.option("--bfile", type=GENOTYPE_FILES["--bfile"], metavar="PREFIX...",
                  help="PLINK .bed/.bim/.fam files: prefixes, file names or a glob such as "
                  "ukb_chr*."),
+    click.option("--pfile", type=GENOTYPE_FILES["--pfile"], metavar="PREFIX...",
+                 help="PLINK 2 .pgen/.pvar/.psam files: prefixes, file names or a glob."),
     click.option("--bgen", type=GENOTYPE_FILES["--bgen"], metavar="FILE...",
                  help="BGEN files or a glob; the sample IDs come from --sample or the files "
                  "themselves."),
@@ -43,7 +46,8 @@ genotype_options = _stack(
     click.option("--sex", metavar="FILE",
                  help="Table with the sex of the samples: a .fam, .psam or .sample file, or any "
                  "table with a column SEX or UK Biobank's field 31. It takes precedence over the "
-                 "genotype files; where neither states sex, it is inferred from chromosome X."),
+                 "genotype files. Where neither states sex, it is taken from the column of sex of "
+                 "the phenotype tables, or else inferred from chromosome X."),
     click.option("--vcf", type=GENOTYPE_FILES["--vcf"], metavar="FILE...",
                  help="VCF files (plain, .gz or .bgz) or a glob."),
     click.option("--bcf", type=GENOTYPE_FILES["--bcf"], metavar="FILE...",
@@ -60,6 +64,12 @@ genotype_options = _stack(
                  "[default: iid]"),
     click.option("--ref-fasta", metavar="FILE",
                  help="Reference sequence (FASTA) to left-align the indels of a VCF against."),
+)  # fmt: skip
+
+small_counts_option = click.option(
+    "--small-counts", is_flag=True,
+    help="Show images, values and saliency maps of single participants and counts below 5 on the "
+    "page, which by default shows none and can be shared.",
 )  # fmt: skip
 
 subset_options = _stack(
@@ -96,6 +106,9 @@ covariate_options = _stack(
 #: For commands that read tables of participants.
 table_options = option_flags(TableReading)
 
+#: For commands that read other tables only: genes, loci, LD scores.
+table_limit_option = option_flags(TableLimit)
+
 run_options = _stack(
     click.option(
         "--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]"
@@ -103,7 +116,7 @@ run_options = _stack(
     click.option("--memory", "memory_gb", type=_MEMORY, help="Memory of the JVM in GB."),
     click.option(
         "--master",
-        help="Address of the Spark master, for a cluster that Spark is not configured for.",
+        help="Address of the Spark master, where the configuration of Spark does not name it.",
     ),
     click.option("--force", is_flag=True, help="Overwrite existing output."),
     click.option("--debug", is_flag=True, help="Show the traceback of an error."),

@@ -8,7 +8,14 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    genotype_options,
+    out_option,
+    run_options,
+    small_counts_option,
+    subset_options,
+    table_limit_option,
+)
 from gwasbone.cohort.options import PcaOptions, with_window
 
 
@@ -31,9 +38,14 @@ from gwasbone.cohort.options import PcaOptions, with_window
     "--group-column", metavar="NAME", help="Column of the --groups table with the groups."
 )
 @click.option(
-    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of components."
+    "--plots/--no-plots",
+    default=True,
+    show_default=True,
+    help="Write the page with the plots of the components.",
 )
+@table_limit_option
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Compute principal components of the retained samples.

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from gwasbone.cli.options import out_option, table_options
+from gwasbone.cli.options import out_option, small_counts_option, table_options
 
 
 def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bool) -> None:
@@ -63,6 +63,7 @@ def _print_definition(ctx: click.Context, parameter: click.Parameter, wanted: bo
 @table_options
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Derive cases and bone measurements from a biobank's table.

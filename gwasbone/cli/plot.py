@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from gwasbone.cli.flags import Names
-from gwasbone.cli.options import out_option, positions_option
+from gwasbone.cli.flags import Names, option_flags
+from gwasbone.cli.options import out_option, positions_option, table_limit_option
+from gwasbone.loci.options import LociOptions
+
+if TYPE_CHECKING:
+    from gwasbone.genes.table import Genes
+    from gwasbone.study.config import StudyConfig
 
 _KINDS = ("manhattan", "qq", "stacked", "miami", "scatter", "volcano")
 _P = click.FloatRange(0, 1, min_open=True, max_open=True)
@@ -59,7 +64,10 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     help="Upper limit of the -log10 p axis; stronger variants are drawn as triangles at the limit.",
 )
 @click.option(
-    "--common-y", is_flag=True, help="Use the same -log10 p axis in all panels (stacked, miami)."
+    "--common-y/--free-y",
+    default=True,
+    show_default=True,
+    help="Use the same -log10 p axis in all panels (stacked, miami), or in each its own.",
 )
 @click.option(
     "--max-labels", type=click.IntRange(0), help="Maximum number of labelled variants per scan."
@@ -69,7 +77,14 @@ _P = click.FloatRange(0, 1, min_open=True, max_open=True)
     metavar="TEXT",
     help="Unit of the effect on the axis of a volcano plot, such as log odds or SD.",
 )
+@option_flags(LociOptions, only=("genes",))
+@click.option(
+    "--genes-build",
+    metavar="BUILD",
+    help="Genome build of the --genes file, hg19 or hg38, where the file does not state it.",
+)
 @click.option("--title", metavar="TEXT", help="Heading of the page.")
+@table_limit_option
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")
@@ -85,7 +100,8 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
     scatter    -log10 p and z-scores of two scans against each other
 
     FILES are summary statistics of any known format (see gwasbone clump --help), or folders of
-    them; inside a study they are the study's scans where none are given. Writes PREFIX.KIND.html.
+    them; inside a study they are the study's scans where none are given. Lead variants are named by
+    the nearest gene where genes are given or the study has them. Writes PREFIX.KIND.html.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.cohort.subsets import parse_chromosomes
@@ -117,6 +133,7 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
             common_y=options["common_y"],
             max_labels=options["max_labels"],
             effect=options["effect"],
+            genes=_genes(options | {"kind": kind}, config),
         )
         path = Path(f"{context.out}.{kind}.html")
         with counted_progress() as show:
@@ -124,3 +141,18 @@ def command(kind: str, files: tuple[Path, ...], **options: Any) -> None:
         for line in said:
             context.say(line)
         context.say(str(path))
+
+
+def _genes(options: dict[str, Any], config: StudyConfig | None) -> Genes | None:
+    """The genes that a flag names, else those of the study, for figures that name leads."""
+    from gwasbone.genes.files import named_build, read_genes
+
+    if options["kind"] in ("qq", "scatter"):
+        return None
+    build = options["genes_build"]
+    if options["genes"] is not None:
+        return read_genes(options["genes"], build=build and named_build(build))
+    if config is None or config.loci.genes is None:
+        return None
+    rule = config.resolved(config.loci)
+    return read_genes(rule.genes, build=rule.genes_build, coding_only=not rule.all_genes)

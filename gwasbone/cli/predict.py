@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import out_option
+from gwasbone.cli.options import out_option, table_limit_option
 from gwasbone.learning.options import ImageTraining
 from gwasbone.options import with_given
 
@@ -27,6 +27,7 @@ from gwasbone.options import with_given
               help="Table of participants (IID) with the side inputs of the networks; the option "
               "can be repeated.  [default: those of the study]")  # fmt: skip
 @option_flags(ImageTraining, only=("backend",))
+@table_limit_option
 @click.option("--force", is_flag=True, help="Overwrite existing output.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @out_option("gwasbone")

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import _MAF, genotype_options, out_option, run_options, subset_options
+from gwasbone.cli.options import (
+    _MAF,
+    genotype_options,
+    out_option,
+    run_options,
+    subset_options,
+    table_limit_option,
+)
 from gwasbone.cohort.options import PruningRule, with_window
 from gwasbone.errors import InputError
 from gwasbone.options import part_of
@@ -34,6 +41,7 @@ from gwasbone.options import part_of
     help="Computation engine: hail (Hail's own methods), blocks (reads genotype files directly, "
     "without a JVM) or auto (blocks where possible).",
 )
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:

@@ -12,6 +12,7 @@ from gwasbone.cli.options import (
     genotype_options,
     out_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_options,
 )
@@ -34,19 +35,23 @@ _PAGE = ".qc.html"
 )
 @genotype_options
 @subset_options
-@option_flags(QcThresholds, skip=("variant_call_rate", "person_call_rate"))
+@option_flags(QcThresholds, skip=("variant_call_rate", "sample_call_rate"))
 @missing_share_flag(QcThresholds, "variant_call_rate", "--geno", "variant")
-@missing_share_flag(QcThresholds, "person_call_rate", "--mind", "sample")
+@missing_share_flag(QcThresholds, "sample_call_rate", "--mind", "sample")
 @click.option(
     "--biobank-qc",
     metavar="FILE",
     help="Table with the columns of UK Biobank's own quality control.",
 )
 @click.option(
-    "--plots/--no-plots", default=True, show_default=True, help="Draw the page of quality control."
+    "--plots/--no-plots",
+    default=True,
+    show_default=True,
+    help="Write the page with the plots of quality control.",
 )
 @table_options
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Run quality control of samples and variants, recording the reason for each exclusion.

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from gwasbone.cli.options import small_counts_option
+
 
 @click.command(epilog="\b\nExample:\n  cd demo && gwasbone report --out bone_study.html")
 @click.argument("path", type=click.Path(path_type=Path), default="study.toml")
@@ -16,21 +18,23 @@ import click
     show_default=True,
     help="File of the page; the log is written beside it.",
 )
+@small_counts_option
 @click.option("--force", is_flag=True, help="Replace an existing page.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(path: Path, out: str, force: bool, debug: bool) -> None:
+def command(path: Path, out: str, small_counts: bool, force: bool, debug: bool) -> None:
     """Write one page with the results of the finished stages of a study.
 
     The page opens offline and shows the exclusions, quality control, ancestry, phenotypes, models,
     scans, loci and provenance. No stage is run; `gwasbone run` writes the same page as its last
-    stage.
+    stage. With --small-counts the tables of the report show small counts; its figures do where
+    their stages ran with --small-counts too.
     """
     from gwasbone.cli.context import command_context
     from gwasbone.report.study_report import write_report
     from gwasbone.steps.stages import REPORTED
     from gwasbone.study.config import load_config
 
-    config = load_config(path)
+    config = load_config(path).with_small_counts(small_counts)
     name = Path(out).name
     options = {"out": out.removesuffix(Path(name).suffix), "force": force, "study": path}
     with command_context(options, config, outputs=[Path(name)]) as context:

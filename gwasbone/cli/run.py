@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from gwasbone.cli.options import small_counts_option
+
 
 @click.command(epilog="\b\nExample:\n  gwasbone run study.toml --until pca")
 @click.argument("path", type=click.Path(path_type=Path), default="study.toml")
@@ -14,8 +16,10 @@ import click
 @click.option("--threads", type=click.IntRange(1), help="Number of cores to use.  [default: all]")
 @click.option("--memory", "memory_gb", type=float, help="Memory of the JVM in GB.")
 @click.option(
-    "--master", help="Address of the Spark master, for a cluster that Spark is not configured for."
+    "--master",
+    help="Address of the Spark master, where the configuration of Spark does not name it.",
 )
+@small_counts_option
 @click.option("--force", is_flag=True, help="Also run the stages that are up to date.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(path: Path, until: str | None, **options: Any) -> None:
@@ -30,7 +34,7 @@ def command(path: Path, until: str | None, **options: Any) -> None:
     from gwasbone.study.files import run_logs
     from gwasbone.study.runner import run_study
 
-    config = load_config(path)
+    config = load_config(path).with_small_counts(options["small_counts"])
     log, hail_log = run_logs(config)
     start_session_options(options, config.output, hail_log)
     shown = {k: v for k, v in options.items() if v}

@@ -15,6 +15,7 @@ from gwasbone.cli.options import (
     out_option,
     positions_option,
     run_options,
+    small_counts_option,
     subset_options,
     table_options,
 )
@@ -69,6 +70,7 @@ Examples:
 @covariate_options
 @table_options
 @run_options
+@small_counts_option
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:
     """Select lead SNPs of body regions from many scans.
@@ -106,7 +108,9 @@ def command(scans: tuple[Path, ...], **options: Any) -> None:
         # the traits of scans that files name need not be columns of the study
         if asked or (config is not None and not scans):
             if cohort is None:
-                raise UsageError("means by genotype need genotypes: give --bfile or --bgen")
+                raise UsageError(
+                    "means by genotype need genotypes: give --bfile, --pfile or --bgen"
+                )
             wanted = [t for t in sources if t in given or region_map.regions_of(t)]
             if asked or wanted or (config is not None and config.selection.effects):
                 effects = _effects(context, wanted)

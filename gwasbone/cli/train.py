@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gwasbone.cli.flags import Names, option_flags
-from gwasbone.cli.options import out_option, table_options
+from gwasbone.cli.options import out_option, small_counts_option, table_options
 from gwasbone.cli.train_genotypes import (
     GENOTYPE_TASK,
     genotype_task_options,
@@ -35,9 +35,10 @@ from gwasbone.options import with_given
               help="Table of participants (IID) with the target, sex and side inputs; the option "
               "can be repeated.  [default: those of the study]")  # fmt: skip
 @click.option("--task", metavar="COLUMN",
-              help="Target of the networks: case, sex or another column of 0/1 or 1/2; with "
-              "--kind also a column of classes or of numbers (several separated by commas); or "
-              "genotype, for the SNPs of --genotypes.  [default: case]")  # fmt: skip
+              help="Column that the networks learn to predict: case, sex or another column coded "
+              "0/1 or 1/2; with --kind categorical a column of classes, with --kind regression one "
+              "or more numeric columns, separated by commas. With genotype, the networks learn "
+              "the SNPs of --genotypes.  [default: case]")  # fmt: skip
 @option_flags(ImageTraining, skip=("task", "regions"))
 @click.option("--region", "regions", type=Names(),
               help="Body regions: ap_spine, lateral_spine, hip, left_hip, knee, forearm, "
@@ -55,6 +56,7 @@ from gwasbone.options import with_given
     help="Overwrite existing output, including models of another training run.",
 )
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@small_counts_option
 @out_option("gwasbone")
 def command(**options: Any) -> None:
     """Train networks on bone images and predict a phenotype of every participant out of fold.

@@ -85,7 +85,7 @@ def ancestry_deviation(
     group = values[mask & complete]
     if len(group) < max(3, n_components + 1):
         raise InputError(
-            f"ancestry deviation: expected more than {max(2, n_components)} reference people "
+            f"ancestry deviation: expected more than {max(2, n_components)} reference participants "
             f"with all {n_components} components, got {len(group)}: name the reference groups as "
             "they are spelt in the table"
         )
@@ -102,7 +102,7 @@ def ancestry_deviation(
 
 
 def _name_absent_groups(reference: Collection[str], group: pd.Series) -> None:
-    """Warn of reference groups that nobody reports; raise where there is nobody of any."""
+    """Warn of reference groups that no participant reports; raise where there is none of any."""
     present = [str(name) for name in group.dropna().value_counts().index]
     absent = unknown_levels(reference, present)
     if not absent:
@@ -110,7 +110,7 @@ def _name_absent_groups(reference: Collection[str], group: pd.Series) -> None:
     near = difflib.get_close_matches(absent[0], present, 2, 0.5)
     shown = ", ".join(present[:8]) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"reported groups are: {shown}"
-    message = f"ancestry filter: nobody reports {' or '.join(absent)}; {hint}"
+    message = f"ancestry filter: no participant reports {' or '.join(absent)}; {hint}"
     if len(absent) == len({level_name(name) for name in reference}):
         raise InputError(message)
     log.warning("%s", message)
@@ -187,7 +187,8 @@ def british_ancestry(
         description=f"{words} not below {radius:g}² = {radius**2:g}",
     )
     log.info(
-        "ancestry: %d reference people; %d without components, %d at or beyond %g SD; %d remain",
+        "ancestry: %d reference participants; %d without components, %d at or beyond %g SD; %d "
+        "remain",
         result.n_reference, (without & kept).sum(), (far & kept).sum(), radius,
         cohort.people.n_kept,
     )  # fmt: skip
@@ -197,7 +198,7 @@ def british_ancestry(
 def ancestry_filter(
     cohort: Cohort, scores: pd.DataFrame, reported: pd.Series, rule: AncestryOptions
 ) -> Cohort:
-    """Keep people near the reference group."""
+    """Keep participants near the reference group."""
     return british_ancestry(
         cohort,
         scores,
@@ -209,7 +210,7 @@ def ancestry_filter(
 
 
 def deviation_by_group(cohort: Cohort, people: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Per reported group: people judged, kept, and the range of their deviation."""
+    """Per reported group: participants judged, kept, and the range of their deviation."""
     table = cohort.people.table[people].assign(kept=cohort.people.kept[people])
     groups = table.groupby(table["ancestry_group"].fillna("not reported"))
     summary = groups.agg(

@@ -69,7 +69,7 @@ class BiobankFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class BiobankQcColumns:
-    """A table of people with the names of its quality-control columns.
+    """A table of participants with the names of its quality-control columns.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ class BiobankQcColumns:
             )
         if self.table.index.has_duplicates:
             raise InputError(
-                "biobank columns: expected one row per person, "
+                "biobank columns: expected one row per participant, "
                 f"{self.table.index[self.table.index.duplicated()][0]} has several"
             )
 

@@ -82,8 +82,8 @@ def ambiguous_strands(variants: pd.DataFrame, frequency: npt.ArrayLike) -> npt.N
 def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
     """(m, n) copies of ALT that the retained samples have; NaN where missing.
 
-    From .bed and BGEN files without a JVM. On X outside the pseudo-autosomal regions men have 0
-    or 2, and a man's heterozygous call is missing.
+    From .bed, PGEN and BGEN files without a JVM. On X outside the pseudo-autosomal regions men
+    have 0 or 2, and a man's heterozygous call is missing.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def dosages_of(cohort: Cohort, rows: npt.NDArray[np.integer]) -> npt.NDArray[np.
 def squared_correlations(
     cohort: Cohort, rows: npt.NDArray[np.integer], *, threads: int | None = None
 ) -> FloatArray:
-    """(m, m) r² of ALT dosages between variants of one chromosome, over people who have both.
+    """(m, m) r² of ALT dosages between variants of one chromosome, over samples who have both.
 
     On X men count once and women twice. NaN where a variant does not vary.
 
@@ -124,7 +124,7 @@ def squared_correlations(
 
 
 def dosage_r2(G: npt.ArrayLike, weights: npt.ArrayLike) -> FloatArray:
-    """(m, m) squared correlations of dosages over the people who have both of a pair.
+    """(m, m) squared correlations of dosages over the samples who have both of a pair.
 
     Parameters
     ----------

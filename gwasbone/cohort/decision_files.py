@@ -1,4 +1,4 @@
-"""Decisions about people and variants as files: reasons, lists of those kept, funnels."""
+"""Decisions about samples and variants as files: reasons, lists of those kept, funnels."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def write_lists(cohort: Cohort, prefix: Path) -> None:
 
 
 def write_funnels(cohort: Cohort, path: Path) -> None:
-    """Write the funnels of people and variants as one table."""
+    """Write the funnels of samples and variants as one table."""
     parts = [t.funnel().assign(of=t.noun) for t in (cohort.people, cohort.variants)]
     write_table(pd.concat(parts), path, index=False)
 
 
 def refuse_nothing_kept(cohort: Cohort) -> None:
-    """Refuse a cohort of which decisions keep nobody, or no variant.
+    """Refuse a cohort of which decisions keep no sample, or no variant.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def refuse_nothing_kept(cohort: Cohort) -> None:
     for table in (cohort.people, cohort.variants):
         if table.n_kept == 0:
             raise InputError(
-                f"expected {table.noun} to remain after quality control, none do: "
+                f"expected {table.label} to remain after quality control, none do: "
                 f"{funnel_summary(table)}: loosen the thresholds, or look at the data"
             )
 
@@ -68,4 +68,4 @@ def funnel_summary(table: MaskedTable) -> str:
     removed = funnel[funnel["removed"] > 0]
     parts = [f"{row.reason} {row.removed:,}" for row in removed.itertuples()]
     why = f" (removed: {', '.join(parts)})" if parts else ""
-    return f"{table.n_kept:,} of {len(table):,} {table.noun} kept{why}"
+    return f"{table.n_kept:,} of {len(table):,} {table.label} kept{why}"

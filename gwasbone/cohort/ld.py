@@ -127,7 +127,7 @@ def ld_with(
 
     rows = np.union1d(others, [variant])
     if len(np.unique(cohort.variants.table["chromosome"].to_numpy()[rows])) > 1:
-        raise UsageError("LD with one variant: expected others on its own chromosome")
+        raise UsageError("LD with one variant: expected other variants on its chromosome")
     calls = packed_rows(cohort, rows)
     weights = calls.by_weights()[0][1]
     r = of_blocks(calls, int(np.searchsorted(rows, variant)), missing=missing, weights=weights)
@@ -282,7 +282,7 @@ def relationship_matrix(
     if variants is not None:
         wanted &= table.index.isin(variants)
     if not wanted.any() or cohort.people.n_kept == 0:
-        raise InputError("relationships: expected people and autosomal variants, none are left")
+        raise InputError("relationships: expected samples and autosomal variants, none are left")
     found = relationships(packed_rows(cohort, np.flatnonzero(wanted)), threads=threads)
     ids = cohort.people.kept_table().index
     return RelationshipMatrix(pd.DataFrame(found.matrix, ids, ids), found.n_variants)
@@ -352,7 +352,7 @@ _Windowed = tuple[
 
 
 def _windowed(cohort: Cohort, window: str) -> list[_Windowed]:
-    """Kept variants of the autosomes and of X: calls, rows, weights of people, window ends."""
+    """Kept variants of the autosomes and of X: calls, rows, weights of samples, window ends."""
     from gwasbone.blocks.ld import window_ends
 
     width, unit = parse_distance(window)
@@ -360,7 +360,7 @@ def _windowed(cohort: Cohort, window: str) -> list[_Windowed]:
     usable = cohort.variants.kept & table["chromosome"].between(1, X).to_numpy()
     rows = np.flatnonzero(usable)
     if len(rows) == 0 or cohort.people.n_kept == 0:
-        raise InputError("LD: no variants or people are left; see cohort.variants.funnel()")
+        raise InputError("LD: no variants or samples are left; see cohort.variants.funnel()")
     coordinate = {
         "bp": lambda: table["base_pair_location"].to_numpy()[rows],
         "cM": lambda: centimorgans(cohort)[rows],

@@ -64,6 +64,11 @@ class MaskedTable(Shown):
         return len(self.table)
 
     @property
+    def label(self) -> str:
+        """What a row is, in messages: ``samples`` or ``variants``."""
+        return "samples" if self.noun == "people" else self.noun
+
+    @property
     def kept(self) -> BoolArray:
         """(rows,) True where no decision excludes the row."""
         kept = np.ones(len(self.table), dtype=bool)
@@ -101,7 +106,7 @@ class MaskedTable(Shown):
         mask = np.asarray(excluded, dtype=bool)
         if mask.shape != (len(self.table),):
             raise ValueError(
-                f"{reason}: expected a mask of {len(self.table)} {self.noun}, got {mask.shape}"
+                f"{reason}: expected a mask of {len(self.table)} {self.label}, got {mask.shape}"
             )
         decision = Decision(stage, reason, description, mask)
         others = tuple(d for d in self.decisions if (d.stage, d.reason) != (stage, reason))
@@ -127,7 +132,7 @@ class MaskedTable(Shown):
         (of these, rows no earlier rule had excluded) and ``remaining``.
         """
         remaining = np.ones(len(self.table), dtype=bool)
-        rows = [("read", "all", f"all {self.noun} read", 0, 0, len(self.table))]
+        rows = [("read", "all", f"all {self.label} read", 0, 0, len(self.table))]
         for d in self.decisions:
             removed = int((remaining & d.excluded).sum())
             remaining &= ~d.excluded
@@ -173,7 +178,7 @@ class MaskedTable(Shown):
         about = json.loads((data.schema.metadata or {}).get(_METADATA_KEY, b"null"))
         if about is None:
             raise InputError(
-                f"{path}: expected a table of people or variants written by gwasbone, "
+                f"{path}: expected a table of samples or variants written by gwasbone, "
                 "found another Parquet file; give the .parquet that `gwasbone qc` wrote"
             )
         frame = data.to_pandas().set_index(about["index"])
@@ -184,7 +189,7 @@ class MaskedTable(Shown):
         return cls(about["noun"], frame, decisions)
 
     def headline(self) -> str:
-        return f"MaskedTable: {counted(self.n_kept, len(self), self.noun)}"
+        return f"MaskedTable: {counted(self.n_kept, len(self), self.label)}"
 
     def preview(self) -> pd.DataFrame:
         return self.kept_table().reset_index()

@@ -1,4 +1,4 @@
-"""The cohort: where the genotypes are, a people table, a variant table, and decisions.
+"""The cohort: where the genotypes are, a samples table, a variant table, and decisions.
 
 Genotypes are never rewritten. Quality control, ancestry, relatedness and pruning add columns and
 named reasons for exclusion; :attr:`Cohort.mt` applies them when somebody works in Hail.
@@ -123,7 +123,7 @@ class Cohort(Shown, Genotypes):
     def exclude_people(
         self, stage: str, reason: str, excluded: npt.ArrayLike, *, description: str
     ) -> Cohort:
-        """A cohort with one more decision about people; see :meth:`MaskedTable.exclude`."""
+        """A cohort with one more decision about samples; see :meth:`MaskedTable.exclude`."""
         people = self.people.exclude(stage, reason, excluded, description=description)
         return replace(self, people=people)
 
@@ -135,7 +135,7 @@ class Cohort(Shown, Genotypes):
         return replace(self, variants=variants)
 
     def annotate_people(self, columns: pd.DataFrame) -> Cohort:
-        """Add columns to the people table, matched by person ID."""
+        """Add columns to the samples table, matched by sample ID."""
         return replace(self, people=self.people.annotate(columns))
 
     def annotate_variants(self, columns: pd.DataFrame) -> Cohort:
@@ -143,7 +143,7 @@ class Cohort(Shown, Genotypes):
         return replace(self, variants=self.variants.annotate(columns))
 
     def funnel(self) -> pd.DataFrame:
-        """The people funnel: how many each decision removed; see :meth:`MaskedTable.funnel`."""
+        """The samples funnel: how many each decision removed; see :meth:`MaskedTable.funnel`."""
         return self.people.funnel()
 
     def women(self) -> npt.NDArray[np.bool_]:

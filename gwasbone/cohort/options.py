@@ -40,7 +40,7 @@ class QcThresholds(Options):
         (as PLINK does).
     info : minimum imputation INFO score of a variant; applied to imputed variants only.
     variant_call_rate : minimum call rate of a variant over the samples.
-    person_call_rate : minimum call rate of a sample over the autosomal variants.
+    sample_call_rate : minimum call rate of a sample over the autosomal variants.
     het_sd : maximum distance of a sample's inbreeding coefficient F from the mean, in standard
         deviations.
     max_third_degree : maximum number of third-degree relatives of a sample.
@@ -48,8 +48,8 @@ class QcThresholds(Options):
     female_max_f : maximum F on chromosome X of a sample that is inferred to be female.
     min_x_variants : minimum number of called variants on chromosome X (common, pruned for linkage
         disequilibrium) for sex to be inferred.
-    min_x_heterozygotes : minimum number of these variants at which a female sample is expected to
-        be heterozygous for sex to be inferred.
+    min_x_heterozygotes : minimum number of heterozygous calls that a woman would be expected to
+        have at these variants; sex is not inferred from fewer.
     """
 
     maf: MinorFrequency = 0.001
@@ -57,7 +57,7 @@ class QcThresholds(Options):
     hwe_midp: bool = False
     info: Share = 0.9
     variant_call_rate: Share = 0.95
-    person_call_rate: Share = 0.95
+    sample_call_rate: Share = 0.95
     het_sd: NonNegative = 3.0
     max_third_degree: _WholeFromZero = 10
     male_min_f: Share = 0.8
@@ -83,8 +83,8 @@ class FilterOptions(Options):
     ----------
     maf : minimum minor allele frequency of a variant.
     mac : minimum minor allele count of a variant.
-    geno : maximum missing call rate per variant.
-    mind : maximum missing call rate per sample.
+    geno : maximum proportion of missing calls per variant.
+    mind : maximum proportion of missing calls per sample.
     hwe : minimum Hardy-Weinberg p-value of a variant (exact test).
     info : minimum imputation INFO score of a variant.
     """
@@ -164,7 +164,8 @@ class RelatednessOptions(Options):
     Parameters
     ----------
     remove : keep only a maximal set of unrelated samples.
-    method : kinship estimator: king (fast, robust to population structure) or pc_relate.
+    method : kinship estimator: king (fast, for samples of distinct ancestries) or pc_relate (also
+        for admixed samples, by principal components).
     min_kinship : minimum kinship coefficient of a related pair: 0.0442 for third-degree and closer
         relatives, 0.0884 for second-degree and closer, 0.177 for first-degree.
     keep_cases_of : column of cases and controls (1/0, 2/1, Yes/No, case/control, TRUE/FALSE);

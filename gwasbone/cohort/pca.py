@@ -1,4 +1,4 @@
-"""Principal components of the retained samples, and other people projected onto them.
+"""Principal components of the retained samples, and other samples projected onto them.
 
 Each variant with allele frequency p is centred at 2p and divided by √(2p(1 − p)·m), m variants in
 all, missing calls at the mean; components are the singular vectors of that matrix, so eigenvalues
@@ -94,7 +94,8 @@ def principal_components(
         r² 0.1 in 500 kb with MAF of at least 0.05 outside regions of long-range LD. Only autosomes.
     k : number of components.
     engine : ``blocks`` works on packed calls (:func:`gwasbone.blocks.pca.leading_components`),
-        read from .bed and BGEN files in place; of others Hail first exports the variants to .bed.
+        read from .bed, PGEN and BGEN files in place; of others Hail first exports the variants to
+        .bed.
         ``hail`` is ``hl.hwe_normalized_pca``. ``auto`` is ``blocks``; both give the same
         components.
     seed : random seed of the starting vectors of ``blocks``.
@@ -127,11 +128,11 @@ def principal_components(
     n, m = cohort.people.n_kept, int(mask.sum())
     if k < 1 or min(n, m) <= k:
         raise UsageError(
-            f"principal components: expected more people and variants than the {k} components, "
-            f"got {n} people and {m} autosomal variants"
+            f"principal components: expected more samples and variants than the {k} components, "
+            f"got {n} samples and {m} autosomal variants"
         )
     log.info(
-        "principal components by %s: %d people, %d variants",
+        "principal components by %s: %d samples, %d variants",
         "hail" if engine == "hail" else "blocks", n, m,
     )  # fmt: skip
     if engine == "hail":
@@ -150,7 +151,7 @@ def _warn_of_copies(scores: pd.DataFrame) -> None:
     copies = scores.round(_SAME_SCORE).duplicated(keep=False)
     if copies.any():
         log.warning(
-            "principal components: %d people have the components of another, such as %s: copies "
+            "principal components: %d samples have the components of another, such as %s: copies "
             "of a sample can become a component; leave out relatives first (gwasbone relatedness)",
             int(copies.sum()), ", ".join(map(str, scores.index[copies][:2])),
         )  # fmt: skip

@@ -252,6 +252,11 @@ def in_long_range_ld(
     Parameters
     ----------
     chromosome, position_bp : (m,) integers; codes of :mod:`gwasbone.genome`, 1-based positions.
+
+    Notes
+    -----
+    Two dozen regions are compared with all variants at once: a join by PyRanges would first copy
+    millions of variants into text-labelled intervals to answer the same.
     """
     codes, position = np.asarray(chromosome), np.asarray(position_bp)
     inside = np.zeros(len(codes), dtype=bool)

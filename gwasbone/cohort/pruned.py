@@ -69,7 +69,7 @@ def related_pairs(cohort: Cohort, rule: RelatednessOptions, pca: PcaOptions) -> 
     variants = pruned_variants(cohort, replace(pca, r2=rule.r2, maf=rule.maf)).index
     if len(variants) < FEW_VARIANTS:
         log.warning(
-            "kinship from %d variants is unreliable, %d or more are usual: unrelated people can "
+            "kinship from %d variants is unreliable, %d or more are usual: unrelated samples can "
             "come out as relatives",
             len(variants),
             FEW_VARIANTS,

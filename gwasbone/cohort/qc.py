@@ -1,4 +1,4 @@
-"""Quality control: named reasons to exclude people and variants.
+"""Quality control: named reasons to exclude samples and variants.
 
 Nothing is deleted: each rule becomes a decision of the cohort, worded with its threshold. People
 are judged first, then variants in the people who are left. The rules are those of UK Biobank
@@ -85,7 +85,7 @@ def qc(
     cohort = replace(cohort, variants=_undecided(cohort.variants))
     cohort = qc_people(cohort, thresholds, biobank=biobank, pairs=pairs, withdrawn=withdrawn)
     if cohort.people.n_kept == 0:
-        log.warning("no person passes quality control; variants are not judged")
+        log.warning("no sample passes quality control; variants are not judged")
         return cohort
     return qc_variants(cohort, thresholds)
 
@@ -122,7 +122,7 @@ def qc_people(
     autosomal = cohort.variants.kept_table("chromosome")["chromosome"].isin(list(AUTOSOMES))
     if not autosomal.any() and biobank is None:
         log.warning(
-            "no autosomal variants: call rates and heterozygosity of people are not judged (%s)",
+            "no autosomal variants: call rates and heterozygosity of samples are not judged (%s)",
             ", ".join(_ON_AUTOSOMES),
         )
         reasons = [reason for reason in reasons if reason.name not in _ON_AUTOSOMES]
@@ -130,11 +130,11 @@ def qc_people(
 
 
 def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
-    """Statistics of people over the variants that are called in enough of them."""
+    """Statistics of samples over the variants that are called in enough of them."""
     from gwasbone.cohort.statistics import people_statistics, variant_call_rates
 
     measured = people_statistics(cohort)
-    limit = thresholds.person_call_rate
+    limit = thresholds.sample_call_rate
     low = measured["call_rate"].lt(limit)
     if not thresholds.variant_call_rate or not low.any():
         return measured
@@ -150,13 +150,13 @@ def _people_measured(cohort: Cohort, thresholds: QcThresholds) -> pd.DataFrame:
     if not n_poor or 2 * n_poor > n_kept:
         if n_poor:
             log.warning(
-                "%d of %d variants are called in fewer than %g of people: too many to leave out "
-                "before people are judged", n_poor, n_kept, thresholds.variant_call_rate,
+                "%d of %d variants are called in fewer than %g of samples: too many to leave out "
+                "before samples are judged", n_poor, n_kept, thresholds.variant_call_rate,
             )  # fmt: skip
         return measured
     log.info(
-        "%d of %d variants are called in fewer than %g of people: they do not count against "
-        "people's call rate and heterozygosity", n_poor, n_kept, thresholds.variant_call_rate,
+        "%d of %d variants are called in fewer than %g of samples: they do not count against "
+        "samples' call rate and heterozygosity", n_poor, n_kept, thresholds.variant_call_rate,
     )  # fmt: skip
     return people_statistics(
         cohort.exclude_variants(STAGE, "poor", poor, description="called in too few")
@@ -212,7 +212,7 @@ def heterozygosity_limits(
 
 
 def _poorly_called(people: pd.DataFrame, thresholds: QcThresholds) -> pd.Series:
-    return people["call_rate"].lt(thresholds.person_call_rate) | people["call_rate"].isna()
+    return people["call_rate"].lt(thresholds.sample_call_rate) | people["call_rate"].isna()
 
 
 def people_reasons(
@@ -223,7 +223,7 @@ def people_reasons(
     third_degree: pd.Series | None = None,
     withdrawn: Collection[str] = (),
 ) -> list[Reason]:
-    """Whom each rule about people hits.
+    """Whom each rule about samples hits.
 
     Parameters
     ----------
@@ -244,8 +244,8 @@ def people_reasons(
     if len(withdrawn):
         add("withdrawn", people.index.isin(list(withdrawn)), "withdrew from the study")
     low = _poorly_called(people, thresholds)
-    if thresholds.person_call_rate:
-        add("low_call_rate", low, f"autosomal call rate below {thresholds.person_call_rate:g}")
+    if thresholds.sample_call_rate:
+        add("low_call_rate", low, f"autosomal call rate below {thresholds.sample_call_rate:g}")
     add(
         "missing_heterozygosity",
         *_by_biobank(
@@ -332,7 +332,7 @@ def variant_reasons(variants: pd.DataFrame, thresholds: QcThresholds) -> list[Re
     """
     t = thresholds
     reasons = [
-        Reason("all_missing", "nobody was called", variants["call_rate"].eq(0).to_numpy()),
+        Reason("all_missing", "no sample was called", variants["call_rate"].eq(0).to_numpy()),
         Reason("monomorphic", "one allele only", variants["mac"].eq(0).to_numpy()),
     ]
     if t.variant_call_rate:
@@ -396,6 +396,6 @@ def _decide(table: MaskedTable, reasons: list[Reason]) -> MaskedTable:
         if row.step == STAGE:
             log.info(
                 "%s: %s (%s) flags %d, removes %d, %d remain",
-                table.noun, row.reason, row.description, row.flagged, row.removed, row.remaining,
+                table.label, row.reason, row.description, row.flagged, row.removed, row.remaining,
             )  # fmt: skip
     return table

@@ -1,4 +1,4 @@
-"""``read_genotypes``: any supported file to a cohort; phenotypes onto its people."""
+"""``read_genotypes``: any supported file to a cohort; phenotypes onto its samples."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sex import with_sex_of_tables
 from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.cohort.sources.tables import READ_STAGE, same_as_before
 from gwasbone.errors import InputError, UsageError
@@ -54,6 +55,8 @@ class Format:
 #: :mod:`gwasbone.cohort.sources.source`.
 FORMATS = {
     "bfile": Format("gwasbone.cohort.sources.bed", "read_bed", needs_build=True),
+    "pfile": Format("gwasbone.cohort.sources.pgen", "read_pgen", needs_build=True),
+    "pgen": Format("gwasbone.cohort.sources.pgen", "read_pgen", needs_build=True),
     "bgen": Format("gwasbone.cohort.sources.bgen", "read_bgen", needs_build=True),
     "vcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
     "bcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
@@ -71,19 +74,22 @@ def read_genotypes(
     cache: str | Path | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
 ) -> Cohort:
-    """Read genotypes from PLINK, BGEN, VCF or MatrixTable files into a cohort.
+    """Read genotypes from PLINK 1 and 2, BGEN, VCF or MatrixTable files into a cohort.
 
     Parameters
     ----------
     bfile : prefix of PLINK .bed, .bim, .fam; a glob or a comma-separated list for several (one
         per chromosome). The A1 allele of the .bim is ALT. Read in place, without Hail.
+    pfile : prefix of PLINK 2 .pgen, .pvar (or .pvar.zst), .psam; a glob or a comma-separated list.
+        Variants with several ALT alleles are split. Read in place, without Hail.
+    pgen : the same, by the name of the .pgen.
     bgen : BGEN file (v1.1 to v1.3) or glob, with ``sample`` unless the files hold the IDs; read
         in place, without Hail.
     vcf : VCF (plain, gzip, bgzip) file, glob or list; read once into packed blocks, without Hail.
         Multiallelic sites are split.
     bcf : BCF file, glob or list; as ``vcf``.
     mt : folder of a Hail MatrixTable.
-    build : ``GRCh37`` or ``GRCh38``; needed for ``bfile`` and ``bgen``.
+    build : ``GRCh37`` or ``GRCh38``; needed for ``bfile``, ``pfile`` and ``bgen``.
     id_rule : columns that identify a sample: ``iid``, or ``fid_iid`` for FID_IID.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
     reference_fasta : FASTA file (with .fai) against which the indels of a VCF are left-aligned.
@@ -123,7 +129,7 @@ def read_genotypes(
     chosen = FORMATS[given[0]]
     if build is None and chosen.needs_build:
         raise UsageError(
-            f"{given[0]}: the file does not tell its reference build: give build GRCh37 or GRCh38"
+            f"{given[0]}: the file does not state its reference build: give build GRCh37 or GRCh38"
         )
     options = ReadOptions(
         build=build,
@@ -142,7 +148,7 @@ def read_genotypes(
 
 
 def set_copies_aside(genotypes: Genotypes) -> Genotypes:
-    """Leave one of the variants with the same place and alleles, such as duplicate probes.
+    """Leave one of the variants with the same position and alleles, such as duplicate probes.
 
     The copy that is called in most participants is kept, the first of several such; the others get
     the reason ``duplicate_variant``. Of a source that is not read in blocks the copies are
@@ -160,10 +166,10 @@ def set_copies_aside(genotypes: Genotypes) -> Genotypes:
     excluded = np.zeros(len(variants), dtype=bool)
     excluded[worse] = True
     log.warning(
-        "%s: %d copies of variants (same place and alleles) are set aside, such as %s",
+        "%s: %d copies of variants (same position and alleles) are set aside, such as %s",
         genotypes.source.describe(), len(worse), variants.table["source_id"].iloc[worse[0]],
     )  # fmt: skip
-    rule = "another variant with the same place and alleles is called in more participants"
+    rule = "another variant with the same position and alleles is called in more participants"
     kept = variants.exclude(READ_STAGE, "duplicate_variant", excluded, description=rule)
     return replace(genotypes, variants=kept)
 
@@ -188,11 +194,11 @@ def _say_what_is_set_aside(genotypes: Genotypes) -> None:
         if reasons:
             log.info(
                 "%s: %s set aside: %s",
-                genotypes.source.describe(), table.noun, "; ".join(reasons),
+                genotypes.source.describe(), table.label, "; ".join(reasons),
             )  # fmt: skip
         if table.n_kept == 0:
             raise InputError(
-                f"{genotypes.source.describe()}: expected {table.noun} that can be used, all "
+                f"{genotypes.source.describe()}: expected {table.label} that can be used, all "
                 f"{len(table)} are set aside: {'; '.join(reasons)}"
             )
 
@@ -210,6 +216,10 @@ def annotate_phenotypes(
     reading: TableReading | None = None,
 ) -> Cohort:
     """Add the columns of a phenotype table to the samples of a cohort.
+
+    A column of sex states the sex of the samples whose genotype files do not, as in
+    :func:`gwasbone.cohort.sex.settle_sex`; the cohort's own column ``sex`` (1 man, 2 woman, 0
+    unknown) is never replaced by the table's.
 
     Parameters
     ----------
@@ -231,11 +241,13 @@ def annotate_phenotypes(
     ids = cohort.people.table.index
     if not frame.index.isin(ids).any():
         raise InputError(
-            f"expected people of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
+            f"expected samples of the genotypes ({', '.join(map(str, ids[:2]))}) in the phenotype "
             f"table, it has {', '.join(map(str, frame.index[:2]))}: try the other ID rule"
         )
+    where = "the phenotype table" if isinstance(table, pd.DataFrame) else str(table)
     warn_of_few_matches(frame.index, ids, where="the phenotype table")
-    return cohort.annotate_people(frame)
+    cohort = with_sex_of_tables(cohort, {where: frame})
+    return cohort.annotate_people(frame.drop(columns="sex", errors="ignore"))
 
 
 def example_cohort() -> Cohort:
@@ -245,7 +257,7 @@ def example_cohort() -> Cohort:
     -------
     300 participants and 400 variants on chromosomes 1, 5 and 22 (GRCh37), with the columns
     ``bmd_spine``, ``bmd_hip``, ``bmd_femur`` (g/cm²), ``osteoporosis`` (1 = case), ``sex``
-    (0 = woman, 1 = man), ``age`` (years), ``weight`` (kg) and ``height`` (cm). Two variants each
+    (1 = man, 2 = woman), ``age`` (years), ``weight`` (kg) and ``height`` (cm). Two variants each
     explain 18 % of the variance of bone mineral density, far more than any real one.
 
     Examples

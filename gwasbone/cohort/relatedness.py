@@ -1,4 +1,4 @@
-"""Relatives: kinship of all pairs, and which people to leave out so that no two are related.
+"""Relatives: kinship of all pairs, and which samples to leave out so that no two are related.
 
 Kinship is half the expected proportion of alleles shared: 0.5 for identical twins, 0.25 for
 parents, children and full sibs. Degrees are told apart at KING's borders 2^(-(2d + 3)/2)
@@ -111,8 +111,8 @@ def relatedness(
         wanted &= cohort.variants.table.index.isin(variants)
     if len(people) < 2 or not wanted.any():
         raise UsageError(
-            "relatedness: expected two people or more and autosomal variants, "
-            f"got {len(people)} people and {int(wanted.sum())} variants"
+            "relatedness: expected two samples or more and autosomal variants, "
+            f"got {len(people)} samples and {int(wanted.sum())} variants"
         )
     by_blocks = engine == "blocks" or (engine == "auto" and len(people) <= _MOST_PEOPLE_IN_MEMORY)
     scores, unrelated = None, None
@@ -162,8 +162,8 @@ def _components_of_unrelated(
     pruned = prune(fewer, maf=PcaOptions.maf).index
     components = principal_components(fewer, pruned, k=k)
     log.info(
-        "relatedness (pc_relate): %d components of %d unrelated people and %d variants, %d people "
-        "projected", k, n_unrelated, len(pruned), len(people) - n_unrelated,
+        "relatedness (pc_relate): %d components of %d unrelated samples and %d variants, %d "
+        "samples projected", k, n_unrelated, len(pruned), len(people) - n_unrelated,
     )  # fmt: skip
     return project(only, components).to_numpy(), unrelated
 
@@ -312,7 +312,7 @@ def _priorities(column: pd.Series) -> npt.NDArray[np.float64]:
     priority = np.where(np.isnan(given), -np.inf, given)
     if len(np.unique(priority)) < 2:
         log.warning(
-            "%s tells no relatives apart: it has one value or none in the %d participants kept",
+            "%s cannot rank relatives: it has one value or none in the %d participants kept",
             column.name, len(column),
         )  # fmt: skip
     return priority
@@ -337,7 +337,7 @@ def exclude_related(
     close = pairs[pairs["kinship"] >= min_kinship]
     removed = maximal_unrelated(close, cohort.people.kept_table().index, keep_first=keep_first)
     rule = f"a relative (kinship >= {min_kinship:.4g}) is kept instead"
-    log.info("relatedness: %d of %d people removed", len(removed), cohort.people.n_kept)
+    log.info("relatedness: %d of %d samples removed", len(removed), cohort.people.n_kept)
     return cohort.exclude_people(
         STAGE, "related", cohort.people.table.index.isin(removed), description=rule
     )

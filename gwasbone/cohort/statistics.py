@@ -1,4 +1,4 @@
-"""Statistics of people and of variants from counts of their calls, in one pass for each.
+"""Statistics of samples and of variants from counts of their calls, in one pass for each.
 
 Chromosome X outside the pseudo-autosomal regions: men count once in allele frequencies, only
 women count for Hardy-Weinberg proportions, and sex is judged on calls as the file has them. On Y
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gwasbone.blocks.mapping import map_blocks
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.prune import sex_variants
 from gwasbone.cohort.sources.tables import MALE
@@ -25,11 +26,13 @@ from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
 
 log = logging.getLogger(__name__)
 
+_TESTED_TOGETHER = 16_384
+
 Engine = Literal["auto", "blocks", "hail"]
 
 
 def people_statistics(cohort: Cohort, *, engine: Engine = "auto") -> pd.DataFrame:
-    """What the genotypes say of each kept person, over the retained variants.
+    """What the genotypes say of each kept sample, over the retained variants.
 
     Parameters
     ----------
@@ -113,7 +116,7 @@ def variant_statistics(
 
 
 def variant_call_rates(cohort: Cohort, *, engine: Engine = "auto") -> pd.Series:
-    """(variants,) the share of kept people who are called, on Y of men; NaN for excluded ones."""
+    """(variants,) the share of kept samples who are called, on Y of men; NaN for excluded ones."""
     counter = _counter(cohort, engine)
     pieces = cohort.variants.pieces() if _in_blocks(cohort, engine) else [cohort.variants]
     sex = cohort.people.kept_table()["sex"]
@@ -173,10 +176,7 @@ def _variant_columns(raw: pd.DataFrame, cohort: Cohort, *, midp: bool) -> pd.Dat
     frequency = _ratio(alt, alleles)
     tested = raw["n"].notna().to_numpy() & ~haploid & ~(x & (raw["n_women"] == 0).to_numpy())
     hwe = np.full(len(raw), np.nan)
-    counts = raw.loc[tested, ["hom_ref", "het", "hom_alt"]].astype(np.int64)
-    hwe[tested] = hardy_weinberg_neg_log10_p(
-        counts["hom_ref"], counts["het"], counts["hom_alt"], midp=midp
-    )
+    hwe[tested] = _hardy_weinberg(raw.loc[tested, ["hom_ref", "het", "hom_alt"]], midp=midp)
     columns = {
         "call_rate": _call_rate(raw["n"], on_y, cohort.people.kept_table()["sex"]),
         "alt_frequency": frequency,
@@ -196,6 +196,18 @@ def _variant_columns(raw: pd.DataFrame, cohort: Cohort, *, midp: bool) -> pd.Dat
         variance = _ratio(raw["squares_info"], raw["n_info"]) - (2 * p) ** 2
         columns["info"] = _ratio(variance, np.where(haploid, 4, 2) * p * (1 - p))
     return pd.DataFrame(columns, index=raw.index)
+
+
+def _hardy_weinberg(counts: pd.DataFrame, *, midp: bool) -> npt.NDArray[np.float64]:
+    """(m,) −log10 p of counts of genotypes, by all cores."""
+    genotypes = counts.to_numpy(dtype=np.int64)
+
+    def test(top: int) -> npt.NDArray[np.float64]:
+        part = genotypes[top : top + _TESTED_TOGETHER]
+        return hardy_weinberg_neg_log10_p(*part.T, midp=midp)
+
+    tops = range(0, len(genotypes), _TESTED_TOGETHER)
+    return np.concatenate([np.zeros(0), *map_blocks(test, tops)])
 
 
 def _call_rate(called: pd.Series, on_y: npt.NDArray[np.bool_], sex: pd.Series) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Counts of calls and sums of dosages per person and per variant, without Hail."""
+"""Counts of calls and sums of dosages per sample and per variant, without Hail."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from gwasbone.blocks.mapping import map_blocks
-from gwasbone.blocks.packed import CallCounts, count_calls, sum_over_variants
+from gwasbone.blocks.packed import CallCounts, CallTally, count_calls
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.sources.bed_reader import on_x
 from gwasbone.cohort.sources.source import VariantBlock
 from gwasbone.cohort.sources.tables import FEMALE, MALE
-from gwasbone.genome import AUTOSOMES, Y
+from gwasbone.genome import AUTOSOMES, X, Y
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 
-_NAMES = [
-    "n", "alt_copies", "n_men", "alt_men", "n_women", "alt_women", "hom_ref", "het", "hom_alt",
-]  # fmt: skip
+_GENOTYPES = ("hom_ref", "het", "hom_alt")
+_NAMES = ["n", "alt_copies", "n_men", "alt_men", "n_women", "alt_women", *_GENOTYPES]
 
 
 def count_variants(cohort: Cohort) -> pd.DataFrame:
@@ -37,18 +36,28 @@ def _packed_counts(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
     n, n_men, n_women = len(sex), int((sex == MALE).sum()), int((sex == FEMALE).sum())
 
     def count(block: VariantBlock) -> npt.NDArray[np.int64]:
-        words, x = calls.read(block.variants), on_x(block.variants, calls.build)
+        words = calls.read(block.variants)
         everyone = count_calls(words, calls.everyone, n)
+        if block.chromosome != X:  # men and women matter on X alone
+            nobody = np.zeros(len(block), dtype=np.int64)
+            sums = [everyone.called, everyone.alt, nobody, nobody, nobody, nobody]
+            return np.stack([*sums, *(getattr(everyone, name) for name in _GENOTYPES)])
+        x = on_x(block.variants, calls.build)
         men = count_calls(words, calls.men, n_men)
         tested = count_calls(words, women, n_women)
         genotypes = [
-            np.where(x, getattr(tested, name), getattr(everyone, name))
-            for name in ("hom_ref", "het", "hom_alt")
+            np.where(x, getattr(tested, name), getattr(everyone, name)) for name in _GENOTYPES
         ]
         sums = [getattr(of, name) for of in (everyone, men, tested) for name in ("called", "alt")]
         return np.stack([*sums, *genotypes])
 
-    return _counted(_NAMES, list(map_blocks(count, calls.blocks(table))), table.index)
+    places = _places(cohort, table)
+    return _counted(_NAMES, list(map_blocks(count, calls.blocks(places))), table.index)
+
+
+def _places(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
+    """Where variants are: narrow blocks of the variant table are cut much faster than wide ones."""
+    return table[["chromosome", "base_pair_location", *cohort.source.place_columns]]
 
 
 def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
@@ -79,7 +88,9 @@ def _dosage_sums(cohort: Cohort, table: pd.DataFrame) -> pd.DataFrame:
         return np.stack([*sums, *genotypes, *tested])
 
     names = [*_NAMES, "n_info", "sum_info", "squares_info"]
-    return _counted(names, list(map_blocks(count, reader.blocks(table))), table.index)
+    return _counted(
+        names, list(map_blocks(count, reader.blocks(_places(cohort, table)))), table.index
+    )
 
 
 def _counted(
@@ -92,7 +103,7 @@ def _counted(
 
 
 def count_people(cohort: Cohort, tells_sex: BoolArray) -> pd.DataFrame:
-    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`.
+    """Counts per kept sample; see :func:`gwasbone.cohort.statistics.people_statistics`.
 
     Parameters
     ----------
@@ -101,23 +112,27 @@ def count_people(cohort: Cohort, tells_sex: BoolArray) -> pd.DataFrame:
     people, participants = cohort.people.kept_table(), cohort.participants
     calls = cohort.source.calls(participants, as_filed=True)
     n, n_men = participants.n, int(participants.men.sum())
-    table = cohort.variants.kept_table()
+    table = _places(cohort, cohort.variants.kept_table())
     autosomal = table["chromosome"].isin(list(AUTOSOMES)).to_numpy()
     x = on_x(table, cohort.build)
 
     def over(block: VariantBlock) -> FloatArray:
         words = calls.read(block.variants)
-        everyone = count_calls(words, calls.everyone, n)
-        men = count_calls(words, calls.men, n_men)
-        varies, hom = _expected_homozygosity(everyone, men, on_x=on_x(block.variants, cohort.build))
-        weights = np.stack([np.ones(len(block)), varies, varies * hom])
-        return sum_over_variants(words, calls.everyone, weights)[:, calls.columns.slots]
+        tally = CallTally.of(words, calls.everyone, n)
+        if block.chromosome == X:
+            men = count_calls(words, calls.men, n_men)
+            of_x = on_x(block.variants, cohort.build)
+        else:
+            men, of_x = tally.counts, np.zeros(len(block), dtype=bool)
+        varies, hom = _expected_homozygosity(tally.counts, men, on_x=of_x)
+        sums = tally.sums(np.stack([np.ones(len(block)), varies, varies * hom]))
+        return np.vstack([sums, tally.n_het])
 
     def totals(which: BoolArray) -> FloatArray:
-        sums = np.zeros((4, len(people)))
+        sums = np.zeros((4, calls.columns.n_slots))
         for part in map_blocks(over, calls.blocks(table if which.all() else table[which])):
             sums += part
-        return sums
+        return sums[:, calls.columns.slots]
 
     # where anybody is heterozygous a variant varies: all heterozygous calls are among the judged
     called, judged, expected, het = totals(autosomal)

@@ -1,4 +1,4 @@
-"""Counts of calls per person and per variant, each in one pass of Hail, for any source."""
+"""Counts of calls per sample and per variant, each in one pass of Hail, for any source."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gwasbone.session import hail, temporary_path
 
 
 def count_people(cohort: Cohort, tells_sex: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    """Counts per kept person; see :func:`gwasbone.cohort.statistics.people_statistics`.
+    """Counts per kept sample; see :func:`gwasbone.cohort.statistics.people_statistics`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a user wants in or out: lists of people, variants and chromosomes, and thresholds."""
+"""What a user wants in or out: lists of samples, variants and chromosomes, and thresholds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import ROUNDING, at_least
 from gwasbone.cohort.sources.tables import READ_STAGE, all_different
-from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.errors import InputError, UsageError, listed
 from gwasbone.genome import chromosome_code
 from gwasbone.phenotypes.id_lists import read_participant_list, read_variant_list
@@ -73,11 +72,11 @@ def subset(
         for decision in table.decisions:
             if decision.stage == STAGE:
                 log.info(
-                    "%s removes %d %s", decision.description, decision.excluded.sum(), table.noun
+                    "%s removes %d %s", decision.description, decision.excluded.sum(), table.label
                 )
         if table.n_kept == 0:
             raise InputError(
-                f"no {table.noun} left after --keep/--remove/--extract/--exclude/--chr"
+                f"no {table.label} left after --keep/--remove/--extract/--exclude/--chr"
             )
     return cohort
 
@@ -188,7 +187,7 @@ def apply_filters(
     hwe: float | None = None,
     info: float | None = None,
 ) -> Cohort:
-    """Filter people by ``mind``, then variants by the others, in the people who are left.
+    """Filter samples by ``mind``, then variants by the others, in the samples who are left.
 
     Parameters
     ----------
@@ -203,6 +202,8 @@ def apply_filters(
         Nobody or no variant is left.
     """
     if mind is not None:
+        from gwasbone.cohort.statistics import people_statistics
+
         missing = 1 - people_statistics(cohort)["call_rate"].reindex(cohort.people.table.index)
         rule = f"more than {mind:g} of the calls missing (--mind)"
         cohort = cohort.exclude_people(
@@ -214,11 +215,13 @@ def apply_filters(
         cohort = _filter_variants(cohort, given)
     for table in (cohort.people, cohort.variants):
         if table.n_kept == 0:
-            raise InputError(f"no {table.noun} left after filtering: loosen the thresholds")
+            raise InputError(f"no {table.label} left after filtering: loosen the thresholds")
     return cohort
 
 
 def _filter_variants(cohort: Cohort, given: dict[str, float]) -> Cohort:
+    from gwasbone.cohort.statistics import variant_statistics
+
     cohort = cohort.annotate_variants(variant_statistics(cohort))
     table, kept = cohort.variants.table, cohort.variants.kept
     # what cannot be tested (NaN) stays in: the scan reports it as untested, with its status

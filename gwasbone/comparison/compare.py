@@ -222,7 +222,7 @@ def lead_measures(
         note.append("opposite effects are expected and count as agreeing")
     if abs(relation.error_correlation) > _SAME_PEOPLE:
         note.append(
-            f"people in common (errors correlate by {relation.error_correlation:.2f}): no "
+            f"participants in common (errors correlate by {relation.error_correlation:.2f}): no "
             "independent replication"
         )
     expected = _expected(scans, pair, rows, relation, signal_ratio.get(pair, np.nan))
@@ -265,7 +265,9 @@ def _expected(
 
 
 def _binomial_interval(count: int, n: int) -> tuple[float, float]:
-    """Clopper and Pearson's exact interval of a share."""
-    low = stats.beta.ppf(0.025, count, n - count + 1) if count > 0 else 0.0
-    high = stats.beta.ppf(0.975, count + 1, n - count) if count < n else 1.0
+    """Clopper and Pearson's exact interval of a share, by statsmodels."""
+    # a second to import: only where scans are compared
+    from statsmodels.stats.proportion import proportion_confint
+
+    low, high = proportion_confint(count, n, method="beta")
     return float(low), float(high)

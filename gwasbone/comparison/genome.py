@@ -34,6 +34,9 @@ from gwasbone.sumstats.ldsc import (
     genetic_correlation,
     heritability,
 )
+from gwasbone.sumstats.ldsc_input import MIN_VARIANTS, N_QUANTILE, N_SHARE
+from gwasbone.sumstats.options import LdscOptions
+from gwasbone.sumstats.variants import is_palindromic
 
 log = logging.getLogger(__name__)
 
@@ -43,11 +46,9 @@ Progress = Callable[[str, int, int], None] | None
 
 #: LD scores of genotypes: LDSC's window, and what stands for it without a genetic map.
 WINDOW_CM, WINDOW_KB = "1cM", "1000kb"
-#: LDSC's own limits on the variants of a regression.
-MIN_MAF, N_QUANTILE, N_SHARE = 0.01, 0.9, 1.5
-#: Below so many variants an LD-score regression says nothing; nor below this share of the scans'
-#: variants or of the scores, where scans and scores are on two builds.
-MIN_LD_ROWS, MIN_LD_SHARE = 200, 0.1
+#: Nor does an LD score regression say anything below this share of the scans' variants or of the
+#: scores, where scans and scores are on two builds.
+MIN_LD_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class GenomeResults:
 def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
     """The rows of the scans that LD-score regression uses.
 
-    Autosomal variants of single bases that are alone at their place and have an LD score, minor
-    alleles of at least 1 % (where a frequency is given), and N of at least two thirds of its 90th
-    percentile in every scan, as LDSC's munging has it.
+    Autosomal variants of single bases, not palindromic, that are alone at their position and have
+    an LD score, minor alleles above 1 % (where a frequency is given), and N of at least two thirds
+    of its 90th percentile in every scan, as LDSC's munging has it.
     """
     position = locus_key(scans.chromosome, scans.position_bp)
     place = locus_key(scores.chromosome, scores.position_bp)
@@ -77,14 +78,14 @@ def ld_rows(scans: AlignedScans, scores: LdScores) -> LdRows:
         nothing = np.zeros(0)
         return LdRows(nothing.astype(np.intp), nothing, scores.m_ld, scores.source, "no LD scores")
     found = np.minimum(np.searchsorted(place, position), len(place) - 1)
-    usable = (place[found] == position) & scans.single_bases
+    usable = (place[found] == position) & scans.single_bases & ~is_palindromic(scans.key)
     alone = np.ones(len(position), dtype=bool)
     same = np.flatnonzero(position[1:] == position[:-1])
     alone[same] = alone[same + 1] = False
     usable &= alone
     for k in range(len(scans.names)):
         frequency = scans.columns["effect_allele_frequency"][k]
-        usable &= ~(np.minimum(frequency, 1 - frequency) < MIN_MAF)
+        usable &= ~(np.minimum(frequency, 1 - frequency) <= LdscOptions.min_maf)
         n = scans.columns["n"][k]
         if np.isnan(n).all():
             continue  # nothing can be regressed of this scan, which is said where it would be
@@ -121,8 +122,8 @@ def genome_measures(
         name for name, n in zip(scans.names, scans.columns["n"], strict=True) if np.isnan(n).all()
     ]
     why = f"sample sizes (n) are missing in {', '.join(lacking)}" if lacking else ld.status
-    if not why and len(ld.rows) < MIN_LD_ROWS:
-        why = f"{len(ld.rows)} variants have LD scores, at least {MIN_LD_ROWS} are needed"
+    if not why and len(ld.rows) < MIN_VARIANTS:
+        why = f"{len(ld.rows)} variants have LD scores, at least {MIN_VARIANTS} are needed"
     if why:
         for name in scans.names:
             for quantity in ("ld_intercept", "h2"):

@@ -204,7 +204,7 @@ def _slopes(
 def _write_slope(
     measures: Measures, names: tuple[str, str], quantity: str, line: DemingLine, method: str
 ) -> None:
-    note = "" if line.bounded else "the interval holds the vertical: no slope can be told"
+    note = "" if line.bounded else "the interval holds the vertical: the slope cannot be estimated"
     value = line.slope if line.bounded else np.nan
     measures.add(names, quantity, value, line.lower, line.upper, method=method, n=line.n, note=note)
 

@@ -6,11 +6,9 @@ import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from isal import igzip
 
 from gwasbone.columns import (
     chromosomes,
@@ -25,6 +23,7 @@ from gwasbone.genes.bone import build_by_bone_genes
 from gwasbone.genes.gtf import read_gtf
 from gwasbone.genes.table import GENE_COLUMNS, Genes
 from gwasbone.genome import BUILDS, LENGTHS_BP
+from gwasbone.text_files import open_unpacked
 from gwasbone.text_table import TextTable, head_of
 
 log = logging.getLogger(__name__)
@@ -96,11 +95,11 @@ def read_genes(path: str | Path, *, build: str | None = None, coding_only: bool 
     if named and found and named != found:
         raise InputError(
             f"{path}: expected genes on {named}, but {why} {found}: give the gene file of "
-            f"{named}, or say --genes-build {found} if that is meant"
+            f"{named}, or give --genes-build {found} if that is meant"
         )
     if not (named or found):
         raise UsageError(
-            f"{path}: its header and its genes do not tell the build: give --genes-build GRCh37 "
+            f"{path}: its header and its genes do not state the build: give --genes-build GRCh37 "
             "or GRCh38"
         )
     genes = Genes(genes.table, named or found or "", str(path), genes.exons)
@@ -134,17 +133,10 @@ def _read(path: Path) -> _Raw:
         header = "\n".join(comments)
         fields = first.split("\t")
         if len(fields) == 9 and fields[3].isdigit() and fields[4].isdigit():
-            with _bytes_of(path) as stream:
-                table, exons = read_gtf(stream, str(path), skip_rows=len(comments))
+            with open_unpacked(path)[0] as stream:
+                table, exons = read_gtf(stream, path, skip_rows=len(comments))
             return _Raw(table, exons, header)
         return _Raw(_read_table(path, first, len(comments)), None, header)
-
-
-def _bytes_of(path: Path) -> Any:
-    handle = open(path, "rb")  # noqa: SIM115
-    packed = handle.read(2) == b"\x1f\x8b"
-    handle.seek(0)
-    return igzip.IGzipFile(fileobj=handle) if packed else handle
 
 
 def _columns_of(header: tuple[str, ...]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from pyarrow import csv
 
 from gwasbone.errors import InputError, failure_reason
 from gwasbone.genome import MAX_POSITION_BP
+from gwasbone.table_limit import UnpackedSize
 
 _COLUMNS = ["chromosome", "source", "feature", "start_bp", "end_bp", "score", "strand", "frame",
             "attributes"]  # fmt: skip
@@ -24,7 +26,7 @@ _LONGEST_INTRON_BP = 2_000_000
 _ATTRIBUTES = {"name": ("gene_name", "gene"), "biotype": ("gene_type", "gene_biotype")}
 
 
-def read_gtf(stream: Any, path: str, *, skip_rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def read_gtf(stream: Any, path: Path, *, skip_rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Read the genes and exons of a GTF file.
 
     Parameters
@@ -42,7 +44,8 @@ def read_gtf(stream: Any, path: str, *, skip_rows: int) -> tuple[pd.DataFrame, p
     Raises
     ------
     InputError
-        No line is of a gene or exon, one lacks ``gene_id``, or has no positions.
+        No line is of a gene or exon, one lacks ``gene_id``, or has no positions; or more is kept
+        of a compressed file than :mod:`gwasbone.table_limit` allows.
 
     Notes
     -----
@@ -50,8 +53,9 @@ def read_gtf(stream: Any, path: str, *, skip_rows: int) -> tuple[pd.DataFrame, p
     (over introns of at most 2 Mb), and transcripts of one gene that overlap are one locus.
     """
     seen: set[str] = set()
+    size = UnpackedSize(path)
     try:
-        parts = [_lines_of(batch, seen) for batch in _batches(stream, skip_rows)]
+        parts = [_lines_of(batch, seen, size) for batch in _batches(stream, skip_rows)]
     except pa.ArrowInvalid as error:
         reason = failure_reason(error)
         raise InputError(f"{path}: expected the nine columns of GTF, got {reason}") from None
@@ -92,13 +96,15 @@ def _batches(stream: Any, skip_rows: int) -> csv.CSVStreamingReader:
     )
 
 
-def _lines_of(batch: pa.RecordBatch, seen: set[str]) -> pd.DataFrame:
+def _lines_of(batch: pa.RecordBatch, seen: set[str], size: UnpackedSize) -> pd.DataFrame:
     """Genes and exons with their IDs; attributes where a gene is met first, else empty.
 
     Parameters
     ----------
     seen : IDs that have a ``gene`` line; those of the batch are added. The exons of others have
         their ``transcript_id``.
+    size : counts what is kept. Other lines, and the attributes of all but the first of a gene,
+        which are most of a file of GENCODE, take no memory.
     """
     table = pa.table(batch)
     table = table.filter(pc.is_in(table["feature"], pa.array(["gene", "exon"])))
@@ -120,7 +126,9 @@ def _lines_of(batch: pa.RecordBatch, seen: set[str]) -> pd.DataFrame:
     lines = lines.astype(dict.fromkeys(texts, object))
     first = (~lines.duplicated(_KEY) | (lines["feature"] == "gene")).to_numpy()
     attributes = np.full(len(lines), "", dtype=object)
-    attributes[first] = table["attributes"].filter(pa.array(first)).to_pandas()
+    kept = table["attributes"].filter(pa.array(first))
+    size.add(table.drop_columns("attributes").nbytes + gene_id.nbytes + kept.nbytes)
+    attributes[first] = kept.to_pandas()
     return lines.assign(attributes=attributes)
 
 

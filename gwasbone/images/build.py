@@ -109,7 +109,7 @@ def build_cache(
         why = "disk full" if error.errno == errno.ENOSPC else error.strerror or error
         raise GwasboneError(
             f"cannot write the image cache {folder} ({why}): make room or choose another --out, "
-            "and run it again; what was finished is kept"
+            "and run it again; finished work is kept"
         ) from error
     return BuildReport(
         folder,
@@ -139,7 +139,7 @@ def _take(outcome: Outcome, writer: CacheWriter, names: Collection[str]) -> None
         entry, arrays = replace(same, **where), {}
     if same is not None and same.name != entry.name and not (same.reason or entry.reason):
         if same.name in names or Path(same.source).exists():
-            sentence = f"expected each picture once, this has the bytes of {same.name}"
+            sentence = f"expected each image once, this has the bytes of {same.name}"
             entry, arrays = refused(entry, Refusal("duplicate", sentence)), {}
         else:
             sentence = f"the file is gone, its bytes are now those of {entry.name}"
@@ -158,7 +158,7 @@ def _warn_of_space(todo: Sequence[Source], folder: Path, settings: ImageSettings
     free = free_bytes(folder)
     if needed > free:
         log.warning(
-            "%s has %.1f MB free, %d pictures need about %.1f MB",
+            "%s has %.1f MB free, %d images need about %.1f MB",
             folder.absolute(),
             free / 1e6,
             len(todo),

@@ -132,7 +132,7 @@ class ImageCache(Shown):
     def pictures(
         self, name: str, *, side: str | None = None, people: Iterable[str] | None = None
     ) -> Pictures:
-        """Pictures of one array, sorted by person and visit.
+        """Images of one array, sorted by participant and visit.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""What a cache holds, and where people and images do not meet: counts, and their tables."""
+"""What a cache holds, and where participants and images do not meet: counts, and their tables."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def write_counts(
     if cache.index.empty:
         said = ", ".join(f"{r.reason} {r.files}" for r in refused.itertuples())
         raise InputError(
-            f"expected pictures at {source} files gives one ({said}): see {folder / REFUSALS}"
+            f"expected bone images in {source} files is one ({said}): see {folder / REFUSALS}"
         )
     counts, repeated = count_pictures(cache.index), repeated_pictures(cache.index)
     for row in counts.itertuples():
@@ -84,8 +84,8 @@ def write_counts(
     unknown = pictures_without_person(cache.index, people)
     write_table(pd.DataFrame({"person": absent}), folder / WITHOUT_PICTURE, index=False)
     write_table(unknown, folder / WITHOUT_PERSON, index=False)
-    log.info("people without picture: %d of %d", len(absent), len(people))
-    log.info("pictures without person: %d of %d", len(unknown), len(cache.index))
+    log.info("participants without image: %d of %d", len(absent), len(people))
+    log.info("images without participant: %d of %d", len(unknown), len(cache.index))
     return CacheCounts(counts, refused, len(repeated), len(absent), len(unknown))
 
 
@@ -133,7 +133,7 @@ _COUNTS = (
 
 
 def count_pictures(index: pd.DataFrame) -> pd.DataFrame:
-    """Images and people per array.
+    """Images and participants per array.
 
     Parameters
     ----------

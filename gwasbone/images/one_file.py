@@ -153,8 +153,8 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
     if region is None:
         raise refuse(
             "unknown_region",
-            "expected the region as Protocol Name or Body Part Examined, neither tells: name it "
-            "in a table of labels",
+            "expected the region as Protocol Name or Body Part Examined, neither states it: name "
+            "it in a table of labels",
         )
     # what the header says about another region than the label's does not count
     agrees = region == place.region
@@ -169,16 +169,19 @@ def _checked(picture: Picture, source: Source, entry: Entry) -> Place:
     if region == "whole_body" and not view:
         raise refuse(
             "unknown_view",
-            "expected the bone or the soft-tissue picture of a whole body, its content is neither "
+            "expected the bone or the soft-tissue image of a whole body, its content is neither "
             "plainly: name the view (mixed, flesh) in a table of labels",
         )
     if not entry.person or ("\\" in entry.person and not source.person):
         said = f"it has several ({entry.person})" if entry.person else "it is empty"
         raise refuse(
             "no_person",
-            f"expected one Patient ID (0010,0020), {said}: name the person in a table of labels",
+            f"expected one Patient ID (0010,0020), {said}: name the participant in a table of "
+            "labels",
         )
     if WITHDRAWN.fullmatch(entry.person):
-        raise refuse("withdrawn", f"person {entry.person} has withdrawn (negative ID): left out")
+        raise refuse(
+            "withdrawn", f"participant {entry.person} has withdrawn (negative ID): left out"
+        )
     sided, viewed = region in SIDED, region == "whole_body"
     return Place(region, side if sided else None, view if viewed else None)

@@ -24,10 +24,11 @@ class ImageOptions(Options):
         side: left, right or none.
     precision : data type of the cached images: uint8 has 256 grey levels, uint16 and float32 keep
         those of 16-bit files.
-    grey_range : normalisation of grey levels: header (white is the maximum that the DICOM header
-        allows, so that images stay comparable) or image (each image is stretched over its own
-        range).
-    voi : apply the VOI (value of interest) window or lookup table of the DICOM header.
+    grey_range : scale of grey levels: header (white is the largest value that the bit depth in the
+        DICOM header allows, so that images stay comparable) or image (white is the largest value
+        of each image, which stretches its contrast).
+    voi : apply the display window (value-of-interest window or lookup table) of the DICOM header
+        before grey levels are scaled.
     max_file_gb : maximum size of a file in gigabytes, before and after decompression.
     """
 

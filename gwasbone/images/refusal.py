@@ -1,4 +1,4 @@
-"""Why a file gives no image: a reason that programs can count and a sentence for people."""
+"""Why a file gives no image: a reason that programs can count and a sentence for users."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ REASONS = {
     "float_pixels": "pixels are measured numbers, not grey levels",
     "colour": "pixels are colours",
     "one_bit": "pixels are a mask of zeros and ones",
-    "several_frames": "more than one picture in the file",
-    "invalid_header": "the header contradicts itself or lacks what a picture needs",
+    "several_frames": "more than one image in the file",
+    "invalid_header": "the header contradicts itself or lacks what an image needs",
     "too_large": "more pixels or bytes than any bone scan has",
     "unknown_transfer_syntax": "pixels are stored in a way that no decoder here reads",
     "wrong_syntax": "pixels are not what the transfer syntax says",
     "truncated": "the pixels end too early",
     "cannot_decode": "the compressed pixels are malformed",
     "decoder_crashed": "the decoder of the compressed pixels crashed",
-    "not_projection": "the picture is no projection by X-rays",
-    "unknown_region": "nothing says which part of the body is shown",
+    "not_projection": "the image is no projection by X-rays",
+    "unknown_region": "the header does not state which part of the body is shown",
     "contradictory_region": "the header names several parts of the body, or views of the spine",
-    "unknown_side": "nothing says whether left or right is shown",
-    "unknown_view": "a whole body that is plainly neither its bone nor its soft-tissue picture",
+    "unknown_side": "the header does not state whether left or right is shown",
+    "unknown_view": "a whole body that is plainly neither its bone nor its soft-tissue image",
     "no_person": "nothing says who is shown",
-    "withdrawn": "the person has withdrawn (negative ID)",
+    "withdrawn": "the participant has withdrawn (negative ID)",
     "duplicate": "the same bytes as another file",
 }
 

@@ -65,7 +65,7 @@ def raw_text(header: Any, name: str) -> str:
 
 
 def tag_name(name: str) -> str:
-    """An element as people look it up.
+    """An element as users look it up.
 
     >>> tag_name("BitsStored")
     'Bits Stored (0028,0101)'

@@ -22,6 +22,8 @@ from gwasbone.learning.folds import (
 )
 from gwasbone.learning.genotype_models import GenotypeFit as GenotypeFit
 from gwasbone.learning.held_out_maps import held_out_maps as held_out_maps
+from gwasbone.learning.field_categories import field_categories as field_categories
+from gwasbone.learning.folds import fixed_split as fixed_split
 from gwasbone.learning.networks import (
     Head as Head,
     ImageNetwork as ImageNetwork,
@@ -40,6 +42,12 @@ from gwasbone.learning.task import (
     mask_task as mask_task,
     regression_task as regression_task,
     target_file as target_file,
+)
+from gwasbone.learning.tuning import (
+    Candidate as Candidate,
+    Tuning as Tuning,
+    read_grid as read_grid,
+    tune_transformer as tune_transformer,
 )
 from gwasbone.learning.trainer import (
     TaskFit as TaskFit,

@@ -85,7 +85,7 @@ def paired_differences(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> p
 def evaluate_task(
     task: Task, scores: Mapping[str, pd.DataFrame], truth: pd.DataFrame
 ) -> pd.DataFrame:
-    """Evaluate predictions of numbers or classes, person by person.
+    """Evaluate predictions of numbers or classes, participant by participant.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def evaluate_task(
         of_everybody = np.ones(len(table), dtype=bool)
         sets = {POOLED: (names, of_everybody)}
         sets[IN_TRAINING] = ([f"in_training_{name}" for name in names], of_everybody)
-        sets |= {f"fold{j}": (names, fold == j) for j in np.unique(fold)}
+        sets |= {f"fold{j}": (names, fold == j) for j in _held_out_in(table)}
         for people, (columns, chosen) in sets.items():
             predicted = table.loc[chosen, columns].to_numpy(np.float64)
             measures = _measures(task, y[chosen], predicted)
@@ -198,9 +198,14 @@ def _of_score(name: str, table: pd.DataFrame, case: pd.Series) -> Iterator[dict[
         name, STANDARDISED, y[known], table["cnn_logit_std"].to_numpy(np.float64)[known], odds=True
     )
     yield _row(name, IN_TRAINING, y[known], table["in_training_prob"].to_numpy(np.float64)[known])
-    for j in np.unique(fold):
+    for j in _held_out_in(table):
         of_fold = known & (fold == j)
         yield _row(name, f"fold{j}", y[of_fold], probability[of_fold])
+
+
+def _held_out_in(table: pd.DataFrame) -> list[int]:
+    """The folds that hold somebody out; people of one split may be in none."""
+    return sorted({int(fold) for fold in table["cnn_fold"].dropna()})
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""Folds of people: whoever is predicted was not seen by the model that predicts."""
+"""Folds of participants: whoever is predicted was not seen by the model that predicts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class PersonFolds:
 
     Parameters
     ----------
-    fold : (N,) the fold in which a row is held out.
+    fold : (N,) the fold in which a row is held out; -1 for those that no fold holds out.
     validation : (k, N) whether a row of another fold decides when fold j's training stops.
     """
 
@@ -64,8 +64,20 @@ class PersonFolds:
     def n_folds(self) -> int:
         return len(self.validation)
 
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is one split into training, validation and test, without cross-fitting."""
+        return self.n_folds == 1
+
+    @property
+    def part(self) -> npt.NDArray[np.str_]:
+        """(N,) ``training``, ``validation`` or ``test`` of a fixed split."""
+        return np.where(
+            self.fold == 0, "test", np.where(self.validation[0], "validation", "training")
+        )
+
     def of_rows(self, rows: IntArray) -> PersonFolds:
-        """The split of some rows, or of rows that belong to these (a person's images)."""
+        """The split of some rows, or of rows that belong to these (a participant's images)."""
         return PersonFolds(self.fold[rows], self.validation[:, rows])
 
     def check_people(self, person: npt.ArrayLike) -> None:
@@ -86,7 +98,8 @@ class PersonFolds:
             first[place] = values
             if (first[place] != values).any():
                 raise ValueError(
-                    "folds: expected all rows of a person in one fold, on one side of a validation"
+                    "folds: expected all rows of a participant in one fold, on one side of a "
+                    "validation"
                 )
 
     def __iter__(self) -> Iterator[Fold]:
@@ -141,8 +154,8 @@ def person_folds(
     )
     if len(names) < folds:
         raise InputError(
-            f"folds: expected at least {folds} people for {folds} folds, got {len(names)}: "
-            "give more people or fewer folds"
+            f"folds: expected at least {folds} participants for {folds} folds, got {len(names)}: "
+            "give more participants or fewer folds"
         )
     stratum = np.asarray(strata)[first]
     fold = _dealt(stratum, folds, np.random.default_rng([seed, 0]))
@@ -155,6 +168,66 @@ def person_folds(
         rng = np.random.default_rng([seed, 1 + j])
         validation[j, others] = _share(stratum[others], validation_share, rng)
     return PersonFolds(fold[place], validation[:, place])
+
+
+def fixed_split(
+    person: Sequence[str] | npt.NDArray[np.object_],
+    strata: npt.ArrayLike,
+    *,
+    shares: tuple[float, float, float] = (0.81, 0.09, 0.10),
+    seed: int = 1,
+) -> PersonFolds:
+    """Split rows once into training, validation and test, all rows of a participant in one part.
+
+    Eriksson & Nakamori 2025 take 10 % of the participants as test and 10 % of the others as
+    validation: 81/9/10. Only the test part is predicted by a model that has not seen it.
+
+    Parameters
+    ----------
+    person, strata : as of :func:`person_folds`; the strata are in equal shares in all parts, to
+        one participant.
+    shares : of training, validation and test; they add up to 1.
+    seed : random seed, of participants and strata but not of the order of rows.
+
+    Raises
+    ------
+    UsageError
+        Shares that do not add up to 1, or are not above 0.
+    InputError
+        Too few participants for one in each part.
+
+    Examples
+    --------
+    >>> split = fixed_split([f"p{i}" for i in range(100)], np.zeros(100))
+    >>> {str(part): int((split.part == part).sum()) for part in np.unique(split.part)}
+    {'test': 10, 'training': 81, 'validation': 9}
+    """
+    if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-9:
+        shown = ", ".join(f"{share:g}" for share in shares)
+        raise UsageError(f"split: expected three shares above 0 that add up to 1, got {shown}")
+    names, first, place = np.unique(
+        np.asarray(person, dtype=str), return_index=True, return_inverse=True
+    )
+    stratum = np.asarray(strata)[first]
+    rng = np.random.default_rng([seed, 0])
+    part = np.full(len(names), "training", dtype="<U10")
+    left = np.zeros(2)
+    for value in np.unique(stratum):
+        rows = rng.permutation(np.flatnonzero(stratum == value))
+        # what rounding withholds of one stratum is given to the next
+        wanted = len(rows) * np.array(shares[1:]) + left
+        n_validation, n_test = np.maximum(np.floor(wanted + 0.5), 0).astype(int)
+        left = wanted - (n_validation, n_test)
+        part[rows[:n_test]] = "test"
+        part[rows[n_test : n_test + n_validation]] = "validation"
+    counts = [int((part == name).sum()) for name in ("training", "validation", "test")]
+    if min(counts) < 1:
+        raise InputError(
+            f"split: expected a participant in training, validation and test, {len(names)} "
+            f"participants give {', '.join(map(str, counts))}: give more people"
+        )
+    fold = np.where(part == "test", 0, -1)
+    return PersonFolds(fold[place], (part == "validation")[None, place])
 
 
 def _dealt(stratum: npt.NDArray[np.generic], folds: int, rng: np.random.Generator) -> IntArray:

@@ -1,4 +1,4 @@
-"""Whose genotypes are learned from images: people, jobs, covariates, strata."""
+"""Whose genotypes are learned from images: participants, jobs, covariates, strata."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ STRATA_COMPONENTS = ("PC1", "PC2")
 
 #: Why somebody is not trained on.
 LEFT_OUT = {
-    "not_kept": "not in the list of people to keep",
-    "no_genotypes": "with a picture, not in the table of genotypes",
-    "no_picture": "genotyped and kept, without a picture of the regions",
+    "not_kept": "not in the list of participants to keep",
+    "no_genotypes": "with an image, not in the table of genotypes",
+    "no_picture": "genotyped and kept, without an image of the regions",
 }
 
 
@@ -153,7 +153,7 @@ def genotype_inputs(
     covariates: Sequence[str] | None = None,
     strata_bins: int = 4,
 ) -> GenotypeInputs:
-    """Take everybody with genotypes and an image, of the homogeneous subset.
+    """Take all participants with genotypes and an image, of the homogeneous subset.
 
     Parameters
     ----------
@@ -173,16 +173,16 @@ def genotype_inputs(
     people = kept[kept.isin(pictured)].sort_values()
     if keep is None:
         log.warning(
-            "no list of people to keep: all %s genotyped people with a picture are trained on, "
-            "whatever their ancestry, which a network can learn from pictures and genotypes go "
-            "with: give --keep with the homogeneous, unrelated subset",
+            "no list of participants to keep: all %s genotyped participants with an image are "
+            "trained on, whatever their ancestry, which a network can learn from images and "
+            "genotypes go with: give --keep with the homogeneous, unrelated subset",
             f"{len(people):,}",
         )
     if people.empty:
         raise InputError(
-            f"genotypes: expected people with genotypes, a picture and a place in the list to "
-            f"keep, nobody of {len(genotyped):,} genotyped, {len(kept):,} of them kept, and "
-            f"{len(pictured):,} with pictures is in all: check that people are named alike"
+            "genotypes: expected participants with genotypes, an image and an entry in the list "
+            f"to keep, none of {len(genotyped):,} genotyped, {len(kept):,} of them kept, and "
+            f"{len(pictured):,} with images is in all: check that participants are named alike"
         )
     left_out = pd.concat(
         [
@@ -192,7 +192,7 @@ def genotype_inputs(
         ]
     )
     for reason, meaning in LEFT_OUT.items():
-        log.info("%d people %s (%s)", (left_out == reason).sum(), meaning, reason)
+        log.info("%d participants %s (%s)", (left_out == reason).sum(), meaning, reason)
     return GenotypeInputs(
         people=people,
         genotypes=genotypes.loc[people],
@@ -241,14 +241,14 @@ def _strata(tables: Mapping[str, pd.DataFrame], people: pd.Index, bins: int) -> 
     found = [name for name in STRATA_COMPONENTS if _has(tables, name)]
     if not found:
         log.warning(
-            "the tables have no PC1: labels are shuffled among everybody, not within strata of "
-            "genetic components; give a --table with them (gwasbone pca)"
+            "the tables have no PC1: labels are shuffled among all participants, not within "
+            "strata of genetic components; give a --table with them (gwasbone pca)"
         )
     scores = pick_columns(tables, found).reindex(people) if found else pd.DataFrame(index=people)
     strata = quantile_strata(scores.to_numpy(np.float64), bins if found else 1)
     sizes = np.bincount(strata)
     log.info(
-        "labels are shuffled within %d strata of %s, %d to %d people each",
+        "labels are shuffled within %d strata of %s, %d to %d participants each",
         len(sizes), " and ".join(found) or "nothing", sizes.min(), sizes.max(),
     )  # fmt: skip
     return strata

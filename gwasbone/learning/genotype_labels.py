@@ -19,7 +19,7 @@ RARE = 0.01
 
 RARE_WORDS = (
     "minor-allele frequency below 1 %: in the paper, networks that seemed to learn such genotypes "
-    "had overfitted to a handful of people"
+    "had overfitted to a handful of participants"
 )
 
 Status = Literal["ok", "too_few_in_class", "no_genotypes", "sex_chromosome", "diverged"]
@@ -27,7 +27,7 @@ Status = Literal["ok", "too_few_in_class", "no_genotypes", "sex_chromosome", "di
 #: Why a variant is not learned, for the log and the page.
 STATUSES: dict[Status, str] = {
     "ok": "learned",
-    "too_few_in_class": "fewer people than asked for in the smaller of two classes",
+    "too_few_in_class": "fewer participants than asked for in the smaller of two classes",
     "no_genotypes": "the table of genotypes has no such column, or no call in it",
     "diverged": "training diverged: give a lower learning rate",
     "sex_chromosome": "men have one copy: a network would learn sex, not the genotype",
@@ -36,7 +36,7 @@ STATUSES: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class GenotypeLabels:
-    """A variant's genotypes in n people as ordered classes.
+    """A variant's genotypes in n participants as ordered classes.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def genotype_labels(dosages: npt.ArrayLike, *, least: int) -> GenotypeLabels:
         As :func:`hard_calls`.
     """
     if least < 1:
-        raise UsageError(f"people in a class: expected at least 1, got {least}")
+        raise UsageError(f"participants in a class: expected at least 1, got {least}")
     values = np.asarray(dosages, dtype=np.float64)
     copies = hard_calls(values)
     counts = (int((copies == 0).sum()), int((copies == 1).sum()), int((copies == 2).sum()))

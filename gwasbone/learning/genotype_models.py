@@ -81,7 +81,7 @@ class RegionPictures:
         return TrainingRows(self.inputs, person, self.folds, self.data_hash)
 
     def of_pictures(self, values: npt.ArrayLike) -> FloatArray:
-        """(N,) values of people, (p,), for each of their images."""
+        """(N,) values of participants, (p,), for each of their images."""
         return np.asarray(values, dtype=np.float64)[self.person]
 
 
@@ -132,7 +132,7 @@ def prepare_region(
     split: PersonFolds,
     choice: ImageNetworkOptions,
 ) -> RegionPictures:
-    """Take the images of a region's people.
+    """Take the images of a region's participants.
 
     Parameters
     ----------
@@ -150,8 +150,8 @@ def prepare_region(
     held_out = np.bincount(split.fold[pictured], minlength=split.n_folds)
     if not len(rows) or not held_out.all():
         raise InputError(
-            f"pictures of {region}: expected people in each of {split.n_folds} folds, got "
-            f"{', '.join(map(str, held_out))}: give more people or fewer folds"
+            f"images of {region}: expected participants in each of {split.n_folds} folds, got "
+            f"{', '.join(map(str, held_out))}: give more participants or fewer folds"
         )
     used = replace(
         pictures, table=pictures.table.iloc[rows].reset_index(drop=True), rows=pictures.rows[rows]
@@ -281,14 +281,14 @@ class GenotypeTrainer:
         return with_head_name(task, GENOTYPE)
 
     def _people_mean(self, values: FloatArray) -> FloatArray:
-        """(p, size) mean over each person's images of (N, size)."""
+        """(p, size) mean over each participant's images of (N, size)."""
         person, p = self.pictures.person, len(self.pictures.people)
         sums = np.column_stack([np.bincount(person, column, minlength=p) for column in values.T])
         return np.asarray(sums / np.bincount(person, minlength=p)[:, None], dtype=np.float64)
 
 
 def baseline_scores(covariates: FloatArray, label: FloatArray, fold: IntArray) -> FloatArray:
-    """What a linear model of covariates expects of people that it was not fitted to.
+    """What a linear model of covariates expects of participants that it was not fitted to.
 
     Parameters
     ----------

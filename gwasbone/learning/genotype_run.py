@@ -146,7 +146,7 @@ def train_genotypes(
 
 
 def split_of(inputs: GenotypeInputs, request: GenotypeRequest, *, seed: int) -> PersonFolds:
-    """The one split of people of a run: sexes in equal shares, whatever the genotypes."""
+    """The one split of participants of a run: sexes in equal shares, whatever the genotypes."""
     return person_folds(
         inputs.people.to_numpy(), inputs.is_male.fillna(-1).to_numpy(), folds=request.folds,
         validation_share=request.validation_share, rotate=request.rotate_folds, seed=seed,
@@ -177,8 +177,8 @@ def _pretrained(
         log.info("%s: AUC of sex out of fold %.4f", pictures.region, area.auc)
         if area.auc < PAPER_SEX_AUC:
             log.warning(
-                "%s: the pretraining tells sex with an AUC of %.3f [%.3f, %.3f]; the paper's "
-                "reach %.2f in all regions",
+                "%s: the pretrained network classifies sex with an AUC of %.3f [%.3f, %.3f]; the "
+                "paper's reach %.2f in all regions",
                 pictures.region, area.auc, area.lower, area.upper, PAPER_SEX_AUC,
             )  # fmt: skip
     return made

@@ -100,7 +100,7 @@ def genotype_saliency(
     seed: int = 1,
     progress: Progress | None = None,
 ) -> list[RegionSaliency]:
-    """Where networks look for copies of the effect allele, in people whom they never saw.
+    """Where networks look for copies of the effect allele, in participants whom they never saw.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Saliency maps of people by the models that never saw them, kept fold by fold."""
+"""Saliency maps of participants by the models that never saw them, kept fold by fold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From predictions of images to a phenotype of people: ``cnn_prob`` and ``cnn_logit``.
+"""From predictions of images to a phenotype of participants: ``cnn_prob`` and ``cnn_logit``.
 
 A person's images (left and right, several visits) are averaged on the log-odds scale. Models of
 different folds have different scales, so log odds are also given standardised within folds, and
@@ -8,6 +8,7 @@ the fold itself can be a covariate.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,15 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from gwasbone.learning.cross_fit import CrossFit
+from gwasbone.learning.folds import PersonFolds
 from gwasbone.learning.task import Task
 from gwasbone.stats.least_squares import dependent_columns
 from gwasbone.stats.logistic import fit_firth
 
 FloatArray = npt.NDArray[np.float64]
+
+#: Part of a fixed split, and what begins the columns of predictions of people that were seen.
+PART, SEEN = "cnn_part", "seen_"
 
 #: Probabilities are kept this far from 0 and 1, so that log odds are finite (float32 networks).
 CLOSEST = 1e-7
@@ -28,7 +33,7 @@ CLOSEST = 1e-7
 def person_scores(
     person: npt.ArrayLike, fit: CrossFit, head: str, *, log_odds_shift: float = 0.0
 ) -> pd.DataFrame:
-    """A binary head's predictions of images as scores of people.
+    """A binary head's predictions of images as scores of participants.
 
     Parameters
     ----------
@@ -51,7 +56,7 @@ def person_scores(
     )
     by_person = rows.groupby(np.asarray(person, dtype=object))
     if (rows["cnn_fold"] != by_person["cnn_fold"].transform("first")).any():
-        raise ValueError("expected all pictures of a person in one fold")
+        raise ValueError("expected all images of a participant in one fold")
     scores = by_person[["cnn_logit", "in_training"]].mean()
     scores["cnn_fold"] = by_person["cnn_fold"].first()
     scores["n_pictures"] = by_person.size()
@@ -65,7 +70,7 @@ def person_scores(
 
 
 def person_means(person: npt.ArrayLike, fit: CrossFit, task: Task) -> pd.DataFrame:
-    """Predictions of images as scores of people, for other tasks than binary ones.
+    """Predictions of images as scores of participants, for other tasks than binary ones.
 
     Returns
     -------
@@ -81,6 +86,47 @@ def person_means(person: npt.ArrayLike, fit: CrossFit, task: Task) -> pd.DataFra
     scores["cnn_fold"] = by_person["cnn_fold"].first()
     scores["n_pictures"] = by_person.size()
     return scores.rename_axis("person")
+
+
+def with_parts(
+    scores: pd.DataFrame,
+    person: npt.ArrayLike,
+    fit: CrossFit,
+    split: PersonFolds,
+    task: Task,
+    log_odds_shift: float,
+) -> pd.DataFrame:
+    """Scores of one split into training, validation and test.
+
+    Parameters
+    ----------
+    scores : of :func:`person_scores` or :func:`person_means`; theirs are of the test part, NaN for
+        the others.
+    split : of the images.
+
+    Returns
+    -------
+    The scores with ``cnn_part``, and ``seen_`` and a phenotype's name (``seen_cnn_prob`` of a
+    binary task): the network's prediction of whom it was trained or validated on, NaN for the test
+    part. ``cnn_fold`` is NaN where nobody held the person out.
+    """
+    name = task.head.name
+    seen = {name: np.where(split.validation.T, fit.validation[name], fit.in_training[name])}
+    again = replace(fit, in_training=seen)
+    if task.head.kind == "binary":
+        other = person_scores(person, again, name, log_odds_shift=log_odds_shift)
+        found = other[["in_training_prob"]].set_axis(["cnn_prob"], axis=1)
+    else:
+        found = person_means(person, again, task)
+        found = found[[f"in_training_{n}" for n in task.phenotypes]].set_axis(
+            list(task.phenotypes), axis=1
+        )
+    part = pd.Series(split.part, index=np.asarray(person, dtype=object)).groupby(level=0).first()
+    return scores.assign(
+        cnn_fold=scores["cnn_fold"].where(scores["cnn_fold"] >= 0),
+        **{PART: part.reindex(scores.index)},
+        **{f"{SEEN}{n}": found[n] for n in found},
+    )
 
 
 def mean_of_regions(scores: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -118,7 +164,7 @@ def stack_regions(scores: Mapping[str, pd.DataFrame], case: pd.Series) -> pd.Dat
     """
     fold = pd.concat([table["cnn_fold"] for table in scores.values()])
     if (fold != fold.groupby(level=0).transform("first")).any():
-        raise ValueError("expected one split of people for all regions")
+        raise ValueError("expected one split of participants for all regions")
     fold = fold.groupby(level=0).first().rename_axis("person").sort_index()
     held_out, in_training = (
         pd.DataFrame({r: column(t).reindex(fold.index) for r, t in scores.items()})

@@ -1,4 +1,4 @@
-"""A task from images of regions: one split of people, a model per region and fold.
+"""A task from images of regions: one split of participants, a model per region and fold.
 
 Nothing here reads or writes but the folder of models; see :mod:`gwasbone.steps.train`.
 """
@@ -21,12 +21,15 @@ from gwasbone.files import content_hash
 from gwasbone.images.cache import Pictures
 from gwasbone.learning.backend import Backend, Epoch
 from gwasbone.learning.cross_fit import CrossFit
-from gwasbone.learning.folds import PersonFolds, person_folds
+from gwasbone.learning.folds import PersonFolds, fixed_split, person_folds
 from gwasbone.learning.image_phenotype import (
+    PART,
+    SEEN,
     mean_of_regions,
     person_means,
     person_scores,
     stack_regions,
+    with_parts,
 )
 from gwasbone.learning.networks import ImageNetwork, TrainingPlan
 from gwasbone.learning.options import ImageNetworkOptions, NetworkChoice
@@ -122,15 +125,26 @@ class RegionFit:
 
 
 def split_people(
-    people: TrainingPeople, *, folds: int, validation_share: float, seed: int, rotate: bool = False
-) -> PersonFolds:
+    people: TrainingPeople, *, folds: int, validation_share: float, seed: int, rotate: bool = False,
+    shares: tuple[float, float, float] | None = None,
+) -> PersonFolds:  # fmt: skip
     """One split for all regions, with target and sex in equal shares; rows are those of the table.
+
+    Parameters
+    ----------
+    shares : of training, validation and test, in place of folds.
 
     Raises
     ------
     InputError
-        Fewer people of a class than folds.
+        Fewer people of a class than folds, or a part of the split lacks a class.
     """
+    if shares is not None:
+        split = fixed_split(
+            people.table.index.to_numpy(), people.strata, shares=shares, seed=seed
+        )  # fmt: skip
+        _check_parts(people, np.arange(len(people.table)), split, "all regions")
+        return split
     check_people(people, people.table.index, folds, "all regions")
     return person_folds(
         people.table.index.to_numpy(), people.strata, folds=folds,
@@ -139,7 +153,7 @@ def split_people(
 
 
 def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str) -> None:
-    """Raise where a fold would lack a class, or people."""
+    """Raise where a fold would lack a class, or participants."""
     target = people.targets.loc[seen].iloc[:, 0]
     if people.is_binary:
         check_classes(target, folds, where)
@@ -149,10 +163,30 @@ def check_people(people: TrainingPeople, seen: pd.Index, folds: int, where: str)
         counts = np.bincount(target.astype(int), minlength=people.task.head.size).tolist()
     if min(counts) < folds:
         raise InputError(
-            f"training: expected at least {folds} people{' of each class' * (len(counts) > 1)} "
-            f"with images of {where} for {folds} folds, got {', '.join(map(str, counts))}: give "
-            "more people or fewer folds"
+            f"training: expected at least {folds} "
+            f"participants{' of each class' * (len(counts) > 1)} with images of {where} for "
+            f"{folds} folds, got {', '.join(map(str, counts))}: give more participants or fewer "
+            "folds"
         )
+
+
+def _check_parts(
+    people: TrainingPeople, rows: npt.NDArray[np.intp], split: PersonFolds, where: str
+) -> None:
+    """Raise where a part of a fixed split has nobody, or lacks a class; ``rows`` of the table."""
+    target = people.targets.iloc[rows, 0]
+    classes = [target.notna()]
+    if people.task.head.kind != "regression":
+        classes = [target == value for value in range(len(people.class_names))]
+    for name in ("training", "validation", "test"):
+        in_part = split.part[rows] == name
+        counts = [int((of & in_part).sum()) for of in classes]
+        if min(counts) < 1:
+            raise InputError(
+                f"split: expected participants{' of each class' * (len(counts) > 1)} with images "
+                f"of {where} in the {name} part, got {', '.join(map(str, counts))}: give more "
+                "participants, larger parts, or folds"
+            )
 
 
 def check_classes(case: pd.Series, folds: int, where: str) -> None:
@@ -161,9 +195,9 @@ def check_classes(case: pd.Series, folds: int, where: str) -> None:
     n_controls = int((case == 0).sum())
     if min(n_cases, n_controls) < folds:
         raise InputError(
-            f"training: expected at least {folds} cases and {folds} controls with pictures of "
-            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more people, fewer "
-            "folds, or look at the coding of the target"
+            f"training: expected at least {folds} cases and {folds} controls with images of "
+            f"{where} for {folds} folds, got {n_cases} and {n_controls}: give more participants, "
+            "fewer folds, or look at the coding of the target"
         )
 
 
@@ -187,7 +221,7 @@ def network_for(
 
 
 def data_hash(pictures: Pictures, people: TrainingPeople, choice: ImageNetworkOptions) -> str:
-    """16 digits that differ where images, their people, side inputs or first weights do."""
+    """16 digits that differ where images, their participants, side inputs or first weights do."""
     digest = hashlib.sha256()
     columns = ["person", "visit", "side", "content_sha256", "settings_hash"]
     digest.update(pictures.table[columns].to_csv(index=False).encode())
@@ -210,7 +244,7 @@ def fit_region(
     folder: Path,
     on_epoch: Callable[[int, Epoch], None] | None = None,
 ) -> RegionFit:
-    """Cross-fit one region; people without its images, and images of others, are left out.
+    """Cross-fit one region; participants without its images, and images of others, are left out.
 
     Parameters
     ----------
@@ -226,7 +260,10 @@ def fit_region(
     rows = np.flatnonzero(place >= 0)
     place = place[rows]
     person = people.table.index.to_numpy()[place]
-    check_people(people, pd.Index(np.unique(person)), split.n_folds, region)
+    if split.is_fixed:
+        _check_parts(people, np.unique(place), split, region)
+    else:
+        check_people(people, pd.Index(np.unique(person)), split.n_folds, region)
     used = replace(
         pictures, table=pictures.table.iloc[rows].reset_index(drop=True), rows=pictures.rows[rows]
     )
@@ -245,11 +282,13 @@ def fit_region(
     done = trainer.fit(
         task, target[:, 0] if target.shape[1] == 1 else target, folder=folder, on_epoch=on_epoch
     )
+    shift = done.encoded.log_odds_shift
     if people.is_binary:
-        shift = done.encoded.log_odds_shift
         scores = person_scores(person, done.fit, TARGET, log_odds_shift=shift)
     else:
         scores = person_means(person, done.fit, task)
+    if split.is_fixed:
+        scores = with_parts(scores, person, done.fit, split.of_rows(place), task, shift)
     assert isinstance(done.network, ImageNetwork)
     return RegionFit(
         task, done.encoded, done.network, done.fit, scores, hashed, len(used),
@@ -272,12 +311,15 @@ def all_scores(fits: Mapping[str, RegionFit], people: TrainingPeople) -> dict[st
 
 
 def phenotype_table(scores: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFrame:
-    """The table that an association takes, indexed by person.
+    """The table that an association takes, indexed by participant.
 
     Columns: those of ``task.phenotypes``, ``cnn_fold`` and ``n_pictures`` of the stacked score (of
     the region where there is one), and the same phenotypes of each region with its name behind.
     Everything is out of fold. ``cnn_logit_rint`` are normal scores of ``cnn_logit_std``, which is
-    standardised within folds; of a region only ``cnn_prob`` and ``cnn_logit_std`` are given.
+    standardised within folds; of a region only ``cnn_prob`` and ``cnn_logit_std`` are given. With
+    one split in place of folds these are of the test part, NaN for the others, ``cnn_part`` takes
+    the place of ``cnn_fold``, and ``seen_`` and the name of a phenotype is the network's prediction
+    of whom it was trained or validated on.
     """
     from gwasbone.phenotypes.transforms import normal_scores
 
@@ -288,6 +330,10 @@ def phenotype_table(scores: Mapping[str, pd.DataFrame], task: Task) -> pd.DataFr
         of_region = ["cnn_prob", "cnn_logit_std"]
         table["cnn_logit_rint"] = normal_scores(main[["cnn_logit_std"]])["cnn_logit_std"]
     table["cnn_fold"], table["n_pictures"] = main["cnn_fold"], main["n_pictures"]
+    if PART in main:
+        # of one split: what is not out of sample is named so, and has no column of its own in scans
+        seen = [name for name in main.columns if name.startswith(SEEN)]
+        table = table.drop(columns="cnn_fold").join(main[[PART, *seen]])
     for region, found in scores.items():
         if region != STACKED:
             table = table.join(found[of_region].add_suffix(f"_{region}"))

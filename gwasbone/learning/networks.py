@@ -162,8 +162,8 @@ class TrainingPlan(Options):
     weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam.
     clip_global_norm : maximum global L2 norm of the gradient, to which larger gradients are scaled
         down; 0 turns clipping off.
-    rows_per_epoch : number of images (or participants) drawn per epoch without replacement; 0 uses
-        all of them.
+    rows_per_epoch : number of training images (or participants) drawn at random for each epoch,
+        without replacement; 0 uses all of them in every epoch.
     seed : random seed of the folds, initial weights, order of batches and augmentation.
     """
 

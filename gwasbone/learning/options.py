@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
+from gwasbone.learning.field_categories import field_categories
 from gwasbone.learning.networks import Schedule, TrainingPlan
 from gwasbone.options import (
     Count,
@@ -23,6 +25,9 @@ from gwasbone.phenotypes.options import ResidualModel
 GenotypeHead = Literal["categorical", "ordinal"]
 TargetKind = Literal["binary", "categorical", "regression"]
 RegressionLoss = Literal["squared", "absolute"]
+
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_PERCENTAGES = re.compile(f"{_NUMBER}/{_NUMBER}/{_NUMBER}")
 
 #: Random changes of images in training: shares of the side, or degrees (``rotate``). ``shift`` and
 #: ``zoom`` are of both axes; ``_x`` is along the width, ``_y`` along the height.
@@ -102,8 +107,9 @@ class Split(Options):
     folds : number of folds; a model per fold predicts the participants that it was not trained on.
     validation_share : fraction of the participants outside a fold that is held out to decide when
         training stops.
-    rotate_folds : validate on a whole fold, each in turn: the model that predicts fold i + 1 is
-        validated on fold i, so that every participant has a validation prediction too.
+    rotate_folds : validate each model on a whole fold instead of on a fraction of the other
+        participants: the model that predicts fold i + 1 is validated on fold i, so that every
+        participant also has a validation prediction.
     """
 
     folds: FoldCount = 5
@@ -129,7 +135,8 @@ class GenotypeRequest(Split):
     min_per_class : minimum number of participants with a genotype; below it the rarer homozygotes
         are merged with the heterozygotes.
     permutations : maximum number of networks per SNP that are trained on permuted labels.
-    stop_at : number of permutations reaching the AUC of a SNP after which its test stops.
+    stop_at : stop the permutation test of a SNP once this many permutations have reached the AUC of
+        the true genotypes, since its p-value cannot be small then.
     """
 
     head: GenotypeHead = "categorical"
@@ -147,12 +154,12 @@ class NetworkTraining(TrainingPlan, ImageNetworkOptions, Split):
     ----------
     backend : deep-learning backend: keras, or another that is installed.
     saliency : make saliency maps and a page that shows them.
-    saliency_people : number of participants of each class for whom saliency maps are made.
+    saliency_participants : number of participants of each class for whom saliency maps are made.
     """
 
     backend: str = "keras"
     saliency: bool = True
-    saliency_people: FoldCount = 200
+    saliency_participants: FoldCount = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +170,16 @@ class ImageTraining(NetworkTraining, NetworkChoice):
     ----------
     regions : body regions, such as ap_spine and hip; the predictions of several are stacked. The
         stage is skipped where empty.
-    task : column to predict: case of the records, or a column of a phenotype table; with kind =
-        regression also several numeric columns, separated by commas.
+    task : column to predict: the case status derived from records (case), or a column of a
+        phenotype table; for a regression also several numeric columns, separated by commas.
     kind : type of the target: binary (0/1, 1/2 or words such as Yes and No), categorical (a number
         for each class) or regression (numeric).
     loss : loss of a regression: squared or absolute error.
     side_inputs : numeric columns that the network takes as inputs beside the image, such as sex
         and age.
+    split : one split in place of folds, as percentages of the participants for training,
+        validation and test, such as 81/9/10 of the paper; only the test part is then predicted
+        by a network that has not seen it.
     """
 
     regions: tuple[str, ...] = ()
@@ -177,9 +187,33 @@ class ImageTraining(NetworkTraining, NetworkChoice):
     kind: TargetKind = "binary"
     loss: RegressionLoss = "squared"
     side_inputs: tuple[str, ...] = ()
+    split: str | None = None
+
+    @property
+    def shares(self) -> tuple[float, float, float] | None:
+        """Shares of training, validation and test of ``split``; None with folds."""
+        if self.split is None:
+            return None
+        training, validation, test = (float(part) / 100 for part in self.split.split("/"))
+        return training, validation, test
 
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
+        if self.split is not None:
+            parts = _PERCENTAGES.fullmatch(self.split)
+            numbers = [float(part) for part in parts.groups()] if parts else [0.0]
+            if min(numbers) <= 0 or abs(sum(numbers) - 100) > 1e-6:
+                faults.append(
+                    f"split = {self.split} (expected percentages of training, validation and test "
+                    "that add up to 100, such as 81/9/10)"
+                )
+            if self.rotate_folds:
+                faults.append("split: there are no folds to rotate, leave rotate_folds out")
+            if len(self.regions) > 1:
+                faults.append(
+                    "split: the predictions of several regions are stacked across folds, which one "
+                    "split does not have: give one region, or no split"
+                )
         if self.task in self.side_inputs:
             faults.append(f"--side-inputs {self.task}: the target cannot be an input, leave it out")
         return faults
@@ -192,8 +226,9 @@ class GenotypeTraining(NetworkTraining, GenotypeRequest):
     Parameters
     ----------
     regions : body regions of the selected SNPs to learn; all of them where empty.
-    strata : number of quantile groups of PC1, and of PC2 within each; labels are permuted within
-        groups.
+    strata : number of quantile groups of PC1, and of PC2 within each of these (4 gives 16 groups);
+        genotypes are permuted within groups, so that they keep their association with ancestry. 1
+        permutes them among all participants.
     covariates : covariates of the baseline model; sex, age, weight and PC1-PC10 as far as
         available where empty.
     """
@@ -205,7 +240,10 @@ class GenotypeTraining(NetworkTraining, GenotypeRequest):
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
         if self.weights != "random" and self.pretrain:
-            faults.append("--weights: give --no-pretrain with it, or no weights: sex gives them")
+            faults.append(
+                "--weights: pretraining on sex gives the initial weights; give --no-pretrain with "
+                "--weights"
+            )
         return faults
 
 
@@ -242,15 +280,25 @@ class ResidualOptions(TrainingPlan, Encoder):
 
     Parameters
     ----------
-    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
-        trees) or transformer (a network that also sees questionnaire answers).
-    traits : traits to adjust, as column names; every measurement where empty.
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, formula, deepnull
+        (boosted trees) or transformer (a network that also sees questionnaire answers).
+    traits : traits to adjust, as column names; all measurements where empty.
+    log_traits : traits of which the natural logarithm is modelled; their values must be above 0.
+    formula : right side of the model, such as "C(sex) + Age40 + poly(Weight75, 2) + (1 | person)";
+        (1 | person) is a random intercept for each participant (formula).
+    formulas : file of formulas, one per line, to compare by AIC and BIC on a subset of
+        participants, beside the model.
+    formula_participants : number of participants, drawn at random, on whom formulas are compared.
     covariates : additional predictors (deepnull).
     folds : number of folds of participants (deepnull, transformer).
     seed : random seed (deepnull, transformer).
     inputs : questionnaire answers, as a biobank's table or a table by IID and instance
         (transformer).
     input_columns : columns or fields of the inputs to use; all where empty (transformer).
+    input_categories : categories of UK Biobank's fields to use as inputs, such as diet and
+        activity, beside input_columns; those that the inputs lack are passed over (transformer).
+    log_inputs : inputs of which the natural logarithm is taken; their values must be above 0
+        (transformer).
     leave_out : columns, fields or ranges of fields to exclude from the inputs (transformer).
     backend : deep-learning backend: keras, or another that is installed (transformer).
     epochs : maximum number of epochs (transformer).
@@ -262,17 +310,28 @@ class ResidualOptions(TrainingPlan, Encoder):
     weight_decay : weight decay of the AdamW optimiser; 0 is plain Adam (transformer).
     networks : number of networks per fold, trained from different random seeds and averaged
         (transformer).
+    tune : try the candidates of a grid on an even split of the participants and take the one of
+        the smallest validation loss, in place of hidden, layers, attention_heads, dropout and
+        learning_rate (transformer).
+    grid : table of the candidates, tab-separated, with these five columns, which implies tune;
+        twelve shipped with the package where not set (transformer).
     refit : train one network on all participants, as in the paper, which makes residuals in-sample
         (transformer).
     """
 
     model: ResidualModel = "nonlinear"
     traits: tuple[str, ...] = ()
+    log_traits: tuple[str, ...] = ()
+    formula: str | None = None
+    formulas: InputPath | None = None
+    formula_participants: Count = 1000
     covariates: tuple[str, ...] = ()
     folds: FoldCount = 5
     seed: int = 0
     inputs: InputPath | None = None
     input_columns: tuple[str, ...] = ()
+    input_categories: tuple[str, ...] = ()
+    log_inputs: tuple[str, ...] = ()
     leave_out: tuple[str, ...] = ()
     backend: str = "keras"
     epochs: Count = 100
@@ -281,12 +340,29 @@ class ResidualOptions(TrainingPlan, Encoder):
     schedule: Schedule = "plateau"
     patience: Count = 10
     networks: Count = 1
+    tune: bool = False
+    grid: InputPath | None = None
     refit: bool = False
+
+    @property
+    def tunes(self) -> bool:
+        """Whether the transformer is tuned before it is fitted."""
+        return self.model == "transformer" and (self.tune or self.grid is not None)
 
     def contradictions(self) -> list[str]:
         faults = super().contradictions()
         if self.covariates and self.model != "deepnull":
             faults.append("covariates (--covar) are for --model deepnull: leave them out")
+        if (self.formula is not None) != (self.model == "formula"):
+            faults.append(
+                "formula: expected with model = formula and with no other: give both, or neither"
+            )
+        unknown = [name for name in self.input_categories if name not in field_categories()]
+        if unknown:
+            faults.append(
+                f"input_categories = {', '.join(unknown)} (expected "
+                f"{', '.join(field_categories())})"
+            )
         if self.model == "transformer" and self.inputs is None:
             faults.append("no answers for the transformer: give --inputs FILE, or residuals.inputs")
         return faults

@@ -104,7 +104,7 @@ class SaliencyRequest:
 
 @dataclass(frozen=True)
 class PersonMaps:
-    """Maps of n people, before they are averaged.
+    """Maps of n participants, before they are averaged.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def person_maps(
     *,
     progress: Progress | None = None,
 ) -> PersonMaps:
-    """Make the maps of a sample of people, each by the model that never saw them.
+    """Make the maps of a sample of participants, each by the model that never saw them.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def person_maps(
     rows = np.flatnonzero(place >= 0)
     place = place[rows]
     if not len(rows):
-        raise InputError(f"saliency of {region}: expected people with a class and a picture")
+        raise InputError(f"saliency of {region}: expected participants with a class and an image")
     inputs: dict[str, Any] = {
         name: values[people].to_numpy(np.float32)[place][:, None]
         for name, values in asked.side_inputs.items()
@@ -175,7 +175,7 @@ def person_maps(
 def region_saliency(
     asked: SaliencyRequest, region: str, made: PersonMaps, *, n_shuffles: int = 500
 ) -> RegionSaliency:
-    """Average the maps of people by class.
+    """Average the maps of participants by class.
 
     Raises
     ------
@@ -207,7 +207,10 @@ def training_saliency(
     found = []
     kind = trained.people.task.head.kind
     if kind == "categorical":
-        log.info("%s: maps are made of binary targets and of numbers, not of classes", trained.task)
+        log.info(
+            "%s: saliency maps are made for binary and numeric targets, not for classes",
+            trained.task,
+        )
         return []
     table = trained.people.table
     group, names = trained.people.targets.iloc[:, 0], trained.people.class_names
@@ -220,7 +223,7 @@ def training_saliency(
         asked = SaliencyRequest(
             title=f"{trained.task} from {region.replace('_', ' ')}",
             models=fit.fit.models,
-            fold=fit.scores["cnn_fold"],
+            fold=fit.scores["cnn_fold"].dropna(),
             group=group,
             names=names,
             question=Question(TARGET, index=1 if kind == "binary" else 0),
@@ -247,7 +250,7 @@ def _one_frame(pictures: Pictures, region: str, cache: ImageCache) -> Pictures:
     side = str(named.idxmax())
     log.warning(
         "saliency of %s: left and right are not mirrored in this cache, so only the %d %s "
-        "pictures are laid over each other",
+        "images are laid over each other",
         region, named.max(), side,
     )  # fmt: skip
     rows = np.flatnonzero(pictures.table["side"] == side)

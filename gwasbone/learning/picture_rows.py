@@ -44,7 +44,7 @@ class ReducedPictures:
         _, full_height, full_width, self._channels = pictures.shape
         if height > full_height or width > full_width:
             raise UsageError(
-                f"pictures: expected a size of at most {full_height} × {full_width}, which the "
+                f"images: expected a size of at most {full_height} × {full_width}, which the "
                 f"cache has, got {height} × {width}: choose a smaller --size"
             )
         self._pictures, self._rows = pictures, np.asarray(rows)

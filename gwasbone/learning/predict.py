@@ -1,4 +1,4 @@
-"""Trained networks on the images of a cache, of people old and new."""
+"""Trained networks on the images of a cache, of participants old and new."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def predict(
     cache: ImageCache,
     tables: Mapping[str, pd.DataFrame] | None = None,
 ) -> pd.DataFrame:
-    """Scores of everybody with an image.
+    """Scores of all participants with an image.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def predict(
     trained = _trained(models)
     if trained.asked["cache_settings"] != cache.settings.hash:
         raise InputError(
-            f"{cache.folder}: expected pictures made as those of {models} were (settings "
+            f"{cache.folder}: expected images made as those of {models} were (settings "
             f"{trained.asked['cache_settings']}), got settings {cache.settings.hash}: make the "
             "cache with the same options"
         )
@@ -129,7 +129,7 @@ def predict(
 
 
 def _side_inputs(trained: TrainedFolder, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame | None:
-    """Side inputs by person, standardised as in training; None where networks take none."""
+    """Side inputs by participant, standardised as in training; None where networks take none."""
     names = trained.side_inputs
     if not names:
         return None
@@ -175,8 +175,8 @@ def _of_region(
         absent = int((~person.unique().isin(sides.index)).sum())
         if absent:
             log.warning(
-                "%s: %d of %d people are not in the table of side inputs: they are predicted as "
-                "people whose %s are the means of the training",
+                "%s: %d of %d participants are not in the table of side inputs: they are "
+                "predicted as participants whose %s are the means of the training",
                 region, absent, person.nunique(), ", ".join(trained.side_inputs),
             )  # fmt: skip
         for name in network["side_inputs"]:
@@ -198,7 +198,7 @@ def _of_region(
         else:
             total[used] += task.decode(found, encoded)
         times[used] += 1
-    log.info("%s: %d pictures of %d people", region, len(rows), person.nunique())
+    log.info("%s: %d images of %d participants", region, len(rows), person.nunique())
     by_person = pd.DataFrame(total / times[:, None], index=person, columns=names).groupby(level=0)
     mean = by_person.mean()
     if is_binary:

@@ -52,7 +52,7 @@ class ReferenceBackend:
         if network["input"] == "image" and network["weights"] != "random":
             raise ValueError(f"weights: the reference backend has none, got {network['weights']}")
         if network["input"] == "image" and min(network["height"], network["width"]) < POOLED:
-            raise ValueError(f"pictures: expected sides of at least {POOLED} pixels")
+            raise ValueError(f"images: expected sides of at least {POOLED} pixels")
         return ReferenceModel(network, seed)
 
     def load(self, path: Path) -> ReferenceModel:
@@ -106,7 +106,7 @@ class ReferenceModel:
         """Solve the penalised problem, in one epoch; a killed fit starts again."""
         started = time.perf_counter()
         if len(rows) == 0 or len(validation_rows) == 0:
-            raise ValueError("training: expected people to train on and to validate with")
+            raise ValueError("training: expected participants to train on and to validate with")
         if set(targets) != set(self.coefficients):
             raise ValueError(
                 f"targets: expected {', '.join(self.coefficients)}, got {', '.join(targets)}"

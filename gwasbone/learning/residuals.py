@@ -117,6 +117,66 @@ def transformer_residuals(
     ResidualWarning
         Assessments without answers. HeritableInputWarning: answers that genes influence.
     """
+    given = network_rows(assessments, answers, traits, categorical=categorical, rules=rules)
+    found, rows, person = given.confounders, given.rows, given.person
+    encoded, measured, hashed = given.encoded, given.measured, given.data_hash
+    names = list(measured.columns)
+    folds = _folds(person, given.sex, n_folds, plan.seed, refit=refit)
+    predicted = predict_traits(
+        backend, encoded, measured, person, folds, folder=folder, data_hash=hashed, plan=plan,
+        encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
+    )  # fmt: skip
+    values = np.full((len(assessments), len(names)), np.nan)
+    values[rows] = predicted.predictions.to_numpy()
+    phenotypes = residuals_of_predictions(
+        assessments,
+        pd.DataFrame(values, index=assessments.index, columns=names),
+        _r2_steps(predicted),
+        model=MODEL,
+        estimator="network_in_sample" if refit else "network_out_of_fold",
+        predictors=f"sex, age, weight, {len(answers.table.columns)} answers",
+        folds=None if refit else _folds_of_people(person, predicted.fit.fold, found),
+        seed=plan.seed,
+    )
+    return TransformerResiduals(
+        phenotypes, predicted, encoded, hashed, person, measured,
+        int((~answers.known).sum()), int((answers.known & ~found.complete).sum()),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class NetworkRows:
+    """Assessments as rows of a network.
+
+    Parameters
+    ----------
+    confounders : of all assessments of the table.
+    rows : (N,) positions in the table of those that are used, in an order of their own.
+    person, sex : (N,) whose they are. encoded : their inputs; data_hash : of all of them.
+    measured : N × traits, what is to be predicted.
+    """
+
+    confounders: Confounders
+    rows: npt.NDArray[np.intp]
+    person: npt.NDArray[np.object_]
+    sex: npt.NDArray[np.float64]
+    encoded: EncodedTable
+    measured: pd.DataFrame
+    data_hash: str
+
+
+def network_rows(
+    assessments: pd.DataFrame,
+    answers: VisitAnswers,
+    traits: Sequence[str] | None = None,
+    *,
+    categorical: Sequence[str] = (),
+    rules: InputRules | None = None,
+) -> NetworkRows:
+    """Assessments with answers, sex, age and weight as rows of a network.
+
+    Parameters, errors and warnings are those of :func:`transformer_residuals`.
+    """
     found = confounders_of(assessments)
     names = measured_traits(assessments, traits)
     both = [name for name in answers.table.columns if name in names]
@@ -140,28 +200,7 @@ def transformer_residuals(
     _report_inputs(encoded)
     plain = assessments.reset_index(drop=True)
     measured = plain.loc[rows, names].astype(np.float64).reset_index(drop=True)
-    folds = _folds(person, found.sex[rows], n_folds, plan.seed, refit=refit)
-    hashed = _data_hash(encoded)
-    predicted = predict_traits(
-        backend, encoded, measured, person, folds, folder=folder, data_hash=hashed, plan=plan,
-        encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
-    )  # fmt: skip
-    values = np.full((len(assessments), len(names)), np.nan)
-    values[rows] = predicted.predictions.to_numpy()
-    phenotypes = residuals_of_predictions(
-        assessments,
-        pd.DataFrame(values, index=assessments.index, columns=names),
-        _r2_steps(predicted),
-        model=MODEL,
-        estimator="network_in_sample" if refit else "network_out_of_fold",
-        predictors=f"sex, age, weight, {len(answers.table.columns)} answers",
-        folds=None if refit else _folds_of_people(person, predicted.fit.fold, found),
-        seed=plan.seed,
-    )
-    return TransformerResiduals(
-        phenotypes, predicted, encoded, hashed, person, measured,
-        int((~answers.known).sum()), int((answers.known & ~found.complete).sum()),
-    )  # fmt: skip
+    return NetworkRows(found, rows, person, found.sex[rows], encoded, measured, _data_hash(encoded))
 
 
 def _report_left_out(known: npt.NDArray[np.bool_], found: Confounders) -> None:
@@ -169,9 +208,9 @@ def _report_left_out(known: npt.NDArray[np.bool_], found: Confounders) -> None:
     if without.size:
         n_people = len(np.unique(found.person[without]))
         warnings.warn(
-            f"{without.size:,} of {len(known):,} assessments, of {n_people:,} people, have no "
-            "answers and are left out: check that both tables name people and visits alike if "
-            "these are many",
+            f"{without.size:,} of {len(known):,} assessments, of {n_people:,} participants, have "
+            "no answers and are left out: check that both tables name participants and visits "
+            "alike if these are many",
             ResidualWarning,
             stacklevel=3,
         )
@@ -231,8 +270,8 @@ def _folds(
 ) -> PersonFolds:
     if refit:
         log.warning(
-            "refit: one network is fitted to everybody and its residuals are in sample; what it "
-            "has learned of the people themselves is lost from them"
+            "refit: one network is fitted to all participants and its residuals are in sample; "
+            "what it has learned of the participants themselves is lost from them"
         )
         return everybody(len(person))
     return person_folds(person, sex, folds=n_folds, seed=seed)

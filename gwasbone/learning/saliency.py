@@ -72,8 +72,8 @@ def dosage_question(head: Head, shares: Sequence[float]) -> Question:
     p = np.asarray(shares, dtype=float)
     if head.kind != "categorical" or len(p) != head.size or (p < 0).any() or not p.sum() > 0:
         raise UsageError(
-            f"saliency of {head.name}: expected a share of people for each of {head.size} classes "
-            f"of a categorical or ordinal head, got {list(shares)} of a {head.kind} one"
+            f"saliency of {head.name}: expected a share of participants for each of {head.size} "
+            f"classes of a categorical or ordinal head, got {list(shares)} of a {head.kind} one"
         )
     p = p / p.sum()
     copies = np.arange(len(p))
@@ -83,7 +83,7 @@ def dosage_question(head: Head, shares: Sequence[float]) -> Question:
 def chosen_people(
     group: npt.ArrayLike, fold: npt.ArrayLike, *, most: int, seed: int = 1
 ) -> IntArray:
-    """Draw people whose maps are made, since a map costs about as much as a step of training.
+    """Draw participants whose maps are made, since a map costs about as much as a step of training.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def chosen_people(
 
 @dataclass(frozen=True)
 class GroupMaps:
-    """Maps of people by class.
+    """Maps of participants by class.
 
     Parameters
     ----------
@@ -175,7 +175,7 @@ def group_maps(
     n = np.bincount(group, minlength=len(names))
     if (n > 0).sum() < 2:
         raise InputError(
-            f"saliency: expected maps of people of at least two classes, got "
+            f"saliency: expected maps of participants of at least two classes, got "
             f"{', '.join(f'{count} of {name}' for name, count in zip(names, n, strict=True))}"
         )
     mean = np.full((len(names), *M.shape[1:]), np.nan)

@@ -25,8 +25,8 @@ MOST_CLASSES = 50
 
 #: Why somebody is not trained on.
 LEFT_OUT = {
-    "no_picture": "in the table, without a picture of the regions",
-    "no_person": "with a picture, not in the table",
+    "no_picture": "in the table, without an image of the regions",
+    "no_person": "with an image, not in the table",
     "no_target": "without a value of the target",
 }
 
@@ -104,9 +104,9 @@ def training_people(
     used = columns.index[known & shown].sort_values()
     if used.empty:
         raise InputError(
-            f"training: expected people with {task} and a picture, nobody of {int(known.sum()):,} "
-            f"in the table and {len(pictured):,} with pictures is in both: check that IID and the "
-            "cache's persons are named alike"
+            f"training: expected participants with {task} and an image, none of "
+            f"{int(known.sum()):,} in the table and {len(pictured):,} with images is in both: "
+            "check that IID and the cache's participants are named alike"
         )
     table = target.loc[used].copy()
     # whatever its coding; somebody of unknown sex is a stratum of its own, -1
@@ -121,15 +121,15 @@ def training_people(
             )
         scales[f"side_{name}"] = scale = (float(values.mean()), float(values.std(ddof=0)))
         table[f"side_{name}"] = side_values(values, scale)
-        log.info("side input %s: not known of %d people", name, values.isna().sum())
+        log.info("side input %s: not known of %d participants", name, values.isna().sum())
     left_out = reasons.rename_axis("IID").rename("reason").reset_index()
     for reason, meaning in LEFT_OUT.items():
-        log.info("%d people %s (%s)", (left_out["reason"] == reason).sum(), meaning, reason)
+        log.info("%d participants %s (%s)", (left_out["reason"] == reason).sum(), meaning, reason)
     if kind == "binary":
         n_cases = int(table[CASE].sum())
-        log.info("%s: %d cases, %d controls with a picture", task, n_cases, len(table) - n_cases)
+        log.info("%s: %d cases, %d controls with an image", task, n_cases, len(table) - n_cases)
     else:
-        log.info("%s: %d people with a picture", task, len(table))
+        log.info("%s: %d participants with an image", task, len(table))
     names_of_sides = tuple(f"side_{name}" for name in side_inputs)
     return TrainingPeople(table, names_of_sides, learned, scales), left_out
 
@@ -145,7 +145,7 @@ def side_values(values: pd.Series, scale: tuple[float, float]) -> pd.Series:
 def _target(
     columns: pd.DataFrame, targets: Sequence[str], task: str, kind: TargetKind, loss: RegressionLoss
 ) -> tuple[Task, pd.DataFrame]:
-    """The task, and the target by person as :class:`TrainingPeople` has it."""
+    """The task, and the target by participant as :class:`TrainingPeople` has it."""
     if kind == "regression":
         found = {f"target_{name}": numbers(columns, name) for name in targets}
         return regression_task(task, targets, loss=loss), pd.DataFrame(found, index=columns.index)

@@ -70,7 +70,7 @@ def train(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Trained:
-    """Train a model per region and fold, and evaluate the predictions of people it never saw.
+    """Train a model per region and fold, and evaluate the predictions of participants it never saw.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def train(
     )
     split = split_people(
         people, folds=options.folds, validation_share=options.validation_share,
-        rotate=options.rotate_folds, seed=plan.seed,
+        rotate=options.rotate_folds, seed=plan.seed, shares=options.shares,
     )  # fmt: skip
     asked = {
         "task": options.task, "kind": options.kind, "regions": list(pictures),
@@ -108,11 +108,12 @@ def train(
         "rotate_folds": options.rotate_folds, "network": asdict(choice), "plan": as_mapping(plan),
         "people": len(people.table),
     } | ({"cases": int(people.table[CASE].sum())} if people.is_binary else {})  # fmt: skip
+    asked |= {} if options.split is None else {"split": options.split}
     fits = {}
     with full_disk(models):
         claim(models, asked, force=force)
         for region in pictures:
-            watch = _Watch(region, plan.epochs, options.folds, progress)
+            watch = _Watch(region, plan.epochs, split.n_folds, progress)
             fits[region] = fit_region(
                 backend, region, pictures[region], people, split, choice, plan,
                 folder=models / region, on_epoch=watch,
@@ -212,8 +213,8 @@ def _log_region(region: str, fit: RegionFit) -> None:
     n = len(fit.scores)
     several = int((fit.scores["n_pictures"] > 1).sum())
     log.info(
-        "%s: %d pictures of %d people, %d of whom have several (at most %d), which are averaged; "
-        "%d × %d × %d",
+        "%s: %d images of %d participants, %d of whom have several (at most %d), which are "
+        "averaged; %d × %d × %d",
         region, fit.n_pictures, n, several, fit.most_pictures,
         fit.network.height, fit.network.width, fit.network.channels,
     )  # fmt: skip

@@ -54,7 +54,7 @@ class TraitPredictions:
 
 
 class _Everybody(PersonFolds):
-    """One fold in which nobody is held out."""
+    """One fold in which no participant is held out."""
 
     def __iter__(self) -> Iterator[Fold]:
         everybody = np.arange(len(self.fold))
@@ -89,6 +89,39 @@ def predict_traits(
     InputError
         A trait without two different values.
     """
+    fit = fit_traits(
+        backend, encoded, traits, person, folds, folder=folder, data_hash=data_hash, plan=plan,
+        encoder=encoder, n_networks=n_networks, on_epoch=on_epoch,
+    )  # fmt: skip
+    held_out, seen = (
+        pd.DataFrame(part[HEAD], index=traits.index, columns=traits.columns)
+        for part in (fit.held_out, fit.in_training)
+    )
+    return TraitPredictions(
+        held_out=held_out,
+        in_training=seen,
+        r2=explained(traits, held_out),
+        r2_seen=explained(traits, seen),
+        fit=fit,
+        refit=isinstance(folds, _Everybody),
+    )
+
+
+def fit_traits(
+    backend: Backend,
+    encoded: EncodedTable,
+    traits: pd.DataFrame,
+    person: npt.NDArray[np.generic],
+    folds: PersonFolds,
+    *,
+    folder: Path,
+    data_hash: str,
+    plan: TrainingPlan,
+    encoder: Encoder | None = None,
+    n_networks: int | None = 1,
+    on_epoch: Callable[[int, Epoch], None] | None = None,
+) -> CrossFit:
+    """Fit networks of all traits per fold; parameters and errors are those of `predict_traits`."""
     flat = [str(t) for t in traits if not varies(traits[t].to_numpy(np.float64))]
     if flat:
         raise InputError(f"traits: expected values that vary, {', '.join(flat)} has none")
@@ -107,21 +140,9 @@ def predict_traits(
     trainer = Trainer(
         backend, network, plan, TrainingRows(encoded.inputs, person, folds, data_hash)
     )
-    fit = trainer.fit(
+    return trainer.fit(
         task, traits.to_numpy(np.float64), folder=folder, n_networks=n_networks, on_epoch=on_epoch
     ).fit
-    held_out, seen = (
-        pd.DataFrame(part[HEAD], index=traits.index, columns=traits.columns)
-        for part in (fit.held_out, fit.in_training)
-    )
-    return TraitPredictions(
-        held_out=held_out,
-        in_training=seen,
-        r2=explained(traits, held_out),
-        r2_seen=explained(traits, seen),
-        fit=fit,
-        refit=isinstance(folds, _Everybody),
-    )
 
 
 def everybody(n: int) -> PersonFolds:

@@ -1,4 +1,4 @@
-"""Answers of a questionnaire for each assessment, joined by person and visit.
+"""Answers of a questionnaire for each assessment, joined by participant and visit.
 
 A table of answers may be a biobank's (columns by field, visit and place), have a row for each
 person and visit (``instance``), or one row per person.
@@ -10,7 +10,7 @@ import difflib
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from gwasbone.errors import InputError, listed
+from gwasbone.learning.field_categories import field_categories
 from gwasbone.learning.questionnaire import InputRules, refuse_bone
 from gwasbone.phenotypes.array_fields import spread_arrays
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
@@ -28,7 +29,9 @@ from gwasbone.phenotypes.fields import FieldColumn, field_columns, parse_field_c
 from gwasbone.phenotypes.measurements import AssessmentFields
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.participants import bare, names_families, names_participants
-from gwasbone.phenotypes.table import header_of, read_people_table
+from gwasbone.phenotypes.special_codes import SpecialCodes
+from gwasbone.phenotypes.table import header_of, numbers, read_people_table
+from gwasbone.phenotypes.traits import natural_logarithm
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +64,8 @@ def read_visit_answers(
     assessments: pd.DataFrame,
     columns: Sequence[str] | None = None,
     *,
+    categories: Sequence[str] = (),
+    logarithms: Sequence[str] = (),
     left_out: Sequence[str] = (),
     rules: InputRules | None = None,
     reading: TableReading | None = None,
@@ -77,6 +82,10 @@ def read_visit_answers(
         :func:`gwasbone.phenotypes.confounders.read_assessments` gives it.
     columns : names, or field numbers of a biobank's table; None for all. Sex, age and weight are
         those of the assessments and are passed over here.
+    categories : of :func:`gwasbone.learning.field_categories.field_categories`, whose fields are
+        taken beside ``columns`` (and no others where that is None), as far as the file has them.
+    logarithms : columns or field numbers of numbers above 0, of which the natural logarithm is
+        taken, after the codes of missing answers are set aside.
     left_out : of all columns, those that are not to be inputs: names, field numbers, or ranges
         of them such as ``23200-23320``.
     rules : what may not be an answer; the package's own by default.
@@ -94,6 +103,8 @@ def read_visit_answers(
     rules = InputRules.read() if rules is None else rules
     names = header_of(path)
     names = _without(names, left_out, rules, path)
+    if categories:
+        columns = [*(columns or ()), *_of_categories(names, categories, path)]
     if _is_biobank(names):
         fields = _chosen_fields(names, columns, path)
         refuse_bone([c.name for of in fields.values() for c in of], rules)
@@ -108,12 +119,55 @@ def read_visit_answers(
         if INSTANCE in table.columns:
             table = table.set_index(INSTANCE, append=True)
         found = join_answers(_one_answer_each(table[chosen]), assessments)
+    found = replace(found, table=_with_logarithms(found.table, logarithms, path))
     if not found.known.any():
         raise InputError(
-            f"expected answers of people in the table of assessments, {path} has none of its "
-            f"{len(assessments):,} assessments: check that both name people (and visits) alike"
+            f"expected answers of participants in the table of assessments, {path} has none of its "
+            f"{len(assessments):,} assessments: check that both name participants (and visits) "
+            "alike"
         )
     return found
+
+
+def _of_categories(names: Sequence[str], categories: Sequence[str], path: Path) -> list[str]:
+    """Columns of the fields of some categories; how many of how many are there is logged."""
+    own = AssessmentFields()
+    taken = [*map(str, (own.sex, own.age, own.weight))]
+    fields = {name: parse_field_column(name) for name in names}
+    chosen: list[str] = []
+    for category in categories:
+        wanted = set(field_categories()[category])
+        of = [n for n, column in fields.items() if column is not None and column.field in wanted]
+        there = {column.field for n in of if (column := fields[n]) is not None}
+        log.info("%s: %d of the %d fields of %s", path, len(there), len(wanted), category)
+        chosen += [name for name in of if name not in taken]
+    if not chosen:
+        raise InputError(
+            f"expected fields of {', '.join(categories)} in {path}, it has none of them: give "
+            "other categories, or --input-columns"
+        )
+    return list(dict.fromkeys(chosen))
+
+
+def _with_logarithms(table: pd.DataFrame, names: Sequence[str], path: Path) -> pd.DataFrame:
+    """Answers with natural logarithms in place of some columns, given by name or by field."""
+    codes, made = SpecialCodes.read(), {}
+    for name in names:
+        column = parse_field_column(name)
+        of = [c for c in map(str, table.columns) if c == name or _same_field(c, column)]
+        _refuse_unknown([] if of else [name], [str(c) for c in table.columns], path)
+        for answer in of:
+            own = parse_field_column(answer)
+            values = codes.recode(own.field if own else 0, table[answer]).values
+            made[answer] = natural_logarithm(
+                numbers(table.assign(**{answer: values}), answer), answer
+            )
+    return table.assign(**made)
+
+
+def _same_field(name: str, column: FieldColumn | None) -> bool:
+    found = parse_field_column(name)
+    return found is not None and column is not None and found.field == column.field
 
 
 def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
@@ -135,7 +189,7 @@ def _one_answer_each(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswers:
-    """Answers by person, or by person and instance, for each assessment.
+    """Answers by participant, or by participant and instance, for each assessment.
 
     Raises
     ------
@@ -149,7 +203,7 @@ def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswe
         if instance is None:
             raise InputError(
                 "expected a column instance in the table of assessments, since answers are by "
-                "visit: add it, or give answers with one row per person"
+                "visit: add it, or give answers with one row per participant"
             )
         wanted = pd.MultiIndex.from_arrays([_people_of(assessments), instance])
         # numbers of visits may be text or floats in one of the files
@@ -162,8 +216,9 @@ def join_answers(answers: pd.DataFrame, assessments: pd.DataFrame) -> VisitAnswe
     if answers.index.has_duplicates:
         twice = answers.index[answers.index.duplicated()].unique()
         raise InputError(
-            f"expected each person{' and visit' if answers.index.nlevels > 1 else ''} once among "
-            f"the answers, {len(twice):,} are there twice or more ({listed(twice, 3)}): keep one"
+            f"expected each participant{' and visit' if answers.index.nlevels > 1 else ''} once "
+            f"among the answers, {len(twice):,} are there twice or more ({listed(twice, 3)}): "
+            "keep one"
         )
     place = answers.index.get_indexer(wanted)
     return VisitAnswers(_taken(answers, place), place >= 0)
@@ -287,11 +342,11 @@ def _chosen_columns(names: Sequence[str], columns: Sequence[str] | None, path: P
     possible = [name for name in names if _is_answer(name)]
     if columns is not None:
         _refuse_unknown([name for name in columns if name not in possible], possible, path)
-        return list(columns)
+        return list(dict.fromkeys(columns))
     if not possible:
         raise InputError(
             f"expected columns of answers in {path}, it has {listed(names)}: give a table with "
-            "more than people, visits, sex, age and weight"
+            "more than participants, visits, sex, age and weight"
         )
     return possible
 

@@ -7,6 +7,10 @@ from gwasbone.loci.genotype_effects import (
     genotype_effects as genotype_effects,
     selected_genotypes as selected_genotypes,
 )
+from gwasbone.loci.instruments import (
+    read_confounders as read_confounders,
+    select_instruments as select_instruments,
+)
 from gwasbone.loci.loci import (
     Loci as Loci,
     find_loci as find_loci,

@@ -125,8 +125,8 @@ def _log_counts(scan: TestedScan, n_absent: int, below: pd.DataFrame) -> None:
         strongest = below.sort_values("neg_log_10_p_value", ascending=False, kind="stable")
         places = strongest[["chromosome", "base_pair_location"]].itertuples(index=False)
         log.warning(
-            "%d variants with p <= p1 are not in the genotypes and can lead no clump (%s); another "
-            "variant may lead in their place",
+            "%d variants with p <= p1 are not in the genotypes and cannot be the index of a clump "
+            "(%s); another variant may lead in their place",
             len(below),
             listed((f"{chromosome_label(c)}:{bp}" for c, bp in places), 5),
         )

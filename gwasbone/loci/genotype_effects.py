@@ -1,4 +1,4 @@
-"""Selected SNPs of people, and what phenotypes are in people of each genotype."""
+"""Selected SNPs of participants, and what phenotypes are in participants of each genotype."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def selected_genotypes(selection: RegionSelection | pd.DataFrame, cohort: Cohort
     -------
     Index = person (name ``IID``), a float32 column per ``variant_id``: copies of the effect
     allele, 0 to 2, fractions for imputed dosages, NaN where missing. Of a palindromic SNP (A/T,
-    C/G) whose frequencies do not tell the strand these are of the allele of that name in the
+    C/G) whose frequencies do not resolve the strand these are of the allele of that name in the
     genotypes, and a warning names it: unless the scan was made of these genotypes, it may be the
     other allele.
 
@@ -111,7 +111,7 @@ def _warn_of_palindromes(variants: pd.DataFrame, G: npt.NDArray[np.float32]) -> 
     unclear = variants["variant_id"][ambiguous_strands(variants, frequency)]
     if len(unclear):
         log.warning(
-            "%d selected SNPs are palindromic and allele frequencies do not tell their strand; "
+            "%d selected SNPs are palindromic and allele frequencies do not resolve their strand; "
             "unless the scans were made of these genotypes, the copies counted may be of the "
             "other allele: %s%s",
             len(unclear), ", ".join(unclear[:5]), " and more" if len(unclear) > 5 else "",

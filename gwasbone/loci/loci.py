@@ -259,7 +259,7 @@ def _joined_names(found: pd.DataFrame, n_rows: int) -> pd.Series:
 
 
 def write_loci(found: Loci, path: Path) -> None:
-    """Write the table of loci, chromosomes by the names people read."""
+    """Write the table of loci, chromosomes by their usual names."""
     write_table(labelled(found.table), path, index=False)
 
 

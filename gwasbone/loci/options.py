@@ -54,8 +54,8 @@ class LociOptions(ClumpRule):
     Parameters
     ----------
     merge_kb : maximum distance between clumps that are merged into one locus, in kilobases.
-    genes : GTF file, NCBI .gene.loc file or table of genes, on the genome build of the scans; gene
-        columns are omitted where not set.
+    genes : GTF file, NCBI .gene.loc file or table of genes, on the genome build of the scans; no
+        genes are listed without it.
     genes_build : genome build of the file of genes, GRCh37 or GRCh38, where the file does not
         state it.
     all_genes : also list genes that are not protein-coding, where the file states the biotype.
@@ -82,9 +82,10 @@ class SelectionRule(Options):
     ----------
     p_threshold : p-value below which a block is selected, by its strongest variant.
     block_bp : length of a block in base pairs.
-    max_blocks : maximum number of blocks, in order of p-value: of each scan, and of each region.
-    best_of : group in which blocks are ranked when the best of a region are selected: region (all
-        its scans together), measurement (the scans of one bone density) or scan.
+    max_blocks : maximum number of blocks to select, those with the smallest p-values first; it
+        holds for each scan and, for body regions, for each group of scans (see best_of).
+    best_of : scans among which the blocks of a body region are ranked: region (all scans of the
+        region together), measurement (the scans of one bone measurement) or scan (each by itself).
     window_bp : maximum distance of peaks that are merged into one SNP, in base pairs.
     r2 : minimum squared correlation (r²) of peaks that are merged into one SNP.
     """

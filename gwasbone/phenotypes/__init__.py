@@ -1,4 +1,4 @@
-"""Tables of people: reading, traits and their transforms, residuals."""
+"""Tables of participants: reading, traits and their transforms, residuals."""
 
 from gwasbone.public import publish
 

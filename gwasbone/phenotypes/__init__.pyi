@@ -19,6 +19,15 @@ from gwasbone.phenotypes.codings import (
     BinaryWords as BinaryWords,
     binary_words as binary_words,
 )
+from gwasbone.phenotypes.formula_comparison import (
+    FormulaComparison as FormulaComparison,
+    compare_formulas as compare_formulas,
+)
+from gwasbone.phenotypes.formulas import (
+    Formula as Formula,
+    read_formula as read_formula,
+    read_formulas as read_formulas,
+)
 from gwasbone.phenotypes.imputation import (
     Imputed as Imputed,
     impute as impute,

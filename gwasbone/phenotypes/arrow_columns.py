@@ -22,7 +22,6 @@ from gwasbone.phenotypes.table_layout import (
     find_layout,
     refuse_repeats,
 )
-from gwasbone.text_files import MAX_GB
 
 _BLOCK_BYTES = 1 << 24
 _CODES = pa.dictionary(pa.int32(), pa.string())
@@ -90,12 +89,13 @@ class ColumnFile:
         return _typed(table, types, wanted, self.path)
 
 
-def open_columns(path: Path, *, max_gb: float = MAX_GB) -> ColumnFile:
+def open_columns(path: Path, *, max_gb: float | None = None) -> ColumnFile:
     """Read the header of a text or Parquet table.
 
     Parameters
     ----------
-    max_gb : gigabytes of text that may come out of a compressed table.
+    max_gb : gigabytes of text that may come out of a compressed table; by default the limit in
+        effect (:mod:`gwasbone.table_limit`).
 
     Raises
     ------

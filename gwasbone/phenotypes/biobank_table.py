@@ -1,4 +1,4 @@
-"""Tables as UK Biobank gives them: a column per field, visit and value; a row per person.
+"""Tables as UK Biobank gives them: a column per field, visit and value; a row per participant.
 
 Columns are chosen before anything is read and the reading is PyArrow's: 500,000 people with 300
 columns take seconds (benchmarks/test_bench_phenotypes.py has the figures).

@@ -1,4 +1,4 @@
-"""Bone mineral density of a biobank's table: measured, imputed, and averaged per person."""
+"""Bone mineral density of a biobank's table: measured, imputed, and averaged per participant."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from gwasbone.display import Shown
+from gwasbone.errors import InputError, listed
 from gwasbone.files import atomic_path
 from gwasbone.phenotypes.biobank_table import BiobankTable, read_biobank_table
 from gwasbone.phenotypes.case_definition import CaseDefinition
@@ -30,6 +31,7 @@ from gwasbone.phenotypes.transforms import (
     skewness,
     standardise,
 )
+from gwasbone.stats.variation import varies
 from gwasbone.tables import write_table
 
 log = logging.getLogger(__name__)
@@ -93,16 +95,27 @@ def make_bmd(
     skip_absent: bool = False,
     rint: bool = False,
 ) -> Bmd | None:
-    """Derive bone measurements per participant; None where ``skip_absent`` leaves none."""
+    """Derive bone measurements per participant; None where ``skip_absent`` leaves none.
+
+    A measurement that does not vary is left out, with a warning that names it.
+
+    Raises
+    ------
+    InputError
+        No measurement varies.
+    """
     if skip_absent and not any(field in table.fields for field in measurements["field"]):
         log.warning("the table has none of the %d measurements: only cases", len(measurements))
         return None
     long = assessments(table, measurements, skip_absent=skip_absent)
-    names = measured_names(long, measurements)
+    names = _varying(long, measured_names(long, measurements))
     imputed = impute(long, names)
     complete = long.copy()
     complete[names] = imputed.values
     people = per_person(complete, names)
+    varying = _varying(people, names)
+    people = people.drop(columns=[name for name in names if name not in varying])
+    names = varying
     parts = [people, standardise(people[names]).values.add_suffix("_std")]
     if rint:
         parts.append(normal_scores(people[names]).add_suffix("_rint"))
@@ -118,15 +131,29 @@ def make_bmd(
     )
 
 
+def _varying(table: pd.DataFrame, names: list[str]) -> list[str]:
+    """The measurements that vary; the others are named in the log."""
+    flat = [name for name in names if not varies(table[name])]
+    kept = [name for name in names if name not in flat]
+    if not kept:
+        raise InputError(
+            f"expected measurements of at least two different values, {listed(flat)} have one or "
+            "none"
+        )
+    if flat:
+        log.warning("left out: %s: expected at least two different values", listed(flat))
+    return kept
+
+
 def _log_bmd(long: pd.DataFrame, imputed: Imputed) -> None:
     people = long.index.get_level_values("person")
-    log.info("%d assessments of %d people with BMD", len(long), people.nunique())
+    log.info("%d assessments of %d participants with BMD", len(long), people.nunique())
     log.info("sex coded as in its source: %s", long.attrs["sex_coding"])
     if people.is_unique:
-        log.info("nobody has two assessments: no value is imputed from a person's own")
+        log.info("no participant has two assessments: no value is imputed from a participant's own")
     known = [SEX_NAMES[sex] for sex in SEX_NAMES if (long["sex"] == sex).any()]
     if len(known) < len(SEX_NAMES):
-        log.warning("people with BMD are of one sex only: %s", " ".join(known) or "not known")
+        log.warning("participants with BMD are of one sex only: %s", " ".join(known) or "not known")
     totals = imputed.counts().sum()
     for rule, meaning in RULE_MEANINGS.items():
         if totals[rule]:

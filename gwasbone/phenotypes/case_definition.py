@@ -1,4 +1,4 @@
-"""What makes a person a case: rules of codes and drug names, as data in a TOML file."""
+"""What makes a participant a case: rules of codes and drug names, as data in a TOML file."""
 
 from __future__ import annotations
 

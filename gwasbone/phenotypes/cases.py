@@ -59,7 +59,7 @@ class Cases(Shown):
 
     @property
     def first_rule(self) -> pd.Series:
-        """The first rule, in the definition's order, that finds a person; NaN for controls."""
+        """The first rule, in the definition's order, that finds a participant; NaN for controls."""
         first = np.asarray(self.rules.columns, object)[self.rules.to_numpy().argmax(axis=1)]
         return pd.Series(first, index=self.rules.index, name="first_rule").where(
             self.is_case.astype(bool)
@@ -67,7 +67,7 @@ class Cases(Shown):
 
     @property
     def rule_names(self) -> pd.Series:
-        """All rules that find a person, joined with commas; NaN for controls."""
+        """All rules that find a participant, joined with commas; NaN for controls."""
         joined = pd.Series("", index=self.rules.index, name="rules", dtype=object)
         for name in self.rules.columns:
             hit = self.rules[name].to_numpy()
@@ -164,7 +164,7 @@ def find_cases(
     _check_counts(cases, table)
     unused = cases.codes.query("n_people == 0")["code"].tolist()
     if unused:
-        log.info("codes of the definition that nobody has: %s", ", ".join(unused))
+        log.info("codes of the definition that no participant has: %s", ", ".join(unused))
     return cases
 
 
@@ -248,11 +248,12 @@ def _check_counts(cases: Cases, table: BiobankTable) -> None:
     n = len(table.people)
     if cases.n_cases == 0:
         raise InputError(
-            f"expected cases of {cases.definition.name} in {table.path}, no rule finds anybody "
-            f"among {n:,} people: check that the columns hold codes, not dates or counts"
+            f"expected cases of {cases.definition.name} in {table.path}, no rule applies to any "
+            f"of {n:,} participants: check that the columns hold codes, not dates or counts"
         )
     if cases.n_cases == n:
         raise InputError(
             f"expected controls beside cases of {cases.definition.name} in {table.path}, all "
-            f"{n:,} people are cases: check the definition, and that the table has everybody"
+            f"{n:,} participants are cases: check the definition, and that the table holds all "
+            "participants"
         )

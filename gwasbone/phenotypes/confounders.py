@@ -38,7 +38,7 @@ _NAMES = {FEMALE: "women", MALE: "men"}
 
 @reads("a table of assessments")
 def read_assessments(path: str | Path, *, reading: TableReading | None = None) -> pd.DataFrame:
-    """Read a table with one row per person and assessment.
+    """Read a table with one row per participant and assessment.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ class Confounders:
         return np.asarray(known.all(axis=1))
 
     def person_means(self, values: FloatArray, rows: npt.NDArray[np.bool_]) -> FloatArray:
-        """Mean of the chosen rows of each person; NaN where a person has none.
+        """Mean of the chosen rows of each participant; NaN where a participant has none.
 
         Parameters
         ----------
@@ -260,7 +260,7 @@ def _above_0(table: pd.DataFrame, name: str) -> FloatArray:
 
 
 def _flat(table: pd.DataFrame) -> pd.DataFrame:
-    """The table indexed by person alone."""
+    """The table indexed by participant alone."""
     if table.index.nlevels == 1:
         return table
     return table.set_axis(table.index.get_level_values(0), axis=0)
@@ -284,6 +284,6 @@ def _refuse_changed_sex(found: Confounders) -> None:
     if changed.size:
         shown = ", ".join(str(name) for name in found.people[changed[:3]])
         raise InputError(
-            f"expected one sex for all assessments of a person, {changed.size:,} have two "
+            f"expected one sex for all assessments of a participant, {changed.size:,} have two "
             f"({shown}): correct them or write NA"
         )

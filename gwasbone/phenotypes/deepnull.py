@@ -35,7 +35,7 @@ _MIN_PER_FOLD = 10
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Predictions for people whom the model had not seen.
+    """Predictions for participants whom the model had not seen.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class OutOfFold:
 
 
 def assign_folds(people: npt.NDArray[np.object_], *, n_folds: int, seed: int) -> IntArray:
-    """A fold for each person, sizes equal within one.
+    """A fold for each participant, sizes equal within one.
 
     It depends on the names and the seed, not on the order in which people come.
 
@@ -69,7 +69,7 @@ def assign_folds(people: npt.NDArray[np.object_], *, n_folds: int, seed: int) ->
     """
     if len(people) < n_folds * _MIN_PER_FOLD:
         raise InputError(
-            f"expected {n_folds * _MIN_PER_FOLD} people or more for {n_folds} folds, got "
+            f"expected {n_folds * _MIN_PER_FOLD} participants or more for {n_folds} folds, got "
             f"{len(people)}: use another model"
         )
     by_name = np.argsort(people.astype(str))

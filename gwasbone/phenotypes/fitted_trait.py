@@ -42,7 +42,7 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class Counts:
-    """People and assessments used, and people with two assessments or more."""
+    """Participants and assessments used, and participants with two assessments or more."""
 
     people: int
     assessments: int
@@ -51,7 +51,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class PersonMeans:
-    """Means over the assessments used of each person of the table; NaN where there is none.
+    """Means over the assessments used of each participant of the table; NaN where there is none.
 
     Parameters
     ----------
@@ -68,11 +68,12 @@ class PersonMeans:
 
 @dataclass(frozen=True)
 class TraitModel:
-    """A trait's model, and its residual per person.
+    """A trait's model, and its residual per participant.
 
     Parameters
     ----------
-    trait : its column. model : ``linear``, ``nonlinear``, ``deepnull`` or ``transformer``.
+    trait : its column. model : ``linear``, ``nonlinear``, ``formula``, ``deepnull`` or
+        ``transformer``.
     people : the residual and its companions, per person; None where there is no fit.
     status, message : empty; else why there is no fit (``all_missing``, ``constant``,
         ``too_few``, ``rank_deficient``, ``no_convergence``, ``explained``) and what to do.
@@ -113,14 +114,14 @@ class TraitModel:
 
     def describe(self) -> str:
         """The model in one line, for a log."""
-        note = "; the variance between people is 0" if self.boundary else ""
+        note = "; the variance between participants is 0" if self.boundary else ""
         if self.model == "nonlinear" and self.estimator == "least_squares":
-            note = "; nobody has two assessments, so there is no intercept for each"
+            note = "; no participant has two assessments, so there is no intercept for each"
         if self.estimator.endswith("_in_sample"):
-            note = "; in sample, by a model that was fitted to the same people"
+            note = "; in sample, by a model that was fitted to the same participants"
         return (
             f"{self.formula} by {self.estimator}, {self.counts.assessments:,} assessments of "
-            f"{self.counts.people:,} people ({self.counts.repeated:,} with two or more), "
+            f"{self.counts.people:,} participants ({self.counts.repeated:,} with two or more), "
             f"R2 {self.r2:.3f}"
             f"{note}"
         )

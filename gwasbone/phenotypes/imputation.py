@@ -20,10 +20,10 @@ RULES = (MEASURED, OWN_MEAN, BRACKET_MEDIAN, SEX_MEDIAN, OVERALL_MEDIAN)
 
 RULE_MEANINGS = {
     MEASURED: "measured at this visit",
-    OWN_MEAN: "mean of the same person's other visits",
+    OWN_MEAN: "mean of the same participant's other visits",
     BRACKET_MEDIAN: "median of the same sex and ten years of age",
-    SEX_MEDIAN: "median of the same sex (nobody measured in the bracket, or age missing)",
-    OVERALL_MEDIAN: "median of everybody (nobody of the sex measured, or sex missing)",
+    SEX_MEDIAN: "median of the same sex (no participant measured in the bracket, or age missing)",
+    OVERALL_MEDIAN: "median of all participants (none of the sex measured, or sex missing)",
 }
 BRACKET_YEARS = 10
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.errors import InputError, reading
+from gwasbone.errors import InputError, listed, reading
 from gwasbone.phenotypes.biobank_table import BiobankTable
 from gwasbone.phenotypes.fields import FieldKind, absent_fields
 from gwasbone.phenotypes.sex import FEMALE as WOMAN
@@ -36,7 +36,7 @@ _SIDES = ("left", "right", "none")
 
 @dataclass(frozen=True)
 class AssessmentFields:
-    """Field numbers of what an assessment says of a person besides BMD.
+    """Field numbers of what an assessment says of a participant besides BMD.
 
     Parameters
     ----------
@@ -154,13 +154,14 @@ def assessments(
     Index (``person``, ``instance``), sorted by visit within the table's order of people; columns
     ``sex`` (coding in ``attrs["sex_coding"]``), ``age`` (years), ``weight`` (kg), ``height`` (cm),
     ``ethnicity`` (text), those whose field the table has; then the measurements (g/cm²), several
-    values of one visit averaged. Visits without any measurement are left out.
+    values of one visit averaged. Visits without any measurement are left out, and so are, with a
+    warning, measurements without any value.
 
     Raises
     ------
     InputError
-        Fields the table lacks (sex and age always needed), a sex that is neither 0 nor 1, a
-        measurement without any value, nobody measured.
+        Fields the table lacks (sex and age always needed), a sex that is neither 0 nor 1,
+        nobody measured.
     """
     fields = fields or AssessmentFields()
     measurements = _present(measurements, table, fields, skip_absent)
@@ -175,12 +176,12 @@ def assessments(
     }
     empty = [name for name, values in bmd.items() if np.isnan(values).all()]
     if len(empty) == len(bmd):
-        raise InputError(f"expected measurements in {table.path}, nobody has any value of them")
-    if empty:
         raise InputError(
-            f"expected values in every column of measurements of {table.path}, all are missing of "
-            f"{', '.join(empty)}: leave them out of the file of measurements (--measurements)"
+            f"expected measurements in {table.path}, no participant has any value of them"
         )
+    if empty:
+        log.warning("left out: %s: no participant of %s has a value", listed(empty), table.path)
+        bmd = {name: values for name, values in bmd.items() if name not in empty}
     columns: dict[str, object] = {"sex": np.tile(_sex(table, fields.sex), len(instances))}
     for name, number in (("age", fields.age), ("weight", fields.weight), ("height", fields.height)):
         if number in table.fields:

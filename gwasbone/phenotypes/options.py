@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gwasbone.options import InputPath, Options, PositiveNumber
+from gwasbone.options import InputPath
+from gwasbone.table_limit import TableLimit
 
 #: What 0, 1, 2 and -9 of a case-control trait mean.
 BinaryCoding = Literal["01", "12"]
-ResidualModel = Literal["nonlinear", "linear", "deepnull", "transformer"]
+ResidualModel = Literal["nonlinear", "linear", "formula", "deepnull", "transformer"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TableReading(Options):
+class TableReading(TableLimit):
     """How tables of participants are read.
 
     Parameters
@@ -23,12 +24,10 @@ class TableReading(Options):
         none takes every number as it is.
     withdrawn : list of the participants who withdrew consent, who are excluded from genotypes and
         tables; those with a negative ID are always excluded.
-    max_table_gb : maximum size of a compressed table after decompression, in gigabytes.
     """
 
     missing_codes: tuple[str, ...] = ("auto",)
     withdrawn: InputPath | None = None
-    max_table_gb: PositiveNumber = 1.0
 
     def contradictions(self) -> list[str]:
         several = len(self.missing_codes) != 1

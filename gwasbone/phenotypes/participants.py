@@ -96,8 +96,11 @@ def plain_ids(ids: pd.Series) -> pd.Series:
     missing = ids.isna().to_numpy(dtype=bool)
     if pd.api.types.is_float_dtype(ids) and (ids.dropna() % 1 == 0).all():
         ids = ids.astype("Int64")
-    text = ids.map(lambda i: i.decode(errors="replace") if isinstance(i, bytes) else i)
-    text = text.astype(str).str.strip()
+    text = ids
+    if pd.api.types.infer_dtype(ids, skipna=False) != "string":
+        text = ids.map(lambda i: i.decode(errors="replace") if isinstance(i, bytes) else i)
+        text = text.astype(str)
+    text = text.str.strip()
     missing |= (text == "").to_numpy()
     decimal = text.str.fullmatch(_DECIMAL).to_numpy(dtype=bool) & ~missing
     if decimal.any():

@@ -1,4 +1,4 @@
-"""Tables of residual phenotypes: a row per person, and a row per number of each model."""
+"""Tables of residual phenotypes: a row per participant, and a row per number of each model."""
 
 from __future__ import annotations
 

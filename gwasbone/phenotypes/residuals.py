@@ -1,4 +1,4 @@
-"""Phenotypes with sex, age and weight taken out: marginal residuals, one number per person.
+"""Phenotypes with sex, age and weight taken out: marginal residuals, one number per participant.
 
 The phenotype is y − Xβ̂ averaged over a person's assessments, never the conditional residual: that
 subtracts the person's own intercept too, and with it most of the genetic signal.
@@ -30,10 +30,17 @@ from gwasbone.phenotypes.confounders import (
 )
 from gwasbone.phenotypes.deepnull import assign_folds
 from gwasbone.phenotypes.fitted_trait import TraitModel, UnfitError
+from gwasbone.phenotypes.formulas import Formula, formula_columns, read_formula
 from gwasbone.phenotypes.options import ResidualModel
 from gwasbone.phenotypes.residual_confounding import residual_confounding
 from gwasbone.phenotypes.table import numbers
-from gwasbone.phenotypes.trait_models import fit_boosted, fit_linear, take_prediction
+from gwasbone.phenotypes.trait_models import (
+    fit_boosted,
+    fit_formula,
+    fit_linear,
+    take_prediction,
+)
+from gwasbone.phenotypes.traits import natural_logarithm
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +82,7 @@ class ResidualPhenotypes(Shown):
 
     @property
     def model(self) -> str:
-        """``linear``, ``nonlinear``, ``deepnull`` or ``transformer``."""
+        """``linear``, ``nonlinear``, ``formula``, ``deepnull`` or ``transformer``."""
         return self.models[0].model
 
     @property
@@ -85,7 +92,7 @@ class ResidualPhenotypes(Shown):
 
     @property
     def n_people(self) -> str:
-        """How many people have a residual, and of how many where some have none."""
+        """How many participants have a residual, and of how many where some have none."""
         n, some = len(self.residuals), int(self.residuals.notna().any(axis=1).sum())
         return f"{n:,}" if some == n else f"{some:,} of {n:,}"
 
@@ -102,7 +109,9 @@ def residual_phenotypes(
     traits: str | Sequence[str] | None = None,
     *,
     model: ResidualModel = "nonlinear",
+    log_traits: str | Sequence[str] = (),
     covariates: str | Sequence[str] = (),
+    formula: str | None = None,
     n_folds: int = 5,
     seed: int = 0,
 ) -> ResidualPhenotypes:
@@ -116,6 +125,9 @@ def residual_phenotypes(
       person, so that the rows are independent and the standard errors right.
     - ``deepnull``: boosted trees of sex, age, weight and ``covariates``, each person predicted
       by a model that has not seen any of their assessments.
+    - ``formula``: any fixed effects, and perhaps ``(1 | person)``, as ``formula`` writes them; see
+      :func:`gwasbone.phenotypes.formulas.read_formula`. Formulas are compared by
+      :func:`gwasbone.phenotypes.formula_comparison.compare_formulas`.
 
     ``transformer`` is made by :func:`gwasbone.learning.residuals.transformer_residuals`.
 
@@ -124,7 +136,9 @@ def residual_phenotypes(
     assessments : one row per person and visit, indexed by person (or person and instance), with
         columns sex, age, weight and the traits.
     traits : columns, one name or several; None for every other column of numbers but ``height``.
+    log_traits : traits of which the natural logarithm is modelled; their values are above 0.
     covariates : more predictors, for ``deepnull``.
+    formula : of the model ``formula``, over sex, age, weight, Age40, Weight75 and other columns.
     n_folds, seed : of ``deepnull``.
 
     Raises
@@ -159,17 +173,27 @@ def residual_phenotypes(
         raise UsageError(f"expected a model of {known}, got {model}")
     if covariates and model != "deepnull":
         raise UsageError(f"--covar is for --model deepnull, not for {model}: leave it out")
+    if (formula is not None) != (model == "formula"):
+        raise UsageError(
+            f"expected a formula with the model formula and with no other, got the model {model} "
+            f"and {f'the formula {formula}' if formula is not None else 'no formula'}"
+        )
     covariates = one_or_several(covariates)
     found = confounders_of(assessments, covariates)
+    assessments = with_logarithms(assessments, log_traits)
     values = _trait_columns(assessments, traits, (*_NOT_TRAITS, *covariates))
-    if len(found.sexes) == 1:
-        _warn(f"everybody is of sex {found.sexes[0]}: the terms of sex are left out")
+    terms = None
+    if formula is not None:
+        read = read_formula(formula)
+        terms = read, formula_columns((read,), assessments, found)
+    elif len(found.sexes) == 1:
+        _warn(f"all participants are of sex {found.sexes[0]}: the terms of sex are left out")
     folds = None
     if model == "deepnull":
         folds = assign_folds(found.people, n_folds=n_folds, seed=seed)
     # the matrices are tall and thin: threads would wait for each other more than they compute
     with threadpool_limits(1, user_api="blas"):
-        fits = [_fitted(name, y, found, model, folds, seed) for name, y in values.items()]
+        fits = [_fitted(name, y, found, model, folds, seed, terms) for name, y in values.items()]
         if all(fit.status for fit in fits):
             raise InputError(f"no trait could be fitted; {fits[0].trait}: {fits[0].message}")
         if folds is None:
@@ -243,11 +267,14 @@ def _fitted(
     model: ResidualModel,
     folds: npt.NDArray[np.intp] | None,
     seed: int,
+    terms: tuple[Formula, pd.DataFrame] | None = None,
 ) -> TraitModel:
     """The model of one trait; without a residual, and with a warning, where it has none."""
     try:
         if folds is not None:
             fit = fit_boosted(name, y, found, folds, seed=seed)
+        elif terms is not None:
+            fit = fit_formula(name, y, found, terms[1], terms[0])
         else:
             assert model in ("linear", "nonlinear"), "the other models are handled before"
             fit = fit_linear(name, y, found, model)
@@ -256,6 +283,28 @@ def _fitted(
         return TraitModel(name, model, status=fault.status, message=str(fault))
     log.info("%s", fit.describe())
     return fit
+
+
+def with_logarithms(table: pd.DataFrame, names: str | Sequence[str]) -> pd.DataFrame:
+    """The table with the natural logarithm of some columns in their place, under their names.
+
+    Raises
+    ------
+    InputError
+        A column is missing, holds text or a value of 0 or less.
+    """
+    names = one_or_several(names)
+    unknown = [name for name in names if name not in table.columns]
+    if unknown:
+        raise InputError(
+            f"logarithm of {', '.join(unknown)}: there is no such column in the table of "
+            "assessments: check the spelling"
+        )
+    plain = table.reset_index(drop=True)
+    made = {name: natural_logarithm(numbers(plain, name), name) for name in names}
+    if made:
+        log.info("natural logarithms of %s", ", ".join(names))
+    return table.assign(**made)
 
 
 def measured_traits(assessments: pd.DataFrame, traits: Sequence[str] | None = None) -> list[str]:

@@ -123,7 +123,7 @@ def read_named_columns(
 
 
 def pick_columns(tables: Mapping[str, pd.DataFrame], names: Iterable[str]) -> pd.DataFrame:
-    """Take columns by name out of several tables of people.
+    """Take columns by name out of several tables of participants.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ def numbers(table: pd.DataFrame, name: str) -> npt.NDArray[np.float64]:
     bad = (np.isnan(values) & column.notna().to_numpy()) | np.isinf(values)
     if bad.any():
         shown = ", ".join(
-            f"{value!r} (person {person})"
+            f"{value!r} (participant {person})"
             for person, value in column[bad].iloc[:3].astype(str).items()
         )
         raise InputError(
@@ -297,8 +297,8 @@ def index_by_person(
     of a list) left out, repeats refused."""
     if id_rule == "fid_iid" and "FID" not in table.columns:
         raise InputError(
-            f"expected FID beside IID in {path} (people are named FID_IID), the header has "
-            f"{listed(table.columns)}: add FID or name people by IID alone"
+            f"expected FID beside IID in {path} (participants are named FID_IID), the header has "
+            f"{listed(table.columns)}: add FID or name participants by IID alone"
         )
     ids = {
         part: participant_ids(table, part, path) for part in ("IID", "FID") if part in table.columns
@@ -309,9 +309,11 @@ def index_by_person(
     table = table[~gone]
     repeated = table.index[table.index.duplicated()].unique()
     if len(repeated):
-        hint = "" if id_rule == "fid_iid" or "FID" not in ids else " or name people by FID_IID"
+        hint = (
+            "" if id_rule == "fid_iid" or "FID" not in ids else " or name participants by FID_IID"
+        )
         raise InputError(
-            f"expected each person once in {path}, {len(repeated):,} are there twice or more "
+            f"expected each participant once in {path}, {len(repeated):,} are there twice or more "
             f"({listed(repeated, 3)}): keep one row of each{hint}"
         )
     table.attrs["n_withdrawn"] = int(gone.sum())

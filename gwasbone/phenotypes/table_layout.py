@@ -20,7 +20,7 @@ import pandas as pd
 
 from gwasbone.errors import InputError, listed
 from gwasbone.phenotypes.participants import names_families, names_participants
-from gwasbone.text_files import MAX_GB, TextFile, glance_at_text, survey_text, text_faults_named
+from gwasbone.text_files import TextFile, glance_at_text, survey_text, text_faults_named
 
 log = logging.getLogger(__name__)
 
@@ -136,13 +136,14 @@ class TableLayout:
 
 
 def find_layout(
-    path: Path, *, max_gb: float = MAX_GB, unnamed: str = "PHENO", header_only: bool = False
+    path: Path, *, max_gb: float | None = None, unnamed: str = "PHENO", header_only: bool = False
 ) -> TableLayout:
     """Find the header of a table of participants and what separates its fields.
 
     Parameters
     ----------
-    max_gb : gigabytes of text that may come out of a compressed table.
+    max_gb : gigabytes of text that may come out of a compressed table; by default the limit in
+        effect (:mod:`gwasbone.table_limit`).
     unnamed : begins the names of the columns of a table without a header.
     header_only : only the header is wanted: the rest of the file is not looked at.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from gwasbone.phenotypes.confounders import Confounders, LinearModel, ModelMatrix, model_matrix
 from gwasbone.phenotypes.deepnull import predict_out_of_fold
@@ -17,6 +18,7 @@ from gwasbone.phenotypes.fitted_trait import (
     TraitModel,
     UnfitError,
 )
+from gwasbone.phenotypes.formulas import Formula, formula_matrix
 from gwasbone.stats.least_squares import dependent_columns, least_squares
 from gwasbone.stats.random_intercept import random_intercept_reml
 from gwasbone.stats.variation import varies
@@ -45,16 +47,55 @@ def fit_linear(
     """
     rows = _usable(y, confounders)
     matrix = model_matrix(model, confounders, rows)
+    counts = _counts(confounders, rows)
+    estimator = "reml" if counts.repeated else "least_squares"
+    if model == "linear":
+        estimator = "least_squares_person_means"
+    return _of_matrix(trait, y, confounders, rows, matrix, model=model, estimator=estimator)
+
+
+def fit_formula(
+    trait: str, y: FloatArray, confounders: Confounders, columns: pd.DataFrame, formula: Formula
+) -> TraitModel:
+    """Fit the model of a formula to one trait.
+
+    By restricted maximum likelihood where the formula has a random intercept and somebody has two
+    assessments. Without one, by ordinary least squares on the means of each participant, so that
+    rows are independent.
+
+    Parameters
+    ----------
+    y : (n,) the trait in the rows of ``confounders``; NaN missing.
+    columns : (n,) rows of :func:`gwasbone.phenotypes.formulas.formula_columns`; rows where one is
+        missing do not count.
+
+    Raises
+    ------
+    UnfitError
+        As :func:`fit_linear`.
+    """
+    known = columns.notna().all(axis=1).to_numpy(dtype=bool)
+    rows = _usable(np.where(known, y, np.nan), confounders)
+    matrix = formula_matrix(formula, columns[rows])
+    estimator = "least_squares_person_means"
+    if formula.random_intercept:
+        estimator = "reml" if _counts(confounders, rows).repeated else "least_squares"
+    return _of_matrix(trait, y, confounders, rows, matrix, model="formula", estimator=estimator)
+
+
+def _of_matrix(
+    trait: str, y: FloatArray, confounders: Confounders, rows: BoolArray, matrix: ModelMatrix,
+    *, model: str, estimator: str,
+) -> TraitModel:  # fmt: skip
+    """Fit the chosen rows of a model's fixed effects, and take the marginal residual."""
     X_rows = np.full((len(y), matrix.X.shape[1]), np.nan)
     X_rows[rows] = matrix.X
     counts = _counts(confounders, rows)
-    if model == "linear":
-        estimator = "least_squares_person_means"
+    if estimator == "least_squares_person_means":
         has = np.bincount(confounders.person[rows], minlength=len(confounders.people)) > 0
         used_y = confounders.person_means(y, rows)[has]
         used_X = confounders.person_means(X_rows, rows)[has]
     else:
-        estimator = "reml" if counts.repeated else "least_squares"
         used_y, used_X = y[rows], matrix.X
     _check(used_X, matrix)
     fit = _Estimate.of(estimator, used_y, used_X, confounders.person[rows])
@@ -86,7 +127,7 @@ def fit_boosted(
     *,
     seed: int,
 ) -> TraitModel:
-    """Predict one trait by boosted trees, each person out of fold.
+    """Predict one trait by boosted trees, each participant out of fold.
 
     Parameters
     ----------
@@ -103,7 +144,7 @@ def fit_boosted(
     if counts.people < _MIN_PEOPLE:
         raise UnfitError(
             "too_few",
-            f"expected {_MIN_PEOPLE} people or more for boosted trees, got "
+            f"expected {_MIN_PEOPLE} participants or more for boosted trees, got "
             f"{counts.people}: use --model linear",
         )
     predictors = np.column_stack(
@@ -205,8 +246,8 @@ class _Estimate:
         if not fit.converged:
             raise UnfitError(
                 "no_convergence",
-                "the mixed model has no best variance, since assessments of a person do not "
-                "differ: leave out values that were imputed from the same person, or use "
+                "the mixed model has no best variance, since assessments of a participant do not "
+                "differ: leave out values that were imputed from the same participant, or use "
                 "--model linear",
             )
         explained = float(np.var(X @ fit.beta))
@@ -245,8 +286,8 @@ def _check_residual(residual: FloatArray, y: FloatArray) -> None:
     if not varies(residual, magnitude=np.nanmax(np.abs(y))):
         raise UnfitError(
             "explained",
-            "expected variation between people that the model leaves, it explains the trait wholly "
-            "or their means are all the same: leave the trait out",
+            "expected variation between participants that the model leaves, it explains the trait "
+            "wholly or their means are all the same: leave the trait out",
         )
 
 
@@ -254,14 +295,14 @@ def _check(X: FloatArray, matrix: ModelMatrix) -> None:
     n, k = X.shape
     if n <= k:
         raise UnfitError(
-            "too_few", f"expected more than {k} people or assessments, got {n}: leave it out"
+            "too_few", f"expected more than {k} participants or assessments, got {n}: leave it out"
         )
     dependent = dependent_columns(X)
     if dependent:
         raise UnfitError(
             "rank_deficient",
             "expected terms that vary independently; constant or a combination of the terms "
-            "before in the people of the trait: "
+            "before in the participants of the trait: "
             f"{', '.join(matrix.terms[j] for j in dependent)}: check sex, age and weight there, "
             "or leave the trait out",
         )

@@ -4,6 +4,11 @@ from gwasbone.plots.ancestry import (
     scree as scree,
 )
 from gwasbone.plots.calibration import reliability as reliability
+from gwasbone.plots.coloc import (
+    coloc_prior_curve as coloc_prior_curve,
+    coloc_scatter as coloc_scatter,
+)
+from gwasbone.plots.disclosure import small_counts as small_counts
 from gwasbone.plots.export import (
     save as save,
     show as show,
@@ -11,6 +16,10 @@ from gwasbone.plots.export import (
 from gwasbone.plots.funnel import funnel as funnel
 from gwasbone.plots.manhattan import manhattan as manhattan
 from gwasbone.plots.miami import miami as miami
+from gwasbone.plots.mr import (
+    mr_funnel as mr_funnel,
+    mr_scatter as mr_scatter,
+)
 from gwasbone.plots.p_scatter import (
     p_scatter as p_scatter,
     z_scatter as z_scatter,
@@ -23,6 +32,7 @@ from gwasbone.plots.qc import (
 )
 from gwasbone.plots.qq import qq as qq
 from gwasbone.plots.regional import regional as regional
+from gwasbone.plots.rg_matrix import rg_matrix as rg_matrix
 from gwasbone.plots.roc import (
     precision_recall as precision_recall,
     roc as roc,

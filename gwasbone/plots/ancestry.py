@@ -18,7 +18,7 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe, notes_of
 from gwasbone.plots.qc import qc_histogram
 from gwasbone.plots.theme import Threshold
@@ -61,24 +61,26 @@ def ancestry_pairs(
 ) -> Column:
     """Draw pairs of principal components by reported group, and histograms of the deviation.
 
-    A group is told by colour and shape; those not kept are hollow. A click in the legend hides a
-    group in all panels. No identity is on the page.
+    Groups differ in colour and shape; marks of excluded participants are hollow. A click in the
+    legend hides a group in all panels. Marks are the means of five or more participants of a
+    group, unless :func:`gwasbone.plots.small_counts` allows single ones; no identity is on the
+    page.
 
     Parameters
     ----------
-    scores : one row per person, columns ``PC1``, ``PC2``, ...
-    groups : reported group by person; missing reads "not reported".
-    kept : by person, True where kept; all by default.
+    scores : one row per participant, columns ``PC1``, ``PC2``, ...
+    groups : reported group by participant; missing reads "not reported".
+    kept : by participant, True where retained; all by default.
     region : drawn as the section through its centre in each panel.
-    deviation : by person, the squared deviation D from the reference group; with ``threshold``
-        (keep D < ``threshold``) it gets a panel of its own.
+    deviation : by participant, the squared deviation D from the reference group; with
+        ``threshold`` (keep D < ``threshold``) it gets a panel of its own.
     pairs : which components to draw against each other.
 
     Raises
     ------
     InputError
         A component is missing, nobody has all of them, the index of ``scores`` repeats a name, or
-        a series lacks people of ``scores``.
+        a series lacks participants of ``scores``.
     """
     names = [f"PC{number}" for pair in pairs for number in pair]
     require_columns(scores, names, figure="the ancestry figure")
@@ -86,8 +88,8 @@ def ancestry_pairs(
     people = scores.loc[complete]
     if people.empty or scores.index.has_duplicates:
         raise InputError(
-            "the ancestry figure needs people with all components and an index that names each "
-            f"once; of {len(scores)} rows {len(people)} have all components and "
+            "the ancestry figure needs participants with all components and an index that names "
+            f"each once; of {len(scores)} rows {len(people)} have all components and "
             f"{int(scores.index.duplicated().sum())} repeat a name"
         )
     group = _aligned(groups, people, "groups").astype(object).fillna(_NOT_REPORTED).astype(str)
@@ -97,23 +99,32 @@ def ancestry_pairs(
     by_size = group.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     drawn: dict[str, list[GlyphRenderer]] = {name: [] for name in by_size.index}
     outlines: list[GlyphRenderer] = []
-    panels, n_shown = [], 0
+    panels, n_shown, n_marks = [], 0, 0
     for pair in pairs:
-        panel, shown = _panel(people, group.to_numpy(), is_kept, pair, region, drawn, outlines)
+        panel, shown, marks = _panel(
+            people, group.to_numpy(), is_kept, pair, region, drawn, outlines
+        )
         panels.append(panel)
         n_shown += shown
+        n_marks += marks
     _add_legend(panels[min(1, len(panels) - 1)], by_size, drawn, outlines, hollow=not is_kept.all())
     panels[0].title.text = title
-    notes = _notes(len(people), int((~complete).sum()), n_shown, len(pairs), region)
+    notes = _notes(int((~complete).sum()), n_shown, n_marks, len(pairs), region)
     if deviation is not None:
         panels.append(_deviation_panel(_aligned(deviation, scores, "deviation"), threshold))
         notes += notes_of(panels[-1])
     rows = [row(panels[start : start + 2]) for start in range(0, len(panels), 2)]
     text = (
-        f"Principal components of {theme.format_count(len(people))} people in "
-        f"{len(by_size)} reported groups; {theme.format_count(is_kept.sum())} are kept (filled), "
-        f"{theme.format_count((~is_kept).sum())} are not (hollow)."
+        f"Principal components of {disclosure.count_words(len(people))} participants in "
+        f"{len(by_size)} reported group{'s' if len(by_size) > 1 else ''}"
     )
+    if not is_kept.all():
+        # either number gives the other away
+        text += (
+            f"; {disclosure.part_words(int(is_kept.sum()), len(people))} are retained (filled), "
+            "the others are excluded (hollow)"
+        )
+    text += "."
     return describe(column(rows), text, notes=notes)
 
 
@@ -149,7 +160,7 @@ def _aligned(series: pd.Series, people: pd.DataFrame, name: str) -> pd.Series:
     absent = int((~people.index.isin(series.index)).sum())
     if absent:
         raise InputError(
-            f"'{name}' must have every person of the scores, by the same index; {absent} of "
+            f"'{name}' must have every participant of the scores, by the same index; {absent} of "
             f"{len(people)} are absent"
         )
     return series.loc[people.index]
@@ -163,10 +174,18 @@ def _panel(
     region: KeptRegion | None,
     drawn: dict[str, list[GlyphRenderer]],
     outlines: list[GlyphRenderer],
-) -> tuple[figure, int]:
+) -> tuple[figure, int, int]:
+    """A panel, how many marks it shows, and how many there are."""
     x, y = (people[f"PC{number}"].to_numpy(dtype=np.float64) for number in pair)
+    marks = {
+        (name, filled): disclosure.neighbourhood_means(x[rows], y[rows])
+        for name in drawn
+        for filled in (False, True)
+        if (rows := (group == name) & (is_kept == filled)).any()
+    }
     x_range, y_range = (
-        _range(values, region, number) for values, number in zip((x, y), pair, strict=True)
+        _range(np.concatenate([getattr(one, axis) for one in marks.values()]), region, number)
+        for axis, number in zip("xy", pair, strict=True)
     )
     plot = theme.new_figure(
         title=" ",
@@ -179,25 +198,17 @@ def _panel(
     )
     plot.min_border_left, plot.min_border_right = _BORDER_PX
     n_shown = 0
-    for number, name in enumerate(drawn):
-        for filled in (False, True):
-            rows = np.flatnonzero((group == name) & (is_kept == filled))
-            rows = rows[
-                thin_points(
-                    x[rows],
-                    y[rows],
-                    width_px=_PANEL_PX[0],
-                    height_px=_PANEL_PX[1],
-                    x_range=x_range,
-                    y_range=y_range,
-                    # Hollow marks closer than this would close up and look filled.
-                    cell_px=1.5 if filled else _POINT_PX - 1,
-                )
-            ]
-            if rows.size == 0:
-                continue
+    for (name, filled), one in marks.items():
+        rows = thin_points(
+            one.x, one.y, width_px=_PANEL_PX[0], height_px=_PANEL_PX[1],
+            x_range=x_range, y_range=y_range,
+            # hollow marks closer than this would close up and look filled
+            cell_px=1.5 if filled else _POINT_PX - 1,
+        )  # fmt: skip
+        if rows.size:
             n_shown += rows.size
-            drawn[name].append(_mark(plot, number, x[rows], y[rows], filled=filled))
+            number = list(drawn).index(name)
+            drawn[name].append(_mark(plot, number, one.x[rows], one.y[rows], filled=filled))
     if region is not None:
         a, b = pair[0] - 1, pair[1] - 1
         outlines.append(
@@ -212,7 +223,7 @@ def _panel(
                 line_dash="dashed",
             )
         )
-    return plot, n_shown
+    return plot, n_shown, sum(one.n.size for one in marks.values())
 
 
 def _mark(
@@ -242,7 +253,7 @@ def _mark(
 def _range(
     values: npt.NDArray[np.float64], region: KeptRegion | None, number: int
 ) -> tuple[float, float]:
-    ends = [values.min(), values.max()]
+    ends = [values.min(), values.max()] if values.size else [0.0, 1.0]
     if region is not None:
         reach = region.radius * region.sd[number - 1]
         ends += [region.centre[number - 1] - reach, region.centre[number - 1] + reach]
@@ -260,20 +271,21 @@ def _add_legend(
 ) -> None:
     # A legend shows the look of its first renderer; one without a place makes every group filled.
     nowhere = np.array([np.nan])
+    sizes = disclosure.cell_texts(by_size)
     items = [
         LegendItem(
-            label=f"{name} ({theme.format_count(by_size[name])})",
+            label=f"{name} ({size})",
             renderers=[_mark(plot, number, nowhere, nowhere, filled=True), *marks],
         )
-        for number, (name, marks) in enumerate(drawn.items())
+        for number, ((name, marks), size) in enumerate(zip(drawn.items(), sizes, strict=True))
     ]
     if hollow:
         empty = plot.scatter(
             nowhere, nowhere, size=_POINT_PX, fill_color=None, line_color=theme.INK
         )
-        items.append(LegendItem(label="hollow: not kept", renderers=[empty]))
+        items.append(LegendItem(label="hollow: excluded", renderers=[empty]))
     if outlines:
-        items.append(LegendItem(label="kept region", renderers=outlines))
+        items.append(LegendItem(label="retained region", renderers=outlines))
     legend = Legend(items=items)
     # what is taller than the panel loses the marks of its last rows
     line_px = int(min(_LEGEND_LINE_PX, _PANEL_PX[1] / len(items)))
@@ -293,7 +305,7 @@ def _deviation_panel(deviation: pd.Series, threshold: float | None) -> figure:
         title=" ",
         x_label="Squared deviation D from the reference group",
         thresholds=limits,
-        noun="people",
+        noun="participants",
         log_x=True,
         log_y=True,
         width_px=_PANEL_PX[0],
@@ -304,21 +316,26 @@ def _deviation_panel(deviation: pd.Series, threshold: float | None) -> figure:
 
 
 def _notes(
-    n_people: int, n_missing: int, n_shown: int, n_panels: int, region: KeptRegion | None
+    n_missing: int, n_shown: int, n_marks: int, n_panels: int, region: KeptRegion | None
 ) -> list[str]:
     count = theme.format_count
     notes = []
+    if not disclosure.small_counts_allowed():
+        notes.append(
+            f"{disclosure.MEANS_NOTE} A group of {disclosure.FEWER} participants has no mark."
+        )
     if region is not None:
         notes.append(
             f"Dashed: the section through the centre of the {len(region.centre)}-dimensional "
             f"ellipsoid of radius {theme.format_number(region.radius)} standard deviations. "
-            "A person inside it in every panel can still lie outside the ellipsoid."
+            "A participant inside it in every panel can still lie outside the ellipsoid."
         )
-    if n_shown < n_people * n_panels:
+    if n_shown < n_marks:
         notes.append(
-            f"{count(n_shown)} of {count(n_people * n_panels)} points are drawn over "
-            f"{n_panels} panels, one of a group for each spot."
+            f"{count(n_shown)} of {count(n_marks)} points are drawn over {n_panels} panels, one "
+            "of a group for each spot."
         )
     if n_missing:
-        notes.append(f"{count(n_missing)} people without all components are left out.")
+        words = f"{disclosure.count_words(n_missing)} participants without all components"
+        notes.append(f"{words[:1].upper()}{words[1:]} are left out.")
     return notes

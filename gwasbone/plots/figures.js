@@ -50,7 +50,7 @@ function framesOf(root) {
 
 const isSquare = (frame) => {
   const range = frame.y_range || {};
-  return frame.frame_height === frame.frame_width && (range.type || range.name) !== "FactorRange";
+  return frame.frame_height === frame.frame_width && (range.name || range.type) !== "FactorRange";
 };
 
 /** Scale the frames of a figure within their bounds; whether any changed. */
@@ -59,7 +59,8 @@ function scale(root, factor, designed) {
   framesOf(root).all.forEach((frame, i) => {
     const first = designed[i];
     const square = isSquare(frame);
-    const least = Math.min(first, first > 700 ? LEAST_WIDE_PX : LEAST_PX);
+    // a figure whose texts need their room says so
+    const least = Math.min(first, frame.min_width || (first > 700 ? LEAST_WIDE_PX : LEAST_PX));
     const most = square ? Math.max(first, SQUARE_PX) : Infinity;
     const width = Math.min(most, Math.max(least, Math.floor(frame.frame_width * factor)));
     if (width === frame.frame_width) return;
@@ -90,6 +91,17 @@ function fit(place) {
   reachable(place);
 }
 
+/** Put what stands side by side in a figure one below another. */
+function stack(model) {
+  const children = (model.attributes || {}).children || [];
+  // rows of one figure that go on in the next share their axis
+  const axes = children.map((child) => ((child.attributes || {}).y_range || {}).id);
+  if (model.name === "Row" && new Set(axes).size === axes.length) model.name = "Column";
+  for (const child of children) {
+    if (!Array.isArray(child)) stack(child);
+  }
+}
+
 /** Lay out and paint at once, without waiting for a frame of the screen. */
 function relayout(view) {
   view.compute_layout();
@@ -108,7 +120,7 @@ async function draw(place) {
     const { doc } = JSON.parse(place.parentElement.querySelector("script.item").textContent);
     const designed = doc.roots.map((root) => framesOf(root).all.map((frame) => frame.frame_width));
     doc.roots.forEach((root, i) => {
-      if (root.name === "Row" && place.clientWidth < BESIDE_PX) root.name = "Column";
+      if (place.clientWidth < BESIDE_PX) stack(root);
       const { sum } = framesOf(root);
       // fit() does the rest once axes and legends have their width
       if (sum) scale(root, (place.clientWidth - AXES_PX) / sum, designed[i]);
@@ -136,6 +148,146 @@ function reachable(place) {
   if (hint && hint.classList.contains("hint")) hint.hidden = !scrolls;
   if (scrolls) place.tabIndex = 0;
   else if (place.matches(".drawing, .markup")) place.removeAttribute("tabindex");
+}
+
+// ---- saving -------------------------------------------------------------------------------
+
+/** Pixels of a saved image per pixel of the page. */
+const SAVED_RATIO = 2;
+
+/** Let a task run as on a screen of another density; Bokeh asks the window for it. */
+async function atRatio(ratio, task) {
+  const own = Object.getOwnPropertyDescriptor(window, "devicePixelRatio");
+  Object.defineProperty(window, "devicePixelRatio", { value: ratio, configurable: true });
+  try {
+    return await task();
+  } finally {
+    if (own) Object.defineProperty(window, "devicePixelRatio", own);
+    else delete window.devicePixelRatio;
+  }
+}
+
+/** A drawn figure as it is zoomed now, drawn once more out of sight and exported. */
+async function exported(place, kind) {
+  const aside = document.createElement("div");
+  aside.style.cssText = `position:absolute; top:0; left:-20000px; width:${contentWidth(place)}px`;
+  document.body.append(aside);
+  const { Document } = Bokeh.require("document/document");
+  const copy = Document.from_json(drawn.get(place).views[0].model.document.to_json());
+  for (const model of copy._all_models.values()) {
+    if ("output_backend" in model.attributes) model.output_backend = kind === "svg" ? "svg" : "canvas";
+  }
+  try {
+    return await atRatio(SAVED_RATIO, async () => {
+      const views = await Bokeh.embed.add_document_standalone(copy, aside, copy.roots().map(() => aside));
+      const [view] = [...views.roots];
+      view.compute_layout();
+      return await view.export(kind, true).to_blob();
+    });
+  } finally {
+    copy.clear();
+    aside.remove();
+  }
+}
+
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
+
+/** The lines of a text node, each with its place. */
+function* linesOf(node) {
+  const range = document.createRange();
+  let line = null;
+  for (const match of node.data.matchAll(/\S+/g)) {
+    range.setStart(node, match.index);
+    range.setEnd(node, match.index + match[0].length);
+    const { left, top, height } = range.getBoundingClientRect();
+    if (line && Math.abs(line.top - top) < height / 2) {
+      line.text += ` ${match[0]}`;
+    } else {
+      if (line) yield line;
+      line = { text: match[0], left, top, height };
+    }
+  }
+  if (line) yield line;
+}
+
+/** A sheet of images with their captions as SVG. */
+function sheetAsSvg(place) {
+  const frame = place.getBoundingClientRect();
+  const width = Math.ceil(place.scrollWidth), height = Math.ceil(place.scrollHeight);
+  const parts = [`<rect width="${width}" height="${height}" fill="#ffffff"/>`];
+  const at = (box) => [box.left - frame.left + place.scrollLeft, box.top - frame.top];
+  const walker = document.createTreeWalker(place, NodeFilter.SHOW_ELEMENT | NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.nodeName === "IMG") {
+      const box = node.getBoundingClientRect();
+      const [x, y] = at(box);
+      parts.push(`<image x="${x}" y="${y}" width="${box.width}" height="${box.height}" `
+        + `preserveAspectRatio="none" href="${node.src}"/>`);
+    } else if (node.nodeType === Node.TEXT_NODE && !node.parentElement.closest("style")) {
+      const style = getComputedStyle(node.parentElement);
+      const size = parseFloat(style.fontSize);
+      for (const line of linesOf(node)) {
+        const [x, y] = at(line);
+        parts.push(`<text x="${x}" y="${y + line.height / 2 + 0.35 * size}" font-size="${size}" `
+          + `font-family="${escaped(style.fontFamily)}" fill="${style.color}">${escaped(line.text)}</text>`);
+      }
+    }
+  }
+  const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${parts.join("")}</svg>`;
+}
+
+async function sheetAsPng(place) {
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(sheetAsSvg(place))}`;
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  canvas.width = SAVED_RATIO * image.naturalWidth;
+  canvas.height = SAVED_RATIO * image.naturalHeight;
+  const context = canvas.getContext("2d");
+  context.scale(SAVED_RATIO, SAVED_RATIO);
+  context.drawImage(image, 0, 0);
+  return new Promise((resolve) => { canvas.toBlob(resolve, "image/png"); });
+}
+
+const saving = new Set();
+
+/** Save a figure as a file that has its name. */
+async function save(place, kind) {
+  if (saving.has(place)) return;
+  saving.add(place);
+  try {
+    let blob = null;
+    if (place.matches(".markup")) {
+      blob = kind === "svg" ? new Blob([sheetAsSvg(place)], { type: "image/svg+xml" }) : await sheetAsPng(place);
+    } else {
+      await enqueue(place);
+      blob = await exported(place, kind);
+    }
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    link.download = `${place.parentElement.querySelector(".save").dataset.file}.${kind}`;
+    link.click();
+    setTimeout(() => { URL.revokeObjectURL(link.href); }, 10_000);
+  } finally {
+    saving.delete(place);
+  }
+}
+
+for (const row of document.querySelectorAll(".save")) {
+  const place = row.parentElement.querySelector(".drawing, .markup");
+  for (const button of row.querySelectorAll("button")) {
+    button.addEventListener("click", () => save(place, button.dataset.kind));
+  }
+}
+
+if (typeof Bokeh !== "undefined") {
+  // the tool of the figures themselves saves the same file
+  Bokeh.Models.get("SaveTool").prototype.default_view.prototype.doit = function doit() {
+    for (const [place, { views }] of drawn) {
+      if (views.some((view) => view.model.document === this.model.document)) save(place, "png");
+    }
+  };
 }
 
 let queue = Promise.resolve();

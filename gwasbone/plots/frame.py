@@ -160,7 +160,8 @@ class Frame:
 
     def height(self, y: Floats) -> Floats:
         """Where a height is drawn on the y axis."""
-        return np.where(y > self.cut, (self.cut + self.y_end) / 2, y)
+        # low enough for a name above it
+        return np.where(y > self.cut, self.cut + 0.3 * (self.y_end - self.cut), y)
 
     def to_px(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Pixels right of the left edge and away from the edge where y starts."""
@@ -215,5 +216,8 @@ def write_labels(
         text_color=theme.INK,
         text_font=value(theme.FONT),
         text_font_size=f"{theme.TICK_PX}px",
+        # a line of significance would cross it
+        background_fill_color=theme.BACKGROUND,
+        background_fill_alpha=0.85,
     )
     return int(rows.size)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from bokeh.core.properties import value
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.variant_words import require_columns
 
@@ -23,6 +26,9 @@ _ROW_PX, _STEP_CHARACTERS = 46, 30
 
 def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
     """Draw the number of samples or variants left after each filter as bars, with the reasons.
+
+    Filters that remove fewer than five participants are drawn as :func:`funnel_words` writes them,
+    unless :func:`gwasbone.plots.small_counts` allows them.
 
     Parameters
     ----------
@@ -43,8 +49,8 @@ def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
     removed = table["removed"].fillna(0).to_numpy(dtype=np.int64)
     remaining = table["remaining"].to_numpy(dtype=np.int64)
     _check_sums(table, removed, remaining)
-    start = remaining[0] + removed[0]
-    scale = _BAR_PX / max(start, 1)
+    words = funnel_words(removed, remaining, noun=noun)
+    scale = _BAR_PX / max(int(words.bar_before.max()), 1)
     k = len(table)
     # Pixels serve as units on both axes, so that text columns stand where they are put.
     middle = (np.arange(k)[::-1] + 0.5) * _ROW_PX
@@ -66,20 +72,16 @@ def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
     plot.yaxis.ticker = list(steps)
     plot.yaxis.major_label_overrides = steps
     plot.yaxis.axis_line_color = plot.yaxis.major_tick_line_color = None
-    bars = {
-        "y": middle,
-        "left": remaining * scale,
-        "before": (remaining + removed) * scale,
-    }
-    source = ColumnDataSource(bars)
+    source = ColumnDataSource(
+        {"y": middle, "left": words.bar * scale, "before": words.bar_before * scale}
+    )
     plot.hbar("y", left=0, right="left", height=24, color=theme.MAIN, source=source)
     plot.hbar("y", left="left", right="before", height=24, color=theme.PALE, source=source)
 
     head = _ROW_PX * k + 6
     columns = np.cumsum([_BAR_PX, _REMAINING_PX, _REMOVED_PX]).tolist()
-    gone = ["" if n == 0 else f"−{theme.format_count(n)}" for n in removed]
+    gone, left = words.removed, words.remaining
     reasons = ["" if pd.isna(one) else _wrap(str(one), 52) for one in table["reason"]]
-    left = [theme.format_count(n) for n in remaining]
     _write(plot, columns[1], middle, left, align="right", bold=True)
     _write(plot, columns[2], middle, gone, align="right", colour=theme.ACCENT)
     _write(plot, columns[2] + 18, middle, reasons, align="left")
@@ -88,15 +90,101 @@ def funnel(table: Any, *, noun: str = "samples", title: str = "") -> figure:
         (columns[1], columns[2], columns[2] + 18), heads, ("right", "right", "left"), strict=True
     ):
         _write(plot, x, [head], [text], align=align, colour=theme.MUTED_INK)
-    return describe(
-        plot,
-        f"From {theme.format_count(start)} {noun} to {theme.format_count(remaining[-1])} in "
-        f"{k} rows: "
-        + "; ".join(
-            f"{step}, {count} left" for step, count in zip(table["step"], left, strict=True)
-        )
-        + ".",
+    steps_left = "; ".join(
+        f"{step}, {count} left"
+        for step, count in zip(table["step"], left, strict=True)
+        if count != disclosure.WITHHELD
     )
+    first = f"From {left[0]} to" if left[0] != disclosure.WITHHELD else "To"
+    notes = [words.note] if words.note else []
+    return describe(plot, f"{first} {left[-1]} {noun} in {k} rows: {steps_left}.", notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelWords:
+    """The numbers of a funnel as they are shown.
+
+    Attributes
+    ----------
+    removed, remaining : (k,) text of each row; :data:`~gwasbone.plots.disclosure.WITHHELD` where
+        a number is withheld so that a small one cannot be worked out.
+    bar, bar_before : (k,) numbers that the bars show, after and before each step; in a run of rows
+        whose numbers are withheld, those of the run.
+    note : says so; empty where nothing is withheld.
+    """
+
+    removed: tuple[str, ...]
+    remaining: tuple[str, ...]
+    bar: npt.NDArray[np.int64]
+    bar_before: npt.NDArray[np.int64]
+    note: str
+
+
+def funnel_words(
+    removed: npt.ArrayLike, remaining: npt.ArrayLike, *, noun: str = "samples"
+) -> FunnelWords:
+    """The numbers of a funnel, so that no step shows a small number of participants.
+
+    A step that removes 1 to 4 participants is joined with its neighbours, later ones first, until
+    one that removes five or more is among them: within such a run the numbers are withheld, after
+    it they are shown. Without such a neighbour the number at the start is withheld too.
+
+    Parameters
+    ----------
+    removed, remaining : (k,) numbers of each row; the first row is the start.
+    noun : what is counted; variants are not protected.
+
+    Examples
+    --------
+    >>> words = funnel_words([0, 3, 20], [200, 197, 177])
+    >>> words.removed, words.remaining
+    (('', '< 5', '–'), ('200', '–', '177'))
+    """
+    gone, left = np.asarray(removed, dtype=np.int64), np.asarray(remaining, dtype=np.int64)
+    small = np.zeros(gone.size, dtype=bool)
+    if noun != "variants":
+        small = np.array([disclosure.is_small(n) for n in gone])
+    joined = _runs(gone, small)
+    written = ["" if n == 0 else f"−{theme.format_count(n)}" for n in gone]
+    cell = theme.format_count if noun == "variants" else disclosure.count_cell
+    shown = [cell(n) for n in left]
+    bar, before = left.copy(), left + gone
+    for first, last in joined:
+        for i in range(first, last + 1):
+            if gone[i]:
+                written[i] = disclosure.BELOW if small[i] else disclosure.WITHHELD
+        shown[first:last] = [disclosure.WITHHELD] * (last - first)
+        bar[first : last + 1] = left[last]
+        before[first : last + 1] = left[first - 1] if first else left[last]
+    note = ""
+    if joined:
+        note = (
+            f"Steps that remove {disclosure.FEWER} {noun} are written {disclosure.BELOW}; "
+            f"numbers that would give them away are withheld ({disclosure.WITHHELD})."
+        )
+    return FunnelWords(tuple(written), tuple(shown), bar, before, note)
+
+
+def _runs(gone: npt.NDArray[np.int64], small: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """First and last row of each run of rows whose numbers are withheld together."""
+    runs: list[tuple[int, int]] = []
+    done = -1
+    for i in np.flatnonzero(small).tolist():
+        if i <= done:
+            continue
+        later = np.flatnonzero((gone[i:] > 0) & ~small[i:])
+        if later.size:
+            runs.append((i, i + int(later[0])))
+        else:
+            # the rest of the rows: with the run before, with the last large step, or from the start
+            earlier = np.flatnonzero((gone[:i] > 0) & ~small[:i])
+            first = int(earlier[-1]) if earlier.size else 0
+            if runs and runs[-1][1] >= first:
+                first = runs.pop()[0]
+            last = i + int(np.flatnonzero(small[i:])[-1])
+            runs.append((first, last))
+        done = runs[-1][1]
+    return runs
 
 
 def _check_sums(table: pd.DataFrame, removed: np.ndarray, remaining: np.ndarray) -> None:
@@ -120,7 +208,7 @@ def _write(
     plot: figure,
     x: float,
     y: np.ndarray | list[float],
-    texts: list[str],
+    texts: Sequence[str],
     *,
     align: str,
     colour: str = theme.INK,

@@ -10,6 +10,32 @@ import numpy.typing as npt
 from gwasbone.errors import InputError
 from gwasbone.genome import MT, chromosome_label
 
+#: JavaScript: the centres of the chromosomes or, within one or two of them, places in bp.
+TICKS = """
+const { start, end } = cb_data
+const inside = names.map((_, i) => i).filter((i) => last[i] >= start && first[i] <= end)
+const span = end - start
+if (inside.length > 2 || span > 0.6 * (last[last.length - 1] - first[0])) {
+  return centres.filter((x) => x >= start && x <= end)
+}
+const rough = span / 5
+const power = 10 ** Math.floor(Math.log10(rough))
+// Mb, a whole number of bp
+const step = Math.max(1e-6, power * [1, 2, 5, 10].find((k) => k * power >= rough * (1 - 1e-9)))
+const ticks = []
+for (const i of inside) {
+  const from = Math.max(start, first[i]) - shift[i], to = Math.min(end, last[i]) - shift[i]
+  for (let k = Math.ceil(from / step); k * step <= to; k += 1) ticks.push(k * step + shift[i])
+}
+return ticks
+"""
+#: JavaScript: such a place in words, as on hovering.
+TICK_TEXT = """
+const i = names.findIndex((_, j) => tick >= first[j] - 1e-7 && tick <= last[j] + 1e-7)
+if (i < 0) return ""
+return `${names[i]}:${Math.round((tick - shift[i]) * 1e6).toLocaleString("en-US")} bp`
+"""
+
 #: Space between chromosomes, as a share of all they span.
 _GAP = 0.006
 
@@ -43,6 +69,16 @@ class GenomeAxis:
     ) -> npt.NDArray[np.float64]:
         """x of variants in Mb; NaN on a chromosome that the axis does not have."""
         return self.shift[chromosome] + position_bp / 1e6
+
+    def ticks(self) -> dict[str, list[float] | list[str]]:
+        """What :data:`TICKS` and :data:`TICK_TEXT` need to name places: lists by chromosome."""
+        return {
+            "names": [chromosome_label(int(code)) for code in self.codes],
+            "first": self.start.tolist(),
+            "last": self.end.tolist(),
+            "shift": self.shift[self.codes].tolist(),
+            "centres": list(self.labels()),
+        }
 
     def labels(self) -> dict[float, str]:
         """Chromosome names by x of their centres."""

@@ -12,7 +12,7 @@ from bokeh.models import ColumnDataSource, FixedTicker, HoverTool, LayoutDOM, Sp
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.selection import snp_words
 from gwasbone.plots.variant_words import require_columns
@@ -33,7 +33,10 @@ def genotype_effects(
     chosen: Collection[str] = (),
     per_row: int = 9,
 ) -> LayoutDOM:
-    """Draw the mean of each phenotype in people of 0, 1 and 2 copies of a SNP's effect allele.
+    """Draw the mean of each phenotype by the number of copies of a SNP's effect allele.
+
+    A genotype of fewer than five participants has no mean unless
+    :func:`gwasbone.plots.small_counts` allows it.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ def genotype_effects(
         other_allele trait copies n mean lower upper mean_sd lower_sd upper_sd beta_sd``; traits
         are drawn in the order in which they come.
     regions : trait -> the region written below its name.
-    chosen : traits whose scan chose the SNP, in another colour.
+    chosen : traits in whose scan the SNP was selected, in another colour.
     per_row : traits side by side.
 
     Raises
@@ -55,10 +58,15 @@ def genotype_effects(
         raise InputError(
             f"a plot of genotype effects needs the rows of one SNP, the table has those of {n_snps}"
         )
+    effects = _protected(effects)
     traits = list(dict.fromkeys(effects["trait"]))
     names = short_names(traits)
-    drawn = effects[effects["n"] > 0]
-    low, high = np.nanmin(drawn[["mean_sd", "lower_sd"]]), np.nanmax(drawn[["mean_sd", "upper_sd"]])
+    drawn = effects[effects["mean_sd"].notna()]
+    low, high = (
+        (np.nanmin(drawn[["mean_sd", "lower_sd"]]), np.nanmax(drawn[["mean_sd", "upper_sd"]]))
+        if len(drawn)
+        else (-1.0, 1.0)
+    )
     margin = 0.06 * (high - low) or 0.1
     limits = (float(low - margin), float(high + 5.5 * margin))
     snp = effects.iloc[0]
@@ -72,13 +80,36 @@ def genotype_effects(
     return describe(
         rows[0] if len(rows) == 1 else column(rows),
         f"{snp_words(snp)}: mean of each phenotype by copies of {snp['effect_allele']}, covariates "
-        "held at their means, as the distance from everybody's mean in standard deviations.",
+        "held at their means, as the distance from the overall mean in standard deviations.",
         notes=[
-            "Bars are 95% intervals of the mean; below each genotype the people who have it. A "
-            "genotype of a single person has no interval.",
-            *(["Orange: the scan of this phenotype chose the SNP."] if chosen else []),
+            "Bars are 95% intervals of the mean; below each genotype its number of participants.",
+            *_few_notes(effects),
+            *(["Orange: the SNP was selected in the scan of this phenotype."] if chosen else []),
         ],
     )
+
+
+def _protected(effects: pd.DataFrame) -> pd.DataFrame:
+    """Effects with ``n_words``, without the means of genotypes that are withheld."""
+    words = pd.Series("", index=effects.index)
+    for _, rows in effects.groupby("trait", sort=False):
+        words.loc[rows.index] = np.array(disclosure.cell_texts(rows["n"]), dtype=object)
+    effects = effects.assign(n_words=words)
+    small = effects["n"].map(disclosure.is_small) | (effects["n"] == 0)
+    numbers = ["mean", "lower", "upper", "mean_sd", "lower_sd", "upper_sd"]
+    effects[numbers] = effects[numbers].astype(float).mask(small)
+    return effects
+
+
+def _few_notes(effects: pd.DataFrame) -> list[str]:
+    if disclosure.small_counts_allowed():
+        return ["A genotype of a single participant has no interval."]
+    if not effects["n"].map(disclosure.is_small).any():
+        return []
+    return [
+        f"A genotype of {disclosure.FEWER} participants has no mean; the number of another one is "
+        f"then withheld ({disclosure.WITHHELD}), which would give it away."
+    ]
 
 
 def short_names(traits: list[str]) -> dict[str, str]:
@@ -107,9 +138,10 @@ def _row_of_panels(
     width = _PANEL * len(traits)
     plot = theme.new_figure(
         title=title,
-        x_label=f"Genotype (effect allele {_allele(snp['effect_allele'])}) and people who have it",
+        x_label=f"Genotype (effect allele {_allele(snp['effect_allele'])}) and participants",
         y_label="Corrected phenotype (SD)",
         width_px=round(width * _COPIES_PX),
+        min_width=round(width * _COPIES_PX),
         height_px=250,
         x_range=(0.0, width),
         y_range=limits,
@@ -129,8 +161,8 @@ def _row_of_panels(
     _draw_heads(plot, rows, left, limits[1], names, regions)
     labels = _genotypes(snp)
     ticks = {
-        float(x): f"{labels[copies]}\n{theme.format_count(n)}"
-        for x, copies, n in zip(rows["x"], rows["copies"], rows["n"], strict=True)
+        float(x): f"{labels[copies]}\n{n}"
+        for x, copies, n in zip(rows["x"], rows["copies"], rows["n_words"], strict=True)
     }
     plot.xaxis.ticker = FixedTicker(ticks=list(ticks))
     plot.xaxis.major_label_overrides = ticks
@@ -139,13 +171,13 @@ def _row_of_panels(
 
 
 _TOOLTIPS = [
-    ("Phenotype", "@trait"), ("Copies", "@copies"), ("People", "@n{0,0}"),
+    ("Phenotype", "@trait"), ("Copies", "@copies"), ("Participants", "@n_words"),
     ("Mean, its units", "@mean_words"), ("Mean, SD", "@mean_sd{0.000}"),
 ]  # fmt: skip
 
 
 def _draw_means(plot: figure, rows: pd.DataFrame, chosen: Collection[str]) -> None:
-    shown = rows[rows["n"] > 0]
+    shown = rows[rows["mean_sd"].notna()]
     is_chosen = shown["trait"].isin(list(chosen))
     colour = np.where(is_chosen, theme.ACCENT, theme.MAIN)
     lines = [part for _, part in shown.groupby("trait", sort=False)]
@@ -166,7 +198,7 @@ def _draw_means(plot: figure, rows: pd.DataFrame, chosen: Collection[str]) -> No
     number = theme.format_number
     source = ColumnDataSource(
         {
-            **{name: shown[name] for name in ("x", "trait", "copies", "n", "mean_sd")},
+            **{name: shown[name] for name in ("x", "trait", "copies", "n_words", "mean_sd")},
             "mean_words": [f"{number(m)} ({number(a)} to {number(b)})" for m, a, b in means],
             "colour": colour,
             "marker": np.where(is_chosen, "square", "circle"),

@@ -17,12 +17,12 @@ from gwasbone.plots.variant_words import require_columns
 _ROW_PX = 26
 _MARGIN = 0.03
 _NOTES = (
-    "For three genotypes the AUC is the share of pairs of people with different genotypes whose "
-    "expected copies are in the right order; only pairs of one fold are compared.",
-    "Intervals are those of the people predicted, by these models: where there is little to learn "
-    "they are too narrow, since other people would have trained other models. The test is p, the "
-    "share of networks trained on shuffled labels that reach the AUC; q is its false-discovery "
-    "rate.",
+    "For three genotypes the AUC is the proportion of pairs of participants with different "
+    "genotypes whose expected copies are in the right order; only pairs of one fold are compared.",
+    "Intervals reflect the participants predicted, given these models: where there is little to "
+    "learn they are too narrow, since other participants would have trained other models. The test "
+    "is p, the proportion of networks trained on shuffled labels that reach the AUC; q is its "
+    "false-discovery rate.",
 )
 
 
@@ -93,7 +93,7 @@ def _draw_references(plot: figure, drawn: pd.DataFrame, shuffled: pd.DataFrame) 
         plot.scatter(
             shuffled["auc"].to_numpy(float), shuffled["name"].astype(str).tolist(),
             marker="dash", angle=np.pi / 2, size=13, color=theme.AXIS, alpha=0.55,
-            legend_label="Labels shuffled",
+            legend_label="Shuffled labels",
         )  # fmt: skip
     known = drawn[np.isfinite(drawn["baseline_auc"])]
     if len(known):
@@ -110,7 +110,7 @@ def _draw_classifiers(
     """The areas with their intervals; those found are set off."""
     dots = []
     for chosen, colour, marker, label in (
-        (~found, theme.MAIN, "circle", "By pictures, 95% interval"),
+        (~found, theme.MAIN, "circle", "By images, 95% interval"),
         (found, theme.ACCENT, "square", f"The same, false-discovery rate below {fdr:g}"),
     ):
         if not chosen.any():
@@ -127,7 +127,7 @@ def _draw_classifiers(
         ("AUC", "@auc{0.000} [@auc_low{0.000}, @auc_high{0.000}]"),
         ("by covariates", "@baseline_auc{0.000}"),
         ("p, q", "@null_p{0.0000}, @fdr{0.0000}"),
-        ("people", "@n{0,0}"),
+        ("participants", "@n{0,0}"),
     ]
     plot.add_tools(HoverTool(renderers=dots, tooltips=tips))
 

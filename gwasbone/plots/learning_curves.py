@@ -27,7 +27,7 @@ def learning_curves(
     width_px: int = 560,
     height_px: int = 300,
 ) -> figure:
-    """Draw the losses of every fold, and the epoch whose weights were kept.
+    """Draw the losses of every fold, and the epoch whose weights are used.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def learning_curves(
         size=8,
         marker=theme.GROUP_MARKERS[1],
         color=theme.GROUP_COLOURS[1],
-        legend_label="Kept",
+        legend_label="Selected epoch",
     )
     tips = [("fold", "@fold"), ("epoch", "@epoch"), ("@kind loss", "@loss{0.0000}")]
     plot.add_tools(HoverTool(renderers=drawn, tooltips=tips))
@@ -93,7 +93,8 @@ def learning_curves(
         plot,
         f"{title}: one line per fold and kind, {len(histories)} folds of up to {last} epochs.",
         notes=[
-            f"Weights of the epoch with the lowest validation loss are kept: epochs {kept} of "
-            "folds 0 on. In training, dropout and augmentation add to the loss."
+            "The weights of the epoch with the lowest validation loss are used: epochs "
+            f"{kept} of folds 0 to {len(best) - 1}. In training, dropout and augmentation add to "
+            "the loss."
         ],
     )

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 from bokeh.models import (
     ColumnDataSource,
+    CustomJSTicker,
+    CustomJSTickFormatter,
     CustomLabelingPolicy,
-    FixedTicker,
     Legend,
     LegendItem,
     Range1d,
@@ -22,7 +23,7 @@ from gwasbone.errors import InputError
 from gwasbone.genome import chromosome_label
 from gwasbone.plots import theme
 from gwasbone.plots.frame import Floats, Frame, write_labels
-from gwasbone.plots.genome_axis import GenomeAxis
+from gwasbone.plots.genome_axis import TICK_TEXT, TICKS, GenomeAxis
 from gwasbone.plots.scan_points import BACKGROUND, NEEDED, ScanPoints
 from gwasbone.plots.thinning import thin_points
 from gwasbone.plots.variant_words import (
@@ -203,7 +204,8 @@ def empty_panel(
         plot.x_range = x_range
     if not one:
         labels = axis.labels()
-        plot.xaxis.ticker = FixedTicker(ticks=list(labels))
+        plot.xaxis.ticker = CustomJSTicker(major_code=TICKS, args=axis.ticks())
+        plot.xaxis.formatter = CustomJSTickFormatter(code=TICK_TEXT, args=axis.ticks())
         plot.xaxis.major_label_overrides = labels
         plot.xaxis.major_label_policy = CustomLabelingPolicy(code=_FROM_THE_RIGHT)
         plot.xaxis.major_tick_line_color = None

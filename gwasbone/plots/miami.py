@@ -40,7 +40,7 @@ def miami(
     *,
     title: str = "",
     leads: Mapping[str, pd.DataFrame] | None = None,
-    common_y: bool = False,
+    common_y: bool = True,
     genome_wide: float = 5e-8,
     suggestive: float | None = 1e-5,
     y_max: float | None = None,
@@ -59,7 +59,8 @@ def miami(
         what :func:`gwasbone.plots.manhattan` takes or thinned
         :class:`gwasbone.plots.scan_points.ScanPoints`.
     leads : name -> lead variants to mark in that scan's half.
-    common_y : one scale for both halves; each reaches its own highest point by default.
+    common_y : one scale for both halves, so that heights compare; otherwise each reaches its own
+        highest point.
     genome_wide, suggestive : significance levels to draw, as p; ``suggestive`` may be None.
     y_max : the highest −log₁₀ p drawn at its true height; all by default.
     max_labels : leads of each scan, highest first, that get a text where it finds room.
@@ -80,13 +81,14 @@ def miami(
     levels = Levels(genome_wide, suggestive)
     budget = PanelBudget(max_labels=max_labels)
     tops = {name: top_of(one, marked[name], levels) for name, one in points.items()}
+    rooms = {name: PLAIN_ROOM if table.empty else LABEL_ROOM for name, table in marked.items()}
     if common_y:
         tops = dict.fromkeys(tops, max(tops.values()))
+        rooms = dict.fromkeys(rooms, max(rooms.values()))
     panels = {}
     for mirrored, (name, one) in zip((False, True), points.items(), strict=True):
         cut = tops[name] if y_max is None else float(y_max)
-        room = PLAIN_ROOM if marked[name].empty else LABEL_ROOM
-        frame = Frame(axis.limits, cut * room, cut, width_px, panel_px, mirrored=mirrored)
+        frame = Frame(axis.limits, cut * rooms[name], cut, width_px, panel_px, mirrored=mirrored)
         panels[name] = Panel.of(one, marked[name], frame, axis, budget)
     plots, unnamed = _halves(panels, levels, budget)
     grid = gridplot([[plot] for plot in plots], merge_tools=True, toolbar_location="right")

@@ -1,6 +1,8 @@
-"""How sets of people overlap: a bar for each combination, and below it which sets it joins."""
+"""Overlap of sets of participants: a bar for each combination, the sets that it joins below it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ from bokeh.models import ColumnDataSource, HoverTool, LayoutDOM, NumeralTickForm
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.variant_words import require_columns
 
@@ -22,16 +24,19 @@ def overlap(
     totals: pd.Series,
     *,
     title: str,
-    noun: str = "people",
+    noun: str = "participants",
     at_most: int = 20,
 ) -> LayoutDOM:
     """Draw the sizes of exact combinations of sets (an UpSet plot).
+
+    Combinations of fewer than five participants, and one more where a total would give them away,
+    have no bar unless :func:`gwasbone.plots.small_counts` allows them.
 
     Parameters
     ----------
     combinations : a boolean column per set and ``n_people``: those in exactly these sets. Drawn in
         the order given.
-    totals : set -> how many are in it, in any combination; the order of the rows.
+    totals : set -> number of participants in it, in any combination; the order of the rows.
     noun : what is counted, in the plural.
     at_most : combinations drawn; the others are counted in a note.
 
@@ -48,20 +53,37 @@ def overlap(
     require_columns(combinations, [*sets, "n_people"], figure="an overlap plot")
     if combinations.empty:
         raise InputError("an overlap plot needs at least one combination; the table has none")
+    withheld = disclosure.withheld_cells(combinations["n_people"])
+    n_withheld = int(withheld.sum())
+    everyone = combinations["n_people"].sum()
+    # the total of a set must not give away a combination of it
+    hidden = combinations[withheld]
+    totals_shown = {
+        name: disclosure.WITHHELD
+        if disclosure.given_away(hidden.loc[hidden[name].astype(bool), "n_people"])
+        else disclosure.count_cell(total)
+        for name, total in zip(sets, totals, strict=True)
+    }
+    combinations = combinations[~withheld]
     shown = combinations.head(at_most)
     members = shown[sets].to_numpy(dtype=bool)
     sizes = shown["n_people"].to_numpy()
     # wide enough for the title where there are few combinations
     places = max(len(shown), 9)
     bars = _bars(sizes, members, sets, places, noun, title)
-    matrix = _matrix(members, totals, places, noun)
+    matrix = _matrix(members, totals_shown, places)
     matrix.x_range = bars.x_range
     count = theme.format_count
     left_out = combinations["n_people"].iloc[at_most:]
     notes = [
-        "A bar counts the people whom exactly the sets with a filled dot below it have in common; "
-        "the number beside a set's name counts all in it."
+        f"A bar counts the {noun} who are in exactly the sets with a filled dot below it; the "
+        "number beside the name of a set counts all in it."
     ]
+    if n_withheld:
+        notes.append(
+            f"{n_withheld} combinations are not drawn, so that none of {disclosure.FEWER} {noun} "
+            "is shown or can be worked out."
+        )
     if len(left_out):
         notes.append(
             f"Smaller combinations that are not drawn: {count(len(left_out))}, with "
@@ -71,9 +93,11 @@ def overlap(
         f"{' and '.join(np.array(sets)[row]) or 'none'}: {count(size)}"
         for row, size in zip(members[:5], sizes[:5], strict=True)
     )
-    total = count(combinations["n_people"].sum())
+    said = f"{disclosure.count_words(everyone)} {noun} by combination"
     return describe(
-        column(bars, matrix, spacing=0), f"{total} {noun} by combination; {words}.", notes=notes
+        column(bars, matrix, spacing=0),
+        f"{'; '.join(filter(None, [said, words]))}.",
+        notes=notes,
     )
 
 
@@ -87,7 +111,7 @@ def _bars(
         width_px=places * _COLUMN_PX,
         height_px=_BARS_PX,
         x_range=(-0.5, places - 0.5),
-        y_range=(0.0, float(sizes.max()) * 1.15),
+        y_range=(0.0, float(sizes.max(initial=1)) * 1.15),
         min_border_left=_LABEL_PX,
         tools="save",
         active_drag=None,
@@ -119,7 +143,7 @@ def _bars(
     return plot
 
 
-def _matrix(members: np.ndarray, totals: pd.Series, places: int, noun: str) -> figure:
+def _matrix(members: np.ndarray, totals: Mapping[str, str], places: int) -> figure:
     k = len(totals)
     plot = theme.new_figure(
         x_label="",
@@ -150,8 +174,7 @@ def _matrix(members: np.ndarray, totals: pd.Series, places: int, noun: str) -> f
         here = members == inside
         plot.scatter(grid_x[here], grid_y[here], size=13, color=colour)
     names = {
-        int(y): f"{name}  {theme.format_count(total)}"
-        for y, (name, total) in zip(rows, totals.items(), strict=True)
+        int(y): f"{name}  {total}" for y, (name, total) in zip(rows, totals.items(), strict=True)
     }
     plot.yaxis.ticker = list(names)
     plot.yaxis.major_label_overrides = names

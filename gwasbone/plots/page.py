@@ -12,21 +12,21 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import resources
 from pathlib import Path
 
 from bokeh.embed import json_item
 from bokeh.embed.bundle import bundle_for_objs_and_resources
-from bokeh.models import Div, LayoutDOM
+from bokeh.models import Div, LayoutDOM, Title
 from bokeh.resources import INLINE
 
 from gwasbone.errors import InputError
 from gwasbone.files import atomic_path
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 
 Sections = Sequence[tuple[str, LayoutDOM]]
 
@@ -45,6 +45,8 @@ body {{ margin: 0; background: {theme.BACKGROUND}; color: {theme.INK};
 main {{ max-width: 1500px; margin: 0 auto; padding: 28px 32px 40px; }}
 h1 {{ font-size: 24px; line-height: 1.25; margin: 0; font-weight: 700; }}
 h2 {{ font-size: 18px; margin: 36px 0 8px; font-weight: 700; }}
+.unseen {{ position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap; }}
 .subtitle {{ color: {theme.MUTED_INK}; margin: 6px 0 0; max-width: 90ch; }}
 @media (max-width: 640px) {{ main {{ padding: 20px 16px 32px; }} }}
 @media print {{ main {{ padding: 0; }} section {{ break-inside: avoid; }} }}
@@ -74,6 +76,7 @@ class PageFigure:
     heading : of its section; may be empty.
     description : what it shows, in words.
     notes : what the reader must know to judge it.
+    title : written on the figure itself, such as the trait of a scan; may be empty.
     item : the figure as BokehJS embeds it, as JSON text; empty where ``markup`` is the figure.
     bundles : the parts of BokehJS that draw it.
     markup : HTML of what needs no drawing: a table, a sheet of images.
@@ -82,6 +85,7 @@ class PageFigure:
     heading: str
     description: str
     notes: tuple[str, ...]
+    title: str = ""
     item: str = ""
     bundles: tuple[str, ...] = ()
     markup: str = ""
@@ -90,6 +94,11 @@ class PageFigure:
     def label(self) -> str:
         """Its name to a reader who cannot see it."""
         return self.description or self.heading or "Figure"
+
+    @property
+    def name(self) -> str:
+        """What tells it from other figures of its page: its heading, else its title."""
+        return self.heading or self.title.strip()
 
     @property
     def shape(self) -> str:
@@ -102,18 +111,27 @@ class PageFigure:
         legends = len(_LEGEND_BESIDE.findall(self.item))
         wide = not self.item or sum(map(int, widths)) + _LEGEND_PX * legends > _HALF_PX
         square = len(widths) == 1 and widths == _FRAME_HEIGHT.findall(self.item)
+        # rows with names are as high as they are many
+        square &= '"FactorRange"' not in self.item
         kinds = {"wide": wide, "square": square, "legend": square and legends}
         return " ".join(name for name, holds in kinds.items() if holds)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its words and its figures."""
+    """A page: its words and its figures.
+
+    Attributes
+    ----------
+    small_counts : whether it may show single participants and small counts of them, as
+        :func:`gwasbone.plots.small_counts` allowed it.
+    """
 
     title: str
     subtitle: str
     notes: tuple[str, ...]
     figures: tuple[PageFigure, ...]
+    small_counts: bool = False
 
 
 def describe(layout: LayoutDOM, description: str, *, notes: Iterable[str] = ()) -> LayoutDOM:
@@ -165,10 +183,10 @@ def save_page(
     sections: Sections = [("", layout)] if isinstance(layout, LayoutDOM) else list(layout)
     assert sections, "a page needs at least one figure"
     figures = tuple(page_figure(heading, model) for heading, model in sections)
-    page = Page(title, subtitle, tuple(notes), figures)
+    page = Page(title, subtitle, tuple(notes), figures, disclosure.small_counts_allowed())
     path = Path(path)
     with atomic_path(path) as temporary:
-        temporary.write_text("\n".join(_page_lines(page)), encoding="utf-8")
+        temporary.write_text("\n".join(_page_lines(page, path)), encoding="utf-8")
     folder = _kept_in.get()
     if folder is not None:
         _keep_page(page, kept_page(folder, path))
@@ -214,13 +232,18 @@ def read_page(path: str | os.PathLike[str]) -> Page:
                 one["heading"],
                 one["description"],
                 tuple(one["notes"]),
+                title=one.get("title", ""),
                 item="" if one["item"] is None else script_json(one["item"]),
                 bundles=tuple(one["bundles"]),
                 markup=one["markup"],
             )
             for one in page["figures"]
         ]
-        return Page(page["title"], page["subtitle"], tuple(page["notes"]), tuple(figures))
+        return Page(
+            page["title"], page["subtitle"], tuple(page["notes"]), tuple(figures),
+            # pages of earlier versions are not protected
+            page.get("small_counts", True),
+        )  # fmt: skip
     except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: expected the figures of a page as gwasbone keeps them, got {error!r}: run "
@@ -246,7 +269,50 @@ def page_figure(heading: str, model: LayoutDOM) -> PageFigure:
     sources = bundle_for_objs_and_resources([model], INLINE).js_raw
     bundles = tuple(_BUNDLE.findall("".join(sources)))
     item = script_json(json_item(model))
-    return PageFigure(heading, description, tuple(notes), item=item, bundles=bundles)
+    return PageFigure(
+        heading, description, tuple(notes), title=_title(model), item=item, bundles=bundles
+    )
+
+
+def _title(model: LayoutDOM) -> str:
+    """The first title of a figure, or of those in a layout."""
+    titles = (title.text for title in model.select({"type": Title}) if isinstance(title.text, str))
+    return next((text.strip() for text in titles if text.strip()), "")
+
+
+def file_stem(*words: str) -> str:
+    """Words as the name of a file, without its ending.
+
+    >>> file_stem("bmd_spine: 7:120,979,089 (near WNT16)", "regional")
+    'bmd_spine_7_120979089_near_WNT16_regional'
+    """
+    plain = " ".join(words).replace(",", "").replace("−", "-")
+    return re.sub(r"[^\w.-]+", "_", plain).strip("_.-")[:120] or "figure"
+
+
+def with_names(figure: PageFigure, names: Mapping[str, str]) -> PageFigure:
+    """A figure whose labels read otherwise, such as genes in place of variants.
+
+    Parameters
+    ----------
+    names : label -> what it reads; other labels stay as they are.
+    """
+    if not figure.item or not names:
+        return figure
+    item = json.loads(figure.item)
+    waiting = [item]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            if len(value) == 2 and value[0] == "text" and isinstance(value[1], list):
+                # the labels of a glyph of texts
+                value[1] = [names.get(text, text) if isinstance(text, str) else text
+                            for text in value[1]]  # fmt: skip
+            else:
+                waiting.extend(value)
+    return replace(figure, item=script_json(item))
 
 
 def bokeh_scripts(figures: Iterable[PageFigure]) -> str:
@@ -263,12 +329,13 @@ def script_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
-def drawing_lines(figure: PageFigure, name: str, label: str) -> Iterator[str]:
-    """The HTML of a figure without its words.
+def drawing_lines(figure: PageFigure, name: str, label: str, file_name: str) -> Iterator[str]:
+    """The HTML of a figure without its words, with buttons that save it as an image.
 
     Parameters
     ----------
     name : of the figure on its page. label : its name to a reader who cannot see it.
+    file_name : of the saved image, without its ending; see :func:`file_stem`.
     """
     if figure.markup:
         yield f'<div class="markup">{figure.markup}</div>'
@@ -279,6 +346,13 @@ def drawing_lines(figure: PageFigure, name: str, label: str) -> Iterator[str]:
             f'aria-label="{html.escape(label)}" style="min-height:{height}px"></div>'
         )
     yield SCROLL_HINT
+    if figure.item or "<img" in figure.markup:
+        buttons = "".join(
+            f'<button type="button" data-kind="{kind}">Save {kind.upper()}'
+            f'<span class="unseen"> of {html.escape(label)}</span></button>'
+            for kind in ("png", "svg")
+        )
+        yield f'<div class="save" data-file="{html.escape(file_name)}">{buttons}</div>'
     if figure.item:
         yield f'<script type="application/json" class="item">{figure.item}</script>'
         yield "<noscript><p>This figure is drawn by JavaScript.</p></noscript>"
@@ -324,7 +398,7 @@ def _plain(div: Div) -> str:
     return nested + div.text
 
 
-def _page_lines(page: Page) -> Iterator[str]:
+def _page_lines(page: Page, path: Path) -> Iterator[str]:
     yield "<!DOCTYPE html>"
     yield '<html lang="en">'
     yield "<head>"
@@ -340,8 +414,11 @@ def _page_lines(page: Page) -> Iterator[str]:
     yield "<main>"
     yield f"<header><h1>{html.escape(page.title)}</h1>{_paragraph(page.subtitle)}</header>"
     yield '<div class="figures">'
+    # scan.bmd.manhattan.html, saved under the name of the trait: bmd_manhattan
+    kind = Path(path).stem.rpartition(".")[2]
     for number, figure in enumerate(page.figures, 1):
-        yield from _section(number, figure)
+        file_name = file_stem(figure.name, kind) if figure.name else file_stem(page.title)
+        yield from _section(number, figure, file_name)
     yield "</div>"
     yield f"<footer>{note_list(page.notes)}</footer>"
     yield "</main>"
@@ -351,14 +428,14 @@ def _page_lines(page: Page) -> Iterator[str]:
     yield ""
 
 
-def _section(number: int, figure: PageFigure) -> Iterator[str]:
+def _section(number: int, figure: PageFigure, file_name: str) -> Iterator[str]:
     name = f"figure-{number}"
     shape = f' class="{figure.shape}"' if figure.shape else ""
     yield f"<section{shape}>"
     if figure.heading:
         yield f"<h2>{html.escape(figure.heading)}</h2>"
     yield f'<figure id="{name}" role="group" aria-label="{html.escape(figure.label)}">'
-    yield from drawing_lines(figure, name, figure.label)
+    yield from drawing_lines(figure, name, figure.label, file_name)
     words = html.escape(figure.description) + note_list(figure.notes)
     if words:
         yield f"<figcaption>{words}</figcaption>"

@@ -1,4 +1,4 @@
-"""Predicted probabilities of cases and controls, apart for people in training and held out."""
+"""Predicted probabilities of cases and controls, in training and held out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bokeh.models import Column, ColumnDataSource, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.variant_words import require_columns
 
@@ -35,12 +35,14 @@ def predicted_probabilities(
     """Draw distributions of predicted probabilities in cases and controls.
 
     Each group's bars add up to 100 %, so that few cases show beside many controls. Both panels
-    have the same axes: a gap that shrinks from the upper to the lower one is overfitting.
+    have the same axes: a gap that shrinks from the upper to the lower one is overfitting. Bars of
+    fewer than five participants are not drawn unless :func:`gwasbone.plots.small_counts` allows
+    them.
 
     Parameters
     ----------
     table : one row per prediction with ``probability`` in [0, 1], ``is_case`` (0/1 or bool) and
-        ``in_training`` (bool: the model that predicts has seen the person). Rows where one is
+        ``in_training`` (bool: the model that predicts has seen the participant). Rows where one is
         missing are left out and counted.
     bins : bars between 0 and 1.
     width_px, panel_height_px : size of each plotting area.
@@ -68,7 +70,7 @@ def predicted_probabilities(
         for _, in_training in _PANELS
         for _, is_case, _, _ in _GROUPS
     }
-    top = 1.08 * max(float(share.max()) for share in shares.values())
+    top = 1.08 * max(float(share.max()) for share in shares.values()) or 1.0
     panels, words = [], []
     for heading, in_training in _PANELS:
         of_panel = case[trained == in_training]
@@ -78,22 +80,25 @@ def predicted_probabilities(
                    width_px, panel_height_px)
         )  # fmt: skip
         words.append(
-            f"{heading.lower()}, {theme.format_count(counts[True])} cases and "
-            f"{theme.format_count(counts[False])} controls"
+            f"{heading.lower()}, {disclosure.count_words(counts[True])} cases and "
+            f"{disclosure.count_words(counts[False])} controls"
         )
     panels[1].x_range = panels[0].x_range
     panels[1].xaxis.axis_label = "Predicted probability"
     panels[0].title.text = f"{title}: {panels[0].title.text.lower()}"
     notes = ["Bars of each group add up to 100% in each panel."]
+    if not disclosure.small_counts_allowed():
+        notes = [f"{notes[0][:-1]}, but for bars of {disclosure.FEWER} participants, not drawn."]
     if len(complete) < len(table):
-        n = theme.format_count(len(table) - len(complete))
+        n = disclosure.count_words(len(table) - len(complete))
+        n = n[:1].upper() + n[1:]
         notes.append(f"{n} rows without prediction, outcome or fold are left out.")
     return describe(column(panels), f"{title}: {'; '.join(words)}.", notes=notes)
 
 
 def _shares(p: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     counts = np.histogram(p, bins=edges)[0]
-    return counts / max(p.size, 1)
+    return np.where([disclosure.is_small(n) for n in counts], 0, counts) / max(p.size, 1)
 
 
 def _panel(
@@ -108,7 +113,7 @@ def _panel(
     plot = theme.new_figure(
         title=heading,
         x_label="",
-        y_label="Share of the group",
+        y_label="Proportion of the group",
         width_px=width_px,
         height_px=height_px,
         x_range=(-0.01, 1.01),
@@ -117,7 +122,7 @@ def _panel(
     plot.yaxis.formatter = NumeralTickFormatter(format="0%")
     plot.xaxis.formatter = NumeralTickFormatter(format="0.0")
     for name, is_case, colour, dash in _GROUPS:
-        label = f"{name}, {theme.format_count(counts[is_case])}"
+        label = f"{name}, {disclosure.count_cell(counts[is_case])}"
         outline = {
             "x": np.repeat(edges, 2),
             "y": np.concatenate([[0.0], np.repeat(shares[is_case], 2), [0.0]]),

@@ -10,7 +10,7 @@ from bokeh.models import BoxAnnotation, ColumnDataSource, Label, NumeralTickForm
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 from gwasbone.plots.theme import Threshold
 from gwasbone.plots.thinning import thin_points
@@ -40,7 +40,8 @@ def qc_histogram(
     values : (m,) numbers; NaN is left out and counted, with ``log_x`` also what is not positive.
     x_label : what is measured, with its unit.
     thresholds : drawn by name with the count of values strictly beyond, on the side it removes.
-    noun : what is counted, in the plural.
+    noun : what is counted, in the plural; anything but variants are participants, of whom bars of
+        fewer than five are left out unless :func:`gwasbone.plots.small_counts` allows them.
     log_x, log_y : logarithmic axes; with ``log_x`` the bins are even in the logarithm.
 
     Raises
@@ -56,11 +57,36 @@ def qc_histogram(
             f"a histogram needs at least one {kind} value; of {numbers.size} for '{x_label}' "
             "none is"
         )
-    counts, edges = np.histogram(np.log10(present) if log_x else present, bins=bins)
+    # variants are nobody's secret
+    with disclosure.small_counts(noun == "variants" or disclosure.small_counts_allowed()):
+        return _histogram(
+            present, numbers.size - present.size, title=title, x_label=x_label,
+            thresholds=thresholds, noun=noun, log_x=log_x, log_y=log_y, bins=bins,
+            width_px=width_px, height_px=height_px,
+        )  # fmt: skip
+
+
+def _histogram(
+    present: npt.NDArray[np.float64],
+    n_missing: int,
+    *,
+    title: str,
+    x_label: str,
+    thresholds: Sequence[Threshold],
+    noun: str,
+    log_x: bool,
+    log_y: bool,
+    bins: int,
+    width_px: int,
+    height_px: int,
+) -> figure:
+    counts, edges, n_withheld = _bins(np.log10(present) if log_x else present, bins)
     edges = 10**edges if log_x else edges
     limits = _limits(edges[[0, -1]], thresholds, log=log_x)
-    headroom = 1 + (_TEXT_LINE_PX * len(thresholds) + 10) / height_px
-    floor, top = (0.5, counts.max() ** headroom * 2) if log_y else (0.0, counts.max() * headroom)
+    texts = [_threshold_text(one, present) for one in thresholds]
+    headroom = 1 + (_TEXT_LINE_PX * sum(map(_n_lines, texts)) + 10) / height_px
+    highest = counts.max(initial=1)
+    floor, top = (0.5, highest**headroom * 2) if log_y else (0.0, highest * headroom)
     plot = theme.new_figure(
         title=title,
         x_label=f"{x_label} (log scale)" if log_x else x_label,
@@ -74,14 +100,29 @@ def qc_histogram(
     )
     plot.yaxis.formatter = NumeralTickFormatter(format="0,0")
     _draw_bars(plot, counts, edges, floor)
-    texts = [_threshold_text(one, present) for one in thresholds]
-    for line, (one, text) in enumerate(zip(thresholds, texts, strict=True)):
-        _draw_limit(plot, one, text, line, limits, height_px, log=log_x)
+    _draw_limits(plot, thresholds, texts, limits, height_px, log=log_x)
     why = "missing or not positive" if log_x else "missing"
-    span = f"{theme.format_number(present.min())} to {theme.format_number(present.max())}"
-    words = [f"{x_label} of {theme.format_count(present.size)} {noun}, from {span}", *texts]
-    n_missing = numbers.size - present.size
-    return describe(plot, "; ".join(words) + ".", notes=_left_out(n_missing, noun, why))
+    ends = (present.min(), present.max()) if disclosure.small_counts_allowed() else edges[[0, -1]]
+    span = " to ".join(map(theme.format_number, ends))
+    words = [f"{x_label} of {disclosure.count_words(present.size)} {noun}, from {span}", *texts]
+    notes = _left_out(n_missing, noun, why)
+    if n_withheld:
+        notes.append(disclosure.bars_note(n_withheld, noun))
+    return describe(plot, "; ".join(words) + ".", notes=notes)
+
+
+def _bins(
+    values: npt.NDArray[np.float64], bins: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64], int]:
+    """Counts, edges, and how many values are in no bar."""
+    if disclosure.small_counts_allowed():
+        counts, edges = np.histogram(values, bins=bins)
+        return counts, edges, 0
+    counts, edges, n_withheld = disclosure.participant_histogram(values, bins=bins)
+    if not counts.size:
+        # an axis needs a width, also without a bar
+        return np.zeros(1, dtype=np.int64), edges[0] + np.array([0.0, 1.0]), n_withheld
+    return counts, edges, n_withheld
 
 
 def qc_scatter(
@@ -93,14 +134,15 @@ def qc_scatter(
     y_label: str,
     x_thresholds: Sequence[Threshold] = (),
     y_thresholds: Sequence[Threshold] = (),
-    noun: str = "people",
+    noun: str = "participants",
     width_px: int = 560,
     height_px: int = 420,
 ) -> figure:
     """Draw a scatter plot of two QC metrics, such as heterozygosity against call rate.
 
-    What lies strictly beyond a threshold is drawn as a cross in the warning colour. No identity
-    is on the page.
+    What lies strictly beyond a threshold is drawn as a cross in the warning colour. Marks are the
+    means of five or more participants beyond the same thresholds, unless
+    :func:`gwasbone.plots.small_counts` allows single ones; no identity is on the page.
 
     Parameters
     ----------
@@ -117,31 +159,41 @@ def qc_scatter(
             f"a scatter plot needs at least one row with '{x_label}' and '{y_label}'; "
             f"{present.size} rows came and none has both"
         )
+    side = np.zeros(xs.size, dtype=np.int64)
+    for values, thresholds in ((xs, x_thresholds), (ys, y_thresholds)):
+        for one in thresholds:
+            side = 2 * side + _beyond(one, values)
+    # who lies beyond different thresholds has no mean in common
+    parts = [disclosure.neighbourhood_means(xs[side == k], ys[side == k]) for k in np.unique(side)]
+    marks = disclosure.Marks(*(np.concatenate([getattr(m, a) for m in parts]) for a in "xyn"))
+    removed = np.repeat(np.unique(side) > 0, [m.n.size for m in parts])
     plot = theme.new_figure(
         title=title,
         x_label=x_label,
         y_label=y_label,
         width_px=width_px,
         height_px=height_px,
-        x_range=_limits(np.array([xs.min(), xs.max()]), x_thresholds, log=False),
-        y_range=_limits(np.array([ys.min(), ys.max()]), y_thresholds, log=False),
+        x_range=_limits(_ends(marks.x), x_thresholds, log=False),
+        y_range=_limits(_ends(marks.y), y_thresholds, log=False),
     )
-    removed = np.zeros(xs.size, dtype=bool)
-    for values, thresholds in ((xs, x_thresholds), (ys, y_thresholds)):
-        for one in thresholds:
-            removed |= _beyond(one, values)
-    n_shown = _draw_points(plot, xs, ys, removed)
+    n_shown = _draw_points(plot, marks.x, marks.y, removed)
     texts = _draw_scatter_limits(plot, xs, ys, x_thresholds, y_thresholds)
-    count = theme.format_count
     notes = _left_out(n_missing, noun, "a value is missing")
-    if n_shown < xs.size:
-        notes.append(f"{count(n_shown)} of {count(xs.size)} points are drawn, one for each spot.")
+    if not disclosure.small_counts_allowed():
+        notes.append(disclosure.MEANS_NOTE)
+    if n_shown < marks.n.size:
+        count = theme.format_count
+        notes.append(f"{count(n_shown)} of {count(marks.n.size)} points are drawn, one per spot.")
     words = [
-        f"{y_label} against {x_label} of {count(xs.size)} {noun}",
-        f"{count(removed.sum())} lie beyond a threshold (crosses)",
+        f"{y_label} against {x_label} of {disclosure.count_words(xs.size)} {noun}",
+        f"{disclosure.count_words(int((side > 0).sum()))} lie beyond a threshold (crosses)",
         *texts,
     ]
     return describe(plot, "; ".join(words) + ".", notes=notes)
+
+
+def _ends(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.array([values.min(), values.max()]) if values.size else np.array([0.0, 1.0])
 
 
 def _draw_bars(
@@ -197,8 +249,7 @@ def _draw_scatter_limits(
 ) -> list[str]:
     x_limits = (plot.x_range.start, plot.x_range.end)
     texts = [_threshold_text(one, x) for one in x_thresholds]
-    for line, (one, text) in enumerate(zip(x_thresholds, texts, strict=True)):
-        _draw_limit(plot, one, text, line, x_limits, plot.frame_height, log=False)
+    x_texts = list(texts)
     highest_first = sorted(y_thresholds, key=lambda one: -one.value)
     if highest_first:
         names = {one.value: _threshold_text(one, y) for one in highest_first}
@@ -209,11 +260,33 @@ def _draw_scatter_limits(
             px_per_unit=plot.frame_height / (plot.y_range.end - plot.y_range.start),
         )
         texts += names.values()
+    # over the lines of y
+    _draw_limits(plot, x_thresholds, x_texts, x_limits, plot.frame_height, log=False)
     return texts
 
 
+def _n_lines(text: str) -> int:
+    return text.count(": ") + 1
+
+
+def _draw_limits(
+    plot: figure,
+    thresholds: Sequence[Threshold],
+    texts: Sequence[str],
+    limits: tuple[float, float],
+    height_px: int,
+    *,
+    log: bool,
+) -> None:
+    line = 0
+    for one, text in zip(thresholds, texts, strict=True):
+        _draw_limit(plot, one, text.replace(": ", "\n"), line, limits, height_px, log=log)
+        line += _n_lines(text)
+
+
 def _left_out(n_missing: int, noun: str, why: str) -> list[str]:
-    return [f"{theme.format_count(n_missing)} {noun} are left out: {why}."] if n_missing else []
+    said = f"{disclosure.count_words(n_missing)} {noun} are left out: {why}."
+    return [said[:1].upper() + said[1:]] if n_missing else []
 
 
 def _beyond(threshold: Threshold, values: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
@@ -228,6 +301,8 @@ def _threshold_text(threshold: Threshold, values: npt.NDArray[np.float64]) -> st
     if threshold.removes is None:
         return threshold.name
     n = int(_beyond(threshold, values).sum())
+    if disclosure.is_small(n):
+        return f"{threshold.name}: {disclosure.count_words(n)} {threshold.removes}"
     share = theme.format_number(100 * n / values.size, 2)
     return f"{threshold.name}: {theme.format_count(n)} {threshold.removes} ({share}%)"
 
@@ -284,6 +359,6 @@ def _draw_limit(
             text_font=theme.FONT,
             text_font_size=f"{theme.TICK_PX}px",
             background_fill_color=theme.BACKGROUND,
-            background_fill_alpha=0.8,
+            background_fill_alpha=0.9,
         )
     )

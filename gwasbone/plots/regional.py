@@ -86,7 +86,7 @@ def regional(
     plot = theme.new_figure(
         title=title, x_label="" if genes is not None else x_label,
         y_label="Association, −log₁₀ p", width_px=width_px, height_px=height_px,
-        x_range=x_range, y_range=(0.0, y_end),
+        x_range=x_range, y_range=(0.0, y_end), min_width=width_px,
     )  # fmt: skip
     plot.min_border_left = _LEFT_PX
     notes = _draw_recombination(plot, recombination, first, last, variants)
@@ -186,6 +186,7 @@ def _draw_variants(
     number = np.where(np.isnan(r2), -1, np.searchsorted(R2_BINS, r2, side="right") - 1)
     rank = np.argsort(np.argsort(-height[rows] - 10 * np.nan_to_num(r2), kind="stable"))
     answering = rank < _MAX_HOVER
+    has_ld = np.isfinite(_r2(variants)).any()
     groups = []
     for bin_ in range(-1, len(R2_BINS)):
         renderers = []
@@ -209,6 +210,15 @@ def _draw_variants(
             if words:
                 answer_hovering(plot, points, words)
             renderers.append(points)
+        if not renderers and bin_ >= 0 and has_ld:
+            # an empty bin stands in the legend too: a colour that is not there means something
+            nowhere = {"x": [np.nan], "y": [np.nan]}
+            renderers = [
+                plot.scatter(
+                    "x", "y", source=ColumnDataSource(nowhere), size=_SIZES[bin_],
+                    fill_color=R2_COLOURS[bin_], line_color="#ffffff", line_width=0.4,
+                )
+            ]  # fmt: skip
         if renderers:
             groups.append((_bin_name(bin_), renderers))
     return groups[::-1]
@@ -334,9 +344,12 @@ def _gene_words(genes: pd.DataFrame, centre_bp: float) -> str:
 def _description(variants: pd.DataFrame, lead: int, first: float, last: float) -> str:
     row = variants.iloc[[lead]]
     r2 = _r2(variants)
-    linked = int((r2 >= 0.8).sum()) - 1
+    linked = max(int((r2 >= 0.8).sum()) - 1, 0)
+    others = f"{linked:,} other variants have"
+    if linked < 2:
+        others = "1 other variant has" if linked else "No other variant has"
     known = (
-        f"{max(linked, 0):,} other variants have r² of 0.8 or more with it."
+        f"{others} r² of 0.8 or more with it."
         if np.isfinite(r2).any()
         else "No linkage disequilibrium is known."
     )

@@ -11,7 +11,8 @@ from bokeh.models import ColumnDataSource, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
+from gwasbone.plots.disclosure import MIN_COUNT
 from gwasbone.plots.page import describe
 from gwasbone.plots.thinning import thin_points
 
@@ -33,6 +34,9 @@ def roc(
     size_px: int = 460,
 ) -> figure:
     """Draw ROC curves with their AUCs and confidence intervals in the legend.
+
+    Corners of a curve are five or more participants apart, unless
+    :func:`gwasbone.plots.small_counts` allows single ones.
 
     Parameters
     ----------
@@ -62,6 +66,8 @@ def roc(
     }
     for number, (name, curve) in enumerate(curves.items()):
         x, y = curve.false_positive_rate, curve.true_positive_rate
+        apart = _corners(np.rint(x * curve.n_controls + y * curve.n_cases))
+        x, y = x[apart], y[apart]
         _draw_curve(plot, x, y, number, labels[name])
     theme.dress_legend(plot)
     plot.legend.location = "bottom_right"
@@ -82,6 +88,9 @@ def precision_recall(
     size_px: int = 460,
 ) -> figure:
     """Draw precision-recall curves with the average precision in the legend.
+
+    Corners of a curve are five or more cases apart, unless
+    :func:`gwasbone.plots.small_counts` allows single ones.
 
     Parameters
     ----------
@@ -111,7 +120,8 @@ def precision_recall(
         labels[name] = f"{name}, AP {_with_interval(curve.average_precision, interval)}"
         # Where recall rises, its precision holds back to the recall before: a stair, whose area
         # is the average precision.
-        rises = np.diff(curve.recall, prepend=0.0) > 0
+        rises = np.flatnonzero(np.diff(curve.recall, prepend=0.0) > 0)
+        rises = rises[_corners(np.rint(curve.recall[rises] * curve.n_cases), first=MIN_COUNT)]
         x = np.append(0.0, np.repeat(curve.recall[rises], 2)[:-1])
         _draw_curve(plot, x, np.repeat(curve.precision[rises], 2), number, labels[name])
     theme.dress_legend(plot)
@@ -119,11 +129,31 @@ def precision_recall(
     good = max(curve.average_precision for curve in curves.values()) > 0.5
     plot.legend.location = "bottom_left" if good else "top_right"
     notes = [
-        "Dashed grey: the share of cases, the precision of a score without information. AP: "
+        "Dashed grey: the proportion of cases, the precision of an uninformative score. AP: "
         "average precision" + _interval_words(intervals) + ".",
         *_counts(curves),
     ]
     return describe(plot, f"Precision against recall: {'; '.join(labels.values())}.", notes=notes)
+
+
+def _corners(reached: npt.NDArray[np.float64], *, first: int = 0) -> npt.NDArray[np.int64]:
+    """Corners of a curve whose counts of participants lie five or more apart, with both ends.
+
+    Parameters
+    ----------
+    reached : (k,) participants up to each corner, ascending.
+    first : the smallest of them that may be a corner.
+    """
+    if disclosure.small_counts_allowed():
+        return np.arange(reached.size)
+    last = reached.size - 1
+    chosen = [0] if reached[0] >= first else []
+    for i in range(reached.size):
+        before = reached[chosen[-1]] if chosen else 0.0
+        far = reached[i] - before >= MIN_COUNT and reached[last] - reached[i] >= MIN_COUNT
+        if far:
+            chosen.append(i)
+    return np.array(sorted({*chosen, last}))
 
 
 def _check_names(curves: Mapping[str, object], partners: Mapping[str, object], what: str) -> None:
@@ -187,12 +217,12 @@ def _interval_words(intervals: Mapping[str, BootstrapInterval] | None) -> str:
     one = next(iter(intervals.values()))
     return (
         f"; in brackets its {one.confidence:.0%} {one.method} interval from "
-        f"{theme.format_count(one.n_resamples)} bootstrap samples of people"
+        f"{theme.format_count(one.n_resamples)} bootstrap samples of the participants"
     )
 
 
 def _counts(curves: Mapping[str, RocCurve] | Mapping[str, PrecisionRecallCurve]) -> list[str]:
-    """Who is behind the curves: once where all have the same people."""
+    """Cases and controls behind the curves: once where all curves have the same."""
     texts = {name: _people(curve) for name, curve in curves.items()}
     if len(set(texts.values())) == 1:
         return [f"{next(iter(texts.values()))}."]
@@ -200,8 +230,8 @@ def _counts(curves: Mapping[str, RocCurve] | Mapping[str, PrecisionRecallCurve])
 
 
 def _people(curve: RocCurve | PrecisionRecallCurve) -> str:
-    count = theme.format_count
+    count = disclosure.count_words
     text = f"{count(curve.n_cases)} cases and {count(curve.n_controls)} controls"
     if curve.n_missing:
-        text += f"; {count(curve.n_missing)} people without score or outcome are left out"
+        text += f"; {count(curve.n_missing)} participants without score or outcome are left out"
     return text

@@ -16,7 +16,7 @@ from bokeh.models import Div
 from bokeh.palettes import Inferno256
 from PIL import Image
 
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 
 FloatArray = npt.NDArray[np.floating]
@@ -29,7 +29,7 @@ def _rgb(colour: str) -> list[float]:
     return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
 
 
-#: (k, 3) bright to dark, so that more is darker on a light picture; without the nearly black end.
+#: (k, 3) bright to dark, so that more is darker on a light image; without the nearly black end.
 _MORE = np.array([_rgb(colour) for colour in reversed(Inferno256[40:])])
 #: (256, 3) less is blue, more is orange, which nobody confuses.
 _DIFFERENCE = np.column_stack(
@@ -38,7 +38,7 @@ _DIFFERENCE = np.column_stack(
         for channel in zip(*map(_rgb, ("#0059a0", "#ffffff", "#b04000")), strict=True)
     ]
 )
-#: The picture is drawn pale, so that colours stand out; colour hides at most so much of it.
+#: The image is drawn pale, so that colours stand out; colour hides at most so much of it.
 _PALEST, _MOST_COLOUR = 0.45, 0.85
 
 _STYLE = f"""
@@ -69,59 +69,87 @@ def saliency_figure(
     target: npt.NDArray[np.bool_] | None = None,
     notes: Sequence[str] = (),
 ) -> Div:
-    """Draw the mean map of each class over the mean image, and how it changes between them.
+    """Draw the mean map of each class over the mean image, and the change between classes.
+
+    The map of a class of fewer than five participants is not drawn, and neither is the change,
+    which would give it away, unless :func:`gwasbone.plots.small_counts` allows them.
 
     Parameters
     ----------
     picture : (h, w) mean image.
     mean : (k, h, w) mean maps in units of the mean over an image; all on one scale.
     slope : (h, w) change of the map per class; t : (h, w) over its standard error.
-    names, n : of the classes, and their people.
+    names, n : names of the classes and their numbers of participants.
     critical : |t| that noise does not reach; NaN where it is not known.
-    target : (h, w) where the truth is known to lie, to be outlined.
+    target : (h, w) the known location of the signal, to be outlined.
 
     Returns
     -------
     Bokeh layout; :func:`gwasbone.plots.page.save_page` writes it with its notes.
     """
-    top = float(np.nanmax(mean)) or 1.0
+    hidden = np.array([disclosure.is_small(count) for count in n])
+    shown = np.asarray(n) > 0
+    shown &= ~hidden
+    top = (float(np.nanmax(mean[shown])) if shown.any() else 0.0) or 1.0
+    if disclosure.is_small(sum(n)):
+        picture = np.full_like(picture, 255)
     panels = []
-    for name, count, map_ in zip(names, n, mean, strict=True):
-        caption = f"{html.escape(name)} <span class='n'>{theme.format_count(count)} people</span>"
-        if not count:
+    for name, size, has_map, map_ in zip(
+        names, disclosure.cell_texts(n, hidden), shown.tolist(), mean, strict=True
+    ):
+        caption = f"{html.escape(name)} <span class='n'>{html.escape(size)} participants</span>"
+        if not has_map:
             panels.append(f"<figure><figcaption>{caption}: no map</figcaption></figure>")
             continue
         drawn = _over(picture, map_ / top, np.clip(map_ / top, 0, 1) ** 0.7, _MORE)
         panels.append(_panel(drawn, caption, f"Mean saliency of {name}", target))
-    panels[-1] = panels[-1].replace(
-        "</figure>", _scale(_MORE, "0", f"{theme.format_number(top, 2)} × the mean") + "</figure>"
+    if shown.any():
+        last = int(np.flatnonzero(shown)[-1])
+        scale = _scale(_MORE, "0", f"{theme.format_number(top, 2)} × the mean")
+        panels[last] = panels[last].replace("</figure>", f"{scale}</figure>")
+    if not hidden.any():
+        panels.append(_difference(picture, slope, np.abs(t) > critical, names))
+    figure = Div(
+        text=f'<div class="maps">{"".join(panels)}</div>',
+        stylesheets=[_STYLE],
+        sizing_mode="stretch_width",
     )
+    outlined = " The outline in the maps of the classes is the true location."
+    known = (
+        f"|t| above {critical:.1f}, which 5% of shuffles of classes within folds reach anywhere"
+        if np.isfinite(critical)
+        else "not known: too few participants"
+    )
+    told = [*notes, f"Differences beyond noise: {known}."]
+    if hidden.any():
+        told = [
+            *notes,
+            f"A class of {disclosure.FEWER} participants has no map, and no change between classes "
+            "is drawn, which would give it away.",
+        ]
+    change = "" if hidden.any() else ", and its change from class to class"
+    return describe(
+        figure,
+        f"{title}: mean saliency of {len(names)} classes over the mean image of all, on one "
+        f"scale (1 is the mean over an image){change}.{outlined * (target is not None)}",
+        notes=told,
+    )
+
+
+def _difference(
+    picture: npt.NDArray[np.uint8],
+    slope: FloatArray,
+    beyond: npt.NDArray[np.bool_],
+    names: Sequence[str],
+) -> str:
     most = float(np.nanmax(np.abs(slope))) if np.isfinite(slope).any() else 1.0
-    beyond = np.abs(t) > critical
     share = np.nan_to_num(slope) / (most or 1.0)
     drawn = _over(picture, 0.5 + share / 2, np.abs(share) ** 0.7, _DIFFERENCE)
     words = f"{names[-1]} − {names[0]}" if len(names) == 2 else "Change per class"
     caption = f"{html.escape(words)} <span class='n'>outlined: beyond noise</span>"
     text = _panel(drawn, caption, f"{words}, difference of mean saliency", beyond)
     low, high = (f"{sign}{theme.format_number(most, 2)}" for sign in ("−", "+"))
-    panels.append(text.replace("</figure>", _scale(_DIFFERENCE, low, high) + "</figure>"))
-    figure = Div(
-        text=f'<div class="maps">{"".join(panels)}</div>',
-        stylesheets=[_STYLE],
-        sizing_mode="stretch_width",
-    )
-    outlined = " The outline in the maps of classes is where the truth lies." * (target is not None)
-    known = (
-        f"|t| above {critical:.1f}, which 5 % of shuffles of classes within folds reach anywhere"
-        if np.isfinite(critical)
-        else "not known: too few people"
-    )
-    return describe(
-        figure,
-        f"{title}: mean saliency of {len(names)} classes over the mean picture of all, on one "
-        f"scale (1 is the mean over a picture), and how it changes from class to class.{outlined}",
-        notes=[*notes, f"Differences beyond noise: {known}."],
-    )
+    return text.replace("</figure>", _scale(_DIFFERENCE, low, high) + "</figure>")
 
 
 def _over(

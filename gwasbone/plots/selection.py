@@ -144,15 +144,16 @@ def regions_per_snp(
     first = shown.iloc[0]
     return describe(
         row(matrix, counts, spacing=0),
-        f"{len(snps):,} SNPs by the regions whose scans chose them; most, {first['n_regions']}, "
-        f"for {first['label']}. Triangles point up where the effect allele (in brackets) raises "
-        "the phenotype, down where it lowers it; larger for smaller p-values.",
+        f"{len(snps):,} SNPs by the regions in whose scans they were selected; most, "
+        f"{first['n_regions']}, for {first['label']}. Triangles point up where the effect "
+        "allele (in brackets) raises the phenotype, down where it lowers it; larger for smaller "
+        "p-values.",
         notes=words,
     )
 
 
 def region_words(name: str) -> str:
-    """A region as people read it.
+    """The name of a region in words.
 
     >>> region_words("ap_spine"), region_words("left_hip")
     ('AP spine', 'left hip')
@@ -161,7 +162,7 @@ def region_words(name: str) -> str:
 
 
 def snp_words(snp: pd.Series) -> str:
-    """A SNP as people read it: its gene where known, its ID, and its effect allele."""
+    """The label of a SNP: its gene where known, its ID, and its effect allele."""
     name = str(snp.get("source_id") or "")
     if name in ("", ".", "nan"):
         name = places(pd.DataFrame([snp]))[0]

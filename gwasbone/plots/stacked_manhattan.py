@@ -55,7 +55,7 @@ def stacked_manhattan(
     leads: Mapping[str, pd.DataFrame] | None = None,
     shared: pd.DataFrame | None = None,
     highlight: bool = True,
-    common_y: bool = False,
+    common_y: bool = True,
     genome_wide: float = 5e-8,
     suggestive: float | None = None,
     y_max: float | None = None,
@@ -75,7 +75,8 @@ def stacked_manhattan(
         ``chromosome``, ``base_pair_location``, ``start_bp``, ``end_bp``, and what names a
         variant. A line through all panels stands at each, its name on top.
     highlight : whether variants inside a shared locus have a colour of their own.
-    common_y : one y axis for all panels; each reaches its own highest point by default.
+    common_y : one scale for all panels, so that heights compare; otherwise each reaches its own
+        highest point.
     genome_wide, suggestive : significance levels to draw, as p; ``suggestive`` may be None.
     y_max : the highest −log₁₀ p drawn at its true height; all by default.
     max_labels : leads of each scan, highest first, that get a text where it finds room.
@@ -105,13 +106,15 @@ def stacked_manhattan(
     )
     panel_px = panel_px or max(90, min(200, 1_500 // k))
     tops = {name: top_of(one, marked[name], levels) for name, one in points.items()}
+    labelled = max(LABEL_ROOM, 1 + _LABEL_PX / panel_px)
+    rooms = {name: PLAIN_ROOM if table.empty else labelled for name, table in marked.items()}
     if common_y:
         tops = dict.fromkeys(tops, max(tops.values()))
+        rooms = dict.fromkeys(rooms, max(rooms.values()))
     panels: dict[str, Panel] = {}
     for name, one in points.items():
         cut = tops[name] if y_max is None else float(y_max)
-        room = PLAIN_ROOM if marked[name].empty else max(LABEL_ROOM, 1 + _LABEL_PX / panel_px)
-        frame = Frame(axis.limits, cut * room, cut, width_px, panel_px)
+        frame = Frame(axis.limits, cut * rooms[name], cut, width_px, panel_px)
         panels[name] = Panel.of(one, marked[name], frame, axis, budget)
     plots, n_unnamed = _draw_panels(panels, loci, levels, budget, highlight)
     rows = [_header(loci, plots[0], width_px), *plots] if len(loci) else plots

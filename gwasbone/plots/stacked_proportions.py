@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from bokeh.models import ColumnDataSource, NumeralTickFormatter
 from bokeh.plotting import figure
 
 from gwasbone.errors import InputError
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.page import describe
 
 _ROW_PX = 22
@@ -25,6 +26,9 @@ def stacked_proportions(
     width_px: int = 560,
 ) -> figure:
     """Draw the proportions of each row of counts as one stacked bar.
+
+    Segments of fewer than five are not drawn, and neither is what would give them away, unless
+    :func:`gwasbone.plots.small_counts` allows them: the rest of the bar is then blank.
 
     Parameters
     ----------
@@ -43,6 +47,10 @@ def stacked_proportions(
             f"stacked proportions: expected counts above 0, got none in {len(counts)} rows"
         )
     parts = counts.div(totals.where(totals > 0), axis=0)
+    cells = counts.to_numpy()
+    withheld = np.array([disclosure.withheld_cells(row) for row in cells]).reshape(cells.shape)
+    # withheld segments stand at the end of their bar, as one blank: their lengths are not told
+    parts = parts.mask(withheld, 0.0)
     names = [str(name) for name in counts.index]
     plot = theme.new_figure(
         title=title,
@@ -77,10 +85,17 @@ def stacked_proportions(
     plot.legend.click_policy = "none"
     plot.add_layout(plot.legend[0], "below")
     overall = counts.sum() / totals.sum()
+    hidden = disclosure.withheld_cells(counts.sum())
     words = "; ".join(
-        f"{meanings[str(part)]}: {theme.format_number(100 * share)}%"
-        for part, share in overall.items()
+        f"{meanings[str(part)]}: "
+        + (disclosure.BELOW if gone else f"{theme.format_number(100 * share)}%")
+        for (part, share), gone in zip(overall.items(), hidden, strict=True)
     )
-    return describe(
-        plot, f"{x_label} ({theme.format_count(totals.max())} {noun}), overall {words}."
-    )
+    n = disclosure.count_words(totals.max())
+    notes = []
+    if withheld.any():
+        notes.append(
+            f"{int(withheld.sum())} segments are blank, so that none of {disclosure.FEWER} {noun} "
+            "is shown or can be worked out."
+        )
+    return describe(plot, f"{x_label} ({n} {noun}), overall {words}.", notes=notes)

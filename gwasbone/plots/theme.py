@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from bokeh.models import FactorRange, FixedTicker, LinearAxis, Range1d, Span
+from bokeh.models import FactorRange, FixedTicker, LinearAxis, Range1d, SaveTool, Span
 from bokeh.plotting import figure
 
 BACKGROUND = "#ffffff"
@@ -148,6 +148,10 @@ def new_figure(
 
 
 def _dress(plot: figure) -> None:
+    for tool in plot.toolbar.tools:
+        if isinstance(tool, SaveTool):
+            # in notebooks; pages save under names of their own
+            tool.filename = plot.title.text.strip() or "figure"
     plot.background_fill_color = plot.border_fill_color = BACKGROUND
     plot.outline_line_color = None
     plot.toolbar.logo = None

@@ -44,6 +44,8 @@ class Column:
         """
         if value is None or (isinstance(value, float) and math.isnan(value)) or value is pd.NA:
             return "–"
+        if isinstance(value, str):
+            return value  # also a number that is withheld
         if self.kind == "count":
             return theme.format_count(float(value))  # type: ignore[arg-type]
         if self.kind == "number":

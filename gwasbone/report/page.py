@@ -13,6 +13,7 @@ import pandas as pd
 
 from gwasbone.files import atomic_path
 from gwasbone.plots import theme
+from gwasbone.plots.funnel import funnel_words
 from gwasbone.plots.page import (
     SCROLL_HINT,
     PageFigure,
@@ -20,6 +21,7 @@ from gwasbone.plots.page import (
     drawing_lines,
     drawing_script,
     drawing_style,
+    file_stem,
     note_list,
 )
 from gwasbone.report.document import Block, Chapter, Column, Funnel, Listing, Part, Report, Table
@@ -172,10 +174,10 @@ def _block(block: Block, numbers: _Numbers) -> Iterator[str]:
 
 def _figure(figure: PageFigure, number: int) -> Iterator[str]:
     name = f"figure-{number}"
-    title = figure.heading or "Figure"
+    title = figure.name or "Figure"
     shape = f' class="{figure.shape}"' if figure.shape else ""
     yield f'<figure id="{name}"{shape} aria-labelledby="{name}-title">'
-    yield from drawing_lines(figure, name, f"Figure {number}: {title}")
+    yield from drawing_lines(figure, name, f"Figure {number}: {title}", file_stem(title))
     yield (
         f'<figcaption><strong id="{name}-title">Figure {number}. {html.escape(title)}.</strong> '
         f"{html.escape(figure.description)}{note_list(figure.notes)}</figcaption>"
@@ -234,10 +236,12 @@ def table_lines(table: Table, number: int) -> Iterator[str]:
 
 
 def funnel_lines(funnel: Funnel, number: int) -> Iterator[str]:
-    """A funnel: a bar for those left, and beside it those removed, and why."""
+    """A funnel: a bar for those left, and beside it those removed and the reason."""
     name = f"table-{number}"
     rows = funnel.rows
-    start = max(int(rows["remaining"].max()), 1)
+    removed = rows["removed"].fillna(0).astype(int)
+    words = funnel_words(removed, rows["remaining"].astype(int), noun=funnel.noun)
+    start = max(int(words.bar_before.max()), 1)
     yield f'<div class="scroll" role="group" aria-labelledby="{name}-caption" tabindex="0">'
     yield f'<table class="funnel" id="{name}">'
     yield (
@@ -247,25 +251,25 @@ def funnel_lines(funnel: Funnel, number: int) -> Iterator[str]:
     heads = ("Step", f"{funnel.noun.capitalize()} left", "Removed")
     cells = "".join(f'<th scope="col">{html.escape(head)}</th>' for head in heads)
     yield f"<thead><tr>{cells}</tr></thead><tbody>"
-    removed = rows["removed"].fillna(0).astype(int)
-    for step, why, gone, left in zip(
-        rows["step"], rows["reason"], removed, rows["remaining"].astype(int), strict=True
-    ):
-        # the bar says what the number beside it says
+    for step, why, gone, left, bar_end, before in zip(
+        rows["step"], rows["reason"], words.removed, words.remaining,
+        words.bar.tolist(), words.bar_before.tolist(), strict=True,
+    ):  # fmt: skip
+        # the bar shows what the number beside it says
         bar = (
             '<span class="bar" aria-hidden="true">'
-            f'<i style="width:{100 * left / start:.2f}%"></i>'
-            f'<b style="width:{100 * gone / start:.2f}%"></b></span>'
+            f'<i style="width:{100 * bar_end / start:.2f}%"></i>'
+            f'<b style="width:{100 * (before - bar_end) / start:.2f}%"></b></span>'
         )
-        minus = f"−{theme.format_count(gone)}" if gone else ""
         reason = f'<span class="why">{html.escape(str(why))}</span>' if str(why or "") else ""
         yield (
             f'<tr><th scope="row">{html.escape(str(step))}{reason}</th>'
-            f"<td>{bar}<span>{theme.format_count(left)}</span></td>"
-            f'<td class="gone">{minus}</td></tr>'
+            f"<td>{bar}<span>{html.escape(left)}</span></td>"
+            f'<td class="gone">{html.escape(gone)}</td></tr>'
         )
     yield "</tbody></table></div>"
     yield SCROLL_HINT
+    yield note_list([words.note] if words.note else [])
 
 
 def _controls(n_rows: int, name: str, caption: str) -> Iterator[str]:

@@ -7,12 +7,14 @@ document.getElementById("print").addEventListener("click", () => window.print())
 
 const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 const kept = (cell) => cell.dataset.v ?? cell.textContent;
+// "< 5", a small number that is withheld, stands below 5
+const number = (text) => text.startsWith("< ") ? Number(text.slice(2)) - 0.5 : Number(text);
 
 function compare(a, b, isNumber, direction) {
   const [x, y] = [kept(a), kept(b)];
   // what is missing stands last, whichever way
   if (x === "NA" || y === "NA") return (x === "NA") - (y === "NA");
-  return direction * (isNumber ? Number(x) - Number(y) : words.compare(x, y));
+  return direction * (isNumber ? number(x) - number(y) : words.compare(x, y));
 }
 
 function sortBy(table, head) {

@@ -1,4 +1,4 @@
-"""The report of a study: all that its finished stages left, as one page."""
+"""The report of a study: the results of its finished stages, as one page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gwasbone.errors import GwasboneError, InputError
+from gwasbone.plots import disclosure
 from gwasbone.report import Report, save_report
 from gwasbone.report.chapters.cohort import (
     ancestry_chapter,
@@ -27,11 +28,14 @@ REPORT = "report.html"
 
 
 def write_report(config: StudyConfig, stages: Sequence[Stage], path: Path) -> Report:
-    """Write the report of what is finished.
+    """Write the report of the finished stages.
+
+    It shows single participants and small counts where ``report.small_counts`` of the study allows
+    them.
 
     Parameters
     ----------
-    stages : those that a report can tell of, in order.
+    stages : those that a report can cover, in order.
 
     Raises
     ------
@@ -50,8 +54,9 @@ def write_report(config: StudyConfig, stages: Sequence[Stage], path: Path) -> Re
     except GwasboneError as error:
         # results are reported as well where their inputs are not, on another machine
         age = Age((), unknown=str(error))
-    report = study_report(findings, age)
-    save_report(report, path)
+    with disclosure.small_counts(config.report.small_counts):
+        report = study_report(findings, age)
+        save_report(report, path)
     return report
 
 
@@ -85,7 +90,7 @@ def _version(findings: Findings) -> str:
 
 def _key_numbers(findings: Findings) -> list[tuple[str, str]]:
     numbers = []
-    for name, what in ((PEOPLE, "people analysed"), (VARIANTS, "variants analysed")):
+    for name, what in ((PEOPLE, "samples analysed"), (VARIANTS, "variants analysed")):
         table = decided(findings, name)
         if table is not None:
             numbers.append((what, f"{table.n_kept:,}"))

@@ -44,7 +44,7 @@ class AssayPlan:
 def plan_assay(
     settings: SimulationSettings, pedigree: Pedigree, *, is_autosome: npt.NDArray[np.bool_]
 ) -> AssayPlan:
-    """Draw the faults: people among the British-like without relatives, one fault each.
+    """Draw the faults: participants among the British-like without relatives, one fault each.
 
     Variants are spoilt on autosomes only (``is_autosome``, one value per segment), so that the
     rule "no man is heterozygous on X" has no exception.

@@ -1,4 +1,4 @@
-"""Who the people are, and when they came: sex, birth, visits, age, weight and height."""
+"""Who the participants are, and when they came: sex, birth, visits, age, weight and height."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEEDED = ("eid", "sex", "age", "weight", "height", "genetic_value")
 
 @dataclass(frozen=True)
 class Assessments:
-    """n people and their v visits, ordered by person and instance.
+    """n participants and their v visits, ordered by participant and instance.
 
     Parameters
     ----------
@@ -47,11 +47,11 @@ class Assessments:
 
     @property
     def n_people(self) -> int:
-        """How many people."""
+        """How many participants."""
         return len(self.eid)
 
     def at(self, instance: int, values: npt.NDArray) -> npt.NDArray[np.float64]:
-        """(n,) One value per person of a visit's values, NaN where nobody came."""
+        """(n,) One value per participant of a visit's values, NaN where no participant came."""
         of_people = np.full(self.n_people, np.nan)
         there = self.instance == instance
         of_people[self.person[there]] = values[there]
@@ -126,7 +126,7 @@ def _checked(people: pd.DataFrame) -> pd.DataFrame:
     lacking = [name for name in _NEEDED if name not in people]
     if lacking:
         raise InputError(
-            f"expected people with the columns {', '.join(_NEEDED)} for a questionnaire, "
+            f"expected participants with the columns {', '.join(_NEEDED)} for a questionnaire, "
             f"{', '.join(lacking)} is missing"
         )
     faults = []
@@ -138,8 +138,8 @@ def _checked(people: pd.DataFrame) -> pd.DataFrame:
         faults.append("sex is not 0 (woman) or 1 (man)")
     if faults or people.empty:
         raise InputError(
-            "expected people once each, complete and with sex 0 or 1 for a questionnaire, got "
-            f"{len(people)} rows in which {', '.join(faults) or 'nobody is'}"
+            "expected participants once each, complete and with sex 0 or 1 for a questionnaire, "
+            f"got {len(people)} rows: {', '.join(faults) or 'there is no participant'}"
         )
     return people
 

@@ -71,7 +71,7 @@ def _simulate(staging: Staging, progress: Progress | None) -> str:
     )  # fmt: skip
     write_table(simulate_genes(settings), staging.files / _GENES, index=False)
     return (
-        f"{made.n_people:,} people of {len(made.group_counts)} ancestries, "
+        f"{made.n_people:,} participants of {len(made.group_counts)} ancestries, "
         f"{made.n_variants:,} variants, {made.n_relative_pairs} pairs of relatives, "
         f"{len(pictures):,} bone images"
     )

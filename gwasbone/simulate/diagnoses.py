@@ -99,7 +99,7 @@ DECOYS: dict[int, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class SimulatedDiagnoses:
-    """Codes by person, and why they are there.
+    """Codes by participant, and why they are there.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def simulate_diagnoses(
     settings: QuestionnaireSettings,
     bone: npt.NDArray[np.float64],
 ) -> SimulatedDiagnoses:
-    """Draw the liability, make its highest people cases, and write their codes among decoys.
+    """Draw the liability, make its highest participants cases, and write their codes among decoys.
 
     Parameters
     ----------

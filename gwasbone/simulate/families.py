@@ -18,7 +18,7 @@ _MIXED_WITH = {"african": 0.3, "caribbean": 0.2, "south_asian": 0.3, "east_asian
 
 @dataclass(frozen=True)
 class Pedigree:
-    """All people that are simulated, parents who are not in the cohort included.
+    """All participants that are simulated, parents who are not in the cohort included.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ PARENT_OFFSPRING, SIBLINGS, COUSINS = 1, 2, 3
 
 
 class _Builder:
-    """Collects people one by one; only :func:`draw_pedigree` uses it."""
+    """Collects participants one by one; only :func:`draw_pedigree` uses it."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -99,7 +99,7 @@ class _Builder:
 
 
 def draw_pedigree(settings: SimulationSettings) -> Pedigree:
-    """Draw groups, sexes and families as the settings ask; the order of people is random."""
+    """Draw groups, sexes and families as the settings ask; the order of participants is random."""
     rng = np.random.default_rng([settings.seed, 3])
     builder = _Builder(rng)
     for _ in range(settings.n_parent_offspring):

@@ -1,4 +1,4 @@
-"""Bones of the regions that a DXA scanner takes, drawn for one person.
+"""Bones of the regions that a DXA scanner takes, drawn for one participant.
 
 Not a model of anatomy: shapes that differ between people the way a network must cope with (sex,
 height, posture, position in the frame), whose brightness is the person's bone density.
@@ -55,7 +55,7 @@ class LocalEffect:
 
 @dataclass(frozen=True)
 class Body:
-    """A person as the renderer needs to know them.
+    """A participant as the renderer needs to know them.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A image on which bones are drawn as smooth shapes, in units of its height.
+"""An image on which bones are drawn as smooth shapes, in units of its height.
 
 The origin is the middle of the upper edge, y points down. A shape is drawn only within the box
 that holds it, so that an image of forty shapes takes a few milliseconds.

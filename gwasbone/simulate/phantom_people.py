@@ -1,4 +1,4 @@
-"""From simulated people to the images they would have: densities, bodies and local variants.
+"""From simulated participants to the images they would have: densities, bodies and local variants.
 
 The density that an image shows is the true one of its site, in standard deviations over all
 imaging visits, so that a network can at best find what the diagnosis shares with it. A few causal
@@ -117,8 +117,8 @@ def phantom_people(
     lacking = table.loc[~table["eid"].isin(dosages.index), "eid"]
     if len(lacking):
         raise InputError(
-            f"phantoms: expected dosages of everybody, {len(lacking):,} people have none "
-            f"({', '.join(map(str, lacking[:3]))})"
+            f"phantoms: expected dosages of all participants, {len(lacking):,} participants have "
+            f"none ({', '.join(map(str, lacking[:3]))})"
         )
     return pd.concat([table, dosages.loc[table["eid"]].reset_index(drop=True)], axis=1)
 
@@ -188,7 +188,7 @@ def cohort_phantoms(
 
 
 def stranger_phantoms(asked: QuestionnaireSettings) -> CohortPhantoms:
-    """The people of a questionnaire without genotypes, to be drawn."""
+    """The participants of a questionnaire without genotypes, to be drawn."""
     return CohortPhantoms(phantom_people(simulate_questionnaire(asked)), (), pd.DataFrame())
 
 

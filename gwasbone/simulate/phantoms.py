@@ -1,4 +1,4 @@
-"""DXA-like images of simulated people, written as DICOM files with the tags of real scans.
+"""DXA-like images of simulated participants, written as DICOM files with the tags of real scans.
 
 What an image shows is known: bone density sets its brightness, age its texture, sex and height
 its shapes, and chosen variants brighten chosen places. Nothing of a real scan is in it.
@@ -59,7 +59,7 @@ class PhantomSettings:
         unknown = [name for name in self.pictures if name not in PICTURES]
         if unknown or not self.pictures:
             raise UsageError(
-                f"pictures: expected some of {', '.join(PICTURES)}, "
+                f"images: expected some of {', '.join(PICTURES)}, "
                 f"got {', '.join(unknown) or 'none'}"
             )
         if not 0.05 <= self.scale <= 1:
@@ -74,7 +74,7 @@ def simulate_phantoms(
     effects: Sequence[LocalEffect] = (),
     progress: Callable[[str, int, int], None] | None = None,
 ) -> pd.DataFrame:
-    """Draw and write the images of people.
+    """Draw and write the images of participants.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def simulate_phantoms(
     made = []
     for i, row in enumerate(people.to_dict("records")):
         if progress is not None:
-            progress("drawing pictures", i, len(people))
+            progress("drawing images", i, len(people))
         body = body_of(row, effects)
         home = f"{row['eid']}_{row['instance']}"
         (folder / home).mkdir(exist_ok=True)
@@ -119,7 +119,7 @@ def simulate_phantoms(
             _write_dicom(folder / path, pixels, name, row, number=j + 1)
             made.append((row["eid"], row["instance"], name, path))
     if progress is not None:
-        progress("drawing pictures", len(people), len(people))
+        progress("drawing images", len(people), len(people))
     with atomic_path(folder / _TRUTH) as partial:
         truth = {"settings": asdict(settings), "effects": [asdict(effect) for effect in effects]}
         partial.write_text(json.dumps(truth, indent=1) + "\n")
@@ -127,7 +127,7 @@ def simulate_phantoms(
 
 
 def body_of(row: Mapping[Any, Any], effects: Sequence[LocalEffect] = ()) -> Body:
-    """The body of a row of people."""
+    """The body of a row of participants."""
     return Body(
         male=bool(row["male"]),
         age=float(row["age"]),

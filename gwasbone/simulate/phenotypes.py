@@ -1,4 +1,4 @@
-"""Bone traits with a stated heritability, their covariates, and what people say they are."""
+"""Bone traits with a stated heritability, their covariates, and what participants say they are."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def simulate_phenotypes(
     british = (people["ancestry"] == "british").to_numpy()
     if np.count_nonzero(british) < 20:
         raise InputError(
-            "simulate: expected at least 20 British-like people to scale the traits in, got "
+            "simulate: expected at least 20 British-like participants to scale the traits in, got "
             f"{np.count_nonzero(british)}: raise n_people or fraction_british"
         )
     covariates = _covariates(genotypes, settings)

@@ -162,7 +162,7 @@ class SimulationSettings:
 
     @property
     def fractions(self) -> dict[str, float]:
-        """Ancestry group -> share of the people."""
+        """Ancestry group -> share of the participants."""
         return {group: getattr(self, f"fraction_{group}") for group in GROUPS}
 
     @property
@@ -259,7 +259,7 @@ def _faults_between_fields(s: SimulationSettings) -> Iterator[str]:
     )
     if in_roles > int(s.fraction_british * s.n_people):
         yield (
-            f"relatives and planted faults need {in_roles} British-like people, "
+            f"relatives and planted faults need {in_roles} British-like participants, "
             f"got {int(s.fraction_british * s.n_people)}: lower their numbers or raise n_people"
         )
     if s.n_planted > s.n_causal:

@@ -39,7 +39,7 @@ class Correlation:
 def correlation(
     x: npt.ArrayLike, y: npt.ArrayLike, *, ranks: bool = False, confidence: float = 0.95
 ) -> Correlation:
-    """Correlate two variables over the people who have both.
+    """Correlate two variables over the samples who have both.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def _pairs(
     if first.ndim != 1 or first.shape != second.shape:
         raise InputError(
             f"expected two columns of one length for {what}, got shapes {first.shape} and "
-            f"{second.shape}: align them by person first"
+            f"{second.shape}: align them by sample first"
         )
     complete = ~(np.isnan(first) | np.isnan(second))
     first, second = first[complete], second[complete]

@@ -18,7 +18,7 @@ _FACTORS = 512
 
 @dataclass(frozen=True)
 class BernoulliTerms:
-    """Moments of outcomes with log odds η, of m models and n people.
+    """Moments of outcomes with log odds η, of m models and n samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Bootstrap intervals for statistics without a closed form: people are drawn, not rows.
+"""Bootstrap intervals for statistics without a closed form: participants are drawn, not rows.
 
 SciPy does the resampling and the percentile and BCa intervals; what is added is the unit that is
 drawn (a person with all of their rows) and the strata (cases and controls apart).
@@ -55,7 +55,7 @@ def bootstrap_interval(
     method: Method = "percentile",
     seed: int = 1,
 ) -> BootstrapInterval:
-    """Bootstrap a statistic over people.
+    """Bootstrap a statistic over participants.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def _strata(rows_of: _Units, strata: npt.ArrayLike | None) -> tuple[npt.NDArray[
         groups = tuple(np.flatnonzero(kind == one) for one in range(int(kind.max()) + 1))
     if min(map(len, groups)) < 2:
         raise InputError(
-            "expected two or more people in every stratum of a bootstrap, got "
+            "expected two or more samples in every stratum of a bootstrap, got "
             f"{', '.join(str(len(group)) for group in groups)}: join small strata"
         )
     return groups

@@ -221,7 +221,7 @@ def _right_edges(p: FloatArray, n_bins: int, bin_rule: BinRule) -> FloatArray:
 def _bins(
     y: FloatArray, p: FloatArray, right: FloatArray, confidence: float
 ) -> tuple[ReliabilityBins, npt.NDArray[np.int64]]:
-    """The bins that hold somebody, and which of them each person is in."""
+    """The bins that hold somebody, and which of them each sample is in."""
     filled, member = np.unique(np.searchsorted(right, p, side="left"), return_inverse=True)
     left = np.append(0.0, right[:-1])
     n = np.bincount(member)

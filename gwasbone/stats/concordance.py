@@ -52,7 +52,7 @@ class Concordance:
 
 @dataclass(frozen=True, slots=True)
 class ConcordanceDifference:
-    """Difference in concordance of two scores of the same people."""
+    """Difference in concordance of two scores of the same samples."""
 
     difference: float
     se: float
@@ -102,7 +102,7 @@ def compare_concordance(
     group: npt.ArrayLike | None = None,
     confidence: float = 0.95,
 ) -> ConcordanceDifference:
-    """Compare the concordances of two scores in the people who have both.
+    """Compare the concordances of two scores in the samples who have both.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def _people(
 def _without_each(
     y: FloatArray, score: FloatArray, group: npt.NDArray[np.intp]
 ) -> tuple[FloatArray, float, int]:
-    """(n,) concordance without each person, concordance of all, and the number of pairs."""
+    """(n,) concordance without each sample, concordance of all, and the number of pairs."""
     concordant, pairs = np.zeros(len(y)), np.zeros(len(y))
     for number in np.unique(group):
         of_group = group == number
@@ -156,8 +156,8 @@ def _without_each(
     total, n_pairs = concordant.sum() / 2, pairs.sum() / 2
     if n_pairs == 0:
         raise InputError(
-            "concordance: expected people of two classes in a group, there are none: give more "
-            "people or fewer groups"
+            "concordance: expected samples of two classes in a group, there are none: give more "
+            "samples or fewer groups"
         )
     with np.errstate(invalid="ignore", divide="ignore"):
         left_out = (total - concordant) / (n_pairs - pairs)
@@ -172,7 +172,7 @@ def _below(scores: FloatArray, than: FloatArray) -> FloatArray:
 
 
 def _jackknife_se(left_out: FloatArray, stratum: npt.NDArray[np.intp]) -> float:
-    """Standard error from the estimates without each person; one alone in a stratum adds none."""
+    """Standard error from the estimates without each sample; one alone in a stratum adds none."""
     size = np.bincount(stratum)
     mean = np.bincount(stratum, weights=left_out) / size
     squares = np.bincount(stratum, weights=(left_out - mean[stratum]) ** 2)

@@ -1,6 +1,9 @@
 """False-discovery rate of many tests, and one p-value for a group of dependent tests.
 
-All on the −log10 scale, so that no p-value underflows.
+All on the −log10 scale, so that no p-value underflows. statsmodels' ``multipletests`` and
+``fdrcorrection`` take p-values themselves, in which everything below 1e-308 is one tie at 0, and a
+scan has such; they serve :func:`gwasbone.stats.permutation.false_discovery_rates`, whose p-values
+are of permutations.
 
 References
 ----------

@@ -88,7 +88,7 @@ def genotype_means(y: npt.ArrayLike, g: npt.ArrayLike, X: npt.ArrayLike) -> Geno
 def means_by_genotype(
     Y: npt.ArrayLike, G: npt.ArrayLike, X: npt.ArrayLike
 ) -> list[list[GenotypeMeans]]:
-    """Compute :func:`genotype_means` for several phenotypes and variants of the same people.
+    """Compute :func:`genotype_means` for several phenotypes and variants of the same samples.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def means_by_genotype(
         known = np.isfinite(g)
         if known.sum() < C.shape[1] + 2:
             raise InputError(
-                f"means by genotype: expected more people than the {C.shape[1] + 1} columns of "
+                f"means by genotype: expected more samples than the {C.shape[1] + 1} columns of "
                 f"the model, got {int(known.sum())} with a genotype"
             )
         copies, Z = g[known].astype(np.float64), C[known] - C[known].mean(axis=0)
@@ -114,7 +114,7 @@ def means_by_genotype(
 
 
 def _means(y: FloatArray, g: FloatArray, Z: FloatArray) -> GenotypeMeans:
-    """Of people who all have a genotype; Z (n, c) covariates about their means."""
+    """Of samples who all have a genotype; Z (n, c) covariates about their means."""
     inverse = _inverse(Z.T @ Z)
 
     def left(values: FloatArray) -> FloatArray:
@@ -143,7 +143,7 @@ def _means(y: FloatArray, g: FloatArray, Z: FloatArray) -> GenotypeMeans:
 def _adjusted_means(
     y: FloatArray, copies: npt.NDArray[np.intp], Z: FloatArray
 ) -> tuple[npt.NDArray[np.int64], FloatArray, FloatArray]:
-    """(3,) people, means and standard errors."""
+    """(3,) samples, means and standard errors."""
     n = np.bincount(copies, minlength=3).astype(np.int64)
     D = (copies == np.arange(3)[:, None]).astype(np.float64)
     share = D / np.maximum(n, 1)[:, None]

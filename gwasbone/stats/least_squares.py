@@ -163,7 +163,7 @@ def added_terms_test(y: npt.ArrayLike, X: npt.ArrayLike, D: npt.ArrayLike) -> Ad
     both = np.column_stack([X, np.asarray(D, dtype=np.float64)])
     n, k = X.shape
     if n <= both.shape[1]:
-        raise InputError(f"expected more people than the {both.shape[1]} terms, got {n}")
+        raise InputError(f"expected more samples than the {both.shape[1]} terms, got {n}")
     Q, R, _ = _factor(both)
     dependent = _dependent(R)
     assert not dependent or dependent[0] >= k, "the columns of X must be independent"

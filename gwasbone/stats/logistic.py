@@ -22,7 +22,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
 
 from gwasbone.stats.pvalues import FloatArray, neg_log10_p_chi2, neg_log10_p_normal
 
@@ -314,7 +313,13 @@ def _likelihood(
     """Fitted probabilities and ℓ."""
     eta = X @ beta + offset
     # log μ = −log(1 + e^−η) for cases, log(1 − μ) = −log(1 + e^η) for controls.
-    return expit(eta), float(-np.logaddexp(0.0, np.where(y == 1, -eta, eta)).sum())
+    return _inverse_logit(eta), float(-np.logaddexp(0.0, np.where(y == 1, -eta, eta)).sum())
+
+
+def _inverse_logit(eta: FloatArray) -> FloatArray:
+    small = np.exp(-np.abs(eta))
+    probability: FloatArray = np.where(eta >= 0, 1.0, small) / (1 + small)
+    return probability
 
 
 def _penalised_likelihood(

@@ -81,7 +81,7 @@ def sequential_test(
 
 
 def quantile_strata(scores: npt.ArrayLike, bins: int) -> IntArray:
-    """Assign people to strata by nested quantiles of scores.
+    """Assign samples to strata by nested quantiles of scores.
 
     Parameters
     ----------
@@ -134,7 +134,10 @@ def shuffled_within(values: FloatArray, strata: IntArray, rng: np.random.Generat
 
 
 def false_discovery_rates(p: npt.ArrayLike) -> FloatArray:
-    """Compute Benjamini-Hochberg adjusted p-values; NaN stays NaN.
+    """Compute Benjamini-Hochberg adjusted p-values by statsmodels; NaN stays NaN.
+
+    Of p-values of a scan, which may underflow, use
+    :func:`gwasbone.stats.false_discovery.neg_log10_q`.
 
     Examples
     --------
@@ -144,8 +147,9 @@ def false_discovery_rates(p: npt.ArrayLike) -> FloatArray:
     values = np.asarray(p, dtype=np.float64)
     q = np.full(len(values), np.nan)
     tested = np.flatnonzero(~np.isnan(values))
-    order = tested[np.argsort(values[tested], kind="stable")]
-    m = len(order)
-    raised = values[order] * m / np.arange(1, m + 1)
-    q[order] = np.minimum(np.minimum.accumulate(raised[::-1])[::-1], 1.0)
+    if tested.size:
+        # a second to import: only where there are tests
+        from statsmodels.stats.multitest import fdrcorrection
+
+        q[tested] = fdrcorrection(values[tested])[1]
     return q

@@ -206,7 +206,7 @@ def compare_paired_auc(
     *,
     confidence: float = 0.95,
 ) -> AucComparison:
-    """Compare the AUCs of two scores of the same people by DeLong's test.
+    """Compare the AUCs of two scores of the same samples by DeLong's test.
 
     The standard error comes from the differences of the placements, so two scores that rank
     everybody alike have difference 0, standard error 0 and p = 1.
@@ -253,7 +253,7 @@ def compare_unpaired_auc(
     *,
     confidence: float = 0.95,
 ) -> AucComparison:
-    """Compare two AUCs in different people by DeLong's test.
+    """Compare two AUCs in different samples by DeLong's test.
 
     As in pROC, Student's t with Satterthwaite's degrees of freedom.
 
@@ -284,7 +284,7 @@ def compare_unpaired_auc(
 
 
 def auc_covariance(is_case: npt.ArrayLike, scores: npt.ArrayLike) -> FloatArray:
-    """Compute DeLong's covariance (q, q) of the AUCs of q scores of the same people.
+    """Compute DeLong's covariance (q, q) of the AUCs of q scores of the same samples.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How many people of one scan are worth how many of another, from signals known beforehand.
+"""How many samples of one scan are worth how many of another, from signals known beforehand.
 
 Symbols: L independent loci, μ_Aⱼ² what locus j adds to its χ² in scan A, S_A = Σ(χ²_Aⱼ − 1). The
 expected χ² is 1 + μ², and μ² grows with people times the variance explained, so S_A/S_B is the

@@ -1,4 +1,4 @@
-"""Scores of people whose outcome is known: the checks that every evaluation shares."""
+"""Scores of samples whose outcome is known: the checks that every evaluation shares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class ScoredPeople:
-    """Outcome and scores of the people without missing values.
+    """Outcome and scores of the samples without missing values.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class ScoredPeople:
 def scored_people(
     outcome: npt.ArrayLike, *scores: npt.ArrayLike, probabilities: bool = False
 ) -> ScoredPeople:
-    """Validate outcome and scores, and exclude people with missing values.
+    """Validate outcome and scores, and exclude samples with missing values.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def scored_people(
         shown = ", ".join(map(str, lengths[:4])) + (", ..." if len(lengths) > 4 else "")
         raise InputError(
             f"expected one score per outcome ({y.size}), got scores of length "
-            f"{shown}: align them by person first"
+            f"{shown}: align them by sample first"
         )
     stacked = np.vstack(rows)
     complete = ~(np.isnan(y) | np.isnan(stacked).any(axis=0))
@@ -83,7 +83,7 @@ def scored_people(
     if people.n_cases == 0 or people.n_controls == 0:
         raise InputError(
             f"expected cases and controls, got {people.n_cases:,} cases and "
-            f"{people.n_controls:,} controls with a score ({people.n_missing:,} people lack one "
+            f"{people.n_controls:,} controls with a score ({people.n_missing:,} samples lack one "
             "or their outcome): evaluate where both are there"
         )
     return people
@@ -95,5 +95,5 @@ def _vector(values: npt.ArrayLike, what: str) -> FloatArray:
     except (TypeError, ValueError) as error:
         raise InputError(f"expected numbers in {what}, got text: {error}") from error
     if vector.ndim != 1:
-        raise InputError(f"expected one number per person in {what}, got shape {vector.shape}")
+        raise InputError(f"expected one number per sample in {what}, got shape {vector.shape}")
     return vector

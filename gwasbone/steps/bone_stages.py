@@ -51,7 +51,7 @@ def _records(run: StageRun) -> str:
     write_table(made, run.folder / MADE_TABLES[run.stage])
     n_controls = len(made) - cases.n_cases
     said = f"{cases.n_cases:,} cases of {cases.definition.name}, {n_controls:,} controls"
-    return said + (f", bone density of {len(bmd.people):,} people" if bmd is not None else "")
+    return said + (f", bone density of {len(bmd.people):,} participants" if bmd is not None else "")
 
 
 def _residuals(run: StageRun) -> str:
@@ -72,8 +72,12 @@ def _residuals(run: StageRun) -> str:
 
 
 def _residual_files(config: StudyConfig) -> list[str]:
-    inputs = config.path(config.residuals.inputs)
-    return [inputs] if inputs is not None and config.residuals.model == "transformer" else []
+    chosen = config.residuals
+    if chosen.model is None:
+        return []
+    of_network = (chosen.inputs, chosen.grid) if chosen.model == "transformer" else ()
+    names = (*of_network, chosen.formulas)
+    return [path for name in names if (path := config.path(name)) is not None]
 
 
 def _dicom(config: StudyConfig) -> list[str]:
@@ -87,7 +91,7 @@ def _images(run: StageRun) -> str:
 
     chosen = run.config.images
     if not chosen.dicom:
-        return "no images.dicom in study.toml: no pictures"
+        return "no images.dicom in study.toml: no images"
     cache = image_cache(run.config)
     settings = ImageSettings.sized(chosen.size, scale=chosen.scale, **chosen.of_levels)
     with counted_progress() as progress:
@@ -97,7 +101,7 @@ def _images(run: StageRun) -> str:
         )  # fmt: skip
     index = cache.index
     return (
-        f"{len(index):,} pictures of {index['person'].nunique():,} people, "
+        f"{len(index):,} images of {index['person'].nunique():,} participants, "
         f"{len(cache.refusals):,} files refused"
     )
 

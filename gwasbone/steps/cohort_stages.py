@@ -1,4 +1,4 @@
-"""The stages of a study that decide about people and variants.
+"""The stages of a study that decide about samples and variants.
 
 Each leaves the cohort's two tables with its decisions. What takes long to import is imported where
 a stage runs: every command in a study folder reads this module, to say whether stages are up to
@@ -47,17 +47,19 @@ def _genotypes(run: StageRun) -> str:
 
         cohort = without_withdrawn(cohort, Path(withdrawn))
     _write(run, cohort)
-    return f"{len(cohort.people):,} people, {len(cohort.variants):,} variants, {cohort.build}"
+    return f"{len(cohort.people):,} samples, {len(cohort.variants):,} variants, {cohort.build}"
 
 
 def _people(run: StageRun) -> str:
     from gwasbone.cohort.biobank import biobank_columns
+    from gwasbone.cohort.sex import settle_sex
     from gwasbone.steps.qc import check_people
 
+    tables = _tables(run)
     cohort = check_people(
-        study_cohort(run.config, before=run.stage), run.config.qc, run.folder,
-        biobank=biobank_columns(_tables(run)),
-        title=f"{run.config.study.name}: quality control of people",
+        settle_sex(study_cohort(run.config, before=run.stage), tables=tables), run.config.qc,
+        run.folder, biobank=biobank_columns(tables),
+        title=f"{run.config.study.name}: sample quality control",
     )  # fmt: skip
     _write(run, cohort)
     return funnel_summary(cohort.people)
@@ -70,7 +72,7 @@ def _ancestry(run: StageRun) -> str:
     rule, cohort = run.config.ancestry, study_cohort(run.config, before=run.stage)
     if rule.column is None:
         _write(run, cohort)
-        return "no ancestry.column in study.toml: everybody is kept"
+        return "no ancestry.column in study.toml: all samples are kept"
     tables = _tables(run)
     reported = pick_columns(tables, [rule.column])[rule.column]
     scores = ancestry_scores(cohort, rule, run.config.pca, tables)
@@ -98,7 +100,7 @@ def _relatedness(run: StageRun) -> str:
 def _variants(run: StageRun) -> str:
     from gwasbone.steps.qc import check_variants
 
-    title = f"{run.config.study.name}: quality control of variants"
+    title = f"{run.config.study.name}: variant quality control"
     cohort = study_cohort(run.config, before=run.stage)
     cohort = check_variants(cohort, run.config.qc, run.folder, title=title)
     _write(run, cohort)
@@ -126,7 +128,7 @@ def _nothing(_: object) -> list[str]:
 COHORT_STAGES = (
     Stage("genotypes", "reading genotypes", ("study", "genotypes"), (), genotype_files, _genotypes),
     Stage(
-        "people", "quality control of people", ("qc", "phenotypes"), ("genotypes",),
+        "people", "quality control of samples", ("qc", "phenotypes"), ("genotypes",),
         table_files, _people,
     ),
     Stage(

@@ -74,7 +74,7 @@ def learn_genotypes(
         write_genotype_models(run, inputs, prefix)
         if options.saliency:
             seen = genotype_saliency(
-                backend, cache, models, learned_jobs(run.table), most=options.saliency_people,
+                backend, cache, models, learned_jobs(run.table), most=options.saliency_participants,
                 seed=options.seed, progress=progress,
             )  # fmt: skip
             write_saliency(seen, prefix, task="Genotypes")

@@ -58,7 +58,7 @@ def make_phenotypes(
     n = len(table.people)
     log.info("%s: %d cases, %d controls", definition.name, cases.n_cases, n - cases.n_cases)
     for row in cases.counts().itertuples():
-        log.info("rule %s: %d people, %d by it alone", row.rule, row.n_people, row.n_only)
+        log.info("rule %s: %d participants, %d by it alone", row.rule, row.n_people, row.n_only)
     bmd = make_bmd(table, measurements, skip_absent=skip_absent, rint=rint)
     phenotypes_page(cases, bmd, Path(f"{prefix}.phenotypes.html"), source=table.path)
     cases.write(prefix)

@@ -1,4 +1,4 @@
-"""``gwasbone predict``: trained networks on the images of a cache, of people old and new."""
+"""``gwasbone predict``: trained networks on the images of a cache, of participants old and new."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OUTPUTS = (".predicted.tsv",)
 def predict_people(
     backend: str, models: Path, images: Path, prefix: Path, tables: Mapping[str, pd.DataFrame]
 ) -> str:
-    """Write the scores of everybody with an image; returns a line about them."""
+    """Write the scores of all participants with an image; returns a line about them."""
     table = predict(load_backend(backend), models, open_cache(images), tables)
     write_table(table.rename_axis("IID"), Path(f"{prefix}{OUTPUTS[0]}"))
     return (
-        f"{len(table):,} people, {int(table['in_training'].sum()):,} of whom were in training: "
-        f"{prefix}{OUTPUTS[0]}"
+        f"{len(table):,} participants, {int(table['in_training'].sum()):,} of whom were in "
+        f"training: {prefix}{OUTPUTS[0]}"
     )

@@ -1,4 +1,4 @@
-"""Quality control of people and variants: decisions, lists, funnels and pages."""
+"""Quality control of participants and variants: decisions, lists, funnels and pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from gwasbone.cohort.decision_files import (
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.qc import qc, qc_people, qc_variants
-from gwasbone.report.pages.cohort import people_page, qc_page, variants_page
 
 
 def check_all(
@@ -33,6 +32,8 @@ def check_all(
     write_lists(cohort, prefix)
     write_funnels(cohort, Path(f"{prefix}.funnel.tsv"))
     if page is not None:
+        from gwasbone.report.pages.cohort import qc_page
+
         qc_page(cohort, thresholds, page, title="Quality control")
     return cohort
 
@@ -49,6 +50,8 @@ def check_people(
     cohort = qc_people(cohort, thresholds, biobank=biobank)
     refuse_nothing_kept(cohort)
     write_decisions(cohort.people, folder / "people.tsv.gz")
+    from gwasbone.report.pages.cohort import people_page
+
     people_page(cohort, thresholds, folder / "people.html", title=title)
     return cohort
 
@@ -59,5 +62,7 @@ def check_variants(cohort: Cohort, thresholds: QcThresholds, folder: Path, *, ti
     refuse_nothing_kept(cohort)
     write_decisions(cohort.variants, folder / "variants.tsv.gz")
     write_lists(cohort, folder / "kept")
+    from gwasbone.report.pages.cohort import variants_page
+
     variants_page(cohort, thresholds, folder / "variants.html", title=title)
     return cohort

@@ -1,4 +1,4 @@
-"""Relatives: pairs, and a maximal set of unrelated people."""
+"""Relatives: pairs, and a maximal set of unrelated participants."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from gwasbone.association.options import ScanRequest
 from gwasbone.association.result_files import output_paths as result_paths
 from gwasbone.association.results import AssociationResults
 from gwasbone.cohort.model import Cohort
+from gwasbone.errors import InputError, listed
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +46,14 @@ def run_scan(
     ----------
     phenotypes : :func:`gwasbone.study.requests.phenotype_columns`.
     folder : where the result tables are kept.
+
+    Raises
+    ------
+    InputError
+        No variant could be tested for any trait; nothing is written.
     """
     results = scan_cohort(cohort, request, phenotypes, threads=threads, folder=folder)
+    _check_tested(results)
     results.write(prefix, formats=request.formats, threads=threads)
     for trait, summary in results.summaries.items():
         if summary.n_tested:
@@ -58,3 +65,20 @@ def run_scan(
         for status, count in summary.untested.items():
             log.info("%s: %d variants not tested: %s", trait, count, status)
     return results
+
+
+def _check_tested(results: AssociationResults) -> None:
+    """Warn of traits for which no variant could be tested; raise where that holds for all."""
+    faults = [
+        f"{trait}: none of {sum(summary.untested.values()):,} variants could be tested ("
+        + listed(f"{n:,} {status}" for status, n in summary.untested.items()) + ")"
+        for trait, summary in results.summaries.items()
+        if not summary.n_tested
+    ]  # fmt: skip
+    if len(faults) == len(results.summaries):
+        raise InputError(
+            f"expected variants to test, {listed(faults, 3, '; ')}: look at the call rates and "
+            "frequencies in the samples of the trait"
+        )
+    for fault in faults:
+        log.warning("%s", fault)

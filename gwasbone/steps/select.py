@@ -54,7 +54,7 @@ def write_selection(
         genotypes = selected_genotypes(selection, cohort)
         with atomic_path(Path(f"{stem}genotypes.parquet")) as temporary:
             genotypes.reset_index().to_parquet(temporary, index=False)
-        said.append(f"genotypes of {len(genotypes):,} people at {genotypes.shape[1]} SNPs")
+        said.append(f"genotypes of {len(genotypes):,} samples at {genotypes.shape[1]} SNPs")
         if effects is not None:
             said.append(_write_effects(selection, genotypes, effects, stem))
     return said

@@ -21,9 +21,11 @@ def keeping_figures(stage: Stage) -> Stage:
     """The stage, whose pages also leave their figures for the report."""
 
     def run(started: StageRun) -> str:
+        from gwasbone.plots.disclosure import small_counts
         from gwasbone.plots.page import figures_kept
 
-        with figures_kept(started.folder / FIGURES):
+        allowed = small_counts(started.config.report.small_counts)
+        with allowed, figures_kept(started.folder / FIGURES):
             return stage.run(started)
 
     return dataclasses.replace(stage, run=run)

@@ -31,7 +31,7 @@ def train_images(
     options: ImageTraining, images: Path, tables: Mapping[str, pd.DataFrame], prefix: Path, *,
     models: Path, force: bool = False, say: Callable[[str], None] = log.info,
 ) -> list[str]:  # fmt: skip
-    """Train networks on the images of a cache and write their scores of people.
+    """Train networks on the images of a cache and write their scores of participants.
 
     Returns the lines that sum it up; the details are given to ``say``.
     """
@@ -44,7 +44,7 @@ def train_images(
         write_training(trained, prefix, models=models)
         if options.saliency:
             seen = training_saliency(
-                backend, cache, trained, models=models, most=options.saliency_people,
+                backend, cache, trained, models=models, most=options.saliency_participants,
                 seed=options.seed, progress=progress,
             )  # fmt: skip
             write_saliency(seen, prefix, task=options.task)

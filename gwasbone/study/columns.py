@@ -71,7 +71,7 @@ def made_columns(config: StudyConfig) -> set[str]:
 
 
 def _named(config: StudyConfig) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Keys that name columns of people, and the names."""
+    """Keys that name columns of participants, and the names."""
     yield "association.traits", config.association.traits
     yield "covariates.quantitative", config.covariates.quantitative
     yield "covariates.categorical", config.covariates.categorical

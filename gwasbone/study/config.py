@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import logging
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -39,8 +40,11 @@ from gwasbone.loci.options import LociOptions, SelectionRule
 from gwasbone.options import InputFile, InputPath, Options, option_kinds, part_of
 from gwasbone.phenotypes.options import ResidualModel, TableReading
 from gwasbone.study import FILE_NAME
+from gwasbone.sumstats.options import ColocOptions, LdscOptions, MrOptions
 
 O = TypeVar("O", bound=Options)  # noqa: E741
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +65,12 @@ class StudySection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypesSection(Options):
-    """Where the genotypes are: exactly one of bfile, bgen, vcf, bcf and mt.
+    """Where the genotypes are: exactly one of bfile, pfile, bgen, vcf, bcf and mt.
 
     Parameters
     ----------
     bfile : prefix (or glob of prefixes) of PLINK .bed, .bim, .fam.
+    pfile : prefix (or glob of prefixes) of PLINK 2 .pgen, .pvar, .psam.
     bgen : BGEN file or glob; needs sample unless the file holds the sample IDs itself.
     sample : Oxford .sample file of the BGEN file.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
@@ -79,6 +84,7 @@ class GenotypesSection(Options):
     """
 
     bfile: InputPath | None = None
+    pfile: InputPath | None = None
     bgen: InputPath | None = None
     sample: InputPath | None = None
     ref_last: bool = False
@@ -125,9 +131,9 @@ class ResidualsSection(ResidualOptions):
 
     Parameters
     ----------
-    model : model of sex, age and weight: nonlinear (a mixed model), linear, deepnull (boosted
-        trees) or transformer (a network that also sees questionnaire answers); the stage is
-        skipped where not set.
+    model : model of sex, age and weight: nonlinear (a mixed model), linear, formula, deepnull
+        (boosted trees) or transformer (a network that also sees questionnaire answers); the stage
+        is skipped where not set.
     """
 
     model: ResidualModel | None = None  # type: ignore[assignment]
@@ -228,6 +234,20 @@ class ComparisonSection(ComparisonRule):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReportSection(Options):
+    """Pages and the report, as they are shared.
+
+    Parameters
+    ----------
+    small_counts : show images, values and saliency maps of single participants and counts below 5,
+        for the analyst's own use; by default no page shows them. Applies to stages that run from
+        then on.
+    """
+
+    small_counts: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyConfig:
     """A whole ``study.toml``. ``folder`` is where it lies; paths in it are relative to that."""
 
@@ -250,6 +270,10 @@ class StudyConfig:
         default_factory=GenotypeModelsSection
     )
     comparison: ComparisonSection = ComparisonSection()
+    ldsc: LdscOptions = field(default_factory=LdscOptions)
+    mr: MrOptions = field(default_factory=MrOptions)
+    coloc: ColocOptions = field(default_factory=ColocOptions)
+    report: ReportSection = ReportSection()
     folder: Path = Path()
 
     @property
@@ -288,6 +312,12 @@ class StudyConfig:
             several = isinstance(value, tuple)
             changes[key] = tuple(map(self.path, value)) if several else self.path(value)
         return dataclasses.replace(options, **changes)  # type: ignore[type-var]
+
+    def with_small_counts(self, allowed: bool) -> StudyConfig:
+        """The study with ``report.small_counts`` on where ``allowed``, else as it is."""
+        if not allowed:
+            return self
+        return dataclasses.replace(self, report=ReportSection(small_counts=True))
 
     def section_values(self, name: str) -> dict[str, Any]:
         """The keys and values of one section."""
@@ -329,10 +359,14 @@ def load_config(path: Path) -> StudyConfig:
         else:
             values[name] = _section(known[name], name, content, faults, unbuilt)
     genotypes = values.get("genotypes", GenotypesSection())
-    given = [k for k in ("bfile", "bgen", "vcf", "bcf", "mt") if getattr(genotypes, k) is not None]
+    given = [
+        k
+        for k in ("bfile", "pfile", "bgen", "vcf", "bcf", "mt")
+        if getattr(genotypes, k) is not None
+    ]
     if len(given) != 1 and not any(fault.startswith("genotypes") for fault in faults):
         faults.append(
-            "[genotypes] needs exactly one of bfile, bgen, vcf, bcf and mt, has "
+            "[genotypes] needs exactly one of bfile, pfile, bgen, vcf, bcf and mt, has "
             f"{' and '.join(given) or 'none'}"
         )
     if faults:
@@ -341,12 +375,26 @@ def load_config(path: Path) -> StudyConfig:
     return StudyConfig(**values, folder=path.parent)
 
 
+#: Keys of earlier versions, by section -> what they are called now.
+RENAMED_KEYS = {
+    ("qc", "person_call_rate"): "sample_call_rate",
+    ("training", "saliency_people"): "saliency_participants",
+    ("genotype_models", "saliency_people"): "saliency_participants",
+}
+
+
 def _section(
     kind: type[Options], name: str, content: dict[str, Any], faults: list[str], unbuilt: list[str]
 ) -> Any:
     kinds = option_kinds(kind)
     good = {}
     for key, value in content.items():
+        if now := RENAMED_KEYS.get((name, key)):
+            if now in content:
+                faults.append(f"{name}: has both {now} and its earlier name {key}: keep {now}")
+            else:
+                log.warning("%s.%s is called %s.%s now: rename the key", name, key, name, now)
+            key = now
         if key not in kinds:
             faults.append(f"unknown key {name}.{key}{_nearest(key, kinds)}")
         elif kinds[key].mistyped(taken := kinds[key].coerced(value)):

@@ -63,7 +63,7 @@ def study_tables(config: StudyConfig, *, before: str | None = None) -> list[str]
 
 
 def named_tables(config: StudyConfig) -> list[str]:
-    """The tables of people that ``study.toml`` names."""
+    """The tables of participants that ``study.toml`` names."""
     return [str(config.path(name)) for name in config.phenotypes.tables]
 
 
@@ -80,7 +80,7 @@ def people_tables(
     id_rule: IdRule | None = None,
     reading: TableReading | None = None,
 ) -> dict[str, pd.DataFrame]:
-    """All tables in which a column of people is looked for by name: path -> table.
+    """All tables in which a column of participants is looked for by name: path -> table.
 
     Those of :func:`study_tables`, the principal components that the study computed, and, for
     columns that none of these has (sex, age, weight), the bone measurements of its records.
@@ -215,7 +215,8 @@ def loci_file(config: StudyConfig) -> Path | None:
     name = config.comparison.loci
     if name != SIMULATED_TRUTH:
         return Path(str(config.path(name))) if name is not None else None
-    genotypes = config.genotypes.bfile or config.genotypes.vcf or config.genotypes.bgen
+    g = config.genotypes
+    genotypes = g.bfile or g.pfile or g.vcf or g.bgen
     path = Path(str(config.path(genotypes or ""))).parent / _CAUSAL
     if not path.exists():
         raise ConfigError(
@@ -260,6 +261,13 @@ def genotype_files(config: StudyConfig) -> list[str]:
 
         sets = find_filesets(str(config.path(g.bfile)))
         return [*(str(path) for s in sets for path in (s.bed, s.bim, s.fam)), *names]
+    if g.pfile is not None:
+        from gwasbone.cohort.sources.pgen import find_filesets as find_pgen_filesets
+
+        return [
+            *(str(path) for s in find_pgen_filesets(str(config.path(g.pfile))) for path in s.files),
+            *names,
+        ]
     for name in (g.vcf, g.bcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
@@ -277,6 +285,7 @@ def read_study_genotypes(config: StudyConfig, *, cache: Path | None = None) -> C
     g = config.genotypes
     cohort = read_genotypes(
         bfile=config.path(g.bfile),
+        pfile=config.path(g.pfile),
         bgen=config.path(g.bgen),
         sample=config.path(g.sample),
         ref_last=g.ref_last,

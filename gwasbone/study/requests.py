@@ -1,4 +1,4 @@
-"""What a scan asks for, by flags and by the study, and the columns of people that it needs.
+"""What a scan asks for, by flags and by the study, and the columns of participants that it needs.
 
 The study's own modules are imported only inside a study: they take longer to import than a small
 scan takes.
@@ -90,7 +90,7 @@ def phenotype_columns(
     id_rule: IdRule | None = None,
     reading: TableReading | None = None,
 ) -> pd.DataFrame:
-    """The request's columns out of the tables, one row per person in any table used.
+    """The request's columns out of the tables, one row per participant in any table used.
 
     Parameters
     ----------
@@ -112,10 +112,11 @@ def phenotype_columns(
         from gwasbone.study.config import study_reading
 
         reading = study_reading(config)
+    unnamed = dict.fromkeys(map(str, covariate_tables), "COVAR")
+    unnamed |= dict.fromkeys(map(str, tables), "PHENO")
     read = {
-        path: read_people_table(path, id_rule=rule, reading=reading, unnamed=unnamed)
-        for unnamed, paths in (("COVAR", covariate_tables), ("PHENO", tables))
-        for path in dict.fromkeys(map(str, paths))
+        path: read_people_table(path, id_rule=rule, reading=reading, unnamed=columns)
+        for path, columns in unnamed.items()
     }
     ranks = [{str(p): read[str(p)] for p in rank} for rank in (covariate_tables, tables)]
     if config is not None:

@@ -34,6 +34,7 @@ from gwasbone.files import (
 from gwasbone.run_log import versions
 from gwasbone.study import RECORD
 from gwasbone.study.config import StudyConfig
+from gwasbone.table_limit import table_limit
 
 log = logging.getLogger(__name__)
 
@@ -163,7 +164,7 @@ def run_study(
         clear_leftovers(config.output)
         for stage in stages:
             _refuse_foreign(config.output / stage.name)
-        with around():
+        with around(), table_limit(config.phenotypes.max_table_gb):
             _run_stages(config, stages[: last + 1], force=force, threads=threads, say=say)
 
 

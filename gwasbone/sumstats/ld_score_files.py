@@ -111,7 +111,7 @@ def read_ld_scores(folder: Path) -> LdScores:
     if not parts:
         raise InputError(f"{folder}: expected LD scores of chromosomes 1-22, got none")
     if n_left_out:
-        log.info("%s: %d LD scores without a place on an autosome left out", folder, n_left_out)
+        log.info("%s: %d LD scores without a position on an autosome left out", folder, n_left_out)
     _refuse_overlap(folder, parts)
     every = pd.concat(parts, ignore_index=True)
     return LdScores.of(every["CHR"], every["BP"], every["L2"], m_ld=m_ld, source=str(folder))

@@ -31,12 +31,12 @@ from gwasbone.stats.genomic_control import lambda_gc_from_chi2
 from gwasbone.stats.jackknife import jackknife_se
 from gwasbone.stats.pvalues import neg_log10_p_normal
 from gwasbone.sumstats.ldsc_regression import (
-    LdData,
+    Expected,
     LdFit,
-    LdRegression,
-    Rows,
-    Weights,
+    Scores,
+    Trait,
     complete_rows,
+    fit_products,
 )
 
 FloatArray = npt.NDArray[np.float64]
@@ -136,12 +136,14 @@ def heritability(
     y, data = complete_rows(chi2, ld_score, weight_ld_score, [n], m_ld)
     if (y < 0).any():
         raise InputError("LD-score regression: expected chi-squared statistics, some are negative")
-    low: npt.NDArray[np.bool_] | None = None
-    if two_step is not None and intercept is None:
-        low = y < two_step
-    fit = LdRegression(
-        y, data.l, data.n[0], _chi2_weights(data), data.m_ld, null=1.0, low=low
-    ).fit(n_blocks, intercept)  # fmt: skip
+    scores = Scores.of(data.l, data.l_w, data.m_ld)
+    trait = Trait(np.sqrt(y), np.sqrt(data.n[0] * scores.level))
+    fit = fit_products(trait, None, scores, n_blocks, below=two_step, fixed=intercept)
+    return heritability_of_fit(fit, y, intercept)
+
+
+def heritability_of_fit(fit: LdFit, y: FloatArray, intercept: float | None) -> Heritability:
+    """The heritability that a regression of χ² (m,) gives."""
     mean = float(y.mean())
     informative = mean > 1 and intercept is None
     return Heritability(
@@ -192,11 +194,8 @@ def genetic_correlation(
     both = np.column_stack([np.ravel(z1), np.ravel(z2)]).astype(np.float64)
     z, data = complete_rows(both, ld_score, weight_ld_score, [n1, n2], m_ld)
     fixed = intercepts[2]
-    low: npt.NDArray[np.bool_] | None = None
     if two_step is not None:
-        below = np.asarray((z**2 < two_step).all(axis=1), dtype=np.bool_)
-        n_blocks = min(n_blocks, max(1, int(below.sum())))
-        low = below if fixed is None else None
+        n_blocks = min(n_blocks, max(1, int((z**2 < two_step).all(axis=1).sum())))
     traits = [
         heritability(
             z[:, k] ** 2, data.l, data.n[k], m_ld=data.m_ld, weight_ld_score=data.l_w,
@@ -204,16 +203,21 @@ def genetic_correlation(
         )
         for k in (0, 1)
     ]  # fmt: skip
-    fit = LdRegression(
-        z[:, 0] * z[:, 1], data.l, np.sqrt(data.n[0] * data.n[1]),
-        _product_weights(data, traits), data.m_ld, null=0.0, low=low,
-    ).fit(n_blocks, fixed)  # fmt: skip
-    return _correlation(fit, traits[0], traits[1], len(z))
+    scores = Scores.of(data.l, data.l_w, data.m_ld)
+    first, second = (
+        Trait(z[:, k].copy(), np.sqrt(data.n[k] * scores.level)).with_expected(
+            Expected(traits[k].h2, traits[k].intercept)
+        )
+        for k in (0, 1)
+    )
+    fit = fit_products(first, second, scores, n_blocks, below=two_step, fixed=fixed)
+    return correlation_of_fit(fit, traits[0], traits[1], len(z))
 
 
-def _correlation(
+def correlation_of_fit(
     fit: LdFit, first: Heritability, second: Heritability, n_variants: int
 ) -> GeneticCorrelation:
+    """The genetic correlation that a regression of products gives."""
     status, rg, rg_se = "", np.nan, np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         deleted = fit.slope_deleted / np.sqrt(first.h2_deleted * second.h2_deleted)
@@ -240,31 +244,3 @@ def _correlation(
         status=status,
         rg_deleted=deleted,
     )
-
-
-def _chi2_weights(data: LdData) -> Weights:
-    def weights(h2: float, a: float, rows: Rows) -> FloatArray:
-        spread = a + _expected(h2, data.n[0], data, low=0.0)[rows]
-        return np.asarray(1 / (2 * spread**2 * np.maximum(data.l_w[rows], 1)))
-
-    return weights
-
-
-def _product_weights(data: LdData, traits: list[Heritability]) -> Weights:
-    variances = [
-        _expected(trait.h2, n, data, low=0.0) + trait.intercept
-        for trait, n in zip(traits, data.n, strict=True)
-    ]
-    own = variances[0] * variances[1]
-    both = np.sqrt(data.n[0] * data.n[1])
-
-    def weights(rho: float, c: float, rows: Rows) -> FloatArray:
-        spread = own[rows] + (c + _expected(rho, both, data, low=-1.0)[rows]) ** 2
-        return np.asarray(1 / (spread * np.maximum(data.l_w[rows], 1)))
-
-    return weights
-
-
-def _expected(share: float, n: FloatArray, data: LdData, *, low: float) -> FloatArray:
-    """What heritability (or covariance) adds to a statistic; both kept to what they can be."""
-    return np.asarray(min(max(share, low), 1.0) * n * np.maximum(data.l, 1) / data.m_ld)

@@ -34,6 +34,7 @@ from gwasbone.sumstats.scan import (
     Scans,
     checked,
 )
+from gwasbone.text_files import within_limit
 from gwasbone.text_table import TextTable
 
 log = logging.getLogger(__name__)
@@ -217,7 +218,7 @@ class Positions:
                 f"got {', '.join(text.header[:8])}"
             )
         types = {str(name): pa.string() for name in found.values()}
-        parts = [text.columns(lines, types) for lines in text.pieces()]
+        parts = [text.columns(lines, types) for lines in within_limit(text.pieces(), path)]
         raw = pa.concat_tables(parts).to_pandas() if parts else pd.DataFrame(columns=list(types))
         return cls._of_text(raw.rename(columns={v: k for k, v in found.items()}), path)
 

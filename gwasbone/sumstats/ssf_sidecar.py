@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from gwasbone import __version__
 from gwasbone.errors import UsageError
 from gwasbone.genome import BUILDS
 
@@ -112,7 +112,7 @@ def sidecar_text(fields: Mapping[str, Any]) -> str:
 
 def _software(provenance: Mapping[str, Any]) -> str:
     """Names and versions, the settings of the scan in brackets."""
-    versions = {"gwasbone": version("gwasbone"), **provenance.get("versions", {})}
+    versions = {"gwasbone": __version__, **provenance.get("versions", {})}
     settings = [str(provenance[key]) for key in ("method", "test", "engine") if provenance.get(key)]
     names = ", ".join(f"{name} {number}" for name, number in versions.items())
     return f"{names} ({', '.join(settings)})" if settings else names

@@ -1,4 +1,4 @@
-"""Rows of GWAS-SSF as text: what variants and people share among traits is formatted once.
+"""Rows of GWAS-SSF as text: what variants and participants share among traits is formatted once.
 
 Columns are joined to whole lines in Arrow, whose string arrays are the bytes of the file already.
 """
@@ -165,7 +165,7 @@ class VariantText:
         return bytes_of(joined(before, *numbers, source_id, ending))
 
     def _people_of(self, trait: pa.Table) -> _PeopleText:
-        """The text of what depends on the people of a trait, shared by traits of the same."""
+        """The text of what depends on the participants of a trait, shared by traits of the same."""
         columns = [trait[name] for name in _PeopleText.COLUMNS]
         for people in self._people:
             if all(a.equals(b) for a, b in zip(people.columns, columns, strict=True)):
@@ -180,7 +180,7 @@ class VariantText:
 
 @dataclass(frozen=True)
 class _PeopleText:
-    """What a row says of the people: the allele's frequency, and all that follows p."""
+    """What a row says of the participants: the allele's frequency, and all that follows p."""
 
     columns: list[pa.ChunkedArray]
     frequency: pa.Array

@@ -25,7 +25,7 @@ PALINDROME_MARGIN = 0.08
 
 #: Reasons why a row of one table has no match in the other.
 OTHER_ALLELES = "other alleles at the position"
-AMBIGUOUS = "palindromic, and the allele frequencies do not tell the strand"
+AMBIGUOUS = "palindromic, and the allele frequencies do not resolve the strand"
 DUPLICATE = "the same variant again, less significant"
 
 #: Bits of a variant's number: position, then alleles; the chromosome stands above.

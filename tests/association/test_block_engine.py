@@ -322,7 +322,7 @@ def test_binary_and_quantitative_traits_in_one_run(fileset, engine, caplog):
     }  # fmt: skip
     assert linear.provenance["method"] == "linear"
     n, cases = logistic.table("ill")["n"].iloc[0], logistic.provenance["traits"]["ill"]["n_cases"]
-    assert f"a: linear regression, t test ({n} people)" in caplog.text
+    assert f"a: linear regression, t test ({n} samples)" in caplog.text
     said = f"ill: logistic regression, score test ({cases} cases, {n - cases} controls)"
     assert said in caplog.text
 

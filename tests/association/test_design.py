@@ -129,11 +129,11 @@ def test_large_offsets_are_not_mistaken_for_the_intercept(table):
 @pytest.mark.parametrize(
     ("change", "options", "words"),
     [
-        ({"bmd": 2.5}, {}, "trait bmd to vary, all 40 people analysed have 2.5"),
+        ({"bmd": 2.5}, {}, "trait bmd to vary, all 40 participants analysed have 2.5"),
         ({"bmd": np.nan}, {}, r"none \(0 genotyped"),
-        ({"age": np.nan}, {"covariates": ["age"]}, "nobody has them all"),
+        ({"age": np.nan}, {"covariates": ["age"]}, "no participant has them all"),
         ({"bmd": "tall"}, {}, "column bmd, got 'tall'"),
-        ({"bmd": [0, 1, 2, 1] * 10}, {}, "0, 1 and 2: say --binary-coding"),
+        ({"bmd": [0, 1, 2, 1] * 10}, {}, "0, 1 and 2: give --binary-coding"),
         ({"bmd": [0, 1, 2, 1] * 10}, {"binary_coding": "01"}, "coding 01, it also has 2"),
         (
             {},
@@ -149,7 +149,7 @@ def test_what_is_refused(table, change, options, words):
 
 def test_too_few_people(table):
     table.loc[IDS[3:], "bmd"] = np.nan
-    with pytest.raises(InputError, match="at least 4 people for trait bmd"):
+    with pytest.raises(InputError, match="at least 4 participants for trait bmd"):
         build_design(IDS, table, traits=["bmd"], covariates=["age"])
 
 
@@ -230,7 +230,7 @@ def test_by_default_each_trait_has_the_method_of_its_kind(table):
 
 def test_by_default_0_1_2_is_refused_until_its_coding_is_told(table):
     table["ill"] = [0, 1, 2, 2] * 10
-    with pytest.raises(InputError, match="it has 0, 1 and 2: say --binary-coding"):
+    with pytest.raises(InputError, match="it has 0, 1 and 2: give --binary-coding"):
         build_design(IDS, table, traits=["ill"], method="auto")
     group = build_design(IDS, table, traits=["ill"], method="auto", binary_coding="12").groups[0]
     assert (group.method, group.n, group.traits[0].n_cases) == ("logistic", 30, 20)

@@ -14,7 +14,7 @@ from gwasbone.association.covariates import DroppedCovariateWarning
 from gwasbone.association.design import FewCasesWarning, TraitLeftOutWarning, build_design
 from gwasbone.association.options import AssociationRequest
 from gwasbone.cli import main
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, UsageError
 from gwasbone.stats.logistic import fit_logistic
 
 N, M = 600, 12
@@ -66,13 +66,13 @@ def bad_traits(table):
 
 
 BAD = {
-    "constant": "to vary, all 600 people analysed have 0.3",
+    "constant": "to vary, all 600 participants analysed have 0.3",
     "nearly_constant": "to vary",
     "empty": "there are none",
-    "few": "at least 4 people",
+    "few": "at least 4 participants",
     "words": "in column words",
     "from_age": r"beyond its covariates, they \(age\) explain it wholly",
-    "coded_012": "say --binary-coding",
+    "coded_012": "give --binary-coding",
 }
 
 
@@ -115,7 +115,7 @@ def test_the_others_have_the_numbers_they_have_alone(made, tmp_path, capsys):
     told = capsys.readouterr()
     assert "left out: constant" in told.out
     assert "left out: from_age" in told.out
-    assert "all 600 people analysed have 0.3" in told.err
+    assert "all 600 participants analysed have 0.3" in told.err
     assert assoc("bmd", "alone") == 0
     capsys.readouterr()
     of_bmd = [(tmp_path / f"{out}.bmd.tsv.gz").read_bytes() for out in ("some", "alone")]
@@ -230,3 +230,22 @@ def test_a_message_of_many_levels_is_short():
         design_of(table, traits=("y",), categorical=("batch",))
     assert caught
     assert max(len(str(w.message)) for w in caught) < 600
+
+
+def test_the_logarithm_of_a_trait_is_scanned_and_one_that_has_none_is_left_out(made):
+    folder, _, table = made
+    cohort = gb.read_genotypes(bfile=str(folder / "g"), build="GRCh37")
+    skewed = table.assign(skewed=np.exp(table["bmd"]), zero=np.exp(table["bmd"]).clip(upper=1) - 1)
+    with pytest.warns(TraitLeftOutWarning, match="trait zero is left out: logarithm of zero: "):
+        found = gb.associate(
+            cohort, ["bmd", "skewed", "zero"], phenotypes=skewed, log_traits=["skewed", "zero"]
+        )
+    columns = ["beta", "standard_error", "neg_log_10_p_value"]
+    np.testing.assert_allclose(
+        found.table("skewed")[columns], found.table("bmd")[columns], rtol=1e-5
+    )
+    assert found.provenance["log_traits"] == ["skewed", "zero"]
+    with pytest.raises(InputError, match="expected a quantitative trait, it is binary"):
+        gb.associate(cohort, ["ill"], phenotypes=table, log_traits=["ill"])
+    with pytest.raises(UsageError, match="--log-traits age: expected traits of --pheno"):
+        gb.associate(cohort, ["bmd"], phenotypes=table, log_traits=["age"])

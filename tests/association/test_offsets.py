@@ -189,7 +189,7 @@ def test_each_chromosome_gets_its_own_offset(made, method):
         (np.zeros(N - 1), r"offset: expected shape \(400,\) or \(400, 2\).*got \(399,\)"),
         (
             np.r_[np.nan, np.zeros(N - 1)],
-            r"400 people analysed for height, 1 have none, such as i0",
+            r"400 participants analysed for height, 1 have none, such as i0",
         ),
         ({1: np.zeros(N)}, "chromosome 2 .of 1. has none"),
     ],

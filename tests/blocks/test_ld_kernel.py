@@ -148,5 +148,5 @@ def test_wrong_annotations_and_too_few_people_are_refused(calls):
     until = np.full(150, 150)
     with pytest.raises(UsageError, match="150 variants"):
         ld_scores(PackedArray.of(calls), until, annotations=np.ones((149, 1)))
-    with pytest.raises(UsageError, match="three people"):
+    with pytest.raises(UsageError, match="three samples"):
         ld_scores(PackedArray.of(calls[:, :2]), until)

@@ -90,15 +90,25 @@ def test_no_missing_call_is_none(bed):
     assert packed.missing_calls(words, columns.mask(np.ones(len(whole), bool))) is None
 
 
-@pytest.mark.parametrize("m", [1, 3, 254, 255, 256, 1_000])
-def test_sums_over_variants_are_those_of_the_calls_written_out(m):
+@pytest.mark.parametrize(
+    ("m", "n"), [(1, 77), (3, 77), (254, 77), (255, 77), (256, 77), (1_000, 77), (16, 33_000)]
+)
+def test_tallies_are_those_of_the_calls_written_out(m, n):
     """Also where everybody is heterozygous everywhere, which fills the counters."""
     rng = np.random.default_rng(m)
-    calls = rng.integers(-1, 3, (m, 77))
+    calls = rng.integers(-1, 3, (m, n))
     calls[:, 5], calls[:, 6] = 1, -1
     array = PackedArray.of(calls)
     weights = np.stack([np.ones(m), rng.random(m), rng.integers(0, 2, m)])
-    everyone = array.columns.mask(np.ones(77, dtype=bool))
-    sums = packed.sum_over_variants(array.words, everyone, weights)[:, array.columns.slots]
-    np.testing.assert_allclose(sums[:3], weights @ (calls >= 0), rtol=1e-12, atol=1e-9)
-    np.testing.assert_array_equal(sums[3], (calls == 1).sum(axis=0))
+    chosen = rng.random(n) < 0.7
+    chosen[[5, 6]] = True
+    tally = packed.CallTally.of(array.words, array.columns.mask(chosen), int(chosen.sum()))
+    slots = array.columns.slots[chosen]
+    sums, among = tally.sums(weights)[:, slots], calls[:, chosen]
+    np.testing.assert_allclose(sums, weights @ (among >= 0), rtol=1e-12, atol=1e-9)
+    np.testing.assert_array_equal(tally.n_het[slots], (among == 1).sum(axis=0))
+    for name, call in (("hom_ref", 0), ("het", 1), ("hom_alt", 2)):
+        np.testing.assert_array_equal(getattr(tally.counts, name), (among == call).sum(axis=1))
+    again = packed.count_calls(array.words, array.columns.mask(chosen), int(chosen.sum()))
+    np.testing.assert_array_equal(again.het, tally.counts.het)
+    np.testing.assert_array_equal(again.hom_ref, tally.counts.hom_ref)

@@ -161,6 +161,6 @@ def test_more_components_than_variants_that_vary_are_refused(tmp_path):
     G = np.zeros((20, 30), dtype=np.int8)
     G[:2] = np.random.default_rng(15).binomial(2, 0.4, (2, 30))
     blocks, columns = packed_blocks(tmp_path, G)
-    with pytest.raises(UsageError, match="30 people and 2 such"):
+    with pytest.raises(UsageError, match="30 samples and 2 such"):
         leading_components(blocks, columns, k=3)
     assert leading_components(blocks, columns, k=2).people.shape == (30, 2)

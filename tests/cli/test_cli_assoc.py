@@ -145,10 +145,10 @@ def test_what_the_log_and_the_screen_say(scan, cohort):
     assert "hail 0.2.139" in log
     for option in ("covariates = PC1, PC2", "maf = 0.06", "chromosomes = 1", "method = auto"):
         assert f"option {option}" in log
-    assert re.search(r"genotypes: \S+genotypes.bed, 200 people, 300 variants", log)
+    assert re.search(r"genotypes: \S+genotypes.bed, 200 samples, 300 variants", log)
     assert re.search(r"--chr 1 removes \d+ variants", log)
     assert re.search(r"minor-allele frequency .*0\.06.* removes \d+ variants", log)
-    kept = int(re.findall(r"kept: 200 people, (\d+) variants", log)[-1])
+    kept = int(re.findall(r"kept: 200 samples, (\d+) variants", log)[-1])
     assert kept == len(done.tested()) + len(done.untested())
     assert re.search(r"bmd_spine: n = \d+, 2 covariates", log)
     shown = float(re.findall(r"bmd_spine: lambda_GC = (\S+)", log)[0])
@@ -236,7 +236,7 @@ def test_filters_keep_what_plink2_keeps(planned, cohort, lists, plink2, tmp_path
     assert theirs != (200, 300)
     assert (plan.cohort.people.n_kept, plan.cohort.variants.n_kept) == theirs
     log = (tmp_path / "scan.assoc.log").read_text()
-    assert f"kept: {theirs[0]} people, {theirs[1]} variants" in log
+    assert f"kept: {theirs[0]} samples, {theirs[1]} variants" in log
 
 
 @pytest.mark.peer
@@ -342,7 +342,7 @@ def test_fid_iid_tells_people_of_one_iid_apart(planned, cohort, tmp_path, capfd)
         Path(path).write_text("".join(lines))
     arguments = copy.assoc(tmp_path / "scan")
     assert main(arguments) == 1
-    assert "name people by FID_IID" in capfd.readouterr().err
+    assert "name participants by FID_IID" in capfd.readouterr().err
     plan = planned([*arguments, "--id", "fid_iid"])
     assert {"a_1", "b_1"} <= set(plan.cohort.people.table.index) & set(plan.phenotypes.index)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bed_reader import to_bed
 from small_cohort import SmallCohort, gwasbone, left_by, make_small_cohort, one_line_error
 
 from gwasbone.cli import COMMANDS, NOT_BUILT, main
@@ -140,7 +141,7 @@ def test_people_of_another_study_show_two_of_each(cohort, tmp_path, out, capfd):
     line = _refused(
         _scan_of(cohort, str(tmp_path / "nobody.tsv"), out, "--pheno", "bmd_spine"), out, capfd
     )
-    assert "the table has nobody" in line
+    assert "the table has no participant" in line
 
 
 @pytest.mark.parametrize(
@@ -282,6 +283,12 @@ def test_what_is_not_built_says_so(tmp_path, monkeypatch, capfd, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_method_that_is_not_built_is_not_offered(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    line = one_line_error(["assoc", "--method", "best"], capfd, code=2)
+    assert "expected auto or linear or logistic, got best" in line
+
+
 def test_the_contract_is_either_built_or_not_built():
     contract = (
         "assoc demo simulate qc ancestry pca prune images train predict residuals select clump "
@@ -381,3 +388,38 @@ def test_a_full_disk_under_hail(cohort, small_disk):
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert f"disk full while writing to {small_disk}" in done.stderr
     assert left_by(out) == []
+
+
+def _monomorphic_in_half(folder: Path) -> None:
+    """40 samples, 3 variants that are carried in the first 20 only; `none` is known in the rest."""
+    calls = np.zeros((40, 3), dtype=np.float32)
+    calls[:20] = np.random.default_rng(4).integers(0, 3, (20, 3))
+    to_bed(
+        folder / "g.bed", calls,
+        properties={
+            "iid": [f"p{i}" for i in range(40)], "fid": ["f"] * 40, "chromosome": ["1"] * 3,
+            "bp_position": [1000, 2000, 3000], "sid": ["a", "b", "c"],
+            "allele_1": ["G"] * 3, "allele_2": ["A"] * 3,
+        },
+    )  # fmt: skip
+    y = np.random.default_rng(5).normal(size=40)
+    table = pd.DataFrame({"IID": [f"p{i}" for i in range(40)], "all": y, "none": y, "nil": y})
+    table.loc[:19, ["none", "nil"]] = np.nan
+    table.to_csv(folder / "y.tsv", sep="\t", index=False, na_rep="NA")
+
+
+def test_a_scan_in_which_nothing_can_be_tested_is_an_error(tmp_path, out, capfd):
+    _monomorphic_in_half(tmp_path)
+    arguments = ["assoc", "--bfile", str(tmp_path / "g"), "--build", "GRCh37", "--pheno-file",
+                 str(tmp_path / "y.tsv"), "--no-plots", "--out", str(out), "--pheno"]  # fmt: skip
+    line = _refused([*arguments, "none,nil"], out, capfd)
+    assert (
+        "expected variants to test, none: none of 3 variants could be tested (3 monomorphic); nil: "
+        "none of 3 variants could be tested (3 monomorphic): look at the call rates"
+    ) in line
+    assert main([*arguments, "all,none"]) == 0
+    assert (
+        "warning: none: none of 3 variants could be tested (3 monomorphic)"
+        in capfd.readouterr().err
+    )
+    assert {"scan.all.tsv.gz", "scan.none.untested.tsv.gz"} <= set(left_by(out))

@@ -1,6 +1,7 @@
 """``gwasbone clump`` from the command line."""
 
 import gzip
+import importlib
 
 import click
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 from bed_reader import to_bed
 
+from gwasbone.cli import COMMANDS
 from gwasbone.cli.clump import command
 from gwasbone.errors import InputError, UsageError
 from gwasbone.loci.loci import LOCUS_COLUMNS
@@ -193,3 +195,27 @@ def test_wrong_numbers_and_files_leave_no_table(files):
     with pytest.raises(UsageError, match="hg18"):
         clump(files, "--genes-build", "hg18")
     assert not (files / "out.clumps.tsv").exists()
+
+
+def test_the_limit_of_compressed_tables_is_a_flag_and_a_key_of_a_study(files, monkeypatch):
+    far = "X\t90000000\t90000001\t+\tFAR\n" * 50
+    (files / "genes.tsv.gz").write_bytes(gzip.compress((GENES + far).encode()))
+    genes = ("--genes", files / "genes.tsv.gz", "--genes-build", "hg19")
+    with pytest.raises(InputError, match=r"genes\.tsv\.gz.*raise --max-table-gb"):
+        clump(files, *genes, "--max-table-gb", "1e-8")
+    clump(files, *genes)
+    monkeypatch.chdir(files)
+    study = '[genotypes]\nbfile = "g"\n[phenotypes]\nmax_table_gb = 1e-8\n'
+    (files / "study.toml").write_text(study)
+    with pytest.raises(InputError, match=r"phenotypes\.max_table_gb in study\.toml"):
+        clump(files, *genes, "--force")
+    clump(files, *genes, "--force", "--max-table-gb", "0.5")
+
+
+def test_every_command_that_reads_tables_has_the_limit():
+    named = {
+        name
+        for name, (module, _) in COMMANDS.items()
+        if any(o.name == "max_table_gb" for o in importlib.import_module(module).command.params)
+    }
+    assert set(COMMANDS) - named == {"demo", "simulate", "run", "config", "report"}

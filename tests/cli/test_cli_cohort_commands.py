@@ -42,7 +42,7 @@ def test_simulate_writes_a_cohort_and_its_truth(folder):
 
 def test_the_chain_from_qc_to_components(run, folder):
     said = run("qc", "--maf", "0.01", "--out", "qc")
-    assert "of 300 people kept" in said
+    assert "of 300 samples kept" in said
     people = pd.read_csv(folder / "qc.people.tsv.gz", sep="\t", dtype=str)
     faults = pd.read_csv(folder / "data/truth/people_faults.tsv", sep="\t", dtype=str)
     planted = set(faults.loc[faults["fault"] == "low_call_rate", "IID"])

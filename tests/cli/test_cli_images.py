@@ -46,7 +46,7 @@ def scans(tmp_path) -> Path:
     ):
         _scan(folder / f"{seed}.dcm", seed, person, protocol)
     (folder / "empty.dcm").touch()
-    (folder / "text.dcm").write_text("no picture")
+    (folder / "text.dcm").write_text("no image")
     return folder
 
 
@@ -90,7 +90,7 @@ def test_a_folder_becomes_a_cache_with_its_tables_and_page(scans, run, tmp_path)
     assert "a 20200102 right" in page
     log = (out / "images.log").read_text()
     assert "refused as empty_file" in log
-    assert "people without picture: 1 of 3" in log
+    assert "participants without image: 1 of 3" in log
 
 
 def test_it_grows_and_a_shell_may_write_the_glob_out(scans, run, tmp_path):
@@ -153,10 +153,10 @@ def test_bad_input_is_one_line_and_leaves_the_cache_alone(scans, run, tmp_path, 
 def test_not_one_picture_is_an_error_that_names_the_table(tmp_path, capfd):
     folder = tmp_path / "scans"
     folder.mkdir()
-    (folder / "a").write_text("no picture")
+    (folder / "a").write_text("no image")
     out = tmp_path / "out"
     line = one_line_error(["images", "--dicom", str(folder), "--out", str(out)], capfd)
-    assert "none of 1 files gives one (not_dicom 1)" in line
+    assert "none of 1 files is one (not_dicom 1)" in line
     assert str(out / "refusals.tsv") in line
     assert not list(out.glob("*.npy"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def test_the_files_of_the_nonlinear_model(table, out, capsys):
     assert "bmd_spine" in page
     assert "somebody" not in page
     log = Path(f"{out}.residuals.log").read_text()
-    assert "360 assessments of 300 people (60 with two or more)" in log
+    assert "360 assessments of 300 participants (60 with two or more)" in log
     assert "0 read as women, 1 read as men" in log
     assert "2 of 2 traits, 300 people" in summary
 
@@ -213,7 +214,8 @@ def test_the_files_of_the_transformer(table, answers, out, capsys):
     assert main(transformer(table, answers, out)) == 0
     captured = capsys.readouterr()
     assert (
-        "12 of 360 assessments" in captured.err or "of 10 people, have no answers" in captured.err
+        "12 of 360 assessments" in captured.err
+        or "of 10 participants, have no answers" in captured.err
     )
     assert "R2 out of fold: mean" in captured.out
     assert left_by(out) == sorted([f"r.{name}" for name in FILES] + ["r.models"])
@@ -312,3 +314,50 @@ def test_a_study_asks_for_the_transformer_and_the_command_takes_it_from_there(
     pd.testing.assert_frame_equal(pd.read_csv("own.residuals.tsv", sep="\t"), of_stage)
     assert re.search(r"hidden\W+8\b", Path("own.residuals.log").read_text())
     capsys.readouterr()
+
+
+def test_formulas_are_compared_and_one_is_fitted(tmp_path, out, capsys):
+    path, formulas = tmp_path / "few.parquet", tmp_path / "formulas.txt"
+    assessments(pd.Index([f"somebody{i}" for i in range(60)]), again=20).to_parquet(path)
+    chosen = "C(sex) + C(sex):Age40 + poly(Weight75, 2) + (1 | person)"
+    formulas.write_text(f"{chosen}\nC(sex) + Age40  # too little\n")
+    arguments = ["residuals", "--table", str(path), "--traits", "bmd_total", "--out", str(out)]
+    assert main([*arguments, "--formulas", str(formulas), "--formula", chosen]) == 0
+    assert f"smallest BIC of 1 traits: {chosen} in 1" in capsys.readouterr().out
+    assert left_by(out) == ["r.confounding.tsv", "r.formulas.tsv", *(f"r.{n}" for n in FILES[1:])]
+    ranked = pd.read_csv(f"{out}.formulas.tsv", sep="\t")
+    assert ranked["formula"].tolist() == [chosen, "C(sex) + Age40"]
+    assert ranked["delta_bic"].iloc[1] > 10
+    models = pd.read_csv(f"{out}.models.tsv", sep="\t")
+    assert set(models["model"]) == {"formula"}
+    page = Path(f"{out}.residuals.html").read_text()
+    assert "Formulas compared: bmd_total" in page
+    assert "somebody" not in page
+
+
+def test_a_formula_with_another_model_is_refused(table, out, capfd):
+    arguments = ["residuals", "--table", str(table), "--out", str(out), "--model"]
+    for more in (["linear", "--formula", "C(sex)"], ["formula"]):
+        error = one_line_error([*arguments, *more], capfd, code=2)
+        assert "formula: expected with model = formula" in error
+    error = one_line_error([*arguments[:-1], "--formula", "exec('1')"], capfd)
+    assert "got exec('1')" in error
+    assert left_by(out) == []
+
+
+def test_the_transformer_is_tuned_before_it_is_fitted(table, answers, out, tmp_path, capsys):
+    grid = tmp_path / "grid.tsv"
+    head = "hidden\tlayers\tattention_heads\tdropout\tlearning_rate\n"
+    grid.write_text(f"{head}32\t2\t4\t0.1\t0.001\n64\t2\t8\t0.2\t0.01\n")
+    more = ["--grid", str(grid), "--traits", "bmd_total", "--input-columns", "874"]
+    assert main(transformer(table, answers, out, *more)) == 0
+    chosen = "--hidden 32 --layers 2 --heads 4 --dropout 0.1 --learning-rate 0.001"
+    assert f"of 2 candidates {chosen} has the smallest" in capsys.readouterr().out
+    tuning = pd.read_csv(f"{out}.tuning.tsv", sep="\t")
+    assert tuning["rank"].tolist() == [1, 2]
+    assert tuning["hidden"].tolist() == [32, 64]
+    folder = Path(f"{out}.models/transformer")
+    assert len(list((folder / "tuning").glob("*/fold0/card.json"))) == 2
+    card = json.loads(next(folder.glob("network0/fold0/card.json")).read_text())
+    assert (card["network"]["hidden"], card["plan"]["learning_rate"]) == (32, 0.001)
+    assert "Tuned on an even split" in Path(f"{out}.residuals.html").read_text()

@@ -114,7 +114,7 @@ def test_compare(files, tmp_path):
         {"scan": "bmd_total", "reason": "not in every scan", "n_variants": 50},
         {
             "scan": "resid_bmd_total", "n_variants": 50,
-            "reason": "palindromic, and the allele frequencies do not tell the strand",
+            "reason": "palindromic, and the allele frequencies do not resolve the strand",
         },
     ]  # fmt: skip
     aligned = align_scans(open_scans([files.one, files.two]))

@@ -251,7 +251,7 @@ def test_predict_refuses_other_pictures(study, trained, tmp_path, capfd):
     assert main([*images, "--threads", "1"]) == 0
     command = ["predict", "--models", f"{trained}.models", "--images", str(other)]
     command += ["--backend", "reference", "--out", str(tmp_path / "x")]
-    assert "expected pictures made as those of" in one_line_error(command, capfd)
+    assert "expected images made as those of" in one_line_error(command, capfd)
     command[2] = str(tmp_path)
     assert "of a finished `gwasbone train`" in one_line_error(command, capfd)
 
@@ -331,7 +331,7 @@ def test_genotypes_without_a_framework(snps, tmp_path, capfd):
         (("--region", "knee"), 1, "rows of region knee, there are rows of ap_spine, hip"),
         (("--covar", "bmi"), 1, "expected a column bmi"),
         (("--side-inputs", "sex"), 2, "networks of genotypes, which take images only"),
-        (("--weights", "x.keras"), 2, "give --no-pretrain with it"),
+        (("--weights", "x.keras"), 2, "give --no-pretrain with --weights"),
         (("--task", "case"), 2, "--genotypes is of --task genotype, got --task case"),
     ],
 )

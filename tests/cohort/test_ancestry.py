@@ -143,7 +143,7 @@ def test_codes_of_groups_are_met_whether_they_are_numbers_or_text(cohort, scores
 def test_a_misspelt_second_group_is_named(cohort, scores, caplog):
     reference = ["British", "Irsh"]
     british_ancestry(cohort, scores, groups(cohort), reference=reference, n_components=2)
-    assert "nobody reports Irsh; did you mean Irish" in caplog.text
+    assert "no participant reports Irsh; did you mean Irish" in caplog.text
 
 
 @pytest.mark.real

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -167,3 +168,16 @@ def test_a_list_of_withdrawn_participants_holds_for_genotypes_and_every_table(co
     path.write_text("FID,IID,x\nf,p0,1\ng,p1,2\nf,p1,3\n")
     named = read_people_table(path, id_rule="fid_iid", reading=reading)
     assert named.index.tolist() == ["f_p0", "g_p1"]
+
+
+def test_an_absent_family_id_is_spelt_as_0_or_as_the_id(tmp_path):
+    (tmp_path / "list.txt").write_text("0 S1\nS2 S2\nF3 S3\n")
+    listed = read_participant_list(tmp_path / "list.txt")
+    iid = pd.Series(["S1", "S2", "S3", "S1"])
+    assert listed.rows(iid, pd.Series(["S1", "0", "0", "F1"])).tolist() == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert listed.rows(iid).tolist() == [True, True, True, True]

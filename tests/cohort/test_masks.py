@@ -33,7 +33,7 @@ def test_a_decision_taken_again_replaces_the_old_one(people):
 
 
 def test_mask_of_another_length_is_refused(people):
-    with pytest.raises(ValueError, match="expected a mask of 4 people"):
+    with pytest.raises(ValueError, match="expected a mask of 4 samples"):
         people.exclude("qc", "low", [True], description="")
 
 

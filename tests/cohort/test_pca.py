@@ -191,7 +191,7 @@ def test_projection_turns_swapped_alleles_and_refuses_strangers(made):
 
 def test_too_few_people_and_unknown_variants_are_refused(made):
     _, cohort, _ = made
-    with pytest.raises(UsageError, match="60 people"):
+    with pytest.raises(UsageError, match="60 samples"):
         principal_components(cohort, np.ones(M, dtype=bool), k=60)
     with pytest.raises(UsageError, match="no rows"):
         principal_components(cohort, pd.Index([5, 99_999]))

@@ -41,7 +41,7 @@ def test_low_call_rate_is_below_the_threshold_or_unknown():
     table = people(call_rate=np.r_[0.95, 0.9499, np.nan, np.full(47, 1.0)])
     assert hit(people_reasons(table, QcThresholds()), "low_call_rate") == [1, 2]
     assert "low_call_rate" not in {
-        r.name for r in people_reasons(table, QcThresholds(person_call_rate=0))
+        r.name for r in people_reasons(table, QcThresholds(sample_call_rate=0))
     }
 
 
@@ -335,7 +335,7 @@ def test_variant_statistics_equal_numpy(made, engine):
 def test_a_whole_run_names_who_and_what_goes_and_why(made):
     _, sex, cohort = made
     thresholds = QcThresholds(
-        person_call_rate=0.95, variant_call_rate=0.9, het_sd=4, female_max_f=0.4, maf=0.01
+        sample_call_rate=0.95, variant_call_rate=0.9, het_sd=4, female_max_f=0.4, maf=0.01
     )
     done = qc(cohort, thresholds, withdrawn=["p9"])
     reasons = done.people.reasons()
@@ -352,7 +352,7 @@ def test_a_whole_run_names_who_and_what_goes_and_why(made):
     assert (why != "").sum() == 3
     assert done.people.funnel()["remaining"].iloc[-1] == 56
     # another run judges afresh
-    again = qc(done, QcThresholds(person_call_rate=0, het_sd=0, female_max_f=0.4))
+    again = qc(done, QcThresholds(sample_call_rate=0, het_sd=0, female_max_f=0.4))
     assert again.people.reasons()["p0"] == ""
     assert again.people.reasons()["p2"] == "sex_mismatch"
     # stated sex stays
@@ -411,7 +411,7 @@ def test_variants_typed_in_few_or_nobody_do_not_count_against_people(tmp_path, t
     reasons = done.people.reasons()
     assert reasons[reasons != ""].to_dict() == {"p7": "low_call_rate"}
     assert (done.variants.reasons()[:20] != "").all()
-    assert "20 of 200 variants are called in fewer than 0.95 of people" in caplog.text
+    assert "20 of 200 variants are called in fewer than 0.95 of samples" in caplog.text
 
 
 def test_where_most_variants_are_called_in_few_people_are_judged_on_all(tmp_path, caplog):
@@ -449,6 +449,6 @@ def test_quality_control_that_keeps_nobody_ends_with_a_line(tmp_path, capsys):
     command = ["qc", "--bfile", str(tmp_path / "made"), "--build", "GRCh37", "--no-plots"]
     assert main([*command, "--out", str(out)]) == 1
     said = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "expected people to remain after quality control, none do: 0 of 60" in said
+    assert "expected samples to remain after quality control, none do: 0 of 60" in said
     assert "low_call_rate 60" in said
     assert not out.with_suffix(".keep.txt").exists()

@@ -12,8 +12,15 @@ from gwasbone.cli import main
 from gwasbone.cohort.options import QcThresholds
 from gwasbone.cohort.prune import sex_variants
 from gwasbone.cohort.qc import qc
-from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.sex import infer_sex, read_sex, with_inferred_sex, with_sex
+from gwasbone.cohort.read import annotate_phenotypes, read_genotypes
+from gwasbone.cohort.sex import (
+    infer_sex,
+    read_sex,
+    settle_sex,
+    with_inferred_sex,
+    with_sex,
+    with_sex_of_tables,
+)
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.errors import InputError
 from gwasbone.stats.hardy_weinberg import hardy_weinberg_neg_log10_p
@@ -283,3 +290,139 @@ def test_qc_takes_a_table_of_sex(both, tmp_path):
     )  # fmt: skip
     people = pd.read_csv(tmp_path / "q.people.tsv.gz", sep="\t")
     assert people["sex"].tolist() == SEX.tolist()
+
+
+# --- the order of the sources ------------------------------------------------------------------
+
+
+def test_four_sources_of_sex_in_their_order(tmp_path, caplog):
+    """By hand: p0 from --sex against the file and the table, p1 from the file against the table,
+    p2 from the first table against the second, p3 from the second, the others from X."""
+    caplog.set_level("INFO")
+    sex = np.zeros(N, int)
+    sex[:2] = [1, 1]
+    _, cohort = x_cohort(tmp_path, sex=sex)
+    (tmp_path / "sex.tsv").write_text("IID\tSEX\np0\t2\n")
+    pheno = pd.DataFrame({"p31": [1, 0, 1, np.nan]}, index=["p0", "p1", "p2", "stranger"])
+    covar = pd.DataFrame({"Sex": ["F", "F"]}, index=["p2", "p3"])
+    tables = {"pheno.tsv": pheno, "covar.tsv": covar, "other.tsv": pd.DataFrame({"age": [1]})}
+    told = settle_sex(cohort, stated=tmp_path / "sex.tsv", tables=tables, infer=True)
+    found = told.people.table["sex"].to_numpy()
+    assert found[:4].tolist() == [2, 1, 1, 2]
+    by_x = found[4:] != 0
+    assert (found[4:] == SEX[4:])[by_x].all()
+    text = caplog.text
+    assert f"{tmp_path}/sex.tsv gives 1 participants another sex than the genotype file" in text
+    assert (
+        "column p31 of pheno.tsv contradicts the sex that is already known of 2 among 2 "
+        "participants (p0, p1): what is already known is kept"
+    ) in text
+    assert "column Sex of covar.tsv contradicts the sex that is already known of 1 among 1" in text
+    assert (
+        f"sex of 120 samples: 1 from --sex {tmp_path}/sex.tsv, 1 from the genotype files, 2 from "
+        f"tables of participants, {by_x.sum()} from chromosome X, {(~by_x).sum()} from no source"
+    ) in text
+
+
+def test_what_no_source_states_is_counted(both, caplog):
+    caplog.set_level("INFO")
+    _, _, bed, _ = both
+    settle_sex(bed)
+    assert "sex of 120 samples: 108 from the genotype files, 12 from no source" in caplog.text
+
+
+def test_a_column_of_sex_that_is_coded_the_other_way_is_not_used(both, caplog):
+    _, sex, bed, _ = both
+    turned = pd.DataFrame({"sex": 3 - SEX}, index=bed.people.table.index)
+    told = with_sex_of_tables(bed, {"t.tsv": turned})
+    assert told.people.table["sex"].tolist() == sex.tolist()
+    assert "of 108 among 108 participants (p0, p1, p2 and 105 more): it must be" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ({"p31": [1], "p22001": [1]}, r"several columns of sex (p31, p22001): none is used"),
+        ({"sex": [7]}, "column sex of t.tsv is not used as a source of sex: expected sex as male"),
+    ],
+)
+def test_a_column_of_sex_that_cannot_be_read_is_named_and_not_used(both, caplog, table, words):
+    _, sex, bed, _ = both
+    told = with_sex_of_tables(bed, {"t.tsv": pd.DataFrame(table, index=["p7"])})
+    assert told.people.table["sex"].tolist() == sex.tolist()
+    assert words in caplog.text
+
+
+def test_a_column_called_sex_wins_over_fields_of_a_biobank(both):
+    _, _, bed, _ = both
+    table = pd.DataFrame({"p31": [0], "Sex": ["M"], "p22001": [0]}, index=["p7"])
+    told = with_sex_of_tables(bed, {"t.tsv": table})
+    assert told.people.table.loc["p7", "sex"] == 1
+
+
+def test_a_phenotype_table_does_not_replace_the_sex_of_a_cohort(both):
+    """UK Biobank's 0 for women, put in the place of the cohort's 2, would make them unknown."""
+    _, _, bed, _ = both
+    table = pd.DataFrame({"sex": SEX % 2, "y": 1.0}, index=bed.people.table.index)
+    told = annotate_phenotypes(bed, table)
+    assert told.people.table["sex"].tolist() == SEX.tolist()
+    assert (told.people.table["y"] == 1).all()
+
+
+def test_an_unknown_sex_is_missing_as_a_covariate(both):
+    _, sex, bed, _ = both
+    y = pd.DataFrame({"y": np.random.default_rng(3).normal(size=N)}, index=bed.people.table.index)
+    results = gb.associate(annotate_phenotypes(bed, y), traits=["y"], covariates=["sex"])
+    n = results.table("y").set_index("chromosome")["n"]
+    assert n[23].max() == (sex != 0).sum() == 108
+
+
+def test_x_and_y_are_scanned_alike_whichever_source_states_sex(both, tmp_path):
+    """The phenotype table alone, --sex and the genotype files; .bed and BGEN."""
+    _, _, bed, _ = both
+    prefix = tmp_path / "g"
+    rows = [f"f p{i} 0 0 {{}} -9" for i in range(N)]
+    source = bed.source.filesets[0]
+    for folder, codes in (("told", SEX), ("untold", np.zeros(N, int))):
+        (tmp_path / folder).mkdir()
+        for path in (source.bed, source.bim):
+            (tmp_path / folder / f"g{path.suffix}").write_bytes(path.read_bytes())
+        fam = "\n".join(row.format(s) for row, s in zip(rows, codes, strict=True))
+        (tmp_path / folder / "g.fam").write_text(fam + "\n")
+    sample = "ID_1 ID_2 missing\n0 0 0\n" + "".join(f"p{i} p{i} 0\n" for i in range(N))
+    (tmp_path / "g.sample").write_text(sample)
+    y = np.random.default_rng(3).normal(size=N)
+    pheno = [f"p{i}\t{y[i]}\t{'MF'[s - 1]}" for i, s in enumerate(SEX)]
+    (tmp_path / "pheno.tsv").write_text("\n".join(["IID\ty\tsex_at_birth", *pheno]) + "\n")
+    (tmp_path / "plain.tsv").write_text(
+        "IID\ty\n" + "".join(f"p{i}\t{v}\n" for i, v in enumerate(y))
+    )
+    bed_files = {name: ["--bfile", str(tmp_path / name / "g")] for name in ("told", "untold")}
+    bgen_files = [
+        "--bgen",
+        str(source.bed.with_name("a.bgen")),
+        "--sample",
+        str(tmp_path / "g.sample"),
+    ]
+    runs = {
+        "file": [*bed_files["told"], "--pheno-file", str(tmp_path / "plain.tsv")],
+        "flag": [*bed_files["untold"], "--pheno-file", str(tmp_path / "plain.tsv"),
+                 "--sex", str(tmp_path / "told" / "g.fam")],
+        "table": [*bed_files["untold"], "--pheno-file", str(tmp_path / "pheno.tsv")],
+        "bgen": [*bgen_files, "--pheno-file", str(tmp_path / "pheno.tsv")],
+    }  # fmt: skip
+    scans = {}
+    for name, flags in runs.items():
+        out = str(prefix) + name
+        main(["assoc", *flags, "--build", "GRCh37", "--pheno", "y", "--no-plots", "--out", out])
+        scans[name] = pd.read_csv(f"{out}.y.tsv.gz", sep="\t")
+        log = (tmp_path / f"g{name}.assoc.log").read_text()
+        source = {"file": "the genotype files", "flag": "--sex", "table": "tables of participants",
+                  "bgen": "tables of participants"}[name]  # fmt: skip
+        assert f"sex of 120 samples: 120 from {source}" in log
+    scan = scans.pop("file")
+    assert {23, 24} <= set(scan["chromosome"])
+    men = scan["chromosome"].eq(24)
+    assert (scan.loc[men, "n"] == (SEX == 1).sum()).all()
+    for other in scans.values():
+        pd.testing.assert_frame_equal(scan, other, rtol=1e-6, atol=1e-6)

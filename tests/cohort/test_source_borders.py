@@ -47,7 +47,7 @@ def test_nobody_outside_asks_a_source_its_type():
 
 def test_classes_of_sources_are_named_by_sources_only():
     """A MatrixTable that a study kept is opened again as a source by the study."""
-    classes = {"BedSource", "BgenSource", "MatrixTableSource"}
+    classes = {"BedSource", "BgenSource", "MatrixTableSource", "PgenSource"}
     naming = {
         path.relative_to(ROOT).as_posix()
         for path in ROOT.rglob("*.py")

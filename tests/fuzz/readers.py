@@ -83,6 +83,21 @@ def _read_bgen(folder: Path) -> None:
     _genotypes(folder, bgen=str(folder / "g.bgen"), sample=str(sample))
 
 
+def _make_pgen(folder: Path) -> None:
+    from made_pgen import write_pgen, write_tables
+
+    rng = np.random.default_rng(5)
+    G = rng.binomial(2, rng.choice([0.02, 0.2, 0.5], (24, 1)), (24, 70)).astype(float)
+    G[rng.random(G.shape) < 0.02] = np.nan
+    # some are like the one before, some have dosages
+    G[1::4] = G[::4]
+    G[2::4] = np.clip(G[2::4] + rng.normal(0, 0.2, G[2::4].shape), 0, 2)
+    G[3::4, :3] = 0.7
+    write_pgen(folder / "g", G, dosages=True)
+    places = [(str(1 + i // 8), 1000 + i) for i in range(24)]
+    write_tables(folder / "g", places, [1, 2] * 35)
+
+
 def _people(rng: np.random.Generator) -> pd.DataFrame:
     n = 12
     return pd.DataFrame(
@@ -454,6 +469,9 @@ def _read_results(folder: Path) -> None:
 
 READERS: dict[str, Reader] = {
     "bed": Reader(_make_bed, lambda folder: _genotypes(folder, bfile=str(folder / "g")), seeds=70),
+    "pgen": Reader(
+        _make_pgen, lambda folder: _genotypes(folder, pfile=str(folder / "g")), seeds=100
+    ),
     "bgen": Reader(_make_bgen, _read_bgen, seeds=100),
     "bgen_plain": Reader(lambda f: _make_bgen(f, compression=0, ids_inside=True), _read_bgen),
     "bgen_zstd": Reader(lambda f: _make_bgen(f, compression=2), _read_bgen),

@@ -124,6 +124,12 @@ def test_attributes_of_a_gtf_are_told_apart_by_their_quotes(tmp_path, attributes
     assert genes.table["name"].tolist() == ["CYCD1;1", "E2"]
 
 
+def test_what_looks_like_a_key_within_quotes_is_none(tmp_path):
+    attributes = 'note "old; gene_id WRONG; gene_name NOT; x"; gene_id "E1"; gene_name "A";'
+    genes = read_genes(write(tmp_path, gtf_line("gene", 5, 9, attributes)), build="GRCh37")
+    assert genes.table["name"].tolist() == ["A"]
+
+
 def test_a_gtf_of_gene_lines_alone_has_no_exons(tmp_path):
     text = gtf_line("gene", 5, 9, 'gene_id "E1"; gene_type "protein_coding"; gene_name "A";')
     genes = read_genes(write(tmp_path, text), build="GRCh37")

@@ -90,3 +90,9 @@ def test_gzip_and_refusals(tmp_path):
         read(tmp_path, "chr pos rate\n7 x 1\n")
     with pytest.raises(InputError, match="no line at all"):
         read(tmp_path, "")
+
+
+def test_positions_in_cm_are_not_looked_at_beside_a_rate(tmp_path):
+    path = tmp_path / "map.txt"
+    path.write_text("chr\tpos\trate\tcM\tgenetic_map\n1\t100\t0.5\t7\t1\n1\t200\t0.25\t6\t2\n")
+    assert read_genetic_map(path)["cm_per_mb"].tolist() == [0.5, 0.25]

@@ -103,7 +103,7 @@ def test_people_and_pictures_are_aligned(tmp_path):
 
 def test_a_second_run_decodes_nothing(tmp_path, counted):
     _write_scans(tmp_path / "in", 4)
-    (tmp_path / "in" / "note.txt").write_text("no picture")
+    (tmp_path / "in" / "note.txt").write_text("no image")
     _build(tmp_path)
     assert len(counted) == 5
     before = (tmp_path / "out" / "index.tsv").read_bytes()
@@ -290,7 +290,7 @@ def test_a_full_disk_is_said_and_leaves_the_cache_as_it_was(tmp_path, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "flush_to_disk", no_space)
-        with pytest.raises(GwasboneError, match=r"disk full.*what was finished is kept"):
+        with pytest.raises(GwasboneError, match=r"disk full.*finished work is kept"):
             _build(tmp_path)
     assert {p.name: p.read_bytes() for p in (tmp_path / "out").iterdir()} == before
     assert _build(tmp_path).n_known == 3
@@ -302,7 +302,7 @@ def test_too_little_room_is_said_before(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(build, "free_bytes", lambda folder: 3000)
     with caplog.at_level("WARNING"):
         _build(tmp_path)
-    assert "3 pictures need about" in caplog.text
+    assert "3 images need about" in caplog.text
 
 
 def test_other_settings_are_refused_and_force_builds_anew(tmp_path):

@@ -258,5 +258,5 @@ def test_what_does_not_fit_is_named(backend, pictures):
         model.fit(wrong, {"case": case}, rows=TRAIN, validation_rows=STOP, plan=PLAN)
     with pytest.raises(ValueError, match="targets: expected case, got control"):
         model.fit(inputs, {"control": case}, rows=TRAIN, validation_rows=STOP, plan=PLAN)
-    with pytest.raises(ValueError, match="expected people to train on"):
+    with pytest.raises(ValueError, match="expected participants to train on"):
         model.fit(inputs, {"case": case}, rows=TRAIN, validation_rows=STOP[:0], plan=PLAN)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gwasbone.errors import InputError, UsageError
-from gwasbone.learning.folds import Fold, PersonFolds, person_folds
+from gwasbone.learning.folds import Fold, PersonFolds, fixed_split, person_folds
 
 PEOPLE = np.repeat([f"p{i}" for i in range(200)], 3)
 CASE = np.repeat(np.arange(200) % 10 == 0, 3)
@@ -60,7 +60,7 @@ def test_every_fold_has_somebody_in_each_part(n, folds, share, seed):
 def test_bad_requests_are_named():
     with pytest.raises(UsageError, match="folds: expected at least 2, got 1"):
         person_folds(PEOPLE, CASE, folds=1)
-    with pytest.raises(InputError, match="at least 5 people for 5 folds, got 3"):
+    with pytest.raises(InputError, match="at least 5 participants for 5 folds, got 3"):
         person_folds(["a", "b", "c"], [0, 1, 0], folds=5)
     with pytest.raises(UsageError, match="validation share"):
         person_folds(PEOPLE, CASE, validation_share=0.0)
@@ -91,7 +91,7 @@ def test_no_model_predicts_somebody_whom_it_saw_or_validated_on(folds, rotate):
 def test_a_split_of_rows_that_tears_people_apart_is_refused():
     person = np.array(["a", "a", "b", "c"])
     validation = np.zeros((2, 4), dtype=bool)
-    with pytest.raises(ValueError, match="expected all rows of a person in one fold"):
+    with pytest.raises(ValueError, match="expected all rows of a participant in one fold"):
         PersonFolds(np.array([0, 1, 0, 1]), validation).check_people(person)
     validation[1, 0] = True
     with pytest.raises(ValueError, match="on one side of a validation"):
@@ -101,3 +101,36 @@ def test_a_split_of_rows_that_tears_people_apart_is_refused():
         Fold(2, rows, rows + 3, rows[:1])
     with pytest.raises(UsageError, match="folds that rotate: expected at least 3, got 2"):
         person_folds(person, np.zeros(4), folds=2, rotate=True)
+
+
+# --- one split into training, validation and test ------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [100, 1000, 347])
+def test_a_fixed_split_has_its_shares_in_every_stratum(n):
+    rng = np.random.default_rng(n)
+    strata = rng.choice(["case 0", "case 1", "control 0", "control 1"], n, p=[0.1, 0.1, 0.4, 0.4])
+    names = np.array([f"p{i}" for i in range(n)], dtype=object)
+    split = fixed_split(names, strata, seed=3)
+    for name, share in (("training", 0.81), ("validation", 0.09), ("test", 0.10)):
+        chosen = split.part == name
+        assert abs(chosen.sum() - share * n) <= 1.5
+        for value in np.unique(strata):
+            assert abs((chosen & (strata == value)).sum() - share * (strata == value).sum()) <= 1.5
+    [fold] = split
+    assert sorted([*fold.training, *fold.validation, *fold.held_out]) == list(range(n))
+    assert set(split.part[fold.held_out]) == {"test"}
+    # neither the order of rows nor a second image of a participant changes the part
+    order = rng.permutation(n)
+    again = fixed_split(np.r_[names[order], names], np.r_[strata[order], strata], seed=3)
+    np.testing.assert_array_equal(again.part[:n], split.part[order])
+    np.testing.assert_array_equal(again.part[n:], split.part)
+    again.check_people(np.r_[names[order], names])
+    assert (fixed_split(names, strata, seed=4).part != split.part).any()
+
+
+def test_a_split_that_leaves_a_part_empty_is_refused():
+    with pytest.raises(UsageError, match="three shares above 0 that add up to 1"):
+        fixed_split(["a", "b"], [0, 0], shares=(0.8, 0.1, 0.2))
+    with pytest.raises(InputError, match="expected a participant in training, validation and test"):
+        fixed_split(["a", "b", "c"], [0, 0, 0])

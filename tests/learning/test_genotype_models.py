@@ -233,12 +233,12 @@ def test_what_is_not_learned_has_a_status(tmp_path, caplog):
 def test_without_a_list_of_people_there_is_a_warning(tmp_path, caplog):
     made = Made(tmp_path)
     inputs = made.inputs(keep=None)
-    assert "no list of people to keep: all 240 genotyped people" in caplog.text
+    assert "no list of participants to keep: all 240 genotyped participants" in caplog.text
     assert len(inputs.people) == 240
     kept = made.inputs(keep=pd.Index(made.names[:100]))
     assert list(kept.people) == sorted(made.names[:100])
     assert dict(kept.left_out["reason"].value_counts()) == {"not_kept": 140}
-    with pytest.raises(InputError, match="nobody of 240 genotyped, 0 of them kept"):
+    with pytest.raises(InputError, match="none of 240 genotyped, 0 of them kept"):
         made.inputs(keep=pd.Index(["someone"]))
     caplog.clear()
     made.table = made.table.drop(columns=["PC1", "PC2"])

@@ -86,7 +86,7 @@ def test_side_inputs_that_are_missing_are_asked_for_or_said(tmp_path, with_side_
         predict(ReferenceBackend(), models, cache)
     fewer = {"risk.tsv": tables["risk.tsv"].drop(index=list(NEW[:2]))}
     found = predict(ReferenceBackend(), models, cache, fewer)
-    assert "2 of 76 people are not in the table of side inputs" in caplog.text
+    assert "2 of 76 participants are not in the table of side inputs" in caplog.text
     mean = tables["risk.tsv"].copy()
     mean.loc[NEW[:2], "risk"] = np.nan
     same = predict(ReferenceBackend(), models, cache, {"risk.tsv": mean})

@@ -156,7 +156,7 @@ def test_the_question_about_copies():
         moved = [np.exp(eta + e * (copies == k)) for e in (-1e-5, 1e-5)]
         low, high = ((p / p.sum()) @ copies for p in moved)
         assert contrast[k] == pytest.approx((high - low) / 2e-5, rel=1e-6)
-    with pytest.raises(UsageError, match="expected a share of people for each of 3 classes"):
+    with pytest.raises(UsageError, match="expected a share of participants for each of 3 classes"):
         dosage_question(head, [0.5, 0.5])
     with pytest.raises(UsageError, match=r"got .* of a binary one"):
         dosage_question(Head("g", "binary"), [1.0])

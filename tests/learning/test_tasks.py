@@ -375,5 +375,5 @@ def test_rows_of_somebody_in_two_folds_are_refused_before_any_training():
     image = made_images(n=4)[0]
     split = PersonFolds(np.array([0, 1, 0, 1]), np.zeros((2, 4), dtype=bool))
     person = np.array(["a", "a", "b", "c"])
-    with pytest.raises(ValueError, match="expected all rows of a person in one fold"):
+    with pytest.raises(ValueError, match="expected all rows of a participant in one fold"):
         TrainingRows({"image": image}, person, split, "d")

@@ -188,8 +188,8 @@ def test_who_is_left_out_is_listed_with_the_reason(tmp_path, caplog):
     reasons = dict(trained.left_out.itertuples(index=False))
     assert reasons == {"p000": "no_target", "nopicture": "no_picture", "p001": "no_person"}
     assert {"p000", "p001", "nopicture"}.isdisjoint(trained.scores["stacked"].index)
-    assert "1 people with a picture, not in the table (no_person)" in caplog.text
-    assert "68 people, 68 of whom have several (at most 2)" in caplog.text
+    assert "1 participants with an image, not in the table (no_person)" in caplog.text
+    assert "68 participants, 68 of whom have several (at most 2)" in caplog.text
 
 
 def test_five_pictures_of_a_person_are_one_person(tmp_path):
@@ -211,12 +211,12 @@ def test_codings_of_the_target(tmp_path):
     )
     with pytest.raises(InputError, match="case"):
         train(tmp_path / "c", tables={"t": table.assign(case=np.arange(90.0))})
-    with pytest.raises(InputError, match="got 0 and 90: give more people"):
+    with pytest.raises(InputError, match="got 0 and 90: give more participants"):
         train(tmp_path / "d", tables={"t": table.assign(case=0.0, spare=1.0)})
     few = {"t": table.assign(case=[float(i < 2) for i in range(90)])}
     with pytest.raises(InputError, match=r"at least 3 cases and 3 controls .* got 2 and 88"):
         train(tmp_path / "e", tables=few)
-    with pytest.raises(InputError, match="nobody of 90 in the table and 90 with pictures"):
+    with pytest.raises(InputError, match="none of 90 in the table and 90 with images"):
         train(tmp_path / "f", tables={"t": table.rename(lambda name: f"x{name}")})
 
 
@@ -282,7 +282,7 @@ def test_sides_that_are_not_mirrored_are_not_laid_over_each_other(tmp_path, capl
     cache = cache_of(tmp_path, hip=hips)
     trained = train(tmp_path, cache=cache, regions=["hip"])
     (seen,) = training_saliency(ReferenceBackend(), cache, trained, models=tmp_path / "models")
-    assert "only the 90 left pictures are laid over each other" in caplog.text
+    assert "only the 90 left images are laid over each other" in caplog.text
     assert (seen.n_pictures, list(seen.maps.n)) == (90, [60, 30])
     left, right = seen.picture[4:10, 4:10], seen.picture[4:10, 14:20]
     assert left.mean() > right.mean() + 4
@@ -422,3 +422,49 @@ def test_learning_curves_name_the_epochs_that_are_kept():
     assert figure.x_range.end == 3.5
     with pytest.raises(InputError, match="a fold has none"):
         learning_curves([folds[0], []], title="Losses")
+
+
+def test_one_split_predicts_the_test_part_and_names_the_others(tmp_path):
+    options = ImageTraining(
+        regions=("ap_spine",), architecture="small", split="60/20/20", saliency=False
+    )
+    backend = Counting()
+    cache = cache_of(tmp_path)
+    done = step.train(backend, cache, table_of(), options, models=tmp_path / "m")
+    assert backend.fits == 1
+    scores, table = done.scores["ap_spine"], phenotype_table(done.scores, done.people.task)
+    assert table["cnn_part"].value_counts().to_dict() == {
+        "training": 54, "validation": 18, "test": 18,
+    }  # fmt: skip
+    in_test = table["cnn_part"] == "test"
+    assert table["cnn_prob"].notna().equals(in_test)
+    assert table["seen_cnn_prob"].notna().equals(~in_test)
+    assert "cnn_fold" not in table
+    pooled = done.evaluation.set_index("people").loc["pooled"]
+    assert (pooled["n"], pooled["n_cases"]) == (18, 6)
+    assert list(done.evaluation["people"]) == ["pooled", "standardised", "in_training", "fold0"]
+    seen = done.evaluation.set_index("people").loc["in_training"]
+    assert seen["n"] == 54
+    assert scores["cnn_fold"].isna().sum() == 72
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"split": "80/10"}, "expected percentages of training, validation and test"),
+        ({"split": "80/10/20"}, "add up to 100"),
+        ({"split": "81/9/10", "rotate_folds": True}, "no folds to rotate"),
+        ({"split": "81/9/10", "regions": ("hip", "ap_spine")}, "give one region"),
+    ],
+)
+def test_splits_that_mean_nothing_are_refused(changes, said):
+    with pytest.raises(UsageError, match=said):
+        ImageTraining(**changes)
+
+
+def test_a_part_without_a_class_is_refused(tmp_path):
+    options = ImageTraining(regions=("ap_spine",), split="98/1/1")
+    with pytest.raises(InputError, match=r"in the (validation|test) part"):
+        step.train(
+            ReferenceBackend(), cache_of(tmp_path), table_of(), options, models=tmp_path / "m"
+        )

@@ -6,7 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gwasbone.errors import InputError
+from gwasbone.errors import InputError, UsageError
+from gwasbone.learning.field_categories import field_categories
+from gwasbone.learning.options import ResidualOptions
+from gwasbone.learning.questionnaire import InputRules
 from gwasbone.learning.visit_answers import join_answers, read_visit_answers
 
 VISITS = pd.DataFrame(
@@ -96,7 +99,7 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(InputError, match=r"field 1558 of .* was asked at several visits"):
         read_visit_answers(ukb(tmp_path), alone)
     path.write_text("IID\tinstance\twalks\n11\t2\t4\n11\t2\t5\n")
-    with pytest.raises(InputError, match=r"each person and visit once .* 1 are there twice"):
+    with pytest.raises(InputError, match=r"each participant and visit once .* 1 are there twice"):
         read_visit_answers(path, VISITS)
     path.write_text("IID\twalks\n77\t4\n")
     with pytest.raises(InputError, match="none of its 3 assessments"):
@@ -107,7 +110,7 @@ def test_faults_are_named(tmp_path):
     with pytest.raises(InputError, match="there is no file /nowhere"):
         read_visit_answers("/nowhere.tsv", VISITS)
     twice = pd.DataFrame({"walks": [1, 2]}, index=["11", "11"])
-    with pytest.raises(InputError, match="each person once among"):
+    with pytest.raises(InputError, match="each participant once among"):
         join_answers(twice, VISITS)
 
 
@@ -127,3 +130,43 @@ def test_several_choices_in_one_cell_are_answers_of_their_own_in_every_kind_of_t
     first = found[[f"p6138_a{a}" for a in range(3)]].to_numpy(float)
     np.testing.assert_array_equal(first[0], [1, -7, np.nan])
     np.testing.assert_array_equal(first[2], [2, 4, 5])
+
+
+def test_fields_are_chosen_by_category(tmp_path, caplog):
+    caplog.set_level("INFO")
+    found = read_visit_answers(ukb(tmp_path), VISITS, categories=["alcohol", "smoking"])
+    assert list(found.table) == ["p1558", "p20116"]
+    assert "1 of the 17 fields of alcohol" in caplog.text
+    found = read_visit_answers(ukb(tmp_path), VISITS, ["20003"], categories=["alcohol"])
+    assert list(found.table) == ["p1558", "p20003_a0", "p20003_a1"]
+    with pytest.raises(InputError, match=r"expected fields of diet in .*, it has none of them"):
+        read_visit_answers(ukb(tmp_path), VISITS, categories=["diet"])
+    # by the plain names of a table with a row for each participant
+    path = tmp_path / "plain.tsv"
+    path.write_text("IID\tp1558\tother\n11\t2\t1\n12\t3\t2\n")
+    plain = read_visit_answers(path, VISITS, categories=["alcohol", "smoking"])
+    assert list(plain.table) == ["p1558"]
+
+
+def test_categories_hold_each_field_once_and_no_bone():
+    fields = [field for of in field_categories().values() for field in of]
+    assert len(fields) == len(set(fields)) > 200
+    assert len(field_categories()) == 16
+    rules = InputRules.read()
+    assert [f for f in fields if rules.meaning(str(f), rules.refused) is not None] == []
+    with pytest.raises(UsageError, match=r"input_categories = died \(expected diet, alcohol, "):
+        ResidualOptions(model="transformer", inputs="x", input_categories=("died",))
+
+
+def test_an_input_is_its_logarithm_once_codes_are_missing(tmp_path):
+    text = "IID\tp1160\tx\n11\t-3\t1\n12\t8\t2\n"
+    path = tmp_path / "plain.tsv"
+    path.write_text(text)
+    found = read_visit_answers(path, VISITS, logarithms=["1160", "x"])
+    np.testing.assert_allclose(found.table["p1160"], [np.nan, np.nan, np.log(8)])
+    np.testing.assert_allclose(found.table["x"], np.log([1, 1, 2]))
+    path.write_text(text.replace("\t2\n", "\t0\n"))
+    with pytest.raises(InputError, match="logarithm of x: expected values above 0, 1 of 3"):
+        read_visit_answers(path, VISITS, logarithms=["x"])
+    with pytest.raises(InputError, match="expected y among the answers"):
+        read_visit_answers(path, VISITS, logarithms=["y"])

@@ -157,7 +157,9 @@ def test_people_without_answers_are_left_out_and_counted(tmp_path):
     table.loc[table.index[20], "weight"] = np.nan
     kept = answers[~answers.index.get_level_values(0).isin(gone)]
     n_rows = len(answers) - len(kept)
-    with pytest.warns(ResidualWarning, match=f"{n_rows} of 400 assessments, of 7 people, have no"):
+    with pytest.warns(
+        ResidualWarning, match=f"{n_rows} of 400 assessments, of 7 participants, have no"
+    ):
         found = made(table, kept, tmp_path)
     assert (found.n_without_answers, found.n_incomplete) == (n_rows, 1)
     residuals = found.phenotypes.residuals
@@ -180,7 +182,7 @@ def test_a_refit_says_that_it_is_in_sample(tmp_path, caplog):
     model = again.phenotypes.models[0]
     assert model.estimator == "network_in_sample"
     assert list(model.r2_steps) == ["seen"]
-    assert "in sample, by a model that was fitted to the same people" in model.describe()
+    assert "in sample, by a model that was fitted to the same participants" in model.describe()
     assert again.phenotypes.folds is None
     # noise learned by heart: in sample it explains, out of fold it harms
     assert model.r2 > out.predictions.r2["bmd_hip"] + 0.05

@@ -73,7 +73,7 @@ def test_index_variants_members_and_counts(cohort, caplog):
     assert table["span_kb"].tolist() == [1.001, 0.001]
     assert table[["start_bp", "end_bp"]].to_numpy().tolist() == [[1000, 2000], [3000, 3000]]
     assert (found.n_used, found.n_untested, found.n_absent, found.n_absent_below_p1) == (4, 1, 3, 2)
-    assert "can lead no clump (Y:5000000" in caplog.text
+    assert "cannot be the index of a clump (Y:5000000" in caplog.text
     members = found.members
     assert members[["clump", "variant", "effect_allele"]].to_numpy().tolist() == [[0, "rs2", "A"]]
     assert "4 variants of the scan have genotypes, 3 have none" in caplog.text

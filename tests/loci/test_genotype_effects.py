@@ -107,5 +107,5 @@ def test_names_that_are_no_columns_are_refused(made):
     genotypes = gb.selected_genotypes(variants, cohort)
     with pytest.raises(InputError, match="expected trait columns height"):
         gb.genotype_effects(genotypes, variants, people, ["height"])
-    with pytest.raises(InputError, match="expected people in both"):
+    with pytest.raises(InputError, match="expected participants in both"):
         gb.genotype_effects(genotypes, variants, people.rename(index=lambda i: f"x{i}"), ["bmd"])

@@ -61,7 +61,7 @@ def test_ld_with_one_is_a_row_of_the_matrix(cohort, region, signed):
     np.testing.assert_array_equal(ld_with(cohort, rows[5], some, signed=signed), whole[5, [2, 7]])
     if region == "3" and not signed:
         assert np.isnan(whole[4]).all()
-    with pytest.raises(UsageError, match="its own chromosome"):
+    with pytest.raises(UsageError, match="other variants on its chromosome"):
         ld_with(cohort, 0, np.array([M - 1]))
 
 

@@ -298,3 +298,31 @@ def test_parquet_types_of_codes(shared_data, name, counts):
     cases = find_cases(read_biobank_table(path, definition.kinds), definition, skip_absent=True)
     found = cases.counts().set_index("rule")["n_people"]
     assert found[found > 0].to_dict() == counts
+
+
+def test_the_member_of_a_record_that_counts_is_that_of_the_kind_of_field():
+    cell = '[{"code": "M810", "date": "2001-02-03", "value": 5}]'
+    assert split_cell(cell, "text") == ("M810",)
+    assert split_cell(cell, "date") == ("2001-02-03",)
+    assert split_cell(cell, "number") == ("5",)
+    assert split_cell(cell, "icd9") == ("M810",)
+
+
+def test_records_in_lists_of_parquet_give_codes_and_dates_by_field(tmp_path):
+    records = [[{"code": "M810", "date": datetime.date(2001, 2, 3)}], None, []]
+    pq.write_table(
+        pa.table({"eid": ["1", "2", "3"], "p41270": records, "p41280": records}),
+        tmp_path / "t.parquet",
+    )
+    table = read_biobank_table(tmp_path / "t.parquet", {41270: "text", 41280: "date"}).table
+    codes, dates = table.columns
+    assert table[codes].astype(object).where(table[codes].notna(), None).tolist() == [
+        "M810", None, None
+    ]  # fmt: skip
+    assert pd.to_datetime(table[dates]).dt.year.tolist()[0] == 2001
+    assert table[dates].isna().tolist() == [False, True, True]
+
+
+def test_an_answer_in_brackets_is_no_list():
+    for cell in ("(less than one)", "(none of the above)", "(I10)"):
+        assert split_cell(cell) is None

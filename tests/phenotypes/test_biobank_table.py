@@ -144,7 +144,9 @@ def test_first_answer_of_several_visits(tmp_path):
 
 
 def test_a_person_in_two_rows_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"each person once .* 1 are there twice or more \(102\)"):
+    with pytest.raises(
+        InputError, match=r"each participant once .* 1 are there twice or more \(102\)"
+    ):
         read_all(tmp_path, PEOPLE | {"eid": [101, 102, 103, 102, 105]}, kinds=KINDS)
 
 

@@ -124,7 +124,7 @@ def test_rules_without_fields(tmp_path, definition, caplog):
 
 @pytest.mark.parametrize(
     ("codes", "said"),
-    [(["I10", None], "no rule finds anybody"), (["M810", "S720"], "all 2 people are cases")],
+    [(["I10", None], "no rule applies to any"), (["M810", "S720"], "all 2 participants are cases")],
 )
 def test_no_case_and_nothing_but_cases(tmp_path, definition, codes, said):
     ukb = read_all(tmp_path, {"eid": [1, 2], "41270-0.0": codes}, kinds=KINDS)
@@ -140,7 +140,7 @@ def test_codes_that_nobody_has_are_logged(tmp_path, caplog):
     ukb = read_all(tmp_path, {"eid": [1, 2], "41270-0.0": ["M810", "I10"]}, kinds=KINDS)
     with caplog.at_level(logging.INFO):
         find_cases(ukb, read_definition(path))
-    assert "codes of the definition that nobody has: Q99" in caplog.text
+    assert "codes of the definition that no participant has: Q99" in caplog.text
 
 
 def test_codes_read_as_numbers_are_refused(tmp_path, definition):

@@ -105,12 +105,14 @@ def test_age_is_needed(tmp_path, measurements):
         _long(tmp_path, columns, measurements)
 
 
-def test_columns_without_any_value(tmp_path, measurements):
+def test_columns_without_any_value(tmp_path, measurements, caplog):
     columns = COLUMNS | {"p200_i2": [None, None, None]}
-    with pytest.raises(InputError, match="all are missing of arm: leave them out"):
-        _long(tmp_path, columns, measurements)
+    long = _long(tmp_path, columns, measurements)
+    assert "arm" not in long
+    assert long["hip"].tolist() == pytest.approx([1.1, 0.9, 0.8])
+    assert f"left out: arm: no participant of {tmp_path}/ukb.csv has a value" in caplog.text
     nobody = {n: [None] * 3 if n.startswith(("p100", "p200")) else v for n, v in columns.items()}
-    with pytest.raises(InputError, match="nobody has any value"):
+    with pytest.raises(InputError, match="no participant has any value"):
         _long(tmp_path, nobody, measurements)
 
 
@@ -196,9 +198,44 @@ def test_impossible_densities_of_the_cases(shared_data, name, n):
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", ["constant", "constant01"])
-def test_constant_densities_of_the_cases_are_refused_by_name(shared_data, name):
+def test_constant_densities_of_the_cases_are_left_out_by_name(shared_data, name, caplog):
     folder = shared_data / "cases/images-and-records/25-bmd-table"
     two = bmd_measurements(folder / "two.tsv")
     ukb = read_biobank_table(folder / f"{name}.csv", needed_kinds(two))
-    with pytest.raises(InputError, match="bmd_spine_l1_l4 has one or none"):
-        make_bmd(ukb, two)
+    bmd = make_bmd(ukb, two)
+    assert "left out: bmd_spine_l1_l4: expected at least two different values" in caplog.text
+    assert not any(str(column).startswith("bmd_spine") for column in bmd.people)
+    assert bmd.people.filter(like="_std").notna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("arm", "left_out"),
+    [
+        ([0.5, None, 0.5, 0.5], "arm"),  # one value
+        ([None, None, None, None], "arm"),  # none
+        ([0.4, 0.6, 0.5, 0.5], "arm"),  # two, but one a participant
+        ([0.5, None, 0.6, 0.5], None),
+    ],
+)
+def test_a_constant_measurement_is_left_out_and_the_others_go_on(
+    tmp_path, measurements, caplog, arm, left_out
+):
+    columns = {
+        "eid": [1, 2, 3], "p31": [0, 1, 0],
+        "p21003_i2": [60, 70, 50], "p21003_i3": [63, None, None],
+        "p100_i2": [1.0, 0.8, 0.9], "p100_i3": [1.2, None, None],
+        "p200_i2": [arm[0], arm[2], arm[3]], "p200_i3": [arm[1], None, None],
+    }  # fmt: skip
+    bmd = make_bmd(read_all(tmp_path, columns, kinds=needed_kinds(measurements)), measurements)
+    # hip by hand: 1.1, 0.8, 0.9 have mean 0.9333 and SD 0.15275
+    assert bmd.people["hip_std"].tolist() == pytest.approx([1.0911, -0.8729, -0.2182], abs=1e-4)
+    assert ("arm" in bmd.people) == (left_out is None)
+    assert ("left out: arm: " in caplog.text) == (left_out is not None)
+
+
+def test_no_measurement_that_varies_is_an_error(tmp_path, measurements):
+    columns = {
+        "eid": [1, 2], "p31": [0, 1], "p21003_i2": [60, 70], "p100_i2": [1, 1], "p200_i2": [2, 2]
+    }  # fmt: skip
+    with pytest.raises(InputError, match="measurements of at least two different values, hip, arm"):
+        make_bmd(read_all(tmp_path, columns, kinds=needed_kinds(measurements)), measurements)

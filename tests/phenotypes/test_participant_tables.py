@@ -19,6 +19,7 @@ from gwasbone.phenotypes.biobank_table import read_biobank_table
 from gwasbone.phenotypes.confounders import read_assessments
 from gwasbone.phenotypes.missing_codes import drop_missing_codes
 from gwasbone.phenotypes.options import TableReading
+from gwasbone.phenotypes.participants import plain_ids
 from gwasbone.phenotypes.sex import read_sexes
 from gwasbone.phenotypes.table import (
     column_names,
@@ -96,7 +97,7 @@ def test_a_table_that_grows_beyond_the_limit_is_refused_and_the_limit_can_be_rai
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"IID\tx\n" + rows * 3))
     small = TableReading(max_table_gb=2e-6)
     for read in (read_people_table, read_biobank_table, read_assessments):
-        with pytest.raises(InputError, match=r"2e-06 GB of text .* raise the limit with --max-ta"):
+        with pytest.raises(InputError, match=r"2e-06 GB of text .* raise --max-table-gb"):
             read(tmp_path / "t.gz", reading=small)
     assert len(read_assessments(tmp_path / "t.gz", reading=TableReading(max_table_gb=1e-5))) == 3
 
@@ -138,7 +139,7 @@ def test_quoted_fields_and_quotation_marks_within_a_line_stay(tmp_path):
         (b"ARROW1..", r"Arrow \(Feather\)"),
         (b"IID,x\na\0b,1\n", "holds binary data"),
         ("IID,x\n".encode("utf-16-le"), "without a byte-order mark"),
-        (gzip.compress(b"IID,x\na,1\n")[:-4], "damaged or cut short"),
+        (gzip.compress(b"IID,x\na,1\n", mtime=0)[:-4], "damaged or cut short"),
         (b"PK\x03\x04nothing", "damaged or cut short"),
     ],
 )
@@ -348,3 +349,33 @@ def test_few_participants_in_common_are_warned_of(caplog, n_common, warned):
     warn_of_few_matches(table, pd.Index([str(i) for i in range(n_common)]), where="t.tsv")
     said = "only 4 of the 10 participants of t.tsv are in the genotypes" in caplog.text
     assert said == warned
+
+
+def test_a_separator_at_the_end_of_rows_alone_is_no_field(tmp_path):
+    for separator in "\t,;":
+        (tmp_path / "t.txt").write_text("IID,y\nS1,1,\nS2,2,\n".replace(",", separator))
+        table = read_people_table(tmp_path / "t.txt")
+        assert table["y"].tolist() == [1, 2]
+        (tmp_path / "t.txt").write_text("IID,y\nS1,1,3\n".replace(",", separator))
+        with pytest.raises(InputError, match="expected 2 fields in every row"):
+            read_people_table(tmp_path / "t.txt")
+
+
+def test_decimal_ids_are_whole_numbers_only_where_all_are():
+    assert plain_ids(pd.Series(["1000001.0", "7", None])).tolist()[:2] == ["1000001", "7"]
+    for others in ("S1", "7.5"):
+        assert plain_ids(pd.Series(["1000001.0", others])).tolist() == ["1000001.0", others]
+
+
+def test_iid_goes_before_the_ids_of_a_biobank(tmp_path):
+    (tmp_path / "t.tsv").write_text("eid\tIID\ty\n1\tS1\t5\n2\tS2\t6\n")
+    assert read_people_table(tmp_path / "t.tsv").index.tolist() == ["S1", "S2"]
+    (tmp_path / "t.tsv").write_text("eid\tn_eid\ty\n1\t1\t5\n")
+    with pytest.raises(InputError, match=r"expected one column of participants .* eid and n_eid"):
+        read_people_table(tmp_path / "t.tsv")
+
+
+def test_minus_nine_is_missing_among_words_however_it_is_written():
+    table = pd.DataFrame({"answer": ["-9", "-9.0", "-9.00", "-9.5", "often"]})
+    found = drop_missing_codes(table, where="t")["answer"]
+    assert found.isna().tolist() == [True, True, True, False, False]

@@ -69,7 +69,7 @@ def test_leading_zeros_of_names_stay(tmp_path):
         ("id,age\n1,2\n", "first line has id, age"),
         ("IID,age\n1,2\n2\n", "expected 2 fields in every row .* got 1 in line 3"),
         ("IID,age\n1,2\n2,3,4\n", "got 3 in line 3"),
-        ("IID,age\n1,2\n1,3\n", r"each person once .*\(1\)"),
+        ("IID,age\n1,2\n1,3\n", r"each participant once .*\(1\)"),
         ("IID,age\n1,2\n,3\n", "IID is missing in row 2"),
         ("IID,age,age\n1,2,3\n", "repeats age"),
     ],
@@ -157,7 +157,7 @@ def test_a_column_called_like_a_range_is_that_column(tmp_path, name):
 
 def test_text_where_numbers_are_needed_is_shown_with_its_people():
     table = pd.DataFrame({"x": ["1", "tall", np.nan, "short", "?", "??"]}, index=list("abcdef"))
-    with pytest.raises(InputError, match=r"column x, got 'tall' \(person b\).* and 1 more"):
+    with pytest.raises(InputError, match=r"column x, got 'tall' \(participant b\).* and 1 more"):
         numbers(table, "x")
     with pytest.raises(InputError, match="inf"):
         numbers(pd.DataFrame({"x": [1.0, np.inf]}), "x")

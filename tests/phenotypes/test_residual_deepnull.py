@@ -29,7 +29,7 @@ def test_people_keep_their_fold_whatever_the_order():
     order = np.random.default_rng(0).permutation(101)
     np.testing.assert_array_equal(assign_folds(names[order], n_folds=5, seed=3), folds[order])
     assert (assign_folds(names, n_folds=5, seed=4) != folds).any()
-    with pytest.raises(InputError, match="expected 50 people or more"):
+    with pytest.raises(InputError, match="expected 50 participants or more"):
         assign_folds(names[:49], n_folds=5, seed=3)
 
 
@@ -86,7 +86,7 @@ def test_more_predictors_help_and_too_few_people_are_named():
     found = residual_phenotypes(data, ["bmd"], model="deepnull", covariates=["height"])
     assert found.models[0].r2 > without + 0.1
     few = data.assign(few=data["bmd"].where(np.arange(600) < 90))
-    with pytest.warns(ResidualWarning, match="100 people or more for boosted trees, got 90"):
+    with pytest.warns(ResidualWarning, match="100 participants or more for boosted trees, got 90"):
         assert residual_phenotypes(few, model="deepnull").fitted == ("bmd",)
 
 

@@ -218,7 +218,7 @@ def test_variance_explained_grows_by_nested_terms():
 
 def test_one_sex_drops_its_terms_and_says_so():
     table = people_table(200, 40, seed=9).query("sex == 1")
-    with pytest.warns(ResidualWarning, match="everybody is of sex 1"):
+    with pytest.warns(ResidualWarning, match="all participants are of sex 1"):
         found = residual_phenotypes(table)
     assert found.models[0].coefficients.terms == ("intercept", "age40", "weight75", "weight75^2")
     assert set(found.confounding["stratum"]) == {"all"}
@@ -331,3 +331,26 @@ def _status(table, model):
         except InputError:  # neither can be fitted
             return "refused", None
     return made.models[0].status, made
+
+
+def test_the_logarithm_of_a_trait_is_what_a_column_of_logarithms_is():
+    table = made_for_logs()
+    ours = residual_phenotypes(table, ["bmd"], model="linear", log_traits=["bmd"])
+    theirs = residual_phenotypes(table.assign(bmd=np.log(table["bmd"])), ["bmd"], model="linear")
+    pd.testing.assert_frame_equal(ours.residuals, theirs.residuals)
+    odd = table.assign(bmd=table["bmd"].where(table["bmd"] > table["bmd"].min(), 0.0))
+    with pytest.raises(InputError, match=r"logarithm of bmd: expected values above 0, 1 of 200"):
+        residual_phenotypes(odd, ["bmd"], log_traits=["bmd"])
+    with pytest.raises(InputError, match="no such column"):
+        residual_phenotypes(table, ["bmd"], log_traits=["bdm"])
+
+
+def made_for_logs() -> pd.DataFrame:
+    rng = np.random.default_rng(12)
+    return pd.DataFrame(
+        {
+            "sex": rng.integers(0, 2, 200), "age": rng.uniform(45, 70, 200),
+            "weight": rng.normal(75, 12, 200), "bmd": rng.lognormal(0, 0.5, 200),
+        },
+        index=pd.Index([f"p{i}" for i in range(200)], name="person"),
+    )  # fmt: skip

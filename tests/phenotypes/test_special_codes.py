@@ -95,3 +95,24 @@ def test_special_codes_of_the_cases(shared_data):
     answers = biobank_answers(multiple, visits).table
     assert list(answers) == [f"p6138_a{a}" for a in range(4)] + [f"p6164_a{a}" for a in range(8)]
     assert max(encode_table(answers).categorical.values()) <= 8
+
+
+def test_dates_have_no_codes():
+    dates = pd.Series(pd.to_datetime(["1900-01-01", "2001-02-03", None]))
+    found = SpecialCodes({40000: {-1.0: "missing"}}, frozenset()).recode(40000, dates)
+    assert found.values is dates
+    assert (found.n_missing, found.n_replaced, found.unknown) == (0, 0, {})
+
+
+def test_a_listed_code_may_be_positive():
+    codes = SpecialCodes({1: {99.0: "missing", 0.0: "0.5"}}, frozenset())
+    for column in (pd.Series([99.0, 0, 3]), pd.Series(["99", "0", "3"], dtype=object)):
+        found = codes.recode(1, column)
+        assert (found.n_missing, found.n_replaced) == (1, 1)
+        assert pd.to_numeric(found.values).tolist()[1:] == [0.5, 3]
+        assert pd.isna(found.values.iloc[0])
+
+
+def test_minus_nine_is_no_suspect_of_special_codes():
+    found = SpecialCodes.read().recode(999_999, pd.Series([-9.0, -1.0, 4.0]))
+    assert dict(found.unknown) == {-1: 1}

@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 
 from gwasbone.errors import InputError
+from gwasbone.phenotypes.traits import natural_logarithm
 from gwasbone.phenotypes.transforms import (
     left_right_correlations,
     normal_scores,
@@ -93,3 +94,9 @@ def test_pairs_that_have_no_correlation():
     assert table.loc[["flat", "few"], "r"].isna().all()
     assert table.loc["few", "n"] == 3
     assert table.loc["same", ["r", "lower", "upper"]].tolist() == pytest.approx([1, 1, 1])
+
+
+def test_a_logarithm_is_natural_and_of_numbers_above_0_only():
+    np.testing.assert_allclose(natural_logarithm([1, 10, np.nan], "x")[:2], [0, 2.302585092994046])
+    with pytest.raises(InputError, match=r"logarithm of x: expected values above 0, 2 of 3 are 0 "):
+        natural_logarithm([0, -2, 5, np.nan], "x")

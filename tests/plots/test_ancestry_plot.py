@@ -9,6 +9,8 @@ from gwasbone.errors import InputError
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
 from gwasbone.plots.page import description_of, notes_of
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 COMPONENTS = [f"PC{number}" for number in range(1, 7)]
 REGION = KeptRegion(centre=np.arange(6.0), sd=np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0]), radius=7.0)
 
@@ -46,7 +48,7 @@ def test_people_not_kept_are_hollow_whatever_the_order_of_the_series():
     first = scores.loc[~kept, "PC1"].astype("f4").to_numpy()
     assert np.isin(first, x).all()
     assert not np.isin(scores.loc[kept, "PC1"].astype("f4").to_numpy(), x).any()
-    assert f"{kept.sum()} are kept" in description_of(layout)
+    assert f"{kept.sum()} of {len(kept)} are retained" in description_of(layout)
 
 
 def test_the_ellipse_is_centre_and_radius_times_sd():
@@ -94,14 +96,16 @@ def test_missing_scores_and_groups_are_counted():
     scores.iloc[0, 2] = np.nan
     groups.iloc[1] = None
     layout = ancestry_pairs(scores, groups)
-    assert any("1 people without all components" in note for note in notes_of(layout))
+    assert any("1 participants without all components" in note for note in notes_of(layout))
     labels = [item.label.value for item in next(iter(layout.select({"type": Legend}))).items]
     assert "not reported (1)" in labels
 
 
 def test_people_absent_from_a_series_are_an_error():
     scores, groups = _people()
-    with pytest.raises(InputError, match=r"'groups' must have every person.*; 2 of 60 are absent"):
+    with pytest.raises(
+        InputError, match=r"'groups' must have every participant.*; 2 of 60 are absent"
+    ):
         ancestry_pairs(scores, groups.iloc[2:])
 
 

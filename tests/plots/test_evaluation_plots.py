@@ -17,6 +17,8 @@ from gwasbone.stats.calibration import calibration
 from gwasbone.stats.precision_recall import precision_recall_curve
 from gwasbone.stats.roc import area_under_curve, roc_curve
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _people(seed=1, n=4000):
     rng = np.random.default_rng(seed)
@@ -72,7 +74,7 @@ def test_roc_notes_count_the_people_once_or_by_curve():
     curves = CURVES | {"age": roc_curve(CASE, fewer)}
     notes = " ".join(notes_of(roc(curves, AREAS, title="t")))
     assert "age: " in notes
-    assert "7 people without score or outcome" in notes
+    assert "7 participants without score or outcome" in notes
 
 
 def test_a_curve_needs_its_area():

@@ -8,6 +8,8 @@ from gwasbone.errors import InputError
 from gwasbone.plots.funnel import funnel
 from gwasbone.plots.page import description_of
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _table(k=4):
     removed = [0, *range(100, 100 * k, 100)]
@@ -50,7 +52,7 @@ def test_counts_and_reasons_are_written(k):
 
 def test_the_caption_tells_start_and_end():
     text = description_of(funnel(_table(), title="t"))
-    assert text.startswith("From 10,000 samples to 9,400 in 4 rows")
+    assert text.startswith("From 10,000 to 9,400 samples in 4 rows")
 
 
 def test_a_missing_removed_count_of_the_start_is_zero():

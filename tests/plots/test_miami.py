@@ -65,9 +65,12 @@ def test_what_is_above_the_axis_points_away_from_the_middle(scans):
     assert "cnn_prob: the axis ends at 10: 1 variants above it" in notes
 
 
-def test_common_y_gives_both_one_scale(scans):
-    upper, lower = panels(miami(scans, common_y=True))
-    assert upper.y_range.end == lower.y_range.start
+def test_both_halves_have_one_scale_unless_they_are_freed(scans):
+    leads = {"bmd": scans["bmd"].nlargest(1, "neg_log_10_p_value")}
+    upper, lower = panels(miami(scans, leads=leads))
+    assert upper.y_range.end == lower.y_range.start > 30
+    upper, lower = panels(miami(scans, leads=leads, common_y=False))
+    assert upper.y_range.end < 20 < lower.y_range.start
 
 
 def test_the_words(scans):

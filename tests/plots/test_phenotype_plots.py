@@ -13,6 +13,8 @@ from gwasbone.plots.page import description_of, notes_of, save_page
 from gwasbone.plots.stacked_proportions import stacked_proportions
 from gwasbone.plots.theme import Threshold
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _data(plot, glyph):
     return [one.data_source.data for one in plot.renderers if type(one.glyph).__name__ == glyph]
@@ -36,14 +38,14 @@ def test_bars_and_dots_of_an_overlap_stand_for_the_same_sets():
     assert len(outside["x"]) == 2
     assert matrix.yaxis.major_label_overrides == {1: "a  5,030", 0: "b  32"}
     assert bars.x_range is matrix.x_range
-    assert "5,032 people" in description_of(layout)
+    assert "5,032 participants" in description_of(layout)
 
 
 def test_combinations_that_are_not_drawn_are_counted():
     layout = overlap(COMBINATIONS, TOTALS, title="t", at_most=1)
     assert _data(layout.children[0], "VBar")[0]["top"].tolist() == [5_000]
     assert notes_of(layout)[-1].startswith(
-        "Smaller combinations that are not drawn: 2, with 32 people"
+        "Smaller combinations that are not drawn: 2, with 32 participants"
     )
 
 
@@ -66,9 +68,9 @@ def test_distributions_count_everybody_once_in_shared_bins():
     x, y = women["x"], women["y"]
     inside = (groups["Women"] >= x[0]) & (groups["Women"] < x[1])
     assert y[0] == inside.sum()
-    assert notes_of(plot) == ["1 people are left out: missing."]
+    assert notes_of(plot) == ["1 participants are left out: missing."]
     mean = f"{groups['Women'].mean():.1f}"
-    assert f"Women, 500 people, mean {mean}" in description_of(plot)
+    assert f"Women, 500 participants, mean {mean}" in description_of(plot)
 
 
 def test_groups_without_numbers():
@@ -125,4 +127,4 @@ def test_all_of_them_on_a_page(tmp_path):
         ("Dots", interval_dots(ROWS, title="t", x_label="r", words="intervals")),
     ]
     page = save_page(sections, tmp_path / "p.html", title="Page").read_text()
-    assert "A bar counts the people" in page
+    assert "A bar counts the participants" in page

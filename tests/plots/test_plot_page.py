@@ -11,7 +11,7 @@ from gwasbone.errors import InputError
 from gwasbone.plots import page, theme
 from gwasbone.plots.contact_sheet import contact_sheet
 from gwasbone.plots.manhattan import manhattan
-from gwasbone.plots.page import describe, save_page
+from gwasbone.plots.page import describe, page_figure, save_page, with_names
 
 
 def _figure(**options):
@@ -155,3 +155,29 @@ def test_figures_are_kept_only_where_they_are_wanted(tmp_path):
     save_page(_figure(), tmp_path / "b.html", title="B")
     assert [one.name for one in (tmp_path / "figures").iterdir()] == ["a.json.gz"]
     assert first[4:8] == bytes(4), "no time of day in it: the same results give the same file"
+
+
+def test_labels_can_be_replaced_and_nothing_else():
+    table = pd.DataFrame(
+        {"chromosome": [1, 1, 2], "base_pair_location": [5, 9_000_000, 7],
+         "neg_log_10_p_value": [9.0, 1.0, 8.0], "source_id": ["rs1", "rs2", "rs3"]}
+    )  # fmt: skip
+    figure = page_figure("", manhattan(table, title="t", leads=table.iloc[[0, 2]]))
+    named = with_names(figure, {"rs1": "WNT16", "rs2": "LRP5"})
+    assert '"text",["WNT16","rs3"]' in named.item
+    assert named.item.count("rs1") == figure.item.count("rs1") - 1, "hovering names the variant"
+    assert "LRP5" not in named.item
+
+
+@pytest.mark.parametrize(
+    ("heading", "title", "file_name"),
+    [
+        ("", "bmd_spine", "bmd_spine_manhattan"),
+        ("bmd hip: 7:120,965,464 (near WNT16)", "t", "bmd_hip_7_120965464_near_WNT16_manhattan"),
+        ("", "", "A_page"),
+    ],
+)
+def test_an_image_is_saved_under_the_name_of_its_figure(tmp_path, heading, title, file_name):
+    plot = theme.new_figure(x_label="x", y_label="y", title=title)
+    path = save_page([(heading, plot)], tmp_path / "scan.manhattan.html", title="A page")
+    assert f'data-file="{file_name}"' in path.read_text(encoding="utf-8")

@@ -1,43 +1,22 @@
 """Every figure draws in a real browser, offline, without a word on the console."""
 
 import itertools
+import os
 import re
+import shutil
 import subprocess
+import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from made_scan_tables import made_scan
+from made_figures import PAGES, results
+from PIL import Image
 from printed_pages import CHROMIUM, figures_painted, print_page
 
 from gwasbone.genome import LENGTHS_BP
-from gwasbone.plots import (
-    KeptRegion,
-    Threshold,
-    ancestry_pairs,
-    funnel,
-    manhattan,
-    miami,
-    p_scatter,
-    qc_histogram,
-    qc_scatter,
-    qq,
-    regional,
-    save_page,
-    scree,
-    stacked_manhattan,
-    volcano,
-    z_scatter,
-)
-from gwasbone.plots.calibration import reliability
-from gwasbone.plots.probabilities import predicted_probabilities
-from gwasbone.plots.roc import precision_recall, roc
-from gwasbone.plots.saliency import saliency_figure
-from gwasbone.stats.calibration import calibration
-from gwasbone.stats.precision_recall import precision_recall_curve
-from gwasbone.stats.quantile_plot import quantile_plot_points
-from gwasbone.stats.roc import area_under_curve, roc_curve
-from gwasbone.sumstats.leads import shared_loci
+from gwasbone.plots import manhattan, save_page
 
 pytestmark = [
     pytest.mark.browser,
@@ -61,119 +40,44 @@ def _open(page, profile):
     )
 
 
-def _results(rng, m=30_000):
-    return pd.DataFrame(
-        {
-            "chromosome": np.sort(rng.integers(1, 24, m)).astype(np.int16),
-            "base_pair_location": rng.integers(1, 200_000_000, m).astype(np.int32),
-            "neg_log_10_p_value": np.append(rng.exponential(1 / np.log(10), m - 1), 350.0),
-            "source_id": "rs1",
-        }
+@pytest.fixture(scope="module", params=PAGES)
+def page(request, tmp_path_factory):
+    """A page of one kind, with every figure that pages of it show."""
+    path = tmp_path_factory.mktemp("pages") / f"{request.param}.html"
+    return save_page(PAGES[request.param](), path, title=request.param.capitalize())
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def _tab(browser, path, width):
+    """The page at a width, drawn; what the browser complains of is kept."""
+    tab = browser.new_page(viewport={"width": width, "height": 900})
+    tab.set_default_timeout(180_000)
+    tab.complaints = []
+    tab.on(
+        "console",
+        lambda said: said.type in ("error", "warning") and tab.complaints.append(said.text),
     )
+    tab.on("pageerror", lambda error: tab.complaints.append(str(error)))
+    tab.goto(path.as_uri())
+    tab.wait_for_function("() => document.documentElement.dataset.drawn")
+    return tab
 
 
-def _evaluation_figures(rng):
-    p = rng.random(400)
-    case = rng.random(400) < p
-    table = pd.DataFrame({"probability": p, "is_case": case, "in_training": p < 0.6})
-    areas = {"a": area_under_curve(case, p)}
-    return [
-        ("ROC", roc({"a": roc_curve(case, p)}, areas, title="t")),
-        ("Precision", precision_recall({"a": precision_recall_curve(case, p)}, title="t")),
-        ("Reliability", reliability({"a": calibration(case, p)}, title="t")),
-        ("Probabilities", predicted_probabilities(table, title="t")),
-    ]
-
-
-def _figures_of_two_scans():
-    a, b = made_scan(1, peaks=[(9, 20.0)]), made_scan(2, chromosomes=(1, 2), peaks=[(9, 30.0)])
-    leads = {"a": a.nlargest(2, "neg_log_10_p_value"), "b": b.nlargest(2, "neg_log_10_p_value")}
-    shared = shared_loci({"a": leads["a"], "b": leads["a"]})
-    pairs = a.assign(
-        neg_log_10_p_value_a=a["neg_log_10_p_value"], neg_log_10_p_value_b=b["neg_log_10_p_value"]
-    )
-    pairs = pairs.assign(z_a=a["beta"] / a["standard_error"], z_b=b["beta"] / b["standard_error"])
-    return [
-        ("Stack", stacked_manhattan({"a": a, "b": b}, leads=leads, shared=shared)),
-        ("Miami", miami({"a": a, "b": b}, leads=leads, y_max=12)),
-        ("p", p_scatter(pairs, names=("a", "b"), title="t")),
-        ("z", z_scatter(pairs, names=("a", "b"), title="t")),
-        ("Volcano", volcano(a, title="t", leads=leads["a"])),
-    ]
-
-
-def _region(results):
-    variants = results[results["chromosome"] == 7].reset_index(drop=True)
-    middle = int(variants["base_pair_location"].median())
-    genes = pd.DataFrame(
-        {"name": ["A", "B"], "start_bp": [1000, middle], "end_bp": [5000, middle + 10**6],
-         "strand": ["+", ""], "is_known": [True, False]}
-    )  # fmt: skip
-    return regional(
-        variants.assign(r2=np.linspace(0, 1, len(variants))), lead=len(variants) - 1, title="t",
-        genes=genes, exons=pd.DataFrame({"gene": [0], "start_bp": [1000], "end_bp": [2000]}),
-        recombination=pd.DataFrame({"base_pair_location": [1, middle], "cm_per_mb": [1.0, 30.0]}),
-    )  # fmt: skip
-
-
-def _saliency(rng):
-    picture = rng.integers(0, 256, (30, 20)).astype(np.uint8)
-    maps, slope, t = rng.random((2, 30, 20)), *rng.normal(size=(2, 30, 20))
-    return saliency_figure(
-        picture, maps, slope, t, names=["a", "b"], n=[3, 4], critical=1.5, title="t"
-    )
-
-
-def _every_figure():
+def _two_scans():
     rng = np.random.default_rng(1)
-    results = _results(rng)
-    leads = results.nlargest(3, "neg_log_10_p_value").assign(gene=["WNT16", "LRP5", "SOST"])
-    people = pd.DataFrame(rng.normal(size=(200, 6)), columns=[f"PC{j}" for j in range(1, 7)])
-    groups = pd.Series(rng.choice(["British", "Irish", "Other"], 200))
-    steps = pd.DataFrame(
-        [["All", "", 0, 10], ["Quality", "missingness", 2, 8]],
-        columns=["step", "reason", "removed", "remaining"],
-    )
-    limit = Threshold("limit", 0.5, "above")
-    return [
-        ("Manhattan", manhattan(results, title="t", leads=leads)),
-        ("Manhattan, cut", manhattan(results, title="t", leads=leads, y_max=10)),
-        ("QQ", qq(quantile_plot_points(results["neg_log_10_p_value"]), title="t", lambda_gc=1.0)),
-        (
-            "Ancestry",
-            ancestry_pairs(
-                people,
-                groups,
-                kept=people["PC1"] < 1,
-                region=KeptRegion(np.zeros(6), np.ones(6), 2.0),
-                deviation=(people**2).sum(axis=1),
-                threshold=9.0,
-            ),
-        ),
-        ("Scree", scree([3.0, 2.0, 1.0])),
-        ("Histogram", qc_histogram(rng.random(500), title="t", x_label="x", thresholds=[limit])),
-        (
-            "Scatter",
-            qc_scatter(
-                rng.random(99),
-                rng.random(99),
-                title="t",
-                x_label="x",
-                y_label="y",
-                x_thresholds=[limit],
-                y_thresholds=[limit],
-            ),
-        ),
-        ("Funnel", funnel(steps, title="t")),
-        ("Region", _region(results)),
-        ("Saliency", _saliency(rng)),
-        *_evaluation_figures(rng),
-        *_figures_of_two_scans(),
-    ]
+    table = results(rng, 2_000)
+    return [(name, manhattan(table, title=name)) for name in ("bmd_spine", "case")]
 
 
-def test_every_figure_draws_without_a_word_on_the_console(tmp_path):
-    page = save_page(_every_figure(), tmp_path / "page.html", title="All figures")
+def test_every_figure_draws_without_a_word_on_the_console(page, tmp_path):
     seen = _open(page, tmp_path / "profile")
     assert re.search(r'<html [^>]*data-drawn="\d+"', seen.stdout), "the page never came to rest"
     complaints = [line for line in seen.stderr.splitlines() if "CONSOLE" in line]
@@ -183,7 +87,7 @@ def test_every_figure_draws_without_a_word_on_the_console(tmp_path):
 
 
 def test_a_broken_page_is_noticed(tmp_path):
-    page = save_page(_every_figure()[:1], tmp_path / "page.html", title="One figure")
+    page = save_page(_two_scans()[:1], tmp_path / "page.html", title="One figure")
     text = page.read_text(encoding="utf-8")
     page.write_text(text.replace('"name":"Figure"', '"name":"Nothing"'), encoding="utf-8")
     seen = _open(page, tmp_path / "profile")
@@ -191,11 +95,99 @@ def test_a_broken_page_is_noticed(tmp_path):
     assert "CONSOLE" in seen.stderr
 
 
-def test_a_page_printed_as_soon_as_it_is_loaded_shows_every_figure(tmp_path):
-    page = save_page(_every_figure(), tmp_path / "page.html", title="All figures")
+def test_a_page_printed_as_soon_as_it_is_loaded_shows_every_figure(page, tmp_path):
     n = page.read_text(encoding="utf-8").count('class="drawing"')
-    assert n == 18
+    assert n == {"scans": 10, "cohort": 10, "models": 9}[page.stem]
     assert figures_painted(print_page(page, tmp_path)) >= n
+
+
+@pytest.mark.parametrize("width", [1400, 420])
+def test_every_figure_fits_its_page(browser, page, tmp_path, width):
+    """Photographed, too: into the folder of GWASBONE_SCREENSHOTS where that is set, to look at."""
+    tab = _tab(browser, page, width)
+    photo = tmp_path / f"{page.stem}.{width}.png"
+    tab.screenshot(path=photo, full_page=True)
+    if folder := os.environ.get("GWASBONE_SCREENSHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, folder)
+    with Image.open(photo) as image:
+        assert image.width == width, "nothing sticks out at the side"
+    for figure in tab.locator("figure:has(> .drawing)").all():
+        room, wide = figure.locator("> .drawing").evaluate(
+            "it => [it.clientWidth, contentWidth(it)]"
+        )
+        hint = figure.locator("> .hint")
+        assert hint.is_visible() == (wide > room + 1), "what is cut says how to see the rest"
+    # a genome needs more width than a phone has
+    if page.stem == "scans":
+        assert (tab.locator("figure .hint:visible").count() > 0) == (width == 420)
+    assert tab.complaints == []
+    tab.close()
+
+
+def _saved(tab, number, kind, folder):
+    with tab.expect_download() as waited:
+        tab.locator(".save").nth(number).locator(f"[data-kind={kind}]").click()
+    path = folder / waited.value.suggested_filename
+    waited.value.save_as(path)
+    return path
+
+
+def test_figures_are_saved_at_twice_the_size_and_as_svg_under_their_names(browser, tmp_path):
+    figures = [*_two_scans()[:1], PAGES["models"]()[1]]
+    page = save_page(figures, tmp_path / "scan.bmd_spine.manhattan.html", title="t")
+    tab = _tab(browser, page, 1000)
+    places = tab.locator(".drawing, .markup")
+    for number, stem in enumerate(("bmd_spine_manhattan", "ap_spine_manhattan")):
+        wide = places.nth(number).evaluate(
+            "it => it.matches('.drawing') ? contentWidth(it) : it.scrollWidth"
+        )
+        png, svg = (_saved(tab, number, kind, tmp_path) for kind in ("png", "svg"))
+        assert [png.name, svg.name] == [f"{stem}.png", f"{stem}.svg"]
+        with Image.open(png) as image:
+            assert image.width == pytest.approx(2 * wide, abs=2)
+            assert len(image.convert("RGB").getcolors(1_000_000)) > 5
+        root = ET.parse(svg).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        texts = "".join(root.itertext())
+        assert ("Chromosome" if number == 0 else "mean of 24 images") in texts
+    assert tab.evaluate("window.devicePixelRatio") == 1
+    # the figure's own tool saves the same file
+    with tab.expect_download() as waited:
+        tab.evaluate(
+            """() => {
+              const { document } = drawn.get(drawings[0]).views[0].model;
+              const models = [...document._all_models.values()];
+              const model = models.find((one) => one.type === "SaveTool");
+              const { doit } = Bokeh.Models.get("SaveTool").prototype.default_view.prototype;
+              doit.call({ model });
+            }"""
+        )
+    assert waited.value.suggested_filename == "bmd_spine_manhattan.png"
+    assert tab.complaints == []
+    tab.close()
+
+
+def test_a_zoomed_genome_names_places_in_bp(browser, tmp_path):
+    page = save_page(_two_scans()[:1], tmp_path / "page.html", title="t")
+    tab = _tab(browser, page, 1400)
+    look = """(zoom) => {
+      const { model } = drawn.get(drawings[0]).views[0];
+      const [axis] = model.below, range = model.x_range;
+      const { shift, names } = axis.ticker.args;
+      const at = (mb) => mb + shift[names.indexOf("7")];
+      const [start, end] = zoom ? zoom.map(at) : [range.start, range.end];
+      const ticks = axis.ticker.get_ticks(start, end, range, NaN).major;
+      const named = axis.formatter.doFormat(ticks, { loc: 0 });
+      return zoom ? named : ticks.map((tick) => axis.major_label_overrides.get(tick));
+    }"""
+    assert tab.evaluate(look) == [*map(str, range(1, 23)), "X"]
+    assert tab.evaluate(look, [120, 122]) == [
+        f"7:{mb:.1f}00,000 bp".replace(".", ",") for mb in (120, 120.5, 121, 121.5, 122)
+    ]
+    assert tab.evaluate(look, [120.965463, 120.965467])[0] == "7:120,965,463 bp"
+    assert tab.complaints == []
+    tab.close()
 
 
 @pytest.mark.parametrize("width", [1400, 700, 420])

@@ -9,6 +9,8 @@ from gwasbone.plots.page import description_of, notes_of
 from gwasbone.plots.qc import qc_histogram, qc_scatter
 from gwasbone.plots.theme import Threshold
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def _data(plot, glyph):
     return [one.data_source.data for one in plot.renderers if type(one.glyph).__name__ == glyph]
@@ -85,5 +87,5 @@ def test_scatter_crosses_are_those_beyond_a_threshold():
     np.testing.assert_allclose(sorted(crosses["x"]), [0.90, 0.99])
     np.testing.assert_allclose(sorted(fine["y"]), [0.18, 0.19])
     assert "2 lie beyond a threshold" in description_of(plot)
-    assert "1 people are left out: a value is missing." in notes_of(plot)
+    assert "1 participants are left out: a value is missing." in notes_of(plot)
     assert plot.right[0].major_label_overrides[0.22].startswith("heterozygosity 0.22\n1 above")

@@ -59,6 +59,12 @@ def test_each_variant_is_drawn_in_its_bin():
     assert {r.glyph.fill_color for r in legend["no LD known"]} == {None}
 
 
+def test_the_legend_names_bins_without_a_variant_too():
+    legend = _legend(regional(variants([1.0, 0.1, 0.15]), lead=0, title="t"))
+    assert list(legend) == ["r² 0.8–1", "r² 0.6–0.8", "r² 0.4–0.6", "r² 0.2–0.4", "r² 0–0.2"]
+    assert np.isnan(legend["r² 0.4–0.6"][0].data_source.data["x"]).all()
+
+
 def test_the_lead_is_a_named_diamond():
     layout = regional(variants([0.1, 1.0, 0.2], [1, 9, 2]), lead=1, title="t")
     diamonds = [

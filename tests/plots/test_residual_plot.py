@@ -5,8 +5,10 @@ import pytest
 
 from gwasbone.errors import InputError
 from gwasbone.plots.page import description_of, notes_of
-from gwasbone.plots.residuals import residual_pair, residual_scatter
+from gwasbone.plots.residuals import formula_lines, residual_pair, residual_scatter
 from gwasbone.stats.smoothing import smooth_line
+
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
 
 
 def figure(n=400, seed=1, **change):
@@ -55,7 +57,7 @@ def test_what_is_not_drawn_is_said_and_points_are_on_the_axes():
     notes = " ".join(notes_of(plot))
     drawn = sum(len(one.data_source.data["x"]) for one in by_glyph(plot, "Scatter"))
     assert drawn < 8_995
-    assert "5 people without both numbers" in notes
+    assert "5 participants without both numbers" in notes
     assert f"{drawn:,} of 8,995 points are drawn" in notes
     assert plot.y_range.end > np.nanmax(residual)
 
@@ -73,3 +75,17 @@ def test_the_pair_carries_the_words_of_both():
     pair = residual_pair([first, second], description="What the model leaves.")
     assert description_of(pair).startswith("What the model leaves. Residual of bmd against")
     assert "95%" in notes_of(pair)[0]
+
+
+def test_formulas_are_lines_with_a_legend_in_their_order():
+    x = np.linspace(0, 1, 40)
+    line = smooth_line(x, x**2)
+    plot = formula_lines(
+        {"a": line, "none": None, "b" * 90: line}, title="t", x_label="Age", y_label="Residual"
+    )
+    shown = [item.label.value for item in plot.legend[0].items]
+    assert shown[0] == "1. a"
+    assert shown[1].startswith("2. bbb")
+    assert len(shown[1]) < 90
+    with pytest.raises(InputError, match="needs a smooth line"):
+        formula_lines({"a": None}, title="t", x_label="Age", y_label="Residual")

@@ -12,6 +12,8 @@ from gwasbone.plots.genotype_effects import genotype_effects, short_names
 from gwasbone.plots.page import description_of, notes_of
 from gwasbone.plots.selection import regions_per_snp, snps_per_region
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
+
 
 def pairs(rows):
     """A table of (region, position, beta)."""

@@ -30,7 +30,7 @@ def _leads(scans, **genes):
 
 
 def test_each_panel_shows_its_scan_up_to_its_own_peak(scans):
-    drawn = panels(stacked_manhattan(scans))
+    drawn = panels(stacked_manhattan(scans, common_y=False))
     assert [plot.title.text for plot in drawn] == list(scans)
     for plot, table in zip(drawn, scans.values(), strict=True):
         _, y = marks(plot)
@@ -59,8 +59,9 @@ def test_panels_share_one_range_and_a_position_has_one_x(scans):
     assert x_of_top[0] == pytest.approx(x_of_top[1], abs=1e-3)
 
 
-def test_a_common_y_axis_reaches_the_highest_of_all(scans):
-    ends = {plot.y_range.end for plot in panels(stacked_manhattan(scans, common_y=True))}
+def test_all_panels_have_one_scale_that_reaches_the_highest_of_all(scans):
+    leads = _leads(scans, **{next(iter(scans)): "G"})
+    ends = {plot.y_range.end for plot in panels(stacked_manhattan(scans, leads=leads))}
     assert len(ends) == 1
     assert ends.pop() > 30
 

@@ -224,4 +224,4 @@ def test_projection_gives_own_scores_again_and_turned_alleles_change_nothing(coh
     assert "copies of a sample" not in caplog.text
     copied = bed(case / "dups")
     principal_components(copied, copied.variants.table.index, k=4)
-    assert "61 people have the components of another" in caplog.text
+    assert "61 samples have the components of another" in caplog.text

@@ -264,7 +264,7 @@ def test_streams_that_take_nothing_do_not_fail_a_run(how, inputs, tmp_path):
     names = {"people.tsv.gz", "variants.tsv.gz", "keep.txt", "extract.txt", "funnel.tsv", "qc.log"}
     assert {p.name for p in tmp_path.iterdir()} == {f"x.{name}" for name in names}
     # what is printed did not go into a file that took the number of a closed stream
-    assert "people kept" not in (tmp_path / "x.keep.txt").read_text()
+    assert "samples kept" not in (tmp_path / "x.keep.txt").read_text()
 
 
 def test_a_result_that_is_printed_and_cannot_be_is_an_error():
@@ -300,7 +300,7 @@ def test_workers_end_with_the_process_that_started_them(how, inputs, tmp_path):
     _wait(lambda: not processes(setting), seconds=20)
     if how == signal.SIGTERM:
         said = (tmp_path / "err").read_text()
-        assert said == "error: interrupted; what was finished is kept\n"
+        assert said == "error: interrupted; finished work is kept\n"
     done = gwasbone(*command[3:], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert len(open_cache(tmp_path / "out").index) == 40
@@ -326,7 +326,7 @@ def test_sigterm_ends_a_keras_training_in_one_line(epoch, inputs, tmp_path):
     err = run.communicate()[1]
     assert run.returncode == 1, err
     lines = [text for text in err.splitlines() if not text.startswith("warning: ")]
-    assert lines == ["error: interrupted; what was finished is kept"]
+    assert lines == ["error: interrupted; finished work is kept"]
     assert {p.name for p in tmp_path.iterdir()} == {"x.models", "x.train.log"}
 
 

@@ -145,7 +145,7 @@ def _check_ended(done: Done, how: str) -> None:
         assert done.code == 1, done
         lines = [line for line in done.err.splitlines() if not line.startswith("warning: ")]
         assert len(lines) == 1, done.err
-        words = "interrupted; what was finished is kept" if how == TERM else "error: "
+        words = "interrupted; finished work is kept" if how == TERM else "error: "
         assert words in lines[0]
         assert "unexpected" not in lines[0]
 

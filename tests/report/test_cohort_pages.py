@@ -8,6 +8,7 @@ from gwasbone.cohort.qc import heterozygosity_limits
 from gwasbone.plots.page import description_of
 from gwasbone.report.pages.cohort import people_sections, qc_page
 
+pytestmark = pytest.mark.usefixtures("small_counts_shown")
 N = 300
 
 
@@ -26,7 +27,7 @@ def test_quality_control_of_one_person_has_a_page(tmp_path):
 def test_limits_that_are_drawn_are_those_that_people_were_judged_by(het_sd):
     # the example's people are called alike: with the median as the least, half are poorly called
     least = float(gb.cohort.qc_people(gb.example_cohort()).people.table["call_rate"].median())
-    thresholds = gb.QcThresholds(person_call_rate=least, het_sd=het_sd)
+    thresholds = gb.QcThresholds(sample_call_rate=least, het_sd=het_sd)
     cohort = gb.cohort.qc_people(gb.example_cohort(), thresholds)
     said = description_of(scatter(cohort, thresholds))
     if not het_sd:

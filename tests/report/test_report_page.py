@@ -45,8 +45,9 @@ def _table(rows, **columns):
 
 def test_counts_are_told_in_words(text):
     # 20 of 200 below the call rate, then each 50th from 0 on: 0 is gone already, 50, 100, 150 go
-    assert "Of 200 people, 177 (88%) are analysed." in text
-    assert "Left out: 20 (low call rate) and 3 (odd)." in text
+    assert "Of 200 samples, 177 (88%) are analysed." in text
+    # 3 are too few to be told, and would follow from the 20
+    assert "Excluded: others (low call rate) and fewer than 5 (odd)." in text
     assert "2 traits were scanned by linear regression" in text
     assert "adjusted for sex, age, PC1, PC2 and PC3." in text
     assert "40 lead variants in 2 scans" in text
@@ -84,9 +85,9 @@ def test_no_name_is_given_twice(text):
 
 
 def test_models_and_comparison_have_their_chapters(text):
-    assert "Where the networks look" in text
+    assert "Saliency maps" in text
     assert "1 pair of region and SNP, 1 tested against shuffled labels" in text
-    assert "Where the networks of genotypes look" in text
+    assert "Saliency maps of the genotype networks" in text
     assert "Two points of maps of rs1." in text
     assert "Effective sample sizes: bmd_spine / case 1.25 (1.13 to 1.50)." in text
     assert "<li>case: 3 variants left out.</li>" in text
@@ -94,7 +95,7 @@ def test_models_and_comparison_have_their_chapters(text):
 
 def test_pictures_name_nobody(text):
     assert text.count('<img src="data:image/png') == 6
-    assert 'alt="ap spine, picture 6"' in text
+    assert 'alt="ap spine, image 6"' in text
     assert "person-4711" not in text
 
 
@@ -119,7 +120,8 @@ def test_provenance_tells_versions_inputs_seeds_and_warnings(text, study):
     assert content_hash(study.folder / "input.tsv") in text
     assert f'<th scope="row">numpy</th><td>{versions()["numpy"]}</td><td>all</td>' in text
     assert re.search(r"Seeds: [^<]*training\.seed = 7", text)
-    assert "kinship from 40 variants is unreliable" in text
+    # a warning may name or count single participants
+    assert "kinship from 40 variants is unreliable" not in text
     assert "All of them are up to date" in text
 
 
@@ -127,6 +129,27 @@ def test_the_same_results_give_the_same_file(study, text, tmp_path):
     write_report(study, STAGES, tmp_path / "again.html")
     again = (tmp_path / "again.html").read_text(encoding="utf-8")
     assert again == text
+
+
+def test_small_counts_are_shown_where_they_are_allowed(study, text, tmp_path):
+    write_report(study.with_small_counts(True), STAGES, tmp_path / "open.html")
+    opened = (tmp_path / "open.html").read_text(encoding="utf-8")
+    assert "Excluded: 20 (low call rate) and 3 (odd)." in opened
+    assert "−3<" in opened
+    assert "−3<" not in text
+    assert "kinship from 40 variants is unreliable" in opened
+    assert "it is not to be shared" in opened
+    assert "No single participant and no count of fewer than 5 participants" in text
+
+
+def test_figures_drawn_with_small_counts_are_left_out_of_a_report_without(copied, tmp_path):
+    run_study(copied.with_small_counts(True), STAGES, until="people", force=True)
+    write_report(copied, STAGES, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Figures of people are left out" in page
+    assert "Quality control</h3>" not in page
+    write_report(copied.with_small_counts(True), STAGES, tmp_path / "open.html")
+    assert "Quality control</h3>" in (tmp_path / "open.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -164,7 +187,11 @@ def test_no_finished_stage_is_an_error(tmp_path):
     assert not (tmp_path / "r.html").exists()
 
 
-@pytest.mark.parametrize("spoilt", [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-9]])
+@pytest.mark.parametrize(
+    "spoilt",
+    [b"", b"{}", gzip.compress(b"{}"), gzip.compress(b"[1]")[:-9]],
+    ids=["empty", "not packed", "without figures", "cut short"],
+)
 def test_figures_that_cannot_be_read_are_an_error_and_the_old_report_stays(copied, text, spoilt):
     kept = copied.output / "people" / "figures" / "people.json.gz"
     kept.write_bytes(spoilt)

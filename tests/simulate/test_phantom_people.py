@@ -99,7 +99,7 @@ def test_dosages_are_matched_by_person_not_by_order():
     dosages = pd.DataFrame({"rs1": eid % 3.0}, index=eid)
     people = phantom_people(made, dosages=dosages.iloc[::-1])
     np.testing.assert_array_equal(people["rs1"], people["eid"] % 3)
-    with pytest.raises(InputError, match="expected dosages of everybody"):
+    with pytest.raises(InputError, match="expected dosages of all participants"):
         phantom_people(made, dosages=dosages.iloc[1:3])
 
 

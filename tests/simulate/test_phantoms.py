@@ -106,7 +106,7 @@ def test_a_persons_pictures_do_not_depend_on_who_else_is_drawn(tmp_path):
 def test_bad_requests_are_named(tmp_path):
     with pytest.raises(InputError, match=r"lacking .*density_hip"):
         simulate_phantoms(people().drop(columns="density_hip"), tmp_path)
-    with pytest.raises(UsageError, match="pictures: expected some of ap_spine"):
+    with pytest.raises(UsageError, match="images: expected some of ap_spine"):
         PhantomSettings(pictures=("elbow",))
     with pytest.raises(UsageError, match=r"scale: expected 0.05 to 1, got 3"):
         PhantomSettings(scale=3)

@@ -98,7 +98,7 @@ def test_what_cannot_be_drawn_is_refused():
         bootstrap_interval(np.mean, [1, 2], [1, 2, 3])
     with pytest.raises(InputError, match="at least one row"):
         bootstrap_interval(np.mean, [])
-    with pytest.raises(InputError, match=r"two or more people in every stratum .* got 1, 2"):
+    with pytest.raises(InputError, match=r"two or more samples in every stratum .* got 1, 2"):
         bootstrap_interval(np.mean, [1, 2, 3], strata=["a", "a", "b"])
     with pytest.raises(InputError, match=r"finite statistic .* in the data"):
         bootstrap_interval(np.mean, [1.0, np.nan])

@@ -82,7 +82,7 @@ def test_the_interval_covers():
 
 
 def test_what_cannot_be_compared_is_said():
-    with pytest.raises(InputError, match="people of two classes in a group"):
+    with pytest.raises(InputError, match="samples of two classes in a group"):
         concordance([1, 1, 0], [1, 2, 3], group=[0, 0, 1])
     with pytest.raises(InputError, match=r"one length, got \[2, 3\]"):
         concordance([1, 0, 0], [1, 2])

@@ -106,7 +106,7 @@ def test_several_at_once_are_those_one_by_one():
     found = means_by_genotype(Y, G, X)
     alone = genotype_means(Y[:, 1], G[1], X)
     np.testing.assert_allclose(found[1][1].mean, alone.mean)
-    with pytest.raises(InputError, match="expected more people than the 3 columns"):
+    with pytest.raises(InputError, match="expected more samples than the 3 columns"):
         genotype_means(y[:3], g[:3], X[:3])
 
 

@@ -117,6 +117,21 @@ def test_chi2_inverse_at_every_depth() -> None:
     assert np.isnan(chi2_1_from_neg_log10_p([np.nan, -0.1])).all()
 
 
+def test_few_and_many_are_inverted_alike() -> None:
+    """A short array goes by Newton's method, a long one through SciPy."""
+    depth = np.r_[0.0, np.logspace(-8, 6, 1200)]
+    few, many = chi2_1_from_neg_log10_p(depth), chi2_1_from_neg_log10_p(np.tile(depth, 2))
+    np.testing.assert_allclose(few, many[: len(few)], rtol=1e-11)
+
+
+@pytest.mark.parametrize("dof", [1.5, 12.0, 296.0, 9_990.0, 2e5])
+def test_t_equals_mpmath_where_the_series_meets_the_fraction(dof: float) -> None:
+    border = np.sqrt(3 * dof / (dof + 2))
+    t = [border * (1 - 1e-9), border * (1 + 1e-9)]
+    expected = [exact_t(value, dof) for value in t]
+    np.testing.assert_allclose(neg_log10_p_t(t, dof), expected, rtol=1e-13)
+
+
 def test_shape_is_the_broadcast_shape() -> None:
     assert neg_log10_p_t(np.ones((3, 1)), np.ones(4)).shape == (3, 4)
     assert neg_log10_p_normal(1.0).shape == ()

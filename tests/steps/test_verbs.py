@@ -13,6 +13,9 @@ VERBS = sorted({path.stem for path in (ROOT / "steps").glob("[a-z]*.py")} - STAG
 
 #: Verbs of a command alone, and why no stage calls them.
 OF_A_COMMAND = {
+    "coloc": "which two scans share variants is asked for by command",
+    "ldsc": "heritabilities and correlations are asked for by command",
+    "mr": "effects of exposures are asked for by command",
     "plot": "the stages draw pages of their own",
     "predict": "a study predicts its own participants out of fold",
 }

@@ -106,6 +106,10 @@ RUNS: dict[str, tuple[tuple[str, str], ...]] = {
     **{
         f"plot {kind}": () for kind in ("manhattan", "qq", "volcano", "stacked", "miami", "scatter")
     },
+    "coloc": (),
+    "h2": (),
+    "rg": (),
+    "mr --clump-p1 0.01 --exploratory-p 0.01": (),
     "report": (),
     "config show": (),
     "config check": (),

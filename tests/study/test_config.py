@@ -16,8 +16,10 @@ from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds
 from gwasbone.docstrings import parameter_docs
 from gwasbone.errors import ConfigError, UsageError
+from gwasbone.options import option_kinds
 from gwasbone.study import find_study
 from gwasbone.study.config import (
+    RENAMED_KEYS,
     AssociationSection,
     StudyConfig,
     load_config,
@@ -141,7 +143,7 @@ def test_all_faults_at_once_with_the_nearest_names(written):
     for fault in (
         "unknown section [surprise]",
         "unknown key genotypes.bflie (did you mean bfile?)",
-        "needs exactly one of bfile, bgen, vcf and mt, has none",
+        "needs exactly one of bfile, pfile, bgen, vcf and mt, has none",
         "phenotypes.tables: expected a list of text, got 'one.tsv'",
         "maf = 0.7 (expected 0 to 0.5)",
         "qc.hwe: expected a number, got 'tiny'",
@@ -238,3 +240,26 @@ def test_the_method_of_scans_is_by_trait_unless_set(written):
     assert load_config(written(GENOTYPES)).association.method == "auto"
     text = GENOTYPES + '[association]\nmethod = "linear"\n'
     assert load_config(written(text)).association.method == "linear"
+
+
+def test_earlier_names_of_keys_are_read_with_a_warning(written, caplog):
+    text = "[qc]\nperson_call_rate = 0.9\n[training]\nsaliency_people = 50\n"
+    config = load_config(written(GENOTYPES + text))
+    assert config.qc.sample_call_rate == 0.9
+    assert config.training.saliency_participants == 50
+    assert "qc.person_call_rate is called qc.sample_call_rate now: rename the key" in caplog.text
+    both = "[qc]\nperson_call_rate = 0.9\nsample_call_rate = 0.9\n"
+    assert "has both sample_call_rate and its earlier name" in _faults(written(GENOTYPES + both))
+
+
+def test_every_earlier_name_of_a_key_has_a_present_one():
+    for (section, old), now in RENAMED_KEYS.items():
+        keys = option_kinds(sections()[section])
+        assert now in keys
+        assert old not in keys
+
+
+def test_a_choice_that_is_not_built_is_offered_nowhere(written):
+    text = '[association]\nmethod = "best"\n'
+    faults = _faults(written(GENOTYPES + text))
+    assert "association.method: expected auto or linear or logistic, got 'best'" in faults

@@ -31,6 +31,7 @@ from gwasbone.phenotypes.options import TableReading
 from gwasbone.study.columns import expanded
 from gwasbone.study.config import load_config, sections, toml_value
 from gwasbone.study.files import compared_scans
+from gwasbone.table_limit import TableLimit
 
 GENOTYPES = '[genotypes]\nbfile = "x"\n'
 _KEYS = [(name, key) for name, kind in sections().items() for key in option_kinds(kind)]
@@ -113,7 +114,7 @@ def test_every_number_but_seeds_has_bounds():
         ("training", "augment = {shear = 1}", "got shear=1"),
         ("training", "augment = {shift = -1}", "got shift=-1"),
         ("training", 'side_inputs = ["case"]', "the target cannot be an input"),
-        ("genotype_models", 'weights = "x.keras"', "sex gives them"),
+        ("genotype_models", 'weights = "x.keras"', "pretraining on sex gives"),
         ("residuals", 'model = "transformer"', "no answers for the transformer"),
         ("residuals", 'model = "linear"\ncovariates = ["x"]', "are for --model deepnull"),
         ("residuals", "hidden = 30", "expected a multiple of attention_heads = 8"),
@@ -176,17 +177,17 @@ def load_config_of(path, text):
 
 # --- flags and keys -------------------------------------------------------------------------------
 
-RATES = ("variant_call_rate", "person_call_rate")
+RATES = ("variant_call_rate", "sample_call_rate")
 
 #: Command -> classes whose fields are its flags, and fields that are keys of a study only.
 COMMANDS = {
     "train": ((ImageTraining, GenotypeTraining, TableReading), {}),
     "residuals": ((ResidualOptions, TableReading), {}),
     "select": ((SelectionRule, TableReading), {}),
-    "clump": ((LociOptions, ClumpRule), {}),
-    "compare": ((ComparisonRule,), {}),
-    "pca": ((PcaOptions,), {}),
-    "prune": ((PruningRule,), {}),
+    "clump": ((LociOptions, ClumpRule, TableLimit), {}),
+    "compare": ((ComparisonRule, TableLimit), {}),
+    "pca": ((PcaOptions, TableLimit), {}),
+    "prune": ((PruningRule, TableLimit), {}),
     "ancestry": ((AncestryOptions, TableReading), {}),
     "relatedness": (
         (RelatednessOptions, TableReading),
@@ -356,7 +357,7 @@ def test_a_request_of_scans_names_known_formats():
 def test_flags_of_missing_calls_are_call_rates_by_another_name():
     """--geno and --mind are PLINK's; the option is the minimum call rate."""
     flags = _flags("qc")
-    for flag, name in (("--geno", "variant_call_rate"), ("--mind", "person_call_rate")):
+    for flag, name in (("--geno", "variant_call_rate"), ("--mind", "sample_call_rate")):
         parameter = flags[f"missing_{name}"]
         assert flag in parameter.opts
         rate = option_kinds(QcThresholds)[name].range

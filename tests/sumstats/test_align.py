@@ -120,3 +120,40 @@ def test_what_is_no_scan_is_refused(tmp_path):
     _write(tmp_path / "d.tsv", [])
     with pytest.raises(InputError, match="none of its 0 variants"):
         align_scans({"a": good, "d": tmp_path / "d.tsv"})
+
+
+def _precise(path, rows):
+    text = "\n".join("\t".join(map(repr, row)) for row in rows).replace("'", "")
+    path.write_text("\t".join(_COLUMNS) + "\n" + text + "\n")
+    return path
+
+
+@pytest.mark.parametrize("se", [1e-3, 1e-6, 1e-12])
+def test_single_precision_is_enough_for_effects_whatever_their_size(tmp_path, se):
+    """|z| up to 100, N of five million: effects move by less than 1e-5 of a standard error."""
+    rng = np.random.default_rng(6)
+    z = np.append(rng.normal(0, 5, 500), [100, -100])
+    beta, p = z * se, neg_log10_p_normal(z)
+    rows = [
+        (1, 10 + i, "G", "A", float(b), float(se * 1.1), 0.3, float(q), 5_000_001)
+        for i, (b, q) in enumerate(zip(beta, p, strict=True))
+    ]
+    _precise(tmp_path / "a.tsv", rows)
+    _precise(tmp_path / "b.tsv", [(*r[:4], r[4] + 0.01 * se, *r[5:]) for r in rows])
+    scans = align_scans({"a": tmp_path / "a.tsv", "b": tmp_path / "b.tsv"})
+    one, other = (scans.table(i, np.arange(len(z))) for i in (0, 1))
+    assert np.abs(one["beta"] - beta).max() < 1e-5 * se
+    np.testing.assert_allclose(other["beta"] - one["beta"], 0.01 * se, atol=2e-5 * se)
+    np.testing.assert_allclose(one["standard_error"], 1.1 * se, rtol=1e-7)
+    assert (one["n"] == 5_000_001).all()
+    np.testing.assert_allclose(scans.chi2(0), z**2, rtol=2e-6, atol=1e-6)
+
+
+def test_the_frequency_of_a_rare_allele_survives_being_turned(tmp_path):
+    """Single precision would hold 1 - 5e-7 to 6e-8: the rare allele's frequency to 12 %."""
+    rare = _precise(tmp_path / "a.tsv", [(1, 10, "A", "G", 0.1, 0.05, 1 - 5e-7, 2.0, 100)])
+    same = _precise(tmp_path / "b.tsv", [(1, 10, "G", "A", -0.1, 0.05, 5e-7, 2.0, 100)])
+    scans = align_scans({"a": rare, "b": same})
+    for scan in (0, 1):
+        found = scans.table(scan, np.arange(1)).iloc[0]
+        assert found["effect_allele_frequency"] == pytest.approx(5e-7, rel=1e-9)

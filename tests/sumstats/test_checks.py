@@ -8,7 +8,7 @@ import pytest
 
 from gwasbone.errors import InputError
 from gwasbone.stats.pvalues import neg_log10_p_normal
-from gwasbone.sumstats.checks import impossible_values
+from gwasbone.sumstats.checks import SetAside, impossible_values
 from gwasbone.sumstats.scan import FrameScan
 from gwasbone.sumstats.scans import open_scans, read_scan
 
@@ -143,3 +143,14 @@ def test_a_table_in_memory_is_checked_too(caplog):
     given.loc[4, "standard_error"] = -1.0
     assert len(FrameScan("y", given).table()) == 59
     assert "scan y: 1 row set aside: standard error not above 0, or infinite (row 4)" in caplog.text
+
+
+def test_a_few_impossible_rows_do_not_refuse_a_short_file():
+    for n, refused in ((5, False), (6, True)):
+        aside = SetAside("scan.tsv", examined=20)
+        aside.add("sample size below 1", n, lambda: "line 2")
+        if refused:
+            with pytest.raises(InputError, match="6 of 20 rows hold values that no scan can"):
+                aside.refuse_many()
+        else:
+            aside.refuse_many()

@@ -1,15 +1,18 @@
 """LD scores of a folder, or of one set of files in it."""
 
-import functools
 import gzip
 import logging
 
 import numpy as np
 import pytest
 
-from gwasbone import text_files
 from gwasbone.errors import InputError
-from gwasbone.sumstats.ld_score_files import find_ld_scores, named_chromosomes, read_ld_scores
+from gwasbone.sumstats.ld_score_files import (
+    LdScores,
+    find_ld_scores,
+    named_chromosomes,
+    read_ld_scores,
+)
 
 ROWS = "CHR SNP BP L2\n1 a 100 2.5\n1 b 200 4\n2 c 100 -0.5\n"
 
@@ -61,7 +64,7 @@ def test_what_is_no_autosome_is_left_out_with_its_count_and_rows_without_a_place
     with caplog.at_level(logging.INFO, logger="gwasbone"):
         scores = read_ld_scores(tmp_path)
     assert (scores.position_bp.tolist(), scores.m_ld) == ([100], 10)
-    assert "4 LD scores without a place on an autosome left out" in caplog.text
+    assert "4 LD scores without a position on an autosome left out" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -103,9 +106,7 @@ def test_chromosomes_in_words():
     assert named_chromosomes([1, 2]) == "1-2"
 
 
-def test_a_file_that_unfolds_to_more_than_memory_should_hold_is_refused(tmp_path, monkeypatch):
-    limited = functools.partial(text_files.within_limit, max_gb=1e-6)
-    monkeypatch.setattr("gwasbone.sumstats.ld_score_files.within_limit", limited)
-    put(tmp_path, "1", ROWS + "1 b 200 4\n" * 500)
-    with pytest.raises(InputError, match=r"1\.l2\.ldscore\.gz.*unpack it before"):
-        read_ld_scores(tmp_path)
+def test_positions_with_several_variants_have_no_score():
+    scores = LdScores.of([1, 1, 1, 2], [10, 10, 20, 10], [3, 4, 5, 6], m_ld=9, source="made")
+    assert scores.position_bp.tolist() == [20, 10]
+    assert scores.ld_score.tolist() == [5, 6]

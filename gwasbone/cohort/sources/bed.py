@@ -52,7 +52,7 @@ class PlinkFileset:
 
 @dataclass(frozen=True)
 class BedSource(Source):
-    """Genotypes in one fileset, or in one per chromosome with the same people.
+    """Genotypes in one fileset, or in one per chromosome with the same samples.
 
     ``variants`` of the cohort carry ``file`` (index into ``filesets``) and ``row`` (line of the
     .bim from 0), so that blocks of genotypes can be read straight from the .bed.
@@ -159,7 +159,7 @@ def find_filesets(prefix: str) -> list[PlinkFileset]:
     beds: list[str | Path] = []
     for part in prefix.split(","):
         stem = part.removesuffix(".bed")
-        found = sorted(find_files(f"{stem}.bed"), key=_natural)
+        found = sorted(find_files(f"{stem}.bed"), key=natural_order)
         if not found and not glob.has_magic(stem):
             found = [f"{stem}.bed"]
         beds += [file_path(name) for name in found]
@@ -175,7 +175,7 @@ def find_filesets(prefix: str) -> list[PlinkFileset]:
     return filesets
 
 
-def _natural(path: str) -> list[Any]:
+def natural_order(path: str) -> list[Any]:
     import re
 
     return [int(t) if t.isdigit() else t for t in re.split(r"(\d+)", path)]
@@ -333,13 +333,13 @@ def _refuse_other_people(first_path: str | Path, first: pd.DataFrame, path: str 
     other = read_fam(path)
     if len(other) != len(first):
         raise InputError(
-            f"{path}: expected the {len(first)} people of {first_path}, found {len(other)}"
+            f"{path}: expected the {len(first)} samples of {first_path}, found {len(other)}"
         )
     differs = ((other["fid"] != first["fid"]) | (other["iid"] != first["iid"])).to_numpy()
     if differs.any():
         row = int(np.argmax(differs))
         raise InputError(
-            f"{path} line {row + 1}: expected the people of {first_path} in the same order, "
+            f"{path} line {row + 1}: expected the samples of {first_path} in the same order, "
             f"got {other['iid'].iloc[row]} instead of {first['iid'].iloc[row]}"
         )
 
@@ -358,7 +358,8 @@ def _check_bed(fileset: PlinkFileset, *, n: int, m: int) -> None:
         state = "cut short or of another dataset" if actual < expected else "of another dataset"
         raise InputError(
             f"{fileset.bed}: expected {expected} bytes for {m} variants ({_name(fileset.bim)}) x "
-            f"{n} people ({_name(fileset.fam)}), got {actual}: one is {state}: copy all three again"
+            f"{n} samples ({_name(fileset.fam)}), got {actual}: one is {state}: copy all three "
+            "again"
         )
 
 

@@ -19,7 +19,7 @@ from gwasbone.cohort.sources.source import (
     VariantBlock,
     variant_blocks,
 )
-from gwasbone.genome import Y, in_x_non_par
+from gwasbone.genome import X, Y, in_x_non_par
 
 #: Calls handled together by one core; their packed form is a quarter of this in bytes.
 CALLS_PER_BLOCK = 4_000_000
@@ -126,10 +126,11 @@ def without_sex_errors(words: Words, variants: pd.DataFrame, reader: CallReader)
     ----------
     words : (m, w) packed calls of rows of the variant table.
     """
-    x = on_x(variants, reader.build)
-    if x.any():
+    chromosome = variants["chromosome"].to_numpy()
+    if (chromosome == X).any():
+        x = on_x(variants, reader.build)
         words[x] = packed.without_het(words[x], reader.men)
-    y = variants["chromosome"].to_numpy() == Y
+    y = chromosome == Y
     if y.any():
         words[y] = packed.only_of(words[y], reader.men)
     return words

@@ -42,7 +42,7 @@ from gwasbone.errors import InputError, reads
 
 @dataclass(frozen=True)
 class BgenSource(Source):
-    """Genotype probabilities in one file, or in several with the same people.
+    """Genotype probabilities in one file, or in several with the same samples.
 
     ``variants`` of the cohort carry ``file`` (index into ``bgens``), ``offset`` and ``size`` (the
     bytes that hold the genotypes), so that blocks of dosages can be read straight from the files.
@@ -327,7 +327,7 @@ def _refuse_where_hail_cannot(bgen: BgenFile) -> None:
     found = first_variant(bgen, read_variants(replace(header, n_variants=1)))
     if found is not None and (found.bits != 8 or found.phased or found.copies != 2):
         raise InputError(
-            f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in everybody, "
-            f"got {'phased' if found.phased else 'unphased'} of {found.bits} bits: use engine "
-            "blocks, or convert it with plink2 --export bgen-1.2 bits=8"
+            f"{bgen.path}: Hail reads unphased probabilities of 8 bits of two copies in all "
+            f"samples, got {'phased' if found.phased else 'unphased'} of {found.bits} bits: use "
+            "engine blocks, or convert it with plink2 --export bgen-1.2 bits=8"
         )

@@ -80,12 +80,7 @@ class DosageReader:
 
     def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
         """See ``GenotypeReader``."""
-        block = self.read(variants)
-        G = block.units * (2 / block.top).astype(np.float32)[:, None]
-        G[block.swapped] = 2 - G[block.swapped]
-        if block.missing is not None:
-            G[block.missing.toarray() != 0] = np.nan
-        return G
+        return self.read(variants).alt_dosages()
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pandas as pd
 
@@ -22,8 +24,8 @@ from gwasbone.cohort.sources.source import Genotypes, ReadOptions
 from gwasbone.cohort.sources.tables import FEMALE, MALE, VARIANT_KEY
 from gwasbone.errors import InputError, UsageError
 from gwasbone.files import atomic_path, is_url
-from gwasbone.ranges import is_file
-from gwasbone.session import hail
+from gwasbone.ranges import file_system, is_file
+from gwasbone.session import hail, temporary_path
 
 log = logging.getLogger(__name__)
 
@@ -69,9 +71,65 @@ def write_block_files(
             _export_probabilities(mt, people, target)
     written = _read(prefix, genotypes, hard_calls=hard_calls)
     log.info("%s written to %s", source.describe(), written.source.describe())
-    return replace(
-        genotypes, source=written.source, variants=_placed(genotypes.variants, written.variants)
-    )
+    return _backed_by(written, genotypes)
+
+
+def _backed_by(written: Genotypes, genotypes: Genotypes) -> Genotypes:
+    """The same genotypes in their new files, with everything that was decided about them."""
+    variants = _placed(genotypes.variants, written.variants)
+    return replace(genotypes, source=written.source, variants=variants)
+
+
+#: What this session has written: of each MatrixTable, for the sexes that its samples had then.
+_of_session: WeakKeyDictionary[Any, dict[bytes, Genotypes]] = WeakKeyDictionary()
+
+
+def can_write_session_blocks(genotypes: Genotypes) -> bool:
+    """Whether block files hold the genotypes exactly: calls, of samples a .fam can name."""
+    has, people = genotypes.source.capabilities, genotypes.people.table
+    blank = people["fid"].str.contains(r"\s|^$") | people["iid"].str.contains(r"\s|^$")
+    return has.matrix_table and has.calls and not has.dosages and not blank.any()
+
+
+def has_session_blocks(genotypes: Genotypes) -> bool:
+    """Whether this session has written the genotypes already."""
+    return _sexes(genotypes) in _of_session.get(genotypes.source.identity, {})
+
+
+def session_blocks(genotypes: Genotypes) -> Genotypes:
+    """The genotypes in block files in the session's temporary folder, written once.
+
+    They are used again for the same MatrixTable, that is the same Python object, with the same
+    sexes (which decide about haploid calls on X): another object may hold other genotypes, even
+    one that was read from the same path. They are removed with the MatrixTable, at the latest when
+    the process ends.
+    """
+    source, sexes = genotypes.source, _sexes(genotypes)
+    written = _of_session.setdefault(source.identity, {})
+    if sexes in written:
+        log.info("block files of %s are used again", source.describe())
+        return _backed_by(written[sexes], genotypes)
+    backed = write_block_files(genotypes, temporary_path("blocks").removeprefix("file://"))
+    files = backed.source.files
+    weakref.finalize(source.identity, _remove, files)
+    places = backed.variants.table[[*VARIANT_KEY, *backed.source.place_columns]]
+    written[sexes] = replace(backed, variants=MaskedTable("variants", places))
+    return backed
+
+
+def _sexes(genotypes: Genotypes) -> bytes:
+    return genotypes.people.table["sex"].to_numpy().tobytes()
+
+
+def _remove(files: tuple[str, ...]) -> None:
+    """Files of a session, where its temporary folder is still there."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            if is_url(file):
+                system, inside = file_system(file)
+                system.rm_file(inside)
+            else:
+                Path(file).unlink(missing_ok=True)
 
 
 def _read(prefix: str, genotypes: Genotypes, *, hard_calls: bool) -> Genotypes:
@@ -118,7 +176,7 @@ def _export_calls(mt: Any, people: pd.DataFrame, target: str) -> None:
     blank = people["fid"].str.contains(r"\s") | people["iid"].str.contains(r"\s")
     if blank.any():
         raise InputError(
-            f"export: expected person and family IDs without blanks, got "
+            f"export: expected sample and family IDs without blanks, got "
             f"{people.index[blank][0]!r} (in all {int(blank.sum())}): rename them; a .fam is "
             "separated by blanks"
         )
@@ -167,7 +225,9 @@ def _write_sample(people: pd.DataFrame, path: str) -> None:
 
 def _placed(old: MaskedTable, written: MaskedTable) -> MaskedTable:
     """The variants as they were, with their places in the new files."""
-    places = written.table.drop(columns=[c for c in old.table if c not in VARIANT_KEY])
+    places = written.table.drop(
+        columns=[c for c in old.table if c not in VARIANT_KEY], errors="ignore"
+    )
     table = old.table.merge(places, on=VARIANT_KEY, how="left", validate="1:1")
     table.index = old.table.index
     return MaskedTable(old.noun, table, old.decisions)

@@ -67,7 +67,7 @@ class CohortRows:
         return self.table["base_pair_location"].to_numpy()
 
     def by_weights(self) -> list[tuple[npt.NDArray[np.intp], npt.NDArray[np.int64] | None]]:
-        """Rows of the autosomes, and of X, each with how often people count (None: once each).
+        """Rows of the autosomes, and of X, each with how often samples count (None: once each).
 
         On X men count once and women twice, as in PLINK 2.
         """
@@ -110,7 +110,7 @@ def export_bed(
 
 
 def calls_of(cohort: Genotypes, variants: BoolArray) -> Any:
-    """Kept people at the variants of a mask; entry ``GT`` (unphased, diploid) and nothing else."""
+    """Kept samples at the variants of a mask; entry ``GT`` (unphased, diploid) and nothing else."""
     hl = session.hail()
     chosen = cohort.variants.exclude(
         "selection", "not_selected", ~variants, description="not used in this analysis"

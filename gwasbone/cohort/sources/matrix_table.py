@@ -41,12 +41,14 @@ class MatrixTableSource(Source):
     files : the files that it depends on.
     description : of the source, for messages.
     states_sex : whether the MatrixTable, or the files it was imported from, state sex.
+    origin : the user's MatrixTable that it was made of; ``matrix`` itself where None.
     """
 
     matrix: Any = field(repr=False)
     files: tuple[str, ...]
     description: str
     states_sex: bool = False
+    origin: Any = field(default=None, repr=False, compare=False)
 
     format_name: ClassVar[str] = "Hail MatrixTable"
 
@@ -61,6 +63,11 @@ class MatrixTableSource(Source):
             blocks=False,
             matrix_table=True,
         )
+
+    @property
+    def identity(self) -> Any:
+        """The MatrixTable, which is never changed; another one may hold other genotypes."""
+        return self.matrix if self.origin is None else self.origin
 
     def describe(self) -> str:
         return self.description
@@ -104,6 +111,7 @@ def genotypes_from_normal_form(
     files: tuple[str, ...],
     description: str,
     states_sex: bool,
+    origin: Any = None,
 ) -> Genotypes:
     """The genotypes of a MatrixTable whose fields are already those of a genotype source."""
     iid = pd.Series(mt.key_cols_by().s.collect(), dtype=str)
@@ -113,12 +121,13 @@ def genotypes_from_normal_form(
     copies = int(rows.duplicated(VARIANT_KEY).sum())
     if copies:
         log.warning(
-            "%s: %d copies of variants (same place and alleles) left out", description, copies
+            "%s: %d copies of variants (same position and alleles) left out", description, copies
         )
         mt = mt.distinct_by_row()
         rows = export_rows(mt)
     variants = build_variant_table(rows, build=build, where=description)
-    return Genotypes(MatrixTableSource(mt, files, description, states_sex), build, people, variants)
+    source = MatrixTableSource(mt, files, description, states_sex, origin)
+    return Genotypes(source, build, people, variants)
 
 
 def read_mt(path: str, options: ReadOptions) -> Genotypes:
@@ -190,6 +199,7 @@ def genotypes_from_mt(
         files=() if description == "MatrixTable" else (description,),
         description=description,
         states_sex="sex" in columns.row or "is_female" in columns.row,
+        origin=mt,
     )
 
 
@@ -270,7 +280,7 @@ def kept_matrix(cohort: Genotypes, *, as_filed: bool = False) -> Any:
 
 
 def _without_copies(mt: Any, cohort: Genotypes) -> Any:
-    """Of the variants with the same place and alleles, the one that the cohort keeps."""
+    """Of the variants with the same position and alleles, the one that the cohort keeps."""
     if "duplicate_variant" not in {d.reason for d in cohort.variants.decisions}:
         return mt
     hl = hail()
@@ -318,7 +328,7 @@ def variant_keys(variants: pd.DataFrame, build: str) -> Any:
 
 
 def annotate_people(mt: Any, people: pd.DataFrame) -> Any:
-    """Put the columns of a people table on the columns of ``mt``, matched by order."""
+    """Put the columns of a samples table on the columns of ``mt``, matched by order."""
     hl = hail()
     frame = people.reset_index(drop=True)
     rows = hl.literal(

@@ -199,6 +199,11 @@ class Source(ABC):
     def capabilities(self) -> Capabilities:
         """What the source has and how it can be read."""
 
+    @property
+    def identity(self) -> Any:
+        """The object that the genotypes are in: two sources of one identity have the same."""
+        return self
+
     @abstractmethod
     def describe(self) -> str:
         """The source in a few words, for messages and provenance."""

@@ -1,4 +1,4 @@
-"""The tables of people and of variants: one shape, whatever file they came from."""
+"""The tables of samples and of variants: one shape, whatever file they came from."""
 
 from __future__ import annotations
 
@@ -220,14 +220,14 @@ def _not_bases(alleles: pd.Series) -> list[str]:
 
 
 def person_ids(fid: pd.Series, iid: pd.Series, id_rule: IdRule) -> pd.Series:
-    """The ID a person has everywhere in gwasbone: the IID, or FID and IID joined by ``_``."""
+    """The ID a sample has everywhere in gwasbone: the IID, or FID and IID joined by ``_``."""
     return iid.astype(str) if id_rule == "iid" else fid.astype(str) + "_" + iid.astype(str)
 
 
 def build_people_table(
     fid: pd.Series, iid: pd.Series, sex: pd.Series, *, id_rule: IdRule, where: str
 ) -> MaskedTable:
-    """One row per person in file order, withdrawn people (negative IDs) set aside.
+    """One row per sample in file order, withdrawn samples (negative IDs) set aside.
 
     Parameters
     ----------
@@ -240,7 +240,7 @@ def build_people_table(
         Nobody, or an ID that two people share under ``id_rule``.
     """
     if len(iid) == 0:
-        raise InputError(f"{where}: expected at least one person, found none")
+        raise InputError(f"{where}: expected at least one sample, found none")
     ids = person_ids(fid, iid, id_rule)
     twice = ids.duplicated(keep=False)
     if twice.any():
@@ -251,7 +251,7 @@ def build_people_table(
             else "rename or remove the copies"
         )
         raise InputError(
-            f"{where}: expected every person ID once, found {ids[twice].nunique()} IDs more than "
+            f"{where}: expected every sample ID once, found {ids[twice].nunique()} IDs more than "
             f"once ({names}): {way_out}"
         )
     table = pd.DataFrame(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from gwasbone.blocks.bgzf import PADDING, Piece, Unpacked, pieces
 from gwasbone.blocks.vcf_kernels import NO_UNITS
+from gwasbone.cohort.sources.bcf_records import RecordReader
 from gwasbone.cohort.sources.left_align import WINDOW_BP, Fasta, left_align
 from gwasbone.cohort.sources.vcf_header import VcfHeader
 from gwasbone.cohort.sources.vcf_lines import LineError, LineReader, ReadRows
@@ -28,6 +29,8 @@ from gwasbone.genome import chromosome_code
 from gwasbone.progress import counted_progress
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: The files of the blocks of one VCF; :mod:`gwasbone.cohort.sources.kept_blocks` reads them.
 CALLS, DOSAGES, VARIANTS, SAMPLES, ENTRY = (
@@ -49,20 +52,18 @@ def write_blocks(header: VcfHeader, build: str, folder: Path, fasta: Fasta | Non
         meanwhile.
     """
     before = _state(header.path)
-    reader = LineReader(
-        len(header.samples), header.samples, build, "DS" in header.formats,
-        "GP" in header.formats, header.score,
-    )  # fmt: skip
+    parts = _read_bcf(header, build) if header.is_bcf else _read_text(header, build)
     with _Writer(header, folder) as writer:
         try:
             with counted_progress() as progress:
-                for rows, at in _read(header, reader):
+                for rows, at in parts:
                     writer.add(rows)
                     if progress is not None:
                         progress(f"reading {header.path.name}", at, before[0])
         except LineError as error:
-            line = header.n_lines + writer.n_lines + error.line + 1
-            raise InputError(f"{header.path} line {line}: {error.fault}") from None
+            number = writer.n_lines + error.line + 1
+            where = f"record {number}" if header.is_bcf else f"line {header.n_lines + number}"
+            raise InputError(f"{header.path} {where}: {error.fault}") from None
         writer.finish(fasta)
     if _state(header.path) != before:
         raise InputError(f"{header.path}: changed while it was read: read it again")
@@ -89,8 +90,12 @@ class _Read:
     tail: bytes
 
 
-def _read(header: VcfHeader, reader: LineReader) -> Iterator[tuple[ReadRows, int]]:
+def _read_text(header: VcfHeader, build: str) -> Iterator[tuple[ReadRows, int]]:
     """Rows of lines in order, each with the bytes of the file that are done."""
+    reader = LineReader(
+        len(header.samples), header.samples, build, "DS" in header.formats,
+        "GP" in header.formats, header.score,
+    )  # fmt: skip
     size = max(_PIECE_BYTES, _LINES_IN_A_PIECE * 4 * reader.n)
     threads = _cores()
     waiting: deque[tuple[Future[_Read], int]] = deque()
@@ -165,6 +170,72 @@ def _joined(
     if isinstance(read.rows, LineError):
         raise read.rows
     yield read.rows, at
+
+
+def _read_bcf(header: VcfHeader, build: str) -> Iterator[tuple[ReadRows, int]]:
+    """Rows of records in order, each with the bytes of the file that are done."""
+    reader, threads = RecordReader(header, build), _cores()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            unpacked = _in_order(
+                (
+                    (pool.submit(_unpacked, piece), at)
+                    for piece, at in pieces(header.path, header.compression, _PIECE_BYTES)
+                ),
+                threads + 1,
+            )
+            whole = _whole_records(header, unpacked)
+            tasks = ((pool.submit(reader.read, *records), at) for records, at in whole)
+            yield from _in_order(tasks, threads + 1)
+        except BaseException:
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _in_order(tasks: Iterator[tuple[Future[T], int]], ahead: int) -> Iterator[tuple[T, int]]:
+    """Results of tasks, of which so many are begun before the first is waited for."""
+    waiting: deque[tuple[Future[T], int]] = deque()
+    for task in tasks:
+        waiting.append(task)
+        if len(waiting) > ahead:
+            future, at = waiting.popleft()
+            yield future.result(), at
+    while waiting:
+        future, at = waiting.popleft()
+        yield future.result(), at
+
+
+def _unpacked(piece: Piece) -> bytearray:
+    buffer = bytearray()
+    piece.into(buffer)
+    return buffer
+
+
+def _whole_records(
+    header: VcfHeader, unpacked: Iterator[tuple[bytearray, int]]
+) -> Iterator[tuple[tuple[bytearray, npt.NDArray[np.int64]], int]]:
+    """Content with where its records start, and where the last one that is whole ends."""
+    skip, left = header.n_bytes, bytearray()
+    for data, at in unpacked:
+        left += memoryview(data)[: len(data) - PADDING]
+        if skip:
+            gone = min(skip, len(left))
+            skip, left = skip - gone, left[gone:]
+        starts, here = [0], 0
+        while here + 8 <= len(left):
+            size = 8 + sum(int.from_bytes(left[i : i + 4], "little") for i in (here, here + 4))
+            if here + size > len(left):
+                break
+            here += size
+            starts.append(here)
+        if here:
+            yield (left[:here], np.array(starts, np.int64)), at
+            left = left[here:]
+    if left:
+        raise InputError(
+            f"{header.path}: the file ends in the middle of a record, it was cut short or is "
+            "damaged: copy it again"
+        )
 
 
 class _Writer:

@@ -212,7 +212,7 @@ def build_of(headers: Sequence[VcfHeader], given: str | None) -> str:
         )
     if given is None and len(fits) > 1:
         raise InputError(
-            f"{headers[0].path}: the header does not tell the reference build: "
+            f"{headers[0].path}: the header does not state the reference build: "
             "give --build GRCh37 or --build GRCh38"
         )
     return given or fits.pop()

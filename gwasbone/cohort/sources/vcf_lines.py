@@ -12,7 +12,7 @@ from gwasbone.blocks import vcf_kernels as kernels
 from gwasbone.genome import PAR_X_BP, X, chromosome_code
 from gwasbone.ranges import Bytes
 
-_FAULTS = {
+FAULTS = {
     kernels.FEW_COLUMNS: "expected nine columns and the samples, separated by tabs",
     kernels.BAD_POSITION: "expected a whole number as position (POS)",
     kernels.BAD_CALL: "expected alleles such as 0/1, 0|1, 1 or ./. as genotype",
@@ -187,9 +187,9 @@ class LineReader:
                 pa.array([_decoded(name) for name in names], pa.string()),
             ),
             "base_pair_location": rows[:, kernels.POSITION],
-            "ref": _texts(text, rows[:, kernels.REF : kernels.REF_END + 1]),
-            "alt": _texts(text, alleles[:, 1:]),
-            "source_id": _texts(text, rows[:, kernels.ID : kernels.ID_END + 1]),
+            "ref": texts(text, rows[:, kernels.REF : kernels.REF_END + 1]),
+            "alt": texts(text, alleles[:, 1:]),
+            "source_id": texts(text, rows[:, kernels.ID : kernels.ID_END + 1]),
             "line": number[line_of],
             "n_alt": rows[:, kernels.N_ALT],
             "untold": untold[line_of],
@@ -215,14 +215,12 @@ class LineReader:
     ) -> npt.NDArray[np.bool_]:
         x = np.array([is_x(_decoded(name)) for name in names], dtype=bool)
         inside = np.zeros(len(contig), dtype=bool) if not len(x) else x[contig]
-        for start, end in PAR_X_BP[self.build]:
-            inside &= (position < start) | (position > end)
-        return inside
+        return inside & outside_par(position, self.build)
 
     def _fault(self, code: int, sample: int, got: int, place: bytes) -> str:
         if code in (kernels.FEW_SAMPLES, kernels.MANY_SAMPLES):
             return f"expected {self.n} samples as in the header, got {got}: the file is damaged"
-        text = _FAULTS[code].format(got=got)
+        text = FAULTS[code].format(got=got)
         where = place.replace(b"\t", b":").decode("utf-8", "replace").replace("\n", " ")
         whose = f" of sample {self.samples[sample]}" if sample >= 0 else ""
         return f"{text} ({where}{whose})"
@@ -230,9 +228,16 @@ class LineReader:
 
 def is_x(name: str) -> bool:
     """Whether a contig is chromosome X and not a name of its pseudo-autosomal part alone."""
-    return (
-        chromosome_code(name) == X and name.upper().removeprefix("CHR") in ("X", "23", "0X")
-    ) or (name.startswith("NC_000023."))
+    plain = name.upper().removeprefix("CHR")
+    return chromosome_code(name) == X and (plain in ("X", "23", "0X") or name.startswith("NC_"))
+
+
+def outside_par(position: npt.NDArray[np.int64], build: str) -> npt.NDArray[np.bool_]:
+    """(m,) positions on X that are outside its pseudo-autosomal regions."""
+    outside = np.ones(len(position), dtype=bool)
+    for start, end in PAR_X_BP[build]:
+        outside &= (position < start) | (position > end)
+    return outside
 
 
 def _runs(
@@ -256,7 +261,8 @@ def _merged(plain: Bytes, others: Bytes, here: npt.NDArray[np.bool_]) -> Bytes:
     return calls
 
 
-def _texts(text: Bytes, spans: npt.NDArray[np.int64]) -> pa.Array:
+def texts(text: Bytes, spans: npt.NDArray[np.int64]) -> pa.Array:
+    """Pieces of a text, from ``spans`` (m, 2)."""
     offsets = np.empty(len(spans) + 1, np.int32)
     joined = kernels.gather(text, np.ascontiguousarray(spans), offsets)
     return pa.StringArray.from_buffers(len(spans), pa.py_buffer(offsets), pa.py_buffer(joined))

@@ -1,13 +1,17 @@
-"""The chapters of people, variants, ancestry and relatives."""
+"""The chapters of samples, variants, ancestry and relatives."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
+
 from gwasbone.cohort.masks import MaskedTable
+from gwasbone.plots import disclosure
 from gwasbone.report import Chapter, Funnel, Part, Table
 from gwasbone.report.chapters.columns import columns_of
-from gwasbone.report.chapters.findings import Findings, counted, listed
+from gwasbone.report.chapters.findings import Findings, listed, protected
+from gwasbone.report.pages.cohort import funnel_rows
 from gwasbone.study.files import DECIDING_STAGES, PEOPLE, VARIANTS
 
 _METHODS = {"king": "KING", "pc_relate": "PC-Relate"}
@@ -16,7 +20,7 @@ _NAMED = 4
 
 
 def decided(findings: Findings, name: str) -> MaskedTable | None:
-    """The table of people or variants as the last finished stage left it."""
+    """The table of samples or variants as the last finished stage left it."""
     paths: list[Path | None] = [findings.path(stage, name) for stage in DECIDING_STAGES]
     last = next((path for path in reversed(paths) if path is not None), None)
     return None if last is None else MaskedTable.read(last)
@@ -31,9 +35,11 @@ def people_chapter(findings: Findings) -> Chapter:
     pairs = findings.table("relatedness", "pairs.tsv")
     if pairs is not None:
         rule = findings.config.relatedness
+        n = disclosure.count_words(len(pairs))
         found = (
-            f"{counted(len(pairs), 'pair')} of people had a kinship above {rule.min_kinship:g} "
-            f"({_METHODS[rule.method]}); of relatives a largest unrelated set was kept."
+            f"{n[:1].upper()}{n[1:]} {'pair' if len(pairs) == 1 else 'pairs'} of samples had a "
+            f"kinship above {rule.min_kinship:g} ({_METHODS[rule.method]}); a largest set of "
+            "unrelated samples was retained."
         )
         parts.append(Part(heading="Relatives", sentences=(found,)))
     figures = findings.figures("people", "people.html", but=("Samples",))
@@ -66,11 +72,13 @@ def ancestry_chapter(findings: Findings) -> Chapter:
     if groups is not None:
         rule = findings.config.ancestry
         kept, judged = int(groups["kept"].sum()), int(groups["people"].sum())
+        part = disclosure.part_words(kept, judged)
         sentences.append(
-            f"{kept:,} of {judged:,} people lie within {rule.radius:g} standard deviations "
+            f"{part[:1].upper()}{part[1:]} samples lie within {rule.radius:g} standard deviations "
             f"(squared deviation below {rule.radius**2:g}) of those who report "
             f"{listed(list(rule.reference))}, over {rule.n_components} principal components."
         )
+        groups = _protected_groups(groups)
         table = Table(
             caption="Reported ethnic background and number of retained samples",
             rows=groups,
@@ -82,10 +90,10 @@ def ancestry_chapter(findings: Findings) -> Chapter:
         )
         parts.append(Part(heading="Ancestry filter", blocks=(table, *figures)))
     elif "ancestry" in findings.records:
-        sentences.append("No ancestry filter: everybody is kept.")
+        sentences.append("No ancestry filter: all samples are retained.")
     figures = findings.figures("pca", "pca.html")
     if figures:
-        said = f"{findings.records['pca']['summary']}."
+        said = f"{findings.summary('pca')}."
         parts.append(
             Part(
                 heading="Principal components of the retained samples",
@@ -101,25 +109,44 @@ def ancestry_chapter(findings: Findings) -> Chapter:
 
 
 def _funnel_part(table: MaskedTable, caption: str) -> Part:
-    rows = table.funnel()
-    # the rule in words says more than its name
-    rows = rows.assign(step=rows["reason"].str.replace("_", " "), reason=rows["description"])
-    rows.loc[0, "step"], rows.loc[0, "reason"] = f"all {table.noun}", ""
-    return Part(blocks=(Funnel(caption=f"{caption}.", noun=table.noun, rows=rows),))
+    noun = "samples" if table.noun == "people" else table.noun
+    return Part(blocks=(Funnel(caption=f"{caption}.", noun=noun, rows=funnel_rows(table)),))
+
+
+def _protected_groups(groups: pd.DataFrame) -> pd.DataFrame:
+    """The table of groups without small counts and without the values of single samples."""
+    if disclosure.small_counts_allowed():
+        return groups
+    shown = protected(groups, ("people", "kept"), beside={"kept": "people"})
+    # the extremes, and the median of a few, are values of single samples
+    few = groups["people"].map(disclosure.is_small)
+    medians = groups["median"].mask(few).map(lambda value: float(f"{value:.2g}"))
+    return shown.drop(columns=["least", "most"], errors="ignore").assign(median=medians)
 
 
 def _kept_sentences(table: MaskedTable) -> tuple[str, ...]:
+    noun = "samples" if table.noun == "people" else table.noun
+    with disclosure.small_counts(noun == "variants" or disclosure.small_counts_allowed()):
+        return _protected_sentences(table, noun)
+
+
+def _protected_sentences(table: MaskedTable, noun: str) -> tuple[str, ...]:
     funnel = table.funnel()
     removed = funnel[funnel["removed"] > 0].sort_values("removed", ascending=False, kind="stable")
     share = table.n_kept / max(len(table), 1)
-    said = f"Of {len(table):,} {table.noun}, {table.n_kept:,} ({share:.0%}) are analysed."
+    n_removed = len(table) - table.n_kept
+    if disclosure.is_small(n_removed):
+        return (f"{table.n_kept:,} {noun} are analysed; {disclosure.FEWER} are excluded.",)
+    said = f"Of {len(table):,} {noun}, {table.n_kept:,} ({share:.0%}) are analysed."
     if removed.empty:
         return (said,)
+    texts = disclosure.cell_texts(removed["removed"])
+    words = {disclosure.BELOW: disclosure.FEWER, disclosure.WITHHELD: "others"}
     named = [
-        f"{row.removed:,} ({str(row.reason).replace('_', ' ')})"
-        for row in removed.head(_NAMED).itertuples()
-    ]
+        f"{words.get(text, text)} ({str(reason).replace('_', ' ')})"
+        for text, reason in zip(texts, removed["reason"], strict=True)
+    ][:_NAMED]
     rest = int(removed["removed"].iloc[_NAMED:].sum())
-    if rest:
-        named.append(f"{rest:,} for other reasons")
-    return (said, f"Left out: {listed(named)}.")
+    if rest and disclosure.WITHHELD not in texts:
+        named.append(f"{disclosure.count_words(rest)} for other reasons")
+    return (said, f"Excluded: {listed(named)}.") if named else (said,)

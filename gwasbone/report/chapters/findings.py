@@ -1,20 +1,51 @@
-"""What a study's stages left behind: records, tables, and the figures on their pages."""
+"""Outputs of the finished stages of a study: records, tables, and the figures of their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from gwasbone.plots import disclosure
 from gwasbone.plots.page import Page, PageFigure, kept_page, read_page
 from gwasbone.report import Chapter
 from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import FIGURES
 from gwasbone.study.runner import read_record
+
+#: Stages whose pages show variants and no participants: scans, their loci and their comparison.
+NO_PARTICIPANTS = frozenset({"scans", "loci", "comparison"})
+
+
+def protected(
+    table: pd.DataFrame, columns: Collection[str], *, beside: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """A table whose columns of participants are withheld where small.
+
+    Parameters
+    ----------
+    columns : of counts, those that the table has; a total over the rows is taken to be known.
+    beside : column -> the column of a whole that it is a part of, whose rest counts too.
+    """
+    changed: dict[str, pd.Series] = {}
+    for name in (name for name in columns if name in table):
+        numbers = table[name].fillna(0)
+        hidden = disclosure.withheld_cells(numbers)
+        whole = (beside or {}).get(name)
+        if whole in table:
+            hidden |= disclosure.withheld_cells(table[whole].fillna(0) - numbers)
+        if not hidden.any():
+            continue
+        shown = table[name].astype(object)
+        small = hidden & numbers.map(disclosure.is_small).to_numpy()
+        shown[hidden] = None
+        shown[small] = disclosure.BELOW
+        changed[name] = shown
+    return table.assign(**changed)
 
 
 @dataclass(frozen=True)
@@ -25,14 +56,17 @@ class Findings:
     ----------
     config : the study.
     stages : names of its stages, in order.
+    withheld : stages whose figures were drawn with small counts, which a report without them
+        leaves out; filled as pages are read.
     """
 
     config: StudyConfig
     stages: tuple[str, ...]
+    withheld: set[str] = field(default_factory=set)
 
     @cached_property
     def records(self) -> dict[str, dict[str, Any]]:
-        """Stage -> what it was made from and what it said, of those that are finished."""
+        """Stage -> its record (inputs, versions, summary), of the finished stages."""
         read = {name: read_record(self.config.output / name) for name in self.stages}
         return {name: record for name, record in read.items() if record is not None}
 
@@ -50,8 +84,15 @@ class Findings:
         # "NA" alone is missing: a trait or an allele may be called None or null
         return pd.read_csv(path, sep="\t", dtype=texts, na_values=["NA"], keep_default_na=False)
 
+    def summary(self, stage: str) -> str:
+        """What a finished stage says of its outcome."""
+        return disclosure.masked(str(self.records[stage]["summary"]))
+
     def page(self, stage: str, name: str) -> Page | None:
         """A page of a finished stage; None where it is not there.
+
+        A page that was drawn with small counts has no figures and notes here, unless the report
+        may show small counts.
 
         Raises
         ------
@@ -59,7 +100,13 @@ class Findings:
             Its figures were not kept, or cannot be read.
         """
         path = self.path(stage, name)
-        return None if path is None else read_page(kept_page(path.parent / FIGURES, path))
+        if path is None:
+            return None
+        page = read_page(kept_page(path.parent / FIGURES, path))
+        if not page.small_counts or disclosure.small_counts_allowed() or stage in NO_PARTICIPANTS:
+            return page
+        self.withheld.add(stage)
+        return replace(page, subtitle=disclosure.masked(page.subtitle), notes=(), figures=())
 
     def figures(
         self, stage: str, name: str, *, but: Collection[str] = (), heading: str = ""
@@ -85,7 +132,7 @@ class Findings:
         if record is None:
             why = f"Not part of this report: stage {stage} has not run."
         else:
-            why = f"Not part of this study: {record['summary']}."
+            why = f"Not part of this study: {self.summary(stage)}."
         return Chapter(name=name, title=title, sentences=(why,))
 
 
@@ -103,7 +150,7 @@ def listed(parts: list[str]) -> str:
 def counted(n: int, one: str, several: str | None = None) -> str:
     """A count and its noun.
 
-    >>> counted(1, "scan"), counted(2000, "person", "people")
-    ('1 scan', '2,000 people')
+    >>> counted(1, "scan"), counted(2000, "locus", "loci")
+    ('1 scan', '2,000 loci')
     """
     return f"{n:,} {one if n == 1 else several or f'{one}s'}"

@@ -1,4 +1,4 @@
-"""The chapter of provenance: what made these results, so that they can be made again."""
+"""The chapter of provenance: versions, inputs and options that reproduce the results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from gwasbone.plots import disclosure
 from gwasbone.report import Chapter, Column, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted, listed
@@ -50,9 +51,10 @@ def provenance_chapter(findings: Findings, age: Age) -> Chapter:
     ]
     blocks = [_stages(findings), _versions(findings), _inputs(findings)]
     parts = [Part(heading="Stages, versions and inputs", blocks=tuple(filter(None, blocks)))]
+    said.append(_small_counts(findings))
     warned = _warnings(findings)
     if warned is None:
-        said.append("No stage warned.")
+        said.append("No stage gave a warning.")
     else:
         parts.append(Part(heading="Warnings", blocks=(warned,)))
     options = Listing(heading="study.toml in effect", text=show_config(findings.config))
@@ -63,6 +65,25 @@ def provenance_chapter(findings: Findings, age: Age) -> Chapter:
         sentences=tuple(filter(None, said)),
         parts=tuple(parts),
     )
+
+
+def _small_counts(findings: Findings) -> str:
+    if disclosure.small_counts_allowed():
+        return (
+            "This report may show single participants and counts below "
+            f"{disclosure.MIN_COUNT}: it is not to be shared."
+        )
+    said = (
+        f"No single participant and no count of {disclosure.FEWER} participants is shown: such "
+        f"cells read {disclosure.BELOW}, and cells that would give them away {disclosure.WITHHELD}."
+    )
+    withheld = [name for name in findings.stages if name in findings.withheld]
+    if withheld:
+        said += (
+            f" Figures of {listed(withheld)} are left out: they were drawn with small counts, and "
+            "are drawn without by running the stage again."
+        )
+    return said
 
 
 def _stages(findings: Findings) -> Table:
@@ -77,12 +98,15 @@ def _stages(findings: Findings) -> Table:
             for name, record in findings.records.items()
         ]
     )
-    columns = (
+    columns: tuple[Column, ...] = (
         Column(name="stage", label="Stage"),
         Column(name="started", label="Started"),
         Column(name="seconds", label="Time", unit="s", kind="number"),
-        Column(name="summary", label="What it said"),
+        Column(name="summary", label="Summary"),
     )
+    if not disclosure.small_counts_allowed():
+        # two counts in a sentence can give away a small one
+        columns, rows = columns[:-1], rows.drop(columns="summary")
     return Table(caption="Stages", rows=rows, columns=columns, file_name="stages")
 
 
@@ -137,6 +161,14 @@ def _warnings(findings: Findings) -> Table | None:
     )
     if rows.empty:
         return None
+    if not disclosure.small_counts_allowed():
+        # the text of a warning can name or count single participants
+        rows = rows.groupby("stage", sort=False).size().rename("warnings").reset_index()
+        notes = ("The text of the warnings is in the log of the stages, gwasbone.run.log.",)
+        return Table(
+            caption="Number of warnings by stage", rows=rows, columns=columns_of(rows),
+            file_name="warnings", notes=notes,
+        )  # fmt: skip
     return Table(caption="Warnings", rows=rows, columns=columns_of(rows), file_name="warnings")
 
 

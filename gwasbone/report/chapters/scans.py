@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pandas as pd
 
+from gwasbone.plots.page import with_names
 from gwasbone.report import Chapter, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, counted, listed
 from gwasbone.report.pages.scans import page_paths
 from gwasbone.study.columns import expanded
-from gwasbone.study.files import SCAN, SUMMARY
+from gwasbone.study.files import LEADS, LOCI, SCAN, SUMMARY
 
 
 def scan_name(trait: str) -> str:
@@ -30,7 +32,7 @@ def scan_links(findings: Findings) -> dict[object, str]:
 
 
 def scans_chapter(findings: Findings) -> Chapter:
-    """The scans: a table of all, and each one's Manhattan and QQ plot."""
+    """The scans: a table of all of them, and the Manhattan and QQ plot of each."""
     summary = findings.table("scans", SUMMARY)
     if summary is None:
         return findings.absent("scans", "scans", "Scans")
@@ -86,8 +88,9 @@ def _scan_sentences(findings: Findings, summary: pd.DataFrame) -> tuple[str, ...
 def _scan_part(findings: Findings, row: object) -> Part:
     trait = str(row.trait)  # type: ignore[attr-defined]
     prefix = findings.config.output / "scans" / SCAN
+    names = _gene_names(findings, trait)
     figures = [
-        figure
+        with_names(figure, names)
         for path, kind in zip(page_paths(prefix, trait), ("Manhattan plot", "QQ plot"), strict=True)
         for figure in findings.figures("scans", path.name, heading=f"{trait}: {kind}")
     ]
@@ -95,11 +98,28 @@ def _scan_part(findings: Findings, row: object) -> Part:
     return Part(heading=trait, name=scan_name(trait), sentences=(said,), blocks=tuple(figures))
 
 
+def _gene_names(findings: Findings, trait: str) -> dict[str, str]:
+    """Lead variant -> the gene nearest to the lead of its locus, where genes are known.
+
+    The scans are drawn before their loci and the genes near these are found.
+    """
+    loci, leads = findings.table("loci", LOCI), findings.table("leads", LEADS)
+    if loci is None or leads is None or not {"nearest_gene", "source_id"} <= {*loci, *leads}:
+        return {}
+    names: dict[str, str] = {}
+    locus: Any
+    for locus in loci[(loci["trait"] == trait) & loci["nearest_gene"].notna()].itertuples():
+        inside = (leads["trait"] == trait) & (leads["chromosome"] == locus.chromosome)
+        inside &= leads["base_pair_location"].between(locus.start_bp, locus.end_bp)
+        names |= dict.fromkeys(leads.loc[inside, "source_id"].astype(str), str(locus.nearest_gene))
+    return names
+
+
 _COMPARISON, _COMPARISON_PAGE = "comparison.tsv", "comparison.html"
 
 
 def comparison_chapter(findings: Findings) -> Chapter:
-    """What each scan finds that the others do not, and how strongly."""
+    """The comparison of the scans: measures of power, and loci of each alone."""
     table, page = (
         findings.table("comparison", _COMPARISON),
         findings.page("comparison", _COMPARISON_PAGE),
@@ -114,7 +134,7 @@ def comparison_chapter(findings: Findings) -> Chapter:
         file_name="comparison",
         links={"scan_a": links, "scan_b": links},
     )
-    said = findings.records["comparison"]["summary"]
+    said = findings.summary("comparison")
     return Chapter(
         name="comparison",
         title="Comparison",

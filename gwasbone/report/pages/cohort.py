@@ -10,10 +10,11 @@ import pandas as pd
 
 from gwasbone.cohort.ancestry import ancestry_deviation
 from gwasbone.cohort.decision_files import funnel_summary
+from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.options import AncestryOptions
 from gwasbone.cohort.qc import QcThresholds, heterozygosity_limits
-from gwasbone.plots import theme
+from gwasbone.plots import disclosure, theme
 from gwasbone.plots.ancestry import KeptRegion, ancestry_pairs, scree
 from gwasbone.plots.funnel import funnel
 from gwasbone.plots.page import save_page
@@ -25,35 +26,43 @@ if TYPE_CHECKING:
 
 
 def people_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
-    """Write the page of the quality control of people."""
+    """Write the page of sample quality control."""
     save_page(people_sections(cohort, thresholds), path, title=title)
 
 
 def variants_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
-    """Write the page of the quality control of variants."""
+    """Write the page of variant quality control."""
     save_page(variant_sections(cohort, thresholds), path, title=title)
 
 
 def qc_page(cohort: Cohort, thresholds: QcThresholds, path: Path, *, title: str) -> None:
-    """Write the page of people and variants."""
+    """Write the page of sample and variant quality control."""
     sections = people_sections(cohort, thresholds) + variant_sections(cohort, thresholds)
-    said = ". ".join(funnel_summary(table) for table in (cohort.people, cohort.variants))
+    said = ". ".join(_retained(table) for table in (cohort.people, cohort.variants))
     save_page(sections, path, title=title, subtitle=f"{said}.")
 
 
+def _retained(table: MaskedTable) -> str:
+    """The counts of a funnel in words, or where they are small only what is left."""
+    removed = table.funnel()["removed"]
+    if table.noun == "variants" or not removed.map(disclosure.is_small).any():
+        return funnel_summary(table)
+    return f"Samples: {disclosure.part_words(table.n_kept, len(table))} retained"
+
+
 def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
-    """Figures about the people: funnel, heterozygosity and call rate, sex check."""
+    """Figures of sample QC: funnel, heterozygosity and call rate, sex check."""
     table = cohort.people.table
     sections: list[tuple[str, object]] = [
         (
             "Samples",
-            funnel(cohort.people.funnel(), noun="samples", title="Samples after each filter"),
+            funnel(funnel_rows(cohort.people), noun="samples", title="Samples after each filter"),
         )
     ]
     # neither is known where there are no autosomal variants
     if "call_rate" in table and table[["call_rate", "f"]].notna().all(axis=1).any():
         rate = Threshold(
-            f"call rate {thresholds.person_call_rate:g}", thresholds.person_call_rate, "below"
+            f"call rate {thresholds.sample_call_rate:g}", thresholds.sample_call_rate, "below"
         )
         ends = heterozygosity_limits(table, thresholds)
         limits = []
@@ -87,9 +96,9 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
                     x_label="F on chromosome X (females near 0, males near 1)",
                     thresholds=[
                         Threshold(
-                            f"woman up to {thresholds.female_max_f:g}", thresholds.female_max_f
+                            f"female up to {thresholds.female_max_f:g}", thresholds.female_max_f
                         ),
-                        Threshold(f"man from {thresholds.male_min_f:g}", thresholds.male_min_f),
+                        Threshold(f"male from {thresholds.male_min_f:g}", thresholds.male_min_f),
                     ],
                     noun="samples",
                     log_y=True,
@@ -99,10 +108,20 @@ def people_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str,
     return sections
 
 
+def funnel_rows(table: MaskedTable) -> pd.DataFrame:
+    """The funnel of a table with its reasons in words and the rule behind each."""
+    rows = table.funnel()
+    rows = rows.assign(step=rows["reason"].str.replace("_", " "), reason=rows["description"])
+    rows.loc[0, "step"] = f"all {'samples' if table.noun == 'people' else table.noun}"
+    rows.loc[0, "reason"] = ""
+    return rows
+
+
 def variant_sections(cohort: Cohort, thresholds: QcThresholds) -> list[tuple[str, object]]:
-    """Figures about the variants: funnel, frequency, call rate, Hardy-Weinberg, information."""
+    """Figures of variant QC: funnel, frequency, call rate, Hardy-Weinberg, information."""
     table = cohort.variants.table
-    figure = funnel(cohort.variants.funnel(), noun="variants", title="Variants after each filter")
+    rows = funnel_rows(cohort.variants)
+    figure = funnel(rows, noun="variants", title="Variants after each filter")
     sections: list[tuple[str, object]] = [("Variants", figure)]
     hwe = -np.log10(thresholds.hwe) if thresholds.hwe else None
     for column, heading, label, limit, log_y in (
@@ -146,16 +165,17 @@ def components_page(
     pcs: PrincipalComponents, path: Path, *, title: str, groups: pd.Series | None = None
 ) -> None:
     """Write the page of components, coloured by group where one is given."""
-    colour = groups if groups is not None else pd.Series("people", index=pcs.scores.index)
+    colour = groups if groups is not None else pd.Series("participants", index=pcs.scores.index)
     pairs = _pairs(pcs.scores.shape[1])
     save_page(
         [
-            ("Components", ancestry_pairs(pcs.scores, colour, title=title, pairs=pairs)),
+            ("Components", ancestry_pairs(pcs.scores, colour, pairs=pairs)),
             ("Eigenvalues", scree(pcs.eigenvalues)),
         ],
         path,
         title=title,
-        subtitle=f"{len(pcs.scores):,} samples, {len(pcs.loadings):,} variants",
+        subtitle=f"{disclosure.count_words(len(pcs.scores))} samples, "
+        f"{len(pcs.loadings):,} variants",
     )
 
 
@@ -164,7 +184,7 @@ def _pairs(n_components: int) -> tuple[tuple[int, int], ...]:
 
 
 def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestryOptions) -> None:
-    """Write the page of the filter: pairs of components, who was kept, the deviation.
+    """Write the page of the filter: pairs of components, retained samples, the deviation.
 
     Parameters
     ----------
@@ -178,6 +198,7 @@ def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestryOptio
     centre = ancestry_deviation(
         table[names].to_numpy(), is_reference, n_components=rule.n_components
     )
+    part = disclosure.part_words(int(kept.sum()), len(kept))
     save_page(
         ancestry_pairs(
             table[names],
@@ -190,6 +211,6 @@ def ancestry_page(before: Cohort, after: Cohort, path: Path, rule: AncestryOptio
         ),
         path,
         title=f"Ancestry: {' and '.join(rule.reference)}",
-        subtitle=f"{int(kept.sum()):,} of {len(kept):,} samples are below a squared deviation of "
+        subtitle=f"{part[:1].upper()}{part[1:]} samples are below a squared deviation of "
         f"{rule.radius**2:g} over PC1-PC{rule.n_components}",
     )

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gwasbone.learning.genotype_labels import RARE_WORDS, STATUSES
 from gwasbone.learning.genotype_run import FDR, PAPER_SEX_AUC, GenotypeRun
+from gwasbone.plots import disclosure
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.genotype_models import genotype_areas
 from gwasbone.plots.learning_curves import has_curve, learning_curves
@@ -30,8 +31,8 @@ def genotype_page(run: GenotypeRun, path: Path) -> None:
         path,
         title="Genotypes from images",
         subtitle=f"{len(table)} pairs of region and SNP, {tested} with permutation tests, "
-        f"{found} at a false-discovery rate below {FDR:g}. Everybody is predicted by models that "
-        "never saw them, pretraining included.",
+        f"{found} at a false-discovery rate below {FDR:g}. Each participant is predicted by models "
+        "that never saw them, pretraining included.",
         notes=list(_notes(table)),
     )
 
@@ -91,7 +92,7 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _pretraining(sex: pd.DataFrame) -> object:
     written = [
-        f"{auc:.4f}; {int(n):,} participants" if np.isfinite(auc) else "one sex"
+        f"{auc:.4f}; {disclosure.count_cell(n)} participants" if np.isfinite(auc) else "one sex"
         for auc, n in zip(sex["auc"], sex["n"], strict=True)
     ]
     table = pd.DataFrame(
@@ -114,7 +115,7 @@ def _histories(epochs: pd.DataFrame) -> list[list[dict[str, float]]]:
 
 
 def _counts(table: pd.DataFrame) -> object:
-    """People of each genotype, a bar per job."""
+    """Participants of each genotype, a bar per job."""
     copies = {f"n_{k}": f"{k} {'copy' if k == 1 else 'copies'}" for k in range(3)}
     counts = table.set_index("name")[list(copies)].rename(columns=copies)
     return stacked_proportions(

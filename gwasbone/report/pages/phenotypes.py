@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from gwasbone.phenotypes.bone_density import SEX_NAMES, Bmd
 from gwasbone.phenotypes.cases import Cases
 from gwasbone.phenotypes.imputation import RULE_MEANINGS, Imputed
 from gwasbone.phenotypes.measurements import per_person
+from gwasbone.plots import disclosure
 from gwasbone.plots.distributions import distributions
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.overlap import overlap
@@ -20,21 +22,22 @@ from gwasbone.plots.theme import Threshold
 
 
 def phenotypes_page(cases: Cases, bmd: Bmd | None, path: Path, *, source: Path) -> None:
-    """Write the page: who is a case and why, and how the measurements are spread."""
-    n = len(cases.rules)
+    """Write the page: cases by rule, and the distributions of the measurements."""
+    n, words = len(cases.rules), disclosure.count_words
     save_page(
         _case_sections(cases) + ([] if bmd is None else _bmd_sections(bmd)),
         path,
         title="Phenotypes",
-        subtitle=f"{cases.n_cases:,} cases of {cases.definition.name} and "
-        f"{n - cases.n_cases:,} controls in {source.name}."
-        + ("" if bmd is None else f" Bone mineral density of {len(bmd.people):,} people."),
+        subtitle=f"{words(cases.n_cases)} cases of {cases.definition.name} and "
+        f"{words(n - cases.n_cases)} controls in {source.name}."
+        + ("" if bmd is None else f" Bone density of {words(len(bmd.people))} participants."),
     )
 
 
 def _case_sections(cases: Cases) -> list[tuple[str, object]]:
     totals = cases.counts().set_index("rule")["n_people"]
-    figure = overlap(cases.combinations(), totals, title="Cases by the rules that they meet")
+    title = "Cases by the rules that they meet"
+    figure = overlap(cases.combinations(), totals, title=title, noun="cases")
     return [("Cases", figure)]
 
 
@@ -53,7 +56,7 @@ def _bmd_sections(bmd: Bmd) -> list[tuple[str, object]]:
                 x_label=f"{heading} at assessment ({unit})",
                 bin_width=2,
             )
-            sections.append((f"{heading} of people with BMD", figure))
+            sections.append((f"{heading} of participants with BMD", figure))
     sections.append(
         (
             "Skewness",
@@ -92,7 +95,7 @@ def _skewness_rows(shape: pd.DataFrame) -> pd.DataFrame:
             "lower": (shape["skewness"] - half).to_numpy(),
             "upper": (shape["skewness"] + half).to_numpy(),
             "written": [
-                f"{round(s, 2) + 0:.2f}  (n = {n:,})".replace("-", "−")
+                f"{round(s, 2) + 0:.2f}  (n = {disclosure.count_cell(n)})".replace("-", "−")
                 for s, n in zip(shape["skewness"], shape["n"], strict=True)
             ],
         }
@@ -100,6 +103,7 @@ def _skewness_rows(shape: pd.DataFrame) -> pd.DataFrame:
 
 
 def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
+    rows: Any = sides.itertuples()
     return pd.DataFrame(
         {
             "name": sides["left"].str.removesuffix("_left"),
@@ -107,10 +111,10 @@ def _side_rows(sides: pd.DataFrame) -> pd.DataFrame:
             "lower": sides["lower"],
             "upper": sides["upper"],
             "written": [
-                f"{r.r:.3f}  ({r.lower:.3f} to {r.upper:.3f}; n = {r.n:,})"
+                f"{r.r:.3f}  ({r.lower:.3f} to {r.upper:.3f}; n = {disclosure.count_cell(r.n)})"
                 if measured
-                else f"too few (n = {r.n:,})"
-                for r, measured in zip(sides.itertuples(), np.isfinite(sides["r"]), strict=True)
+                else f"too few (n = {disclosure.count_cell(r.n)})"
+                for r, measured in zip(rows, np.isfinite(sides["r"]), strict=True)
             ],
         }
     )

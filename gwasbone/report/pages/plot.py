@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.errors import InputError, UsageError
+from gwasbone.genes.nearest import nearest_genes
+from gwasbone.genes.table import Genes
 from gwasbone.genome import LENGTHS_BP, chromosome_label
 from gwasbone.plots.manhattan import manhattan
 from gwasbone.plots.miami import miami
@@ -29,6 +31,8 @@ from gwasbone.sumstats.scan import Scan, Scans
 
 log = logging.getLogger(__name__)
 
+#: A gene farther away does not name a lead.
+_GENE_WINDOW_BP = 500_000
 _PLACE = ("chromosome", "base_pair_location", "neg_log_10_p_value")
 _ALLELES = ("other_allele", "effect_allele")
 _EFFECT = ("beta", "standard_error")
@@ -59,6 +63,7 @@ class PlotRequest:
     chromosomes : only these codes. y_max : highest −log₁₀ p drawn at its true height.
     common_y : one scale for all panels. max_labels : names for each scan; None for the figure's
     own. effect : what the effect is, with its unit.
+    genes : whose names are written beside leads that have none; None where no genes are given.
     """
 
     kind: str
@@ -67,9 +72,10 @@ class PlotRequest:
     build: str | None = None
     chromosomes: frozenset[int] | None = None
     y_max: float | None = None
-    common_y: bool = False
+    common_y: bool = True
     max_labels: int | None = None
     effect: str | None = None
+    genes: Genes | None = None
 
     def labels(self) -> dict[str, Any]:
         """``max_labels`` as an argument, where it is given."""
@@ -142,7 +148,7 @@ class ScanReader:
         """The leads of a scan: those of the file, or the best of each block."""
         if self.request.leads is None:
             level = self.request.genome_wide
-            return lead_blocks(table, p_threshold=level, max_blocks=None)
+            return self._named(lead_blocks(table, p_threshold=level, max_blocks=None))
         given = self.request.leads
         mine = given[given["trait"] == name] if "trait" in given else given
         if self.request.chromosomes is not None:
@@ -157,7 +163,20 @@ class ScanReader:
                 len(places) - n_found,
                 len(places),
             )
-        return found
+        return self._named(found)
+
+    def _named(self, leads: pd.DataFrame) -> pd.DataFrame:
+        """Leads with the nearest gene, where genes are known and the leads name none."""
+        genes = self.request.genes
+        named = {"label", "gene", "nearest_gene"} & set(leads)
+        if genes is None or named or leads.empty:
+            return leads
+        build = self.request.build or self.scans.common_build()
+        if genes.build is not None and build is not None and genes.build != build:
+            raise UsageError(f"the genes are on {genes.build}, the scans on {build}")
+        near = nearest_genes(genes, leads["chromosome"], leads["base_pair_location"])
+        far = ~(near["distance_to_gene_bp"] <= _GENE_WINDOW_BP).to_numpy()
+        return leads.assign(nearest_gene=near["name"].mask(far, "").to_numpy())
 
 
 def _check_leads(scans: Scans, leads: pd.DataFrame | None) -> None:

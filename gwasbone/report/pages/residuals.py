@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from gwasbone.learning.cross_fit import read_card
+from gwasbone.learning.residuals import variance_explained
 from gwasbone.phenotypes.confounders import AGE, SEX, WEIGHT, sex_labels
 from gwasbone.phenotypes.fitted_trait import TraitModel
 from gwasbone.phenotypes.residuals import ResidualPhenotypes, confounding_left, left_summary
+from gwasbone.plots import disclosure
 from gwasbone.plots.dots import interval_dots
 from gwasbone.plots.learning_curves import has_curve, learning_curves
 from gwasbone.plots.page import save_page
@@ -20,11 +22,13 @@ from gwasbone.plots.residuals import residual_pair, residual_scatter
 from gwasbone.stats.smoothing import smooth_line
 
 if TYPE_CHECKING:
+    from gwasbone.learning.residual_run import ResidualRun
     from gwasbone.learning.residuals import TransformerResiduals
+    from gwasbone.learning.tuning import Tuning
 
 _X_LABELS = {
-    AGE: "Age at assessment (years, mean of the person's)",
-    WEIGHT: "Weight (kg, mean of the person's)",
+    AGE: "Age at assessment (years, mean over visits)",
+    WEIGHT: "Weight (kg, mean over visits)",
 }
 
 
@@ -50,12 +54,12 @@ def residuals_page(
         title="Residual phenotypes against age and weight",
         subtitle=(
             f"{len(drawn)} trait{'s' if len(drawn) > 1 else ''}, "
-            f"{result.n_people} people. {left_summary(result)}"
+            f"{_participants(result)} participants. {left_summary(result)}"
         ),
         notes=[
             *notes,
             *(
-                f"{model.trait} has no residual: {model.message}"
+                disclosure.masked(f"{model.trait} has no residual: {model.message}")
                 for model in result.models
                 if model.people is None
             ),
@@ -63,10 +67,15 @@ def residuals_page(
     )
 
 
+def _participants(result: ResidualPhenotypes) -> str:
+    n, some = len(result.residuals), int(result.residuals.notna().any(axis=1).sum())
+    return disclosure.count_words(n) if some == n else disclosure.part_words(some, n)
+
+
 def residuals_summary(result: ResidualPhenotypes) -> str:
-    """Traits, people, and the confounding that is left, in one line."""
+    """Traits, participants, and the confounding that is left, in one line."""
     return (
-        f"{len(result.fitted)} of {len(result.models)} traits, {result.n_people} people. "
+        f"{len(result.fitted)} of {len(result.models)} traits, {result.n_people} participants. "
         f"{left_summary(result)}"
     )
 
@@ -102,6 +111,26 @@ def _description(result: ResidualPhenotypes, model: TraitModel) -> str:
         for one in found.itertuples()
     )
     return f"{model.describe()}. Residual confounding: {left or 'none found'}."
+
+
+def run_sections(run: ResidualRun) -> list[tuple[str, Any]]:
+    """What the page has beside the residuals: of a transformer, how well it predicts."""
+    made = run.transformer
+    return [] if made is None else transformer_sections(made, variance_explained(made))
+
+
+def run_notes(run: ResidualRun) -> list[str]:
+    """How the residuals of a transformer were made, a note each."""
+    if run.transformer is None:
+        return []
+    return [*tuning_notes(run.tuning), *transformer_notes(run.transformer)]
+
+
+def run_summary(run: ResidualRun) -> list[str]:
+    """The lines that sum up a run."""
+    made = run.transformer
+    said = [] if made is None else [*tuning_notes(run.tuning), transformer_summary(made)]
+    return [*said, residuals_summary(run.phenotypes)]
 
 
 def transformer_sections(
@@ -145,14 +174,14 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
     networks = "a network" if per_fold == 1 else f"the mean of {per_fold} networks"
     if refit:
         yield (
-            f"Refit: everybody is predicted by {networks} fitted to everybody; its residuals are "
-            "in sample, and what was learned of the people themselves is lost from them. Compare "
-            "with the residuals out of fold before a scan."
+            f"Refit: all participants are predicted by {networks} fitted to all of them; the "
+            "residuals are in sample, and lack what was learned of the participants themselves. "
+            "Compare with the out-of-fold residuals before a scan."
         )
     else:
         yield (
-            f"Everybody is predicted by {networks} that never saw them. Networks of different "
-            "folds differ a little: fold is offered as a categorical covariate."
+            f"Each participant is predicted by {networks} that never saw them. Networks of "
+            "different folds differ a little: fold is offered as a categorical covariate."
         )
     yield (
         f"{len(made.encoded.numeric)} numbers and {len(made.encoded.categorical)} categories, "
@@ -163,10 +192,25 @@ def transformer_notes(made: TransformerResiduals) -> Iterator[str]:
         f"{plan['batch_size']}, at most {plan['epochs']} epochs; data {made.data_hash}, models "
         f"{', '.join(fit.model_hashes)}."
     )
+    words = disclosure.count_words
     yield (
-        f"{len(made.person):,} assessments; left out: {made.n_without_answers:,} without answers, "
-        f"{made.n_incomplete:,} without sex, age or weight."
+        f"{words(len(made.person))} assessments; excluded: {words(made.n_without_answers)} without "
+        f"answers, {words(made.n_incomplete)} without sex, age or weight."
     )
+
+
+def tuning_notes(tuning: Tuning | None) -> list[str]:
+    """How the size and the rate of the transformer were chosen, if they were."""
+    if tuning is None:
+        return []
+    best = tuning.table.iloc[0]
+    return [
+        f"Tuned on an even split ({tuning.n_training:,} participants in training, "
+        f"{tuning.n_validation:,} in validation): of {len(tuning.table)} candidates "
+        f"{tuning.best.describe()} has the smallest validation loss ({best['validation_loss']:.4f},"
+        f" mean R2 {best['r2']:.3f}). Its choice has seen everybody, so that variance explained "
+        "out of fold is a little too high."
+    ]
 
 
 def transformer_summary(made: TransformerResiduals) -> str:

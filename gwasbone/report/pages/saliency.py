@@ -10,20 +10,22 @@ import numpy as np
 
 from gwasbone.learning.person_maps import RegionSaliency
 from gwasbone.learning.saliency import mass_share
+from gwasbone.plots import disclosure
 from gwasbone.plots.page import Sections, save_page
 from gwasbone.plots.saliency import saliency_figure
 
 log = logging.getLogger(__name__)
 
 _ONE_SIDED = (
-    "A map shows what speaks for the later class; what speaks against it is cut. Something that "
-    "is less, such as bone density of cases, may therefore show beside the bone and not on it."
+    "A map shows the evidence for the later class; evidence against it is cut off. A feature that "
+    "is reduced, such as the bone density of cases, may therefore show beside the bone and not on "
+    "it."
 )
 PAGE = ".saliency.html"
 
 
 def write_saliency(seen: Sequence[RegionSaliency], prefix: Path, *, task: str) -> None:
-    """Write ``PREFIX.saliency.html``; where nothing was looked at, no page."""
+    """Write ``PREFIX.saliency.html``; no page without maps."""
     if not seen:
         log.info("%s: nothing was learned, so there are no maps to draw", task)
         return
@@ -52,14 +54,16 @@ def saliency_sections(seen: Sequence[RegionSaliency]) -> Sections:
 
 
 def sentence(seen: RegionSaliency) -> str:
-    """What was looked at, in a line."""
+    """Numbers of maps, the saliency on the body and the agreement of the folds, in a line."""
     maps = seen.maps
-    counts = ", ".join(f"{n:,} {name}" for name, n in zip(maps.names, maps.n, strict=True))
+    counts = ", ".join(
+        f"{n} {name}" for name, n in zip(maps.names, disclosure.cell_texts(maps.n), strict=True)
+    )
     body = mass_share(np.nan_to_num(maps.mean), seen.body, seen.body)
     beyond = (np.abs(maps.t) > maps.critical).mean()
     folds = "" if np.isnan(maps.agreement) else f"; folds agree with r = {maps.agreement:.2f}"
     return (
         f"{seen.title}: maps of {counts}; {body.mass:.0%} of the saliency lies on the body, which "
-        f"is {body.of_area:.0%} of the picture; classes differ beyond noise on {beyond:.0%} of "
+        f"is {body.of_area:.0%} of the image; classes differ beyond noise on {beyond:.0%} of "
         f"it{folds}"
     )

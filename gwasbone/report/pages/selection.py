@@ -17,6 +17,7 @@ from gwasbone.plots.selection import (
     snp_words,
     snps_per_region,
 )
+from gwasbone.plots.theme import format_p
 
 #: SNPs whose genotype effects are drawn; all are in the table.
 EFFECTS_DRAWN = 8
@@ -53,7 +54,7 @@ def effects_page(
     covariates : those taken out, in words.
     """
     n_snps = effects["variant_id"].nunique()
-    drawn = f"The {EFFECTS_DRAWN} SNPs of most regions, of " if n_snps > EFFECTS_DRAWN else ""
+    drawn = f"The {EFFECTS_DRAWN} SNPs of the most regions, of " if n_snps > EFFECTS_DRAWN else ""
     save_page(
         effect_sections(effects, pairs, regions_of),
         path,
@@ -128,17 +129,17 @@ def selection_words(facts: Mapping[str, Any]) -> str:
     rule = facts["rule"]
     best = "all" if rule["max_blocks"] is None else f"the {rule['max_blocks']} best"
     blocks = (
-        f"Blocks of {rule['block_bp'] / 1e6:g} Mb with p below {rule['p_threshold']:g}, {best} of "
-        f"each {rule['best_of']}."
+        f"Blocks of {rule['block_bp'] / 1e6:g} Mb with p below {format_p(rule['p_threshold'])}, "
+        f"{best} of each {rule['best_of']}."
     )
     if facts["pruned_by"] == "ld":
         return (
             f"{blocks} {facts['n_peaks']} peaks became {facts['n_snps']} SNPs by pruning: r² below "
-            f"{rule['r2']:g} within {rule['window_bp'] / 1e6:g} Mb, the smallest p kept."
+            f"{rule['r2']:g} within {rule['window_bp'] / 1e6:g} Mb, keeping the smallest p."
         )
     return (
         f"{blocks} No LD pruning was done, since no genotypes were given: {facts['n_peaks']} peaks "
-        f"became {facts['n_snps']} SNPs by taking peaks of one block for one, the smallest p kept."
+        f"became {facts['n_snps']} SNPs by merging the peaks of a block, keeping the smallest p."
     )
 
 

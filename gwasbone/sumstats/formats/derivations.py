@@ -152,14 +152,14 @@ def neg_log10_p_of_effect(numbers: Numbers) -> FloatArray:
 
 
 def n(numbers: Numbers) -> FloatArray:
-    """(m,) people; cases and controls together."""
+    """(m,) participants; cases and controls together."""
     if "n" in numbers:
         return numbers["n"]
     return np.asarray(numbers["n_cases"] + numbers.get("n_controls", np.nan))
 
 
 def call_rate(numbers: Numbers) -> FloatArray:
-    """(m,) share of people with a call."""
+    """(m,) share of participants with a call."""
     return numbers["call_rate"] if "call_rate" in numbers else 1 - numbers["missing_rate"]
 
 

@@ -118,7 +118,7 @@ def write_text(name, text):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (truncate_bed, r"expected 11 bytes for 4 variants \(a.bim\) x 5 people \(a.fam\), got 9"),
+        (truncate_bed, r"expected 11 bytes for 4 variants \(a.bim\) x 5 samples \(a.fam\), got 9"),
         (drop_last_line("a.bim"), "expected 9 bytes for 3 variants"),
         (drop_last_line("a.fam"), "expected 7 bytes for 4 variants"),
         (write_text("a.bed", "not a bed"), "expected a SNP-major PLINK 1 .bed"),
@@ -139,7 +139,7 @@ def test_damaged_files_are_named(tmp_path, change, message):
 def test_filesets_of_different_people_are_refused(tmp_path):
     write_fileset(tmp_path / "a")
     change_people(tmp_path)
-    with pytest.raises(InputError, match=r"b.fam line 1: expected the people of .*a.fam"):
+    with pytest.raises(InputError, match=r"b.fam line 1: expected the samples of .*a.fam"):
         read(tmp_path / "*")
 
 
@@ -156,7 +156,7 @@ def test_of_duplicate_probes_the_one_called_in_most_is_kept(tmp_path, caplog):
     assert reasons.to_dict() == {
         "a": "duplicate_variant", "GSA-a": "duplicate_variant", "c": "", "b": "", "d": "",
     }  # fmt: skip
-    assert "2 copies of variants (same place and alleles) are set aside" in caplog.text
+    assert "2 copies of variants (same position and alleles) are set aside" in caplog.text
     dosages = cohort.source.genotypes(cohort.participants).dosages(cohort.variants.kept_table())
     np.testing.assert_array_equal(dosages, values[:, [3, 1, 4]].T)
 
@@ -248,7 +248,7 @@ def test_a_position_0_does_not_hide_the_other_build(tmp_path):
 def test_exactly_one_kind_of_file(tmp_path):
     with pytest.raises(UsageError, match="bfile and vcf"):
         read_genotypes(bfile="a", vcf="b")
-    with pytest.raises(UsageError, match="does not tell its reference build"):
+    with pytest.raises(UsageError, match="does not state its reference build"):
         read_genotypes(bfile="a")
 
 
