@@ -147,7 +147,8 @@ def test_vcf_and_what_bcftools_makes_of_it_give_the_same_scan(made, bcftools, fi
 @pytest.mark.peer
 def test_bed_and_the_vcf_that_plink_makes_of_it_give_the_same_scan(made, plink2):
     folder, _ = made
-    command = [plink2, "--bfile", "g", "--export", "vcf", "bgz", "--out", "of_plink"]
+    command = [plink2, "--bfile", "g", "--export", "vcf", "bgz", "id-paste=iid"]
+    command += ["--out", "of_plink"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     vcf = scan_of_vcf(made, vcf=folder / "of_plink.vcf.gz")
     assert_same(scan(made, bfile=str(folder / "g")), vcf)

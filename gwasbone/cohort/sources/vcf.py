@@ -115,7 +115,7 @@ class VcfSource(Source):
         from gwasbone.cohort.sources.vcf_matrix import import_blocks
 
         if build not in self._imported:
-            self._imported[build] = import_blocks(self, build)
+            self._imported[build] = import_blocks(self.folders, build, has_dosages=self.has_dosages)
         return with_person_ids(self._imported[build], person_ids)
 
     @cached_property

@@ -292,6 +292,15 @@ class _Writer:
         have = rows.tops > 0
         place = np.where(have, self._n_dosages + np.cumsum(have) - 1, -1)
         columns = {k: v for k, v in rows.variants.items() if k != "line"}
+        try:
+            for name in ("ref", "alt", "source_id"):
+                columns[name].validate(full=True)
+        except pa.ArrowInvalid:
+            first = self._header.n_lines * (not self._header.is_bcf) + self.n_lines + 1
+            raise InputError(
+                f"{self._header.path}: expected IDs and alleles of UTF-8 text, got other bytes "
+                f"from line {first} on: the file is damaged, or of another encoding"
+            ) from None
         return pa.table({**columns, "top": rows.tops, "dosage": place})
 
     def _check_order(self, variants: dict[str, Any]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,20 +14,20 @@ from gwasbone.cohort.sources.matrix_table import contig_recoding
 from gwasbone.cohort.sources.vcf_blocks import CALLS, DOSAGES, SAMPLES, VARIANTS
 from gwasbone.session import hail, temporary_path
 
-if TYPE_CHECKING:
-    from gwasbone.cohort.sources.vcf import VcfSource
-
 _ROWS = 256
 
 
-def import_blocks(source: VcfSource, build: str) -> Any:
-    """All of it as a MatrixTable with ``GT``, ``source_id`` and, with dosages, ``dosage``."""
+def import_blocks(folders: Sequence[Path], build: str, *, has_dosages: bool) -> Any:
+    """The blocks in these folders as a MatrixTable.
+
+    Entry fields ``GT`` and, with dosages, ``dosage``; row field ``source_id``.
+    """
     hl = hail()
-    parts = [_import(hl, folder, source, build) for folder in source.folders]
+    parts = [_import(hl, folder, build, has_dosages) for folder in folders]
     return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
 
 
-def _import(hl: Any, folder: Path, source: VcfSource, build: str) -> Any:
+def _import(hl: Any, folder: Path, build: str, has_dosages: bool) -> Any:
     table = pq.read_table(folder / VARIANTS).to_pandas()
     samples = pq.read_table(folder / SAMPLES)["iid"].to_pylist()
     prefix = Path(temporary_path("vcf"))
@@ -44,7 +45,7 @@ def _import(hl: Any, folder: Path, source: VcfSource, build: str) -> Any:
     ids = hl.literal(table["source_id"].tolist(), "array<str>")
     row = hl.int32(mt.rsid)
     mt = mt.select_rows(source_id=ids[row], number=row)
-    if source.has_dosages:
+    if has_dosages:
         _write_dosages(Path(f"{prefix}.dosages.tsv"), folder, table, len(samples))
         dosages = hl.import_matrix_table(
             f"{prefix}.dosages.tsv", row_fields={"row": hl.tint32}, row_key="row",
