@@ -66,7 +66,7 @@ def test_the_files_of_the_nonlinear_model(table, out, capsys):
     log = Path(f"{out}.residuals.log").read_text()
     assert "360 assessments of 300 participants (60 with two or more)" in log
     assert "0 read as women, 1 read as men" in log
-    assert "2 of 2 traits, 300 people" in summary
+    assert "2 of 2 traits, 300 participants" in summary
 
 
 def test_people_without_a_residual_are_not_counted_with_the_others(table, out, capsys, tmp_path):
@@ -77,8 +77,8 @@ def test_people_without_a_residual_are_not_counted_with_the_others(table, out, c
     some.to_parquet(path)
     arguments = ["--table", str(path), "--model", "linear", "--traits", "bmd_total"]
     assert main(["residuals", *arguments, "--out", str(out)]) == 0
-    assert "1 of 1 traits, 260 of 300 people" in capsys.readouterr().out
-    assert "260 of 300 people" in Path(f"{out}.residuals.html").read_text()
+    assert "1 of 1 traits, 260 of 300 participants" in capsys.readouterr().out
+    assert "260 of 300 participants" in Path(f"{out}.residuals.html").read_text()
 
 
 def test_linear_leaves_the_curve_of_weight_and_says_so(table, out, capsys):
@@ -233,7 +233,7 @@ def test_the_files_of_the_transformer(table, answers, out, capsys):
     page = Path(f"{out}.residuals.html").read_text()
     assert "Variance explained by trait" in page
     assert "Learning curves" not in page, "the reference backend has one epoch: no curve"
-    assert "Everybody is predicted by a network that never saw them" in page
+    assert "Each participant is predicted by a network that never saw them" in page
     assert "somebody" not in page
     assert "seed = 0" in Path(f"{out}.residuals.log").read_text()
 
@@ -245,7 +245,7 @@ def test_a_refit_is_labelled_everywhere(table, answers, out, capsys):
     models = pd.read_csv(f"{out}.models.tsv", sep="\t")
     assert set(models["estimator"]) == {"network_in_sample"}
     assert "in sample" in Path(f"{out}.residuals.log").read_text()
-    assert "its residuals are in sample" in Path(f"{out}.residuals.html").read_text()
+    assert "residuals are in sample" in Path(f"{out}.residuals.html").read_text()
 
 
 def test_a_killed_run_goes_on_to_the_same_end(table, answers, tmp_path, monkeypatch):

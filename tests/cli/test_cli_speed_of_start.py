@@ -38,7 +38,7 @@ def _imported_by(code: str) -> set[str]:
         "import gwasbone",
         "from gwasbone.cli import main; main(['--help'])",
         "from gwasbone.cli import main; main(['--version'])",
-        "from gwasbone.cli import main; main(['mr'])",
+        "from gwasbone.cli import main; main(['meta'])",
         "from gwasbone.cli import main; [main([n, '--help']) for n in "
         + repr(list(COMMANDS))
         + "]",

@@ -105,7 +105,7 @@ def test_the_files(study, trained):
     # twice a visit, two regions
     assert set(table["n_pictures"]) == {2, 4}
     page = (trained.parent / "bone.train.html").read_text()
-    for said in ("Discrimination", "Calibration", "data ", "no_target 1"):
+    for said in ("Discrimination", "Calibration", "data ", "no_target fewer than 5"):
         assert said in page
     assert "Learning curves" not in page, "the reference backend has one epoch: no curve"
     assert not any(name in page for name in table["IID"])

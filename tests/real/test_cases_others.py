@@ -237,7 +237,7 @@ def test_tables_of_a_training_are_read_as_they_are_meant(cases, name, n, n_cases
 def test_a_training_without_participants_or_twice_the_same_is_refused(cases):
     folder = cases / "images-and-records/13-train"
     pictured = pd.Index([str(1000001 + i) for i in range(60)])
-    with pytest.raises(InputError, match="nobody of 60"):
+    with pytest.raises(InputError, match="none of 60"):
         training_people({"x": read_people_table(folder / "nobody.tsv")}, pictured, "case")
     with pytest.raises(InputError, match="1000001"):
         read_people_table(folder / "twice.tsv")
