@@ -40,6 +40,7 @@ COMMANDS = {
     "qc": ("gwasbone.cli.qc", "Run quality control of samples and variants."),
     "ancestry": ("gwasbone.cli.ancestry", "Keep samples near a reported ancestry group."),
     "relatedness": ("gwasbone.cli.relatedness", "Find relatives and a set of unrelated samples."),
+    "convert": ("gwasbone.cli.convert", "Convert genotypes to PLINK .bed files."),
     "prune": ("gwasbone.cli.prune", "Prune variants in linkage disequilibrium."),
     "pca": ("gwasbone.cli.pca", "Compute principal components of the samples."),
     "assoc": ("gwasbone.cli.assoc", "Test traits for association with variants."),

@@ -95,8 +95,8 @@ def command(**options: Any) -> None:
         if not options["distance_only"]:
             if not context.names_genotypes and config is None:
                 raise UsageError(
-                    "no genotypes to take LD from: give --bfile, --pfile, --bgen, --vcf or --mt, "
-                    "or --distance-only to clump by distance alone"
+                    "no genotypes to take LD from: give --bfile, --pfile, --bgen, --vcf, --bcf "
+                    "or --mt, or --distance-only to clump by distance alone"
                 )
             cohort = context.cohort()
         scans = named_scans(

@@ -15,6 +15,7 @@ import click
 from gwasbone import session
 from gwasbone.cli.file_words import ignored_files
 from gwasbone.cohort.model import Cohort
+from gwasbone.cohort.sources.source import CACHE_FOLDER
 from gwasbone.errors import GwasboneError, InputError, UsageError
 from gwasbone.files import (
     Staging,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from gwasbone.study.config import StudyConfig
 
-_GENOTYPE_FLAGS = ("bfile", "pfile", "bgen", "vcf", "mt")
+_GENOTYPE_FLAGS = ("bfile", "pfile", "bgen", "vcf", "bcf", "mt")
 #: Flags that name tables of participants.
 _TABLE_FLAGS = ("pheno_file", "covar_file", "biobank_qc", "scores")
 
@@ -103,20 +104,22 @@ class Context:
                 sample=self.options.get("sample"),
                 ref_last=self.options.get("ref_first") is False,
                 vcf=self.options.get("vcf"),
+                bcf=self.options.get("bcf"),
                 mt=self.options.get("mt"),
                 build=build,
                 id_rule=self.id_rule,
                 reference_fasta=self.options.get("ref_fasta"),
+                cache=self._cache(),
             )
         elif self.config is not None:
             from gwasbone.study.files import study_cohort
 
             _warn_of_stale_stages(self.config)
-            cohort = study_cohort(self.config, before=before)
+            cohort = study_cohort(self.config, before=before, cache=self._cache())
         else:
             raise UsageError(
-                "no genotypes: give --bfile, --pfile, --bgen, --vcf or --mt, or run inside a "
-                "folder with a study.toml"
+                "no genotypes: give --bfile, --pfile, --bgen, --vcf, --bcf or --mt, or run "
+                "inside a folder with a study.toml"
             )
         log.info("genotypes: %s, %s", cohort.source.describe(), _size(cohort))
         if self.reading.withdrawn is not None:
@@ -126,6 +129,15 @@ class Context:
         cohort = self._with_sex(self._subset(cohort), infer=infer_sex)
         log.info("kept: %s", _size(cohort))
         return cohort
+
+    def _cache(self) -> Path:
+        """Where packed blocks of VCF files are kept, or made for this command alone."""
+        given, home = self.options.get("cache"), self.staging.home
+        if given is not None and given != "none":
+            return Path(given)
+        if given == "none" or (is_url(home) and self.config is None):
+            return self.staging.work / CACHE_FOLDER
+        return (Path(home) if self.config is None else self.config.folder) / CACHE_FOLDER
 
     def _with_sex(self, cohort: Cohort, *, infer: bool) -> Cohort:
         """The cohort with the sex of its samples, where there is a use for it."""

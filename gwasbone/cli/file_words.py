@@ -91,6 +91,7 @@ GENOTYPE_FILES = {
         GenotypeFiles("--pfile", (".pgen",), (".pvar", ".pvar.zst", ".psam"), by_prefix=True),
         GenotypeFiles("--bgen", (".bgen",), (".bgen.bgi", ".bgi", ".sample")),
         GenotypeFiles("--vcf", (".vcf", ".vcf.gz", ".vcf.bgz"), (".tbi", ".csi")),
+        GenotypeFiles("--bcf", (".bcf", ".bcf.gz"), (".csi",)),
     )
 }
 

@@ -50,6 +50,12 @@ genotype_options = _stack(
                  "the phenotype tables, or else inferred from chromosome X."),
     click.option("--vcf", type=GENOTYPE_FILES["--vcf"], metavar="FILE...",
                  help="VCF files (plain, .gz or .bgz) or a glob."),
+    click.option("--bcf", type=GENOTYPE_FILES["--bcf"], metavar="FILE...",
+                 help="BCF files or a glob."),
+    click.option("--cache", metavar="DIR|none",
+                 help="Folder in which the packed blocks of VCF and BCF files are kept for later "
+                 "commands; none keeps nothing.  [default: .gwasbone-cache in the study, or in "
+                 "the folder of the output]"),
     click.option("--mt", metavar="FOLDER", help="Folder of a Hail MatrixTable."),
     click.option("--build", type=click.Choice(["GRCh37", "GRCh38"]),
                  help="Reference genome build."),

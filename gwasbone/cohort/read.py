@@ -59,6 +59,7 @@ FORMATS = {
     "pgen": Format("gwasbone.cohort.sources.pgen", "read_pgen", needs_build=True),
     "bgen": Format("gwasbone.cohort.sources.bgen", "read_bgen", needs_build=True),
     "vcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
+    "bcf": Format("gwasbone.cohort.sources.vcf", "read_vcf"),
     "mt": Format("gwasbone.cohort.sources.matrix_table", "read_mt"),
 }
 
@@ -70,7 +71,7 @@ def read_genotypes(
     id_rule: IdRule = "iid",
     ref_last: bool = False,
     reference_fasta: str | Path | None = None,
-    keep_at: str | None = None,
+    cache: str | Path | None = None,
     **genotypes: str | os.PathLike[str] | list[str] | None,
 ) -> Cohort:
     """Read genotypes from PLINK 1 and 2, BGEN, VCF or MatrixTable files into a cohort.
@@ -84,14 +85,16 @@ def read_genotypes(
     pgen : the same, by the name of the .pgen.
     bgen : BGEN file (v1.1 to v1.3) or glob, with ``sample`` unless the files hold the IDs; read
         in place, without Hail.
-    vcf : VCF (plain, gzip, bgzip) file, glob or list. Multiallelic sites are split.
+    vcf : VCF (plain, gzip, bgzip) file, glob or list; read once into packed blocks, without Hail.
+        Multiallelic sites are split.
+    bcf : BCF file, glob or list; as ``vcf``.
     mt : folder of a Hail MatrixTable.
     build : ``GRCh37`` or ``GRCh38``; needed for ``bfile``, ``pfile`` and ``bgen``.
     id_rule : columns that identify a sample: ``iid``, or ``fid_iid`` for FID_IID.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
     reference_fasta : FASTA file (with .fai) against which the indels of a VCF are left-aligned.
-    keep_at : folder of the MatrixTable that a VCF is imported to; the session's temporary folder
-        by default.
+    cache : folder in which the packed blocks of a VCF are kept for the next time that it is read;
+        a temporary folder by default.
 
     Returns
     -------
@@ -134,7 +137,7 @@ def read_genotypes(
         sample=None if sample is None else Path(sample),
         ref_last=ref_last,
         reference_fasta=None if reference_fasta is None else Path(reference_fasta),
-        keep_at=keep_at,
+        cache=None if cache is None else Path(cache),
     )
     location = genotypes[given[0]]
     if isinstance(location, os.PathLike):

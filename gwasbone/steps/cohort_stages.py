@@ -16,7 +16,6 @@ from gwasbone.cohort.model import Cohort
 from gwasbone.phenotypes.table import pick_columns
 from gwasbone.study.config import study_reading
 from gwasbone.study.files import (
-    MATRIX,
     PEOPLE,
     PREFIX,
     SCORES,
@@ -41,8 +40,7 @@ def _tables(run: StageRun) -> dict[str, pd.DataFrame]:
 
 
 def _genotypes(run: StageRun) -> str:
-    keep_at = str(run.folder / MATRIX) if run.config.genotypes.vcf is not None else None
-    cohort = read_study_genotypes(run.config, keep_at=keep_at)
+    cohort = read_study_genotypes(run.config)
     withdrawn = study_reading(run.config).withdrawn
     if withdrawn is not None:
         from gwasbone.cohort.subsets import without_withdrawn

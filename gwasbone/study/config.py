@@ -65,7 +65,7 @@ class StudySection(Options):
 
 @dataclass(frozen=True, kw_only=True)
 class GenotypesSection(Options):
-    """Where the genotypes are: exactly one of bfile, pfile, bgen, vcf and mt.
+    """Where the genotypes are: exactly one of bfile, pfile, bgen, vcf, bcf and mt.
 
     Parameters
     ----------
@@ -75,6 +75,7 @@ class GenotypesSection(Options):
     sample : Oxford .sample file of the BGEN file.
     ref_last : take the last allele of a BGEN variant as the reference, instead of the first.
     vcf : VCF file or glob (plain, gzip or bgzip).
+    bcf : BCF file or glob.
     mt : folder of a Hail MatrixTable.
     sex : table with the sex of the samples, which takes precedence over the genotype files.
     id : columns that identify a sample: iid or fid_iid.
@@ -88,6 +89,7 @@ class GenotypesSection(Options):
     sample: InputPath | None = None
     ref_last: bool = False
     vcf: InputPath | None = None
+    bcf: InputPath | None = None
     mt: InputPath | None = None
     sex: InputPath | None = None
     id: Literal["iid", "fid_iid"] = "iid"
@@ -358,11 +360,13 @@ def load_config(path: Path) -> StudyConfig:
             values[name] = _section(known[name], name, content, faults, unbuilt)
     genotypes = values.get("genotypes", GenotypesSection())
     given = [
-        k for k in ("bfile", "pfile", "bgen", "vcf", "mt") if getattr(genotypes, k) is not None
+        k
+        for k in ("bfile", "pfile", "bgen", "vcf", "bcf", "mt")
+        if getattr(genotypes, k) is not None
     ]
     if len(given) != 1 and not any(fault.startswith("genotypes") for fault in faults):
         faults.append(
-            "[genotypes] needs exactly one of bfile, pfile, bgen, vcf and mt, has "
+            "[genotypes] needs exactly one of bfile, pfile, bgen, vcf, bcf and mt, has "
             f"{' and '.join(given) or 'none'}"
         )
     if faults:

@@ -14,6 +14,7 @@ import pandas as pd
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.cohort.model import Cohort
 from gwasbone.cohort.read import read_genotypes
+from gwasbone.cohort.sources.source import CACHE_FOLDER
 from gwasbone.errors import ConfigError, UsageError, reading
 from gwasbone.phenotypes.options import TableReading
 from gwasbone.phenotypes.participants import IdRule
@@ -25,7 +26,7 @@ from gwasbone.study.runner import fingerprint, read_record
 DECIDING_STAGES = ("genotypes", "people", "ancestry", "relatedness", "variants")
 
 #: Names of what stages leave for later ones.
-PEOPLE, VARIANTS, SCORES, MATRIX = "people.parquet", "variants.parquet", "pcs.tsv", "genotypes.mt"
+PEOPLE, VARIANTS, SCORES = "people.parquet", "variants.parquet", "pcs.tsv"
 SCAN, RESULTS, SUMMARY, LEADS = "scan", "results", "summary.tsv", "leads.tsv"
 CLUMPS, LOCI = "clumps.tsv", "loci.tsv"
 #: Folder within a stage's: the figures of its pages as JSON, which the report shows.
@@ -267,15 +268,20 @@ def genotype_files(config: StudyConfig) -> list[str]:
             *(str(path) for s in find_pgen_filesets(str(config.path(g.pfile))) for path in s.files),
             *names,
         ]
-    for name in (g.vcf, g.bgen, g.sample, g.mt, g.reference_fasta):
+    for name in (g.vcf, g.bcf, g.bgen, g.sample, g.mt, g.reference_fasta):
         path = config.path(name)
         if path is not None:
             names += sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     return names
 
 
-def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> Cohort:
-    """Read the genotypes that ``study.toml`` names."""
+def read_study_genotypes(config: StudyConfig, *, cache: Path | None = None) -> Cohort:
+    """Read the genotypes that ``study.toml`` names.
+
+    Parameters
+    ----------
+    cache : where packed blocks of VCF files are kept; in the study folder by default.
+    """
     g = config.genotypes
     cohort = read_genotypes(
         bfile=config.path(g.bfile),
@@ -284,11 +290,12 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
         sample=config.path(g.sample),
         ref_last=g.ref_last,
         vcf=config.path(g.vcf),
+        bcf=config.path(g.bcf),
         mt=config.path(g.mt),
         build=config.study.build,
         id_rule=g.id,
         reference_fasta=config.path(g.reference_fasta),
-        keep_at=keep_at,
+        cache=cache or config.folder / CACHE_FOLDER,
     )
     sex = config.path(g.sex)
     if sex is None:
@@ -298,32 +305,17 @@ def read_study_genotypes(config: StudyConfig, *, keep_at: str | None = None) -> 
     return with_sex(cohort, read_sex(sex, id_rule=g.id), where=sex)
 
 
-def study_cohort(config: StudyConfig, *, before: str | None = None) -> Cohort:
+def study_cohort(
+    config: StudyConfig, *, before: str | None = None, cache: Path | None = None
+) -> Cohort:
     """The study's genotypes with the decisions of the stages that are finished.
-
-    Genotypes of a VCF come from the MatrixTable that the first stage kept.
 
     Parameters
     ----------
     before : leave out this stage and later ones.
+    cache : see :func:`read_study_genotypes`.
     """
-    matrix = config.output / "genotypes" / MATRIX
-    if config.genotypes.vcf is not None and matrix.exists():
-        from gwasbone.cohort.sources.matrix_table import MatrixTableSource
-        from gwasbone.session import hail
-
-        source = MatrixTableSource(
-            hail().read_matrix_table(str(matrix)),
-            tuple(genotype_files(config)),
-            str(config.path(config.genotypes.vcf)),
-        )
-        people = MaskedTable.read(config.output / "genotypes" / PEOPLE)
-        variants = MaskedTable.read(config.output / "genotypes" / VARIANTS)
-        cohort = Cohort(
-            source, str(source.matrix.locus.dtype.reference_genome.name), people, variants
-        )
-    else:
-        cohort = read_study_genotypes(config)
+    cohort = read_study_genotypes(config, cache=cache)
     decided = _finished_in_order(config, before)
     return with_tables(cohort, config.output / decided[-1]) if decided else cohort
 

@@ -1,4 +1,4 @@
-"""The same cohort as .bed, PGEN and BGEN gives the same scan, X and Y included."""
+"""The same cohort as .bed, PGEN, BGEN, VCF and BCF gives the same scan, X and Y included."""
 
 from __future__ import annotations
 
@@ -80,6 +80,8 @@ def made(tmp_path_factory):
     for name in ("calls", "dosages"):
         write_pgen(folder / name, G, dosages=name == "dosages")
         write_tables(folder / name, places, sex)
+    for name in ("haploid", "diploid", "half"):
+        _write_vcf(folder / f"{name}.vcf", G, haploid, places, name)
     _write_imputed(folder, rng, places, sex)
     table = pd.DataFrame({"age": rng.normal(60, 8, N)}, index=[f"i{i}" for i in range(N)])
     table["bmd"] = 0.5 * (sex == 1) + 0.02 * table["age"] + rng.standard_normal(N)
@@ -113,6 +115,49 @@ def test_bed_and_what_plink_makes_of_it_give_the_same_scan(made, plink2):
     command = [plink2, "--bfile", "g", "--make-pgen", "--out", "made"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True)
     assert_same(scan(made, bfile=str(folder / "g")), scan(made, pfile=folder / "made"))
+
+
+def scan_of_vcf(made, **genotypes):
+    """With the sex that the .fam states, some of it unknown."""
+    folder, table = made
+    sex = gb.read_genotypes(bfile=folder / "g", build="GRCh37").people.table[["sex"]]
+    cohort = gb.read_genotypes(build="GRCh37", **genotypes).annotate_people(sex)
+    return gb.associate(cohort, ["bmd", "ill"], ["age"], phenotypes=table)
+
+
+@pytest.mark.parametrize("file", ["haploid", "diploid", "half"])
+def test_bed_and_vcf_give_the_same_scan(made, file):
+    folder, _ = made
+    vcf = scan_of_vcf(made, vcf=folder / f"{file}.vcf")
+    assert_same(scan(made, bfile=str(folder / "g")), vcf)
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("file", ["haploid", "diploid", "half", "imputed"])
+def test_vcf_and_what_bcftools_makes_of_it_give_the_same_scan(made, bcftools, file):
+    folder, _ = made
+    command = [bcftools, "view", "-Ob", "-o", f"{file}.bcf", f"{file}.vcf"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    vcf = scan_of_vcf(made, vcf=folder / f"{file}.vcf")
+    # BCF rounds dosages of six decimals to 24 bits
+    within = 1e-5 if file == "imputed" else 1e-6
+    assert_same(vcf, scan_of_vcf(made, bcf=folder / f"{file}.bcf"), within=within)
+
+
+@pytest.mark.peer
+def test_bed_and_the_vcf_that_plink_makes_of_it_give_the_same_scan(made, plink2):
+    folder, _ = made
+    command = [plink2, "--bfile", "g", "--export", "vcf", "bgz", "id-paste=iid"]
+    command += ["--out", "of_plink"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    vcf = scan_of_vcf(made, vcf=folder / "of_plink.vcf.gz")
+    assert_same(scan(made, bfile=str(folder / "g")), vcf)
+
+
+def test_imputed_vcf_and_pgen_give_the_same_scan(made):
+    folder, _ = made
+    vcf = scan_of_vcf(made, vcf=folder / "imputed.vcf")
+    assert_same(scan(made, pfile=folder / "imputed"), vcf, within=1e-4)
 
 
 def test_imputed_pgen_and_bgen_give_the_same_scan(made):
@@ -149,17 +194,51 @@ def _write_imputed(folder, rng, places, sex):
     D = (P[:, :, 1] + 2 * P[:, :, 2]) / 32_768
     write_pgen(folder / "imputed", np.where(missing, np.nan, D), dosages=True)
     write_tables(folder / "imputed", places[:M], sex)
+    entries = np.where(missing, ".", np.char.mod("%.6f", D))
+    _write_lines(folder / "imputed.vcf", entries, places[:M], "DS")
 
 
-def assert_same(bed, bgen):
+def _write_vcf(path, G, haploid, places, kind):
+    """Men on X and Y with one allele, with two, or with one and a missing one."""
+    calls = np.array(["0/0", "0/1", "1/1", "./."])[np.where(np.isnan(G), 3, G).astype(int)]
+    one = haploid & (G != 1)
+    if kind == "half":
+        # on X only, as some programs write them
+        one[3 * M :] = False
+    texts = {"haploid": "{}", "half": "{}/.", "diploid": None}[kind]
+    if texts is not None:
+        alleles = np.array(["0", "", "1", "."])[np.where(np.isnan(G), 3, G).astype(int)]
+        single = np.vectorize(texts.format)(alleles)
+        calls = np.where(one, single, calls)
+    _write_lines(path, calls, places, "GT")
+
+
+def _write_lines(path, entries, places, field):
+    kind = "Number=A,Type=Float" if field == "DS" else "Number=1,Type=String"
+    head = [
+        "##fileformat=VCFv4.2", "##contig=<ID=1>", "##contig=<ID=X>", "##contig=<ID=Y>",
+        f'##FORMAT=<ID={field},{kind},Description="">',
+        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT"])
+        + "".join(f"\ti{i}" for i in range(N)),
+    ]  # fmt: skip
+    lines = [
+        "\t".join((c, str(p), f"v{i}", "A", "G", ".", ".", ".", field, *row))
+        for i, ((c, p), row) in enumerate(zip(places, entries, strict=True))
+    ]
+    path.write_text("\n".join((*head, *lines)) + "\n")
+
+
+def assert_same(bed, bgen, within=1e-6):
     same = ["chromosome", "base_pair_location", "effect_allele", "n", "test", "status"]
     for trait in ("bmd", "ill"):
         ours, theirs = bed.table(trait), bgen.table(trait)
         pd.testing.assert_frame_equal(ours[same], theirs[same])
         assert set(ours["status"]) == {""}
         for name in ("effect_allele_frequency", "call_rate"):
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-12)
+            np.testing.assert_allclose(
+                ours[name], theirs[name], rtol=1e-12 if within == 1e-6 else within
+            )
         for name in ("standard_error", "neg_log_10_p_value"):
-            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=within, atol=within)
         in_se = np.abs(ours["beta"] - theirs["beta"]) / ours["standard_error"]
-        assert in_se.max() < 1e-6
+        assert in_se.max() < within

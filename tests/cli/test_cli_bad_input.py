@@ -97,19 +97,18 @@ def _vcf_cases(cohort: SmallCohort, folder: Path) -> dict[str, Path]:
     return {name: folder / name for name in cases}
 
 
-@pytest.mark.hail
 @pytest.mark.parametrize(
     ("name", "says"),
     [
         ("cut.vcf", "cut short"),
-        ("ended.vcf", "malformed or cut short"),
+        ("ended.vcf", "samples as in the header, got"),
         ("cut.vcf.bgz", "cut short"),
         ("cut.vcf.gz", "cut short"),
         ("renamed.vcf.bgz", "plain gzip"),
         ("text.vcf.bgz", "not compressed"),
     ],
 )
-def test_a_damaged_vcf_is_refused(hail_session, cohort, tmp_path, out, capfd, name, says):
+def test_a_damaged_vcf_is_refused(cohort, tmp_path, out, capfd, name, says):
     path = _vcf_cases(cohort, tmp_path)[name]
     arguments = ["assoc", "--vcf", str(path), "--build", "GRCh37", "--pheno", "bmd_spine"]
     arguments += ["--pheno-file", cohort.phenotypes, "--out", str(out)]

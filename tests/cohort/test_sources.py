@@ -160,10 +160,12 @@ def test_a_format_without_hail_says_so_in_one_line(arrayed):
 
 
 def test_formats_are_picked_by_registration(made):
-    with pytest.raises(UsageError, match="one of bfile, pfile, pgen, bgen, vcf, mt, got array"):
+    with pytest.raises(
+        UsageError, match="one of bfile, pfile, pgen, bgen, vcf, bcf, mt, got array"
+    ):
         gb.read_genotypes(array=made, build="GRCh37")
     with pytest.raises(
-        UsageError, match=r"exactly one of bfile, pfile, pgen, bgen, vcf and mt.*got none"
+        UsageError, match=r"exactly one of bfile, pfile, pgen, bgen, vcf, bcf and mt.*got none"
     ):
         gb.read_genotypes(build="GRCh37")
     with pytest.raises(UsageError, match="bfile: the file does not state its reference build"):

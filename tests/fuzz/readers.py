@@ -78,6 +78,64 @@ def _make_bgen(folder: Path, **options: Any) -> None:
     write_bgen(folder / "g.bgen", made, **options)
 
 
+def _make_vcf(name: str) -> Callable[[Path], None]:
+    def make(folder: Path) -> None:
+        from gwasbone.simulate.files import BgzfWriter
+
+        rng = np.random.default_rng(4)
+        head = (
+            "##fileformat=VCFv4.2\n##contig=<ID=1,length=249250621>\n"
+            "##contig=<ID=X,length=155270560>\n"
+            '##INFO=<ID=R2,Number=1,Type=Float,Description="">\n'
+            '##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n'
+            '##FORMAT=<ID=DS,Number=A,Type=Float,Description="">\n'
+            '##FORMAT=<ID=GP,Number=G,Type=Float,Description="">\n'
+            "#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\t"
+        ) + "\t".join(f"i{i}" for i in range(9))
+        kinds = {
+            "GT": ["0/0", "0|1", "1/1", "./."], "GT:DS": ["0/1:0.9", "1/1:2", "./.:."],
+            "GP": ["1,0,0", "0.1,0.8,0.1", "."], "GT:XX": ["0:3", "1", "./1:2"],
+        }  # fmt: skip
+        lines = [head]
+        for i in range(40):
+            chromosome, fmt = "1X"[i // 20], str(rng.choice(list(kinds)))
+            alt = "C,T" if fmt == "GT" and i % 5 == 0 else "G"
+            calls = rng.choice(kinds[fmt], 9)
+            fields = (chromosome, str(5_000_000 + i), f"v{i}", "A", alt, ".", ".", "R2=0.9", fmt)
+            lines.append("\t".join((*fields, *calls)))
+        text = ("\n".join(lines) + "\n").encode()
+        if name.endswith(".gz"):
+            with BgzfWriter(folder / name) as stream:
+                stream.write(text)
+        else:
+            (folder / name).write_bytes(text)
+
+    return make
+
+
+def _make_bcf(folder: Path) -> None:
+    """Not compressed, so that damage is to what records say."""
+    import struct
+
+    head = (
+        b"##fileformat=VCFv4.2\n##contig=<ID=1>\n##contig=<ID=X>\n"
+        b'##FORMAT=<ID=GT,Number=1,Type=String,Description="">\n'
+        b'##FORMAT=<ID=DS,Number=A,Type=Float,Description="">\n'
+        b"#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\ti0\ti1\ti2\n"
+    ) + b"\0"
+    data = b"BCF\2\2" + struct.pack("<I", len(head)) + head
+    calls = [(2, 4), (4, 4), (0, 0), (2, 0x81), (4, 0x81)]
+    rng = np.random.default_rng(5)
+    for i in range(30):
+        fixed = struct.pack("<iiifHHI", i // 15, 1_000 + i, 1, 1.0, 0, 2, 3 | 2 << 24)
+        shared = fixed + b"\x27v%d" % (i % 10) + b"\x17A\x17G" + b"\x11\x00"
+        genotypes = b"".join(bytes(calls[k]) for k in rng.integers(0, 5, 3))
+        stated = struct.pack("<3f", *rng.uniform(0, 1, 3).round(3))
+        single = b"\x11\x01\x21" + genotypes + b"\x11\x02\x15" + stated
+        data += struct.pack("<II", len(shared), len(single)) + shared + single
+    (folder / "g.bcf").write_bytes(data)
+
+
 def _read_bgen(folder: Path) -> None:
     sample = folder / "g.sample"
     _genotypes(folder, bgen=str(folder / "g.bgen"), sample=str(sample))
@@ -475,6 +533,16 @@ READERS: dict[str, Reader] = {
     "bgen": Reader(_make_bgen, _read_bgen, seeds=100),
     "bgen_plain": Reader(lambda f: _make_bgen(f, compression=0, ids_inside=True), _read_bgen),
     "bgen_zstd": Reader(lambda f: _make_bgen(f, compression=2), _read_bgen),
+    "vcf": Reader(
+        _make_vcf("g.vcf"), lambda folder: _genotypes(folder, vcf=str(folder / "g.vcf")), seeds=150
+    ),
+    "vcf_bgzip": Reader(
+        _make_vcf("g.vcf.gz"), lambda folder: _genotypes(folder, vcf=str(folder / "g.vcf.gz")),
+        seeds=100,
+    ),
+    "bcf": Reader(
+        _make_bcf, lambda folder: _genotypes(folder, bcf=str(folder / "g.bcf")), seeds=150
+    ),
     "people_tsv": Reader(_make_people("p.tsv", sep="\t"), _read_people("p.tsv"), seeds=70),
     "people_csv_gz": Reader(_make_people("p.csv.gz"), _read_people("p.csv.gz")),
     "people_parquet": Reader(_make_people("p.parquet"), _read_people("p.parquet"), seeds=70),

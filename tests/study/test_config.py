@@ -143,7 +143,7 @@ def test_all_faults_at_once_with_the_nearest_names(written):
     for fault in (
         "unknown section [surprise]",
         "unknown key genotypes.bflie (did you mean bfile?)",
-        "needs exactly one of bfile, pfile, bgen, vcf and mt, has none",
+        "needs exactly one of bfile, pfile, bgen, vcf, bcf and mt, has none",
         "phenotypes.tables: expected a list of text, got 'one.tsv'",
         "maf = 0.7 (expected 0 to 0.5)",
         "qc.hwe: expected a number, got 'tiny'",

@@ -214,7 +214,8 @@ NOT_SCIENCE = {
     "qc": {"biobank_qc", "plots", *(f"missing_{name}" for name in RATES)},
 }  # fmt: skip
 _SHARED = {
-    "bfile", "pfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule",
+    "bfile", "pfile", "bgen", "sample", "ref_first", "vcf", "bcf", "mt", "sex", "build",
+    "id_rule", "cache",
     "ref_fasta", "small_counts",
     "keep", "remove", "extract", "exclude", "chromosomes", "threads",
     "memory_gb", "master", "force", "debug", "out",

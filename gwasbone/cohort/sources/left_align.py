@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gwasbone.errors import InputError, reading
 from gwasbone.genome import chromosome_code
-from gwasbone.session import hail
-
-log = logging.getLogger(__name__)
 
 #: How far to the left a repeat is followed, in bp.
 WINDOW_BP = 1000
@@ -94,32 +89,3 @@ class Fasta:
             with open(self.path, "rb") as handle:
                 handle.seek(first)
                 return handle.read(last - first).decode("ascii").replace("\n", "").upper()
-
-
-def left_align_matrix(mt: Any, fasta: Fasta) -> Any:
-    """Left-align the insertions and deletions of a MatrixTable with two alleles per row."""
-    hl = hail()
-    rows = mt.rows().select()
-    indels = rows.filter(hl.len(rows.alleles[0]) != hl.len(rows.alleles[1]))
-    indels = indels.filter(~indels.alleles[1].startswith("<"))
-    moved = []
-    for row in indels.collect():
-        code = chromosome_code(row.locus.contig) or 0
-        position, (ref, alt) = int(row.locus.position), row.alleles
-        new = left_align(position, ref, alt, fasta.before(code, position, WINDOW_BP))
-        if new != (position, ref, alt):
-            moved.append({"locus": row.locus, "alleles": row.alleles, "to": new})
-    if not moved:
-        return mt
-    log.info("%d insertions or deletions left-aligned", len(moved))
-    kind = hl.tstruct(
-        locus=mt.locus.dtype, alleles=hl.tarray(hl.tstr), to=hl.ttuple(hl.tint32, hl.tstr, hl.tstr)
-    )
-    table = hl.Table.parallelize(moved, kind, key=["locus", "alleles"])
-    to = table[mt.row_key].to
-    here = hl.is_missing(to)
-    genome = mt.locus.dtype.reference_genome
-    return mt.key_rows_by(
-        locus=hl.if_else(here, mt.locus, hl.locus(mt.locus.contig, to[0], reference_genome=genome)),
-        alleles=hl.if_else(here, mt.alleles, [to[1], to[2]]),
-    )

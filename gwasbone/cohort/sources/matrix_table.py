@@ -1,4 +1,4 @@
-"""Genotypes in a Hail MatrixTable: the user's own, or the one a VCF was imported to."""
+"""Genotypes in a Hail MatrixTable."""
 
 from __future__ import annotations
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from gwasbone.blocks.genotypes import GenotypeBlock, PeopleLayout
     from gwasbone.blocks.packed import PeopleColumns, Words
 
+#: Name of the folder that packed blocks are kept in, beside outputs and in study folders.
+CACHE_FOLDER = ".gwasbone-cache"
+
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
@@ -303,7 +306,7 @@ class ReadOptions:
     sample : the .sample file of BGEN files.
     ref_last : the second allele of a BGEN file's variants is REF, and not the first.
     reference_fasta : FASTA against which a VCF's indels are left-aligned.
-    keep_at : where a MatrixTable that the files are imported to is kept.
+    cache : folder in which packed blocks of a VCF are kept; None for a temporary one.
     """
 
     build: str | None = None
@@ -311,4 +314,4 @@ class ReadOptions:
     sample: Path | None = None
     ref_last: bool = False
     reference_fasta: Path | None = None
-    keep_at: str | None = None
+    cache: Path | None = None

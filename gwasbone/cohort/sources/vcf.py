@@ -1,107 +1,185 @@
-"""VCF files: checked, read once by Hail, split, normalised and kept as a MatrixTable."""
+"""VCF and BCF files: checked, read once into packed blocks, and read from these ever after."""
 
 from __future__ import annotations
 
 import glob
-import gzip
 import logging
-import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow.parquet as pq
 
-from gwasbone.cohort.sources.left_align import Fasta, left_align_matrix
-from gwasbone.cohort.sources.matrix_table import (
-    contig_recoding,
-    genotypes_from_normal_form,
-    normal_form,
-    unreadable,
+from gwasbone.cohort.sources.kept_blocks import kept_folder
+from gwasbone.cohort.sources.left_align import Fasta
+from gwasbone.cohort.sources.source import (
+    CallReader,
+    Capabilities,
+    GenotypeReader,
+    Genotypes,
+    Participants,
+    ReadOptions,
+    Source,
 )
-from gwasbone.cohort.sources.source import Genotypes, ReadOptions
+from gwasbone.cohort.sources.tables import TEXT, build_people_table, build_variant_table
+from gwasbone.cohort.sources.vcf_blocks import CALLS, DOSAGES, SAMPLES, VARIANTS, write_blocks
+from gwasbone.cohort.sources.vcf_header import (
+    VcfHeader,
+    build_of,
+    read_header,
+    refuse_other_samples,
+)
 from gwasbone.errors import InputError
-from gwasbone.genome import BUILDS, LENGTHS_BP, chromosome_code
-from gwasbone.progress import hail_progress
-from gwasbone.session import hail, temporary_path
 
 log = logging.getLogger(__name__)
 
-_GZIP_MAGIC = b"\x1f\x8b"
-#: The empty block that ends every complete BGZF file (SAM specification, section 4.1.2).
-_BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
-
-#: Half-called genotypes on X, which is how some VCFs write a man's single allele, as haploid.
-#: Java regular expression: anchored at lines of X, then from match to match (``\\G``).
-_HAPLOID_X = (
-    r"(^(?:[cC][hH][rR])?(?:X|23)\t[^\n]*?|\G(?!^)[^\n]*?)\t(\d+)[/|]\.(?=[:\t]|$)",
-    "$1\t$2",
-)
+#: Dosages up to this are of one copy.
+_ONE_COPY = 1.001
 
 
 @dataclass(frozen=True)
-class VcfHeader:
-    """What the header of a VCF says: sample names, contig lengths, declared FORMAT and INFO."""
+class VcfSource(Source):
+    """Genotypes of one VCF or BCF, or of several with the same samples, in packed blocks.
 
-    path: Path
-    samples: tuple[str, ...]
-    contig_lengths: dict[str, int]
-    formats: frozenset[str]
-    infos: frozenset[str]
-    compression: str  # "none", "gzip" or "bgzf"
+    ``variants`` of the cohort carry ``file`` (index into ``folders``), ``row`` (of the packed
+    calls), ``dosage`` and ``top`` (row of the dosages, −1 without, and units of two copies) and
+    ``untold`` (variants on X of which nothing tells the number of copies that a dosage is of).
+
+    Parameters
+    ----------
+    files : the VCFs.
+    folders : with the blocks of each.
+    has_dosages : whether any variant has.
+    untold_most : (N,) each sample's greatest dosage at ``untold`` variants; nothing where there
+        are no such.
+    """
+
+    files: tuple[str, ...]
+    folders: tuple[Path, ...]
+    has_dosages: bool
+    untold_most: tuple[float, ...] = field(default=(), repr=False)
+
+    format_name: ClassVar[str] = "VCF"
+    place_columns: ClassVar[tuple[str, ...]] = ("file", "row", "dosage", "top", "untold")
+    reader_modules: ClassVar[tuple[str, ...]] = ("gwasbone.cohort.sources.kept_reader",)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(
+            calls=True,
+            dosages=self.has_dosages,
+            # what is known is deduced from the calls
+            sex=False,
+            genetic_map=False,
+            blocks=True,
+            matrix_table=True,
+        )
+
+    def describe(self) -> str:
+        n = len(self.files)
+        return self.files[0] + (f" and {n - 1} more VCFs" if n > 1 else "")
+
+    def calls(self, people: Participants, *, as_filed: bool = False) -> CallReader:
+        from gwasbone.cohort.sources.kept_reader import kept_calls
+
+        beds = [folder / CALLS for folder in self.folders]
+        return kept_calls(beds, people, doubled=self._doubled(people), as_filed=as_filed)
+
+    def genotypes(self, people: Participants) -> GenotypeReader:
+        from gwasbone.cohort.sources.bed_reader import PackedGenotypes
+        from gwasbone.cohort.sources.kept_reader import KeptDosages, kept_calls
+
+        if not self.has_dosages:
+            return PackedGenotypes(self.calls(people))
+        calls = kept_calls(
+            [folder / CALLS for folder in self.folders], people,
+            doubled=self._doubled(people), as_filed=True,
+        )  # fmt: skip
+        files = tuple(folder / DOSAGES for folder in self.folders)
+        return KeptDosages(files, len(people.kept), calls, np.flatnonzero(people.kept), people.men)
+
+    def _doubled(self, people: Participants) -> bool:
+        """Whether men's dosages of unknown ploidy on X are of one copy: none is above 1."""
+        if not self.untold_most or not people.men.any():
+            return False
+        most = np.asarray(self.untold_most)[people.kept]
+        return bool(most[people.men].max() <= _ONE_COPY)
+
+    def matrix_table(self, build: str, person_ids: list[str]) -> Any:
+        from gwasbone.cohort.sources.matrix_table import with_person_ids
+        from gwasbone.cohort.sources.vcf_matrix import import_blocks
+
+        if build not in self._imported:
+            self._imported[build] = import_blocks(self.folders, build, has_dosages=self.has_dosages)
+        return with_person_ids(self._imported[build], person_ids)
+
+    @cached_property
+    def _imported(self) -> dict[str, Any]:
+        """Build -> MatrixTable: the files are read by Hail once."""
+        return {}
 
 
 def read_vcf(pattern: str | list[str], options: ReadOptions) -> Genotypes:
-    """The genotypes of one or several VCFs with the same samples.
+    """The genotypes of one or several VCFs or BCFs with the same samples.
 
-    Multiallelic sites are split (and left-aligned where a reference FASTA is given); dosages
-    come from ``DS`` where declared, else from ``GT``. Text is read once: the result is kept as a
-    MatrixTable at ``options.keep_at``, or in the session's temporary folder.
+    Multiallelic sites are split (and left-aligned where a reference FASTA is given). A genotype is
+    its dosage (``DS``), where that is missing the expectation of its probabilities (``GP``), and
+    where those are missing its call (``GT``). The files are read once, into packed blocks that
+    are kept in ``options.cache``, or in a temporary folder.
 
     Raises
     ------
     InputError
-        Missing, truncated or malformed files, other people in one of them, a build that the
+        Missing, truncated or malformed files, other samples in one of them, a build that the
         header contradicts, no build known at all.
     """
     paths = _expand(pattern)
     headers = [read_header(path) for path in paths]
-    _refuse_other_samples(headers)
+    refuse_other_samples(headers)
     plain = [h.path for h in headers if h.compression == "gzip"]
     if plain:
         log.warning(
-            "%d VCFs (%s ...) are plain gzip: a file is read by one core; bgzip makes it parallel",
-            len(plain),
-            plain[0],
-        )
-    build = _build_of(headers, options.build)
-    description = str(paths[0]) + (f" and {len(paths) - 1} more VCFs" if len(paths) > 1 else "")
+            "%d VCFs (%s ...) are plain gzip: a file is unpacked by one core; bgzip makes it "
+            "parallel",
+            len(plain), plain[0],
+        )  # fmt: skip
+    build = build_of(headers, options.build)
     fasta = None if options.reference_fasta is None else Fasta.open(options.reference_fasta)
-    try:
-        mt = _import(headers, build, description)
-        if fasta is not None:
-            mt = left_align_matrix(mt, fasta)
-        with hail_progress(f"reading {description}"):
-            mt = mt.checkpoint(options.keep_at or temporary_path("vcf") + ".mt", overwrite=True)
-    except hail().utils.java.FatalError as error:
-        raise unreadable(description, error) from None
-    n = len(headers[0].samples)
-    return genotypes_from_normal_form(
-        mt,
-        fid=pd.Series(["0"] * n) if options.id_rule == "iid" else pd.Series(headers[0].samples),
-        sex=_sex_from_ploidy(mt, n),
-        id_rule=options.id_rule,
-        files=tuple(str(path) for path in paths),
-        description=description,
-        # what is known is deduced from the calls
-        states_sex=False,
-    )
+    folders = [_blocks(header, build, fasta, options.cache) for header in headers]
+    variants, sex, most = _tables(folders)
+    dosages = bool((variants["dosage"] >= 0).any())
+    untold = tuple(most.tolist()) if variants["untold"].any() else ()
+    source = VcfSource(tuple(str(path) for path in paths), tuple(folders), dosages, untold)
+    samples = pd.Series(headers[0].samples, dtype=str)
+    people = build_people_table(
+        pd.Series(["0"] * len(samples)) if options.id_rule == "iid" else samples,
+        samples, _sex_from_ploidy(sex), id_rule=options.id_rule, where=source.describe(),
+    )  # fmt: skip
+    table = build_variant_table(variants, build=build, where=source.describe())
+    return Genotypes(source, build, people, table)
+
+
+def _blocks(header: VcfHeader, build: str, fasta: Fasta | None, cache: Path | None) -> Path:
+    """The folder with the blocks of a file."""
+    reference = None
+    if fasta is not None:
+        status = fasta.path.stat()
+        reference = [str(fasta.path.absolute()), status.st_size, status.st_mtime_ns]
+    return kept_folder(
+        header.path, cache, {"build": build, "reference": reference},
+        lambda folder: write_blocks(header, build, folder, fasta),
+    )  # fmt: skip
 
 
 def _expand(pattern: str | list[str]) -> list[Path]:
     parts = pattern.split(",") if isinstance(pattern, str) else pattern
     paths: list[Path] = []
-    for part in parts:
+    for part in map(str, parts):
         found = sorted(glob.glob(part)) if glob.has_magic(part) else [part]
         paths += [Path(p) for p in found]
     missing = [p for p in paths if not p.is_file()]
@@ -110,161 +188,51 @@ def _expand(pattern: str | list[str]) -> list[Path]:
     return paths
 
 
-def read_header(path: Path) -> VcfHeader:
-    """Read a VCF's header and check that the file is whole as far as that is cheap to see.
+def _tables(
+    folders: Sequence[Path],
+) -> tuple[pd.DataFrame, npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The variants of all files; (3, N) counts of calls on X; greatest dosages of no ploidy."""
+    tables, counts, most = [], [], []
+    for i, folder in enumerate(folders):
+        table = pq.read_table(folder / VARIANTS)
+        # of categories, names of chromosomes and alleles are held once
+        frame = pd.DataFrame(
+            {
+                "chromosome": table["chromosome"].to_pandas().astype(object),
+                "source_id": pd.Series(pd.array(table["source_id"], dtype=TEXT)),
+                "base_pair_location": table["base_pair_location"].to_numpy(),
+                "ref": _shared(table["ref"]),
+                "alt": _shared(table["alt"]),
+            },
+            copy=False,
+        )
+        if "info" in table.column_names:
+            frame["info"] = table["info"].to_numpy()
+        frame["file"] = np.int16(i)
+        frame["row"] = np.arange(len(frame), dtype=np.int32)
+        frame["dosage"] = table["dosage"].to_numpy().astype(np.int32)
+        frame["top"], frame["untold"] = table["top"].to_numpy(), table["untold"].to_numpy()
+        tables.append(frame)
+        samples = pq.read_table(folder / SAMPLES)
+        counts.append(np.stack([samples[name].to_numpy() for name in ("one", "two", "het")]))
+        most.append(samples["untold"].to_numpy())
+    variants = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    return variants, np.sum(counts, axis=0), np.max(most, axis=0)
 
-    Raises
-    ------
-    InputError
-        Not a VCF; named ``.bgz`` but not block-gzipped; a BGZF file without its end block; text
-        that does not end with a newline.
+
+def _shared(column: Any) -> pd.Series:
+    """Texts of which many are equal, as objects that are shared."""
+    return column.dictionary_encode().to_pandas().astype(object)
+
+
+def _sex_from_ploidy(counts: npt.NDArray[np.int64]) -> pd.Series:
+    """Men have calls of one allele on X outside the pseudo-autosomal regions.
+
+    Women are those with two, some of them heterozygous, where the files write men so. Where
+    everybody has two alleles, nothing tells.
     """
-    compression = _compression(path)
-    if path.suffix == ".bgz" and compression != "bgzf":
-        kind = "plain gzip" if compression == "gzip" else "not compressed"
-        raise InputError(
-            f"{path}: expected block gzip (bgzip) because of the name .bgz, the file is {kind}: "
-            "run bgzip on it, or name it .vcf.gz or .vcf"
-        )
-    if compression != "gzip" and _ends_early(path, compression):
-        raise InputError(f"{path}: the file ends in the middle, it was cut short: copy it again")
-    lengths: dict[str, int] = {}
-    formats: set[str] = set()
-    infos: set[str] = set()
-    opener = open if compression == "none" else gzip.open
-    try:
-        with opener(path, "rt") as handle:
-            for line in handle:
-                if line.startswith("##contig"):
-                    name, length = re.search(r"ID=([^,>]+)", line), re.search(r"length=(\d+)", line)
-                    if name and length:
-                        lengths[name[1]] = int(length[1])
-                elif line.startswith(("##FORMAT=<ID=", "##INFO=<ID=")):
-                    kind, rest = line[2:].split("=<ID=", 1)
-                    (formats if kind == "FORMAT" else infos).add(rest.split(",", 1)[0])
-                elif line.startswith("#CHROM"):
-                    samples = tuple(line.rstrip("\r\n").split("\t")[9:])
-                    return VcfHeader(
-                        path, samples, lengths, frozenset(formats), frozenset(infos), compression
-                    )
-                elif not line.startswith("##"):
-                    break
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not readable as a VCF: {error}") from None
-    raise InputError(f"{path}: expected a VCF header with a #CHROM line, found none")
-
-
-def _compression(path: Path) -> str:
-    with open(path, "rb") as handle:
-        head = handle.read(18)
-    if not head.startswith(_GZIP_MAGIC):
-        return "none"
-    return "bgzf" if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" else "gzip"
-
-
-def _ends_early(path: Path, compression: str) -> bool:
-    with open(path, "rb") as handle:
-        handle.seek(0, 2)
-        size = handle.tell()
-        handle.seek(max(0, size - len(_BGZF_END)))
-        tail = handle.read()
-    return tail != _BGZF_END if compression == "bgzf" else not tail.endswith(b"\n")
-
-
-def _refuse_other_samples(headers: list[VcfHeader]) -> None:
-    first = headers[0]
-    if not first.samples:
-        raise InputError(f"{first.path}: expected genotypes, the VCF has no sample columns")
-    for other in headers[1:]:
-        if other.samples != first.samples:
-            raise InputError(
-                f"{other.path}: expected the {len(first.samples)} samples of {first.path} in the "
-                f"same order, found {len(other.samples)} that differ: use bcftools view -S"
-            )
-
-
-def _build_of(headers: list[VcfHeader], given: str | None) -> str:
-    fits = set(BUILDS)
-    for header in headers:
-        for name, length in header.contig_lengths.items():
-            code = chromosome_code(name)
-            if code is not None:
-                fits &= {b for b in BUILDS if LENGTHS_BP[b][code] == length} or fits
-    if given is not None and given not in fits:
-        raise InputError(
-            f"{headers[0].path}: build {given} was given, but the contig lengths in the header "
-            f"are those of {fits.pop()}: give that --build"
-        )
-    if given is None and len(fits) > 1:
-        raise InputError(
-            f"{headers[0].path}: the header does not state the reference build: "
-            "give --build GRCh37 or --build GRCh38"
-        )
-    return given or fits.pop()
-
-
-def _import(headers: list[VcfHeader], build: str, description: str) -> Any:
-    hl = hail()
-    parts = []
-    for compression in ("none", "gzip", "bgzf"):
-        paths = [str(h.path.absolute()) for h in headers if h.compression == compression]
-        if not paths:
-            continue
-        options = {"force": compression == "gzip", "force_bgz": compression == "bgzf"}
-        lines = _count_lines(paths, options, description)
-        mt = hl.import_vcf(
-            paths,
-            reference_genome=build,
-            contig_recoding=contig_recoding(list(lines), build),
-            skip_invalid_loci=True,
-            array_elements_required=False,
-            find_replace=_HAPLOID_X,
-            **options,
-        )
-        parts.append(_split(hl, mt, headers[0]))
-    return parts[0] if len(parts) == 1 else hl.MatrixTable.union_rows(*parts)
-
-
-def _count_lines(paths: list[str], options: dict[str, bool], description: str) -> dict[str, int]:
-    """Variants per chromosome name; says which names are no chromosome and are set aside."""
-    hl = hail()
-    lines = hl.import_lines(paths, **options)
-    lines = lines.filter((hl.len(lines.text) > 0) & ~lines.text.startswith("#"))
-    counts: dict[str, int] = lines.aggregate(hl.agg.counter(lines.text.split("\t", 2)[0]))
-    unknown = {name: n for name, n in counts.items() if chromosome_code(name) is None}
-    for name, n in unknown.items():
-        log.warning("%s: %d variants on unknown chromosome %r set aside", description, n, name)
-    if not counts.keys() - unknown.keys():
-        raise InputError(f"{description}: expected at least one variant, found none")
-    return counts
-
-
-def _split(hl: Any, mt: Any, header: VcfHeader) -> Any:
-    has_ds = "DS" in header.formats and "DS" in mt.entry
-    mt = mt.select_entries(*[f for f in ("GT", "DS") if f in mt.entry])
-    score = next((n for n in ("INFO", "R2", "DR2") if n in mt.info and n in header.infos), None)
-    if score is not None:
-        number = (
-            mt.info[score][0] if isinstance(mt.info[score].dtype, hl.tarray) else mt.info[score]
-        )
-        mt = mt.annotate_rows(imputation_info=hl.float64(number))
-    mt = hl.split_multi(mt)
-    entry = {"GT": hl.downcode(mt.GT, mt.a_index)} if "GT" in mt.entry else {}
-    if has_ds:
-        per_allele = isinstance(mt.DS.dtype, hl.tarray)
-        entry["DS"] = mt.DS[mt.a_index - 1] if per_allele else mt.DS
-    return normal_form(mt.select_entries(**entry))
-
-
-def _sex_from_ploidy(mt: Any, n: int) -> pd.Series:
-    """Men are those with haploid calls on X outside the pseudo-autosomal regions; else unknown."""
-    hl = hail()
-    if "GT" not in mt.entry:
-        return pd.Series([0] * n, dtype="int8")
-    on_x = mt.filter_rows(mt.locus.in_x_nonpar())
-    counts = on_x.annotate_cols(
-        one=hl.agg.count_where(on_x.GT.ploidy == 1), two=hl.agg.count_where(on_x.GT.ploidy == 2)
-    )
-    pairs = list(zip(counts.one.collect(), counts.two.collect(), strict=True))
+    one, two, het = counts
     # a few half-calls among diploid ones are errors, not a man
-    return pd.Series([1 if one > two else 2 if two > 0 else 0 for one, two in pairs], dtype="int8")
+    men = one > two
+    women = ~men & (het > 0) & men.any()
+    return pd.Series(np.select([men, women], [1, 2], 0).astype("int8"))
