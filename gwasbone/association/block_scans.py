@@ -56,7 +56,7 @@ REPEAT_BELOW_P = 0.05
 
 
 #: Genotypes, variants times people, from which on a scan is worth loading compiled kernels.
-WORTH_COMPILING = 100_000_000
+WORTH_COMPILING = 200_000_000
 
 
 class Scan(Protocol):

@@ -127,7 +127,8 @@ def test_compiled_kernels_change_nothing(fileset, monkeypatch, test):
 
     plain = scanned()
     monkeypatch.setattr(blocks, "WORTH_COMPILING", 0)
-    pd.testing.assert_frame_equal(plain, scanned(), rtol=1e-5, atol=1e-7)
+    # statistics are about 1, of products in float32
+    pd.testing.assert_frame_equal(plain, scanned(), rtol=1e-5, atol=2e-6)
 
 
 def test_no_jvm_is_started(fileset):
