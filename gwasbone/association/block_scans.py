@@ -137,18 +137,6 @@ def _counted_fast(genotypes: GenotypeBlock, compiled: bool) -> GenotypeBlock:
     return CompiledBlock.around(genotypes)
 
 
-def _announce(*, firth: bool) -> None:
-    """Say so where compiled kernels are not there yet."""
-    from gwasbone.blocks.compiled import announce_compiling
-    from gwasbone.blocks.packed_kernels import multiply_few
-
-    announce_compiling(multiply_few)
-    if firth:
-        from gwasbone.blocks.firth_kernels import fit_variants
-
-        announce_compiling(fit_variants)
-
-
 class LinearScan:
     """Linear regression of every trait of a design.
 
@@ -161,8 +149,6 @@ class LinearScan:
         self._design, self._compiled = design, compiled
         groups = [(group.people, group.X, group.beyond_offset) for group in design.groups]
         self._prepared = linear_design(layout, groups)
-        if compiled:
-            _announce(firth=False)
 
     def block(self, genotypes: GenotypeBlock) -> list[LinearTests]:
         """Results of each group of traits."""
@@ -239,8 +225,6 @@ class LogisticScan:
             for group in design.groups
         ]
         self._prepared = logistic_design(layout, groups)
-        if compiled:
-            _announce(firth=options.test != "spa")
 
     def block(self, genotypes: GenotypeBlock) -> list[GroupTests]:
         """Results of each group of traits."""
