@@ -215,7 +215,7 @@ NOT_SCIENCE = {
 _SHARED = {
     "bfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule", "ref_fasta",
     "keep", "remove", "extract", "exclude", "chromosomes", "threads",
-    "memory_gb", "master", "force", "debug", "out",
+    "memory_gb", "master", "force", "debug", "out", "small_counts",
 }  # fmt: skip
 
 
