@@ -60,7 +60,8 @@ function scale(root, factor, designed) {
     const first = designed[i];
     const square = isSquare(frame);
     // a figure whose texts need their room says so
-    const least = Math.min(first, frame.min_width || (first > 700 ? LEAST_WIDE_PX : LEAST_PX));
+    const shrinks = frame.name !== "keeps-width";
+    const least = !shrinks ? first : Math.min(first, first > 700 ? LEAST_WIDE_PX : LEAST_PX);
     const most = square ? Math.max(first, SQUARE_PX) : Infinity;
     const width = Math.min(most, Math.max(least, Math.floor(frame.frame_width * factor)));
     if (width === frame.frame_width) return;

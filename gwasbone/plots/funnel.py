@@ -125,9 +125,10 @@ def funnel_words(
 ) -> FunnelWords:
     """The numbers of a funnel, so that no step shows a small number of participants.
 
-    A step that removes 1 to 4 participants is joined with its neighbours, later ones first, until
-    one that removes five or more is among them: within such a run the numbers are withheld, after
-    it they are shown. Without such a neighbour the number at the start is withheld too.
+    A step that removes 1 to 4 participants is joined with the last step before it that removes five
+    or more, else with the first one after it: within such a run the numbers are withheld, after it
+    they are shown. Without any such step the number at the start is withheld too. Steps before come
+    first, so that a funnel that goes on withholds what its shorter version withheld.
 
     Parameters
     ----------
@@ -168,22 +169,20 @@ def funnel_words(
 def _runs(gone: npt.NDArray[np.int64], small: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:
     """First and last row of each run of rows whose numbers are withheld together."""
     runs: list[tuple[int, int]] = []
-    done = -1
+    large = (gone > 0) & ~small
     for i in np.flatnonzero(small).tolist():
-        if i <= done:
+        end = runs[-1][1] if runs else -1
+        if i <= end:
             continue
-        later = np.flatnonzero((gone[i:] > 0) & ~small[i:])
-        if later.size:
+        earlier, later = np.flatnonzero(large[:i]), np.flatnonzero(large[i:])
+        if earlier.size and earlier[-1] > end:
+            runs.append((int(earlier[-1]), i))
+        elif runs:
+            runs[-1] = (runs[-1][0], i)
+        elif later.size:
             runs.append((i, i + int(later[0])))
         else:
-            # the rest of the rows: with the run before, with the last large step, or from the start
-            earlier = np.flatnonzero((gone[:i] > 0) & ~small[:i])
-            first = int(earlier[-1]) if earlier.size else 0
-            if runs and runs[-1][1] >= first:
-                first = runs.pop()[0]
-            last = i + int(np.flatnonzero(small[i:])[-1])
-            runs.append((first, last))
-        done = runs[-1][1]
+            return [(0, int(np.flatnonzero(small)[-1]))]
     return runs
 
 

@@ -124,7 +124,7 @@ def gene_track(
     n_rows = max(packed.n_rows, 1)
     plot = theme.new_figure(
         x_label=x_label, y_label="", width_px=width_px, height_px=n_rows * _ROW_PX,
-        x_range=x_range, y_range=(0.0, float(n_rows)), min_width=width_px,
+        x_range=x_range, y_range=(0.0, float(n_rows)), name=theme.KEEPS_WIDTH,
     )  # fmt: skip
     plot.yaxis.visible = False
     plot.ygrid.grid_line_color = None

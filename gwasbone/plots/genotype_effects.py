@@ -141,7 +141,7 @@ def _row_of_panels(
         x_label=f"Genotype (effect allele {_allele(snp['effect_allele'])}) and participants",
         y_label="Corrected phenotype (SD)",
         width_px=round(width * _COPIES_PX),
-        min_width=round(width * _COPIES_PX),
+        name=theme.KEEPS_WIDTH,
         height_px=250,
         x_range=(0.0, width),
         y_range=limits,

@@ -86,7 +86,7 @@ def regional(
     plot = theme.new_figure(
         title=title, x_label="" if genes is not None else x_label,
         y_label="Association, −log₁₀ p", width_px=width_px, height_px=height_px,
-        x_range=x_range, y_range=(0.0, y_end), min_width=width_px,
+        x_range=x_range, y_range=(0.0, y_end), name=theme.KEEPS_WIDTH,
     )  # fmt: skip
     plot.min_border_left = _LEFT_PX
     notes = _draw_recombination(plot, recombination, first, last, variants)

@@ -46,6 +46,10 @@ GROUP_COLOURS = (
 #: Paired with the colours, so that no group is told by colour alone.
 GROUP_MARKERS = ("circle", "triangle", "square", "diamond", "inverted_triangle", "hex", "plus", "x")
 
+#: Name of a figure whose texts need the width that it is designed for: on a narrow screen it
+#: scrolls and does not shrink.
+KEEPS_WIDTH = "keeps-width"
+
 FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 TITLE_PX, LABEL_PX, TICK_PX, NOTE_PX = 15, 13, 12, 11
 

@@ -84,8 +84,14 @@ def test_a_folder_becomes_a_cache_with_its_tables_and_page(scans, run, tmp_path)
     assert _table(out / "counts.tsv").set_index("array")["pictures"].to_dict() == {
         "ap_spine": "1", "hip": "2", "knee": "5",
     }  # fmt: skip
+    # three participants are too few for a mean, and none is shown alone
     page = (out / "contact_sheet.html").read_text()
-    # below each picture and for those who cannot see it
+    assert "<img" not in page
+    assert "20200102" not in page
+    assert "No image is shown: they are of fewer than 5 participants." in page
+    run("--dicom", scans, "--size", 32, "--people", people, "--small-counts")
+    page = (out / "contact_sheet.html").read_text()
+    # below each image and for those who cannot see it
     assert page.count("c 20200102 left") == 10
     assert "a 20200102 right" in page
     log = (out / "images.log").read_text()

@@ -138,6 +138,8 @@ def test_free_text_loses_small_numbers_of_participants_only():
     [
         ([0, 20, 30], [200, 180, 150], ["", "−20", "−30"], ["200", "180", "150"]),
         ([0, 3, 20, 30], [200, 197, 177, 147], ["", "< 5", "–", "−30"], ["200", "–", "177", "147"]),
+        # a step before comes first: the funnel of an earlier stage ended after it
+        ([0, 24, 3, 181], [300, 276, 273, 92], ["", "–", "< 5", "−181"], ["300", "–", "273", "92"]),
         # a small last step joins the last large one before it
         ([0, 20, 0, 3], [200, 180, 180, 177], ["", "–", "", "< 5"], ["200", "–", "–", "177"]),
         # without a large step the start is withheld

@@ -191,35 +191,30 @@ def test_a_zoomed_genome_names_places_in_bp(browser, tmp_path):
 
 
 @pytest.mark.parametrize("width", [1400, 700, 420])
-def test_the_last_chromosome_is_named_at_every_width(tmp_path, width):
-    playwright = pytest.importorskip("playwright.sync_api")
+def test_the_last_chromosome_is_named_at_every_width(browser, tmp_path, width):
     rows = [(code, place) for code in range(1, 24) for place in (1, LENGTHS_BP["GRCh37"][code])]
     table = pd.DataFrame(rows, columns=["chromosome", "base_pair_location"])
     plot = manhattan(table.assign(neg_log_10_p_value=1.0), title="t")
     page = save_page(plot, tmp_path / "page.html", title="One scan")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        tab = browser.new_page(viewport={"width": width, "height": 800})
-        tab.goto(page.as_uri())
-        tab.wait_for_function("() => document.documentElement.dataset.drawn")
-        # the places that the axis asks its policy about, and those that it then writes
-        named, boxes = tab.evaluate(
-            """() => {
-              const policy = Bokeh.Models.get("CustomLabelingPolicy").prototype;
-              const filter = policy.filter;
-              let seen = null;
-              policy.filter = function (indices, boxes, distance) {
-                const shown = filter.call(this, indices, boxes, distance);
-                seen = [[...shown], boxes.map((box) => [box.x0, box.x1])];
-                return shown;
-              };
-              const [view] = drawn.get(drawings[0]).views;
-              view.model.frame_width -= 1;
-              relayout(view);
-              return seen;
-            }"""
-        )
-        browser.close()
+    tab = _tab(browser, page, width)
+    # the places that the axis asks its policy about, and those that it then writes
+    named, boxes = tab.evaluate(
+        """() => {
+          const policy = Bokeh.Models.get("CustomLabelingPolicy").prototype;
+          const filter = policy.filter;
+          let seen = null;
+          policy.filter = function (indices, boxes, distance) {
+            const shown = filter.call(this, indices, boxes, distance);
+            seen = [[...shown], boxes.map((box) => [box.x0, box.x1])];
+            return shown;
+          };
+          const [view] = drawn.get(drawings[0]).views;
+          view.model.frame_width -= 1;
+          relayout(view);
+          return seen;
+        }"""
+    )
+    tab.close()
     named = sorted(named)
     assert named[-1] == 22, "X"
     assert len(named) == 23 if width == 1400 else 15 < len(named) < 23

@@ -43,8 +43,8 @@ def test_thresholds_count_what_lies_strictly_beyond():
     plot = qc_histogram(values, title="t", x_label="Call rate", thresholds=thresholds)
     texts = {one.text: one.x for one in plot.select({"type": Label})}
     assert texts == {
-        "call rate 0.95: 1 below (20%)": 0.95,
-        "too good 0.95: 2 above (40%)": 0.95,
+        "call rate 0.95\n1 below (20%)": 0.95,
+        "too good 0.95\n2 above (40%)": 0.95,
         "guide": 0.97,
     }
     assert sorted(span.location for span in plot.select({"type": Span})) == [0.95, 0.95, 0.97]

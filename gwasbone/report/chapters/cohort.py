@@ -8,6 +8,7 @@ import pandas as pd
 
 from gwasbone.cohort.masks import MaskedTable
 from gwasbone.plots import disclosure
+from gwasbone.plots.funnel import funnel_words
 from gwasbone.report import Chapter, Funnel, Part, Table
 from gwasbone.report.chapters.columns import columns_of
 from gwasbone.report.chapters.findings import Findings, listed, protected
@@ -137,10 +138,15 @@ def _protected_sentences(table: MaskedTable, noun: str) -> tuple[str, ...]:
     n_removed = len(table) - table.n_kept
     if disclosure.is_small(n_removed):
         return (f"{table.n_kept:,} {noun} are analysed; {disclosure.FEWER} are excluded.",)
+    shown = funnel_words(funnel["removed"].fillna(0), funnel["remaining"], noun=noun)
     said = f"Of {len(table):,} {noun}, {table.n_kept:,} ({share:.0%}) are analysed."
+    if shown.remaining[0] == disclosure.WITHHELD:
+        said = f"{table.n_kept:,} {noun} are analysed."
     if removed.empty:
         return (said,)
-    texts = disclosure.cell_texts(removed["removed"])
+    # as the funnel has them: two ways of withholding would give a number away
+    texts = pd.Series([text.removeprefix("−") for text in shown.removed], funnel.index)
+    texts = texts[removed.index].tolist()
     words = {disclosure.BELOW: disclosure.FEWER, disclosure.WITHHELD: "others"}
     named = [
         f"{words.get(text, text)} ({str(reason).replace('_', ' ')})"

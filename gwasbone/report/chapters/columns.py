@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 from pandas.api import types
 
+from gwasbone.plots import disclosure
 from gwasbone.report import Column
 from gwasbone.report.document import Kind
 
@@ -99,8 +100,18 @@ def columns_of(
     )
 
 
+def _is_number(values: pd.Series) -> bool:
+    """Whether a column holds numbers, some of which may be withheld."""
+    if values.dtype != object:
+        return types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+    known = [value for value in values if not pd.isna(value) and value != disclosure.BELOW]
+    return bool(known) and all(
+        types.is_number(value) and not isinstance(value, bool) for value in known
+    )
+
+
 def _column(name: str, values: pd.Series) -> Column:
-    is_number = types.is_numeric_dtype(values) and not types.is_bool_dtype(values)
+    is_number = _is_number(values)
     if name in _KNOWN:
         label, unit, kind, meaning = _KNOWN[name]
         kind = kind if is_number else "text"

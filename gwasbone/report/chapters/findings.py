@@ -17,8 +17,8 @@ from gwasbone.study.config import StudyConfig
 from gwasbone.study.files import FIGURES
 from gwasbone.study.runner import read_record
 
-#: Stages whose pages show variants and no participants: scans, their loci and their comparison.
-NO_PARTICIPANTS = frozenset({"scans", "loci", "comparison"})
+#: Stages whose pages show variants and no participants.
+NO_PARTICIPANTS = frozenset({"variants", "scans", "loci", "comparison"})
 
 
 def protected(

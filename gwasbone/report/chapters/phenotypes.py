@@ -63,6 +63,8 @@ def _residual_parts(findings: Findings) -> list[Part]:
         if figures
         else "None of them was scanned."
     )
+    if "residuals" in findings.withheld:
+        shown = "The figures are left out."
     model = findings.config.residuals.model
     of_model = re.split(r"(?:people|participants)\. ", findings.summary("residuals"))[-1]
     n = len(page.figures)
