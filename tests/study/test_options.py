@@ -217,7 +217,7 @@ _SHARED = {
     "bfile", "pfile", "bgen", "sample", "ref_first", "vcf", "mt", "sex", "build", "id_rule",
     "ref_fasta", "small_counts",
     "keep", "remove", "extract", "exclude", "chromosomes", "threads",
-    "memory_gb", "master", "force", "debug", "out", "small_counts",
+    "memory_gb", "master", "force", "debug", "out",
 }  # fmt: skip
 
 

@@ -145,8 +145,8 @@ def _protected_sentences(table: MaskedTable, noun: str) -> tuple[str, ...]:
     if removed.empty:
         return (said,)
     # as the funnel has them: two ways of withholding would give a number away
-    texts = pd.Series([text.removeprefix("−") for text in shown.removed], funnel.index)
-    texts = texts[removed.index].tolist()
+    of_steps = pd.Series([text.removeprefix("−") for text in shown.removed], funnel.index)
+    texts = of_steps[removed.index].tolist()
     words = {disclosure.BELOW: disclosure.FEWER, disclosure.WITHHELD: "others"}
     named = [
         f"{words.get(text, text)} ({str(reason).replace('_', ' ')})"
