@@ -15,7 +15,7 @@ from gwasbone.association.associate import associate
 from gwasbone.association.blocks import ScanTask, prepare_scan
 from gwasbone.association.design import build_design
 from gwasbone.association.options import AssociationRequest
-from gwasbone.cohort.sources import bgen_reader as dosage_reader
+from gwasbone.cohort.sources import dosage_reader
 
 N, M = 180, 40
 SAME, ABSENT, INSIDE = 4, 5, 6

@@ -6,7 +6,7 @@ import pytest
 from made_bgen import MadeVariant, dosages_of, random_probabilities, write_bgen
 
 from gwasbone.cohort.read import read_genotypes
-from gwasbone.cohort.sources import bgen_reader as dosage_reader
+from gwasbone.cohort.sources import dosage_reader
 from gwasbone.cohort.statistics import people_statistics, variant_statistics
 from gwasbone.cohort.subsets import apply_filters
 

@@ -51,9 +51,9 @@ class PackedCalls:
         """Of some participants in .bed files."""
         n = len(people.kept)
         columns = PeopleColumns.of(np.flatnonzero(people.kept), n_people=n)
-        everyone = columns.mask(np.ones(people.n, dtype=bool))
         files = tuple(PackedBed(bed, n) for bed in beds)
-        return cls(files, columns, everyone, columns.mask(people.men), people.build, as_filed)
+        masks = packed_samples(columns, people)
+        return cls(files, columns, *masks, people.build, as_filed)
 
     def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
         """See ``CallReader``."""
@@ -108,6 +108,11 @@ class PackedGenotypes:
         if missing is not None:
             G[missing.toarray()[:, slots] != 0] = np.nan
         return G
+
+
+def packed_samples(columns: PeopleColumns, people: Participants) -> tuple[Words, Words]:
+    """Word masks of the participants, and of the men among them."""
+    return columns.mask(np.ones(people.n, dtype=bool)), columns.mask(people.men)
 
 
 def on_x(variants: pd.DataFrame, build: str) -> npt.NDArray[np.bool_]:

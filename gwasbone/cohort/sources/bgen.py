@@ -101,9 +101,9 @@ class BgenSource(Source):
         return BgenCalls.of(self.bgens, people, as_filed=as_filed)
 
     def genotypes(self, people: Participants) -> GenotypeReader:
-        from gwasbone.cohort.sources.bgen_reader import DosageReader
+        from gwasbone.cohort.sources.bgen_reader import BgenDosages
 
-        return DosageReader.of(self.bgens, people)
+        return BgenDosages.of(self.bgens, people)
 
     @cached_property
     def _imported(self) -> dict[str, Any]:

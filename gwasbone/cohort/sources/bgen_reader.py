@@ -17,53 +17,19 @@ from gwasbone.blocks.bgen import (
     read_dosages,
     read_packed_calls,
 )
-from gwasbone.blocks.dosages import DosageBlock, DosageLayout
+from gwasbone.blocks.dosages import DosageBlock
 from gwasbone.blocks.packed import PeopleColumns, Words
-from gwasbone.cohort.sources.bed_reader import on_x, without_sex_errors
-from gwasbone.cohort.sources.source import Participants, VariantBlock, variant_blocks
+from gwasbone.cohort.sources.bed_reader import on_x, packed_samples, without_sex_errors
+from gwasbone.cohort.sources.dosage_reader import DosageReader, variant_name
+from gwasbone.cohort.sources.source import Participants, VariantBlock
 from gwasbone.errors import InputError
 from gwasbone.genome import Y
 
 IntArray = npt.NDArray[np.integer]
 
-#: Dosages handled together by one core, of four bytes each.
-DOSAGES_PER_BLOCK = 4_000_000
 
-
-@dataclass(frozen=True)
-class DosageReader:
-    """Dosages, as a :class:`~gwasbone.cohort.sources.source.GenotypeReader`.
-
-    What a participant's sex rules out is missing, as in calls: of men on X outside the
-    pseudo-autosomal regions genotypes that are most probably heterozygous, and on Y those of
-    everybody but men.
-
-    Parameters
-    ----------
-    files : in the order of ``file`` in the variant table.
-    people : (n,) rising positions of the participants in them.
-    men : (n,) the men among them.
-    build : reference build.
-    """
-
-    files: tuple[BgenFile, ...]
-    people: npt.NDArray[np.intp]
-    men: npt.NDArray[np.bool_]
-    build: str
-
-    @classmethod
-    def of(cls, files: tuple[BgenFile, ...], people: Participants) -> DosageReader:
-        """Of some participants in .bgen files."""
-        return cls(files, np.flatnonzero(people.kept), people.men, people.build)
-
-    @property
-    def layout(self) -> DosageLayout:
-        """Where participants are in the rows of a block."""
-        return DosageLayout(len(self.people))
-
-    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
-        """See ``GenotypeReader``."""
-        return variant_blocks(variants, DOSAGES_PER_BLOCK // max(1, len(self.people)))
+class BgenDosages(DosageReader):
+    """Dosages of .bgen files; ``files`` are :class:`~gwasbone.blocks.bgen.BgenFile`."""
 
     def read(
         self, variants: pd.DataFrame, *, calls: npt.NDArray[np.int8] | None = None
@@ -77,10 +43,6 @@ class DosageReader:
             return read_dosages(
                 self.files, file, offset, size, self.people, calls=calls, rules=rules
             )
-
-    def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
-        """See ``GenotypeReader``."""
-        return self.read(variants).alt_dosages()
 
 
 @dataclass(frozen=True)
@@ -98,7 +60,7 @@ class BgenCalls:
     everyone, men : word masks of the participants and of the men among them.
     """
 
-    reader: DosageReader
+    reader: BgenDosages
     columns: PeopleColumns
     everyone: Words
     men: Words
@@ -111,9 +73,8 @@ class BgenCalls:
     ) -> BgenCalls:
         """Of some participants in .bgen files."""
         columns = PeopleColumns.of(np.arange(people.n), n_people=people.n)
-        everyone = columns.mask(np.ones(people.n, dtype=bool))
-        reader = DosageReader.of(files, people)
-        return cls(reader, columns, everyone, columns.mask(people.men), people.build, as_filed)
+        masks = packed_samples(columns, people)
+        return cls(BgenDosages.of(files, people), columns, *masks, people.build, as_filed)
 
     def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
         """See ``CallReader``."""
@@ -148,9 +109,5 @@ def _naming(variants: pd.DataFrame) -> Iterator[None]:
 def named_error(error: BgenVariantError, variants: pd.DataFrame) -> InputError:
     """The error, with the variant's ID (where the table has it) and place."""
     row = variants[variants["offset"] == error.offset].iloc[0]
-    name = f"{row['chromosome']}:{row['base_pair_location']}"
-    if "source_id" in variants and row["source_id"] not in (".", ""):
-        name = f"{row['source_id']} ({name})"
-    return InputError(
-        f"{error.path}: variant {name}, genotypes at byte {error.offset}: {error.fault}"
-    )
+    place = f"variant {variant_name(row)}, genotypes at byte {error.offset}"
+    return InputError(f"{error.path}: {place}: {error.fault}")

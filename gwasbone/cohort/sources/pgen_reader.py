@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gwasbone.blocks.dosages import DosageBlock, DosageLayout
+from gwasbone.blocks.dosages import DosageBlock
 from gwasbone.blocks.packed import PeopleColumns, Words
 from gwasbone.blocks.pgen import (
     Chosen,
@@ -19,13 +19,16 @@ from gwasbone.blocks.pgen import (
     read_dosages,
     read_packed_calls,
 )
-from gwasbone.cohort.sources.bed_reader import CALLS_PER_BLOCK, on_x, without_sex_errors
+from gwasbone.cohort.sources.bed_reader import (
+    CALLS_PER_BLOCK,
+    on_x,
+    packed_samples,
+    without_sex_errors,
+)
+from gwasbone.cohort.sources.dosage_reader import DosageReader, variant_name
 from gwasbone.cohort.sources.source import Participants, VariantBlock, variant_blocks
 from gwasbone.errors import InputError
 from gwasbone.genome import Y
-
-#: Dosages handled together by one core, of four bytes each.
-DOSAGES_PER_BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ class PgenCalls:
         """Of some participants in .pgen files."""
         n = len(people.kept)
         columns = PeopleColumns.of(np.flatnonzero(people.kept), n_people=n)
-        everyone = columns.mask(np.ones(people.n, dtype=bool))
-        return cls(files, n, columns, everyone, columns.mask(people.men), people.build, as_filed)
+        masks = packed_samples(columns, people)
+        return cls(files, n, columns, *masks, people.build, as_filed)
 
     def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
         """See ``CallReader``."""
@@ -78,40 +81,11 @@ class PgenCalls:
         return words if self.as_filed else without_sex_errors(words, variants, self)
 
 
-@dataclass(frozen=True)
-class PgenDosages:
-    """Dosages, as a :class:`~gwasbone.cohort.sources.source.GenotypeReader`.
+class PgenDosages(DosageReader):
+    """Dosages of .pgen files; where a participant has no dosage it is the hard call.
 
-    Where a participant has no dosage it is the hard call. What a participant's sex rules out is
-    missing: of men on X outside the pseudo-autosomal regions genotypes whose hard call is
-    heterozygous, and on Y those of everybody but men.
-
-    Parameters
-    ----------
-    files : in the order of ``file`` in the variant table.
-    people : (n,) rising positions of the participants in them.
-    men : (n,) the men among them.
-    build : reference build.
+    ``files`` are :class:`~gwasbone.blocks.pgen.PgenFile`.
     """
-
-    files: tuple[PgenFile, ...]
-    people: npt.NDArray[np.intp]
-    men: npt.NDArray[np.bool_]
-    build: str
-
-    @classmethod
-    def of(cls, files: tuple[PgenFile, ...], people: Participants) -> PgenDosages:
-        """Of some participants in .pgen files."""
-        return cls(files, np.flatnonzero(people.kept), people.men, people.build)
-
-    @property
-    def layout(self) -> DosageLayout:
-        """Where participants are in the rows of a block."""
-        return DosageLayout(len(self.people))
-
-    def blocks(self, variants: pd.DataFrame) -> Iterator[VariantBlock]:
-        """See ``GenotypeReader``."""
-        return variant_blocks(variants, DOSAGES_PER_BLOCK // max(1, len(self.people)))
 
     def read(
         self, variants: pd.DataFrame, *, calls: npt.NDArray[np.int8] | None = None
@@ -132,10 +106,6 @@ class PgenDosages:
         if len(parts) == 1 and len(parts[0][0]) == len(variants):
             return parts[0][1]
         return DosageBlock.joined(parts, n=len(self.people))
-
-    def dosages(self, variants: pd.DataFrame) -> npt.NDArray[np.float32]:
-        """See ``GenotypeReader``."""
-        return self.read(variants).alt_dosages()
 
 
 def _chosen(
@@ -159,8 +129,5 @@ def _naming(variants: pd.DataFrame, file: PgenFile) -> Iterator[None]:
         same = variants[variants["row"] == error.row]
         if same.empty:
             raise
-        row = same.iloc[0]
-        name = f"{row['chromosome']}:{row['base_pair_location']}"
-        if "source_id" in variants and row["source_id"] not in (".", ""):
-            name = f"{row['source_id']} ({name})"
+        name = variant_name(same.iloc[0])
         raise InputError(f"{file.path}: variant {name}: {error.fault}") from None
