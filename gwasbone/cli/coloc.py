@@ -9,7 +9,7 @@ import click
 
 from gwasbone.cli.flags import option_flags
 from gwasbone.cli.ldsc_options import Prevalences
-from gwasbone.cli.options import out_option, positions_option, run_options
+from gwasbone.cli.options import out_option, positions_option, run_options, table_limit_option
 from gwasbone.errors import UsageError
 from gwasbone.options import with_given
 from gwasbone.sumstats.options import ColocOptions
@@ -41,6 +41,7 @@ from gwasbone.sumstats.options import ColocOptions
 )  # fmt: skip
 @positions_option
 @option_flags(ColocOptions)
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(scans: tuple[Path, ...], **options: Any) -> None:

@@ -10,7 +10,7 @@ import click
 
 from gwasbone.cli.file_words import GENOTYPE_FILES
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import positions_option
+from gwasbone.cli.options import positions_option, table_limit_option
 from gwasbone.errors import UsageError
 from gwasbone.options import with_given
 from gwasbone.sumstats.options import LdscOptions
@@ -50,6 +50,7 @@ def ldsc_flags(function: F) -> F:
         ),
         positions_option,
         option_flags(LdscOptions),
+        table_limit_option,
     ):  # fmt: skip
         function = option(function)
     return function

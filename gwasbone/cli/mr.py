@@ -10,7 +10,7 @@ import click
 
 from gwasbone.cli.file_words import GENOTYPE_FILES
 from gwasbone.cli.flags import option_flags
-from gwasbone.cli.options import out_option, positions_option, run_options
+from gwasbone.cli.options import out_option, positions_option, run_options, table_limit_option
 from gwasbone.errors import UsageError
 from gwasbone.options import with_given
 from gwasbone.sumstats.options import MrOptions
@@ -60,6 +60,7 @@ _SHOWN = 40
 )
 @positions_option
 @option_flags(MrOptions)
+@table_limit_option
 @run_options
 @out_option("gwasbone")
 def command(**options: Any) -> None:
@@ -70,7 +71,7 @@ def command(**options: Any) -> None:
     are the outcomes, or the exposures, where none are given, and each is paired with the others
     where neither are. Several exposures and outcomes are a
     screen: the published funnel and, beside it, a q-value that holds its rate. Writes
-    PREFIX.mr.tsv, PREFIX.instruments.tsv, PREFIX.mr.html and, of a screen, PREFIX.funnel.tsv.
+    PREFIX.mr.tsv, PREFIX.instruments.tsv, PREFIX.mr.html and, of a screen, PREFIX.mr.funnel.tsv.
     """
     from gwasbone.cli.context import command_context, current_study
     from gwasbone.steps import mr as step

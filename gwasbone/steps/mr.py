@@ -15,7 +15,7 @@ from gwasbone.sumstats.options import MrOptions
 from gwasbone.sumstats.scan import Scans
 from gwasbone.tables import write_table
 
-MR, INSTRUMENTS, FUNNEL, PAGE = "mr.tsv", "instruments.tsv", "funnel.tsv", "mr.html"
+MR, INSTRUMENTS, FUNNEL, PAGE = "mr.tsv", "instruments.tsv", "mr.funnel.tsv", "mr.html"
 
 
 def pairs_of_scans(

@@ -46,6 +46,8 @@ BoolArray = npt.NDArray[np.bool_]
 N_QUANTILE, N_SHARE = 0.9, 1.5
 #: A median z beyond this, and beyond five standard errors of a median, is of no effects.
 _MEDIAN_Z, _STANDARD_ERRORS = 0.1, 5 * 1.2533
+#: Relative rounding of a frequency that was taken from 1 and back.
+_ROUNDING = 1e-12
 #: Below so many variants an LD score regression says nothing; and below this share of the smaller
 #: of scan and scores they are hardly on one build.
 MIN_VARIANTS, _MIN_SHARE = 200, 0.1
@@ -164,7 +166,8 @@ def _usable(
             "alleles are not single bases": pair_of(key) >= 16,
             AMBIGUOUS: is_palindromic(key),
             "several variants at the position": several,
-            f"minor allele frequency not above {min_maf:g}": np.minimum(f, 1 - f) <= min_maf,
+            f"minor allele frequency not above {min_maf:g}": np.minimum(f, 1 - f)
+            <= min_maf * (1 + _ROUNDING),
             "sample size below 2/3 of the 90th percentile": ~(
                 n >= np.nanquantile(n, N_QUANTILE) / N_SHARE
             ),

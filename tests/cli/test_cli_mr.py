@@ -95,7 +95,7 @@ def test_a_screen_makes_both_funnels(scans, tmp_path, capsys):
     out = str(tmp_path / "o")
     arguments = [f"--exposure={scans[n]}" for n in "xw"] + [f"--outcome={scans[n]}" for n in "yv"]
     assert main(["mr", *arguments, *QUICK, "--screen-above", "1", "--out", out]) == 0
-    table, funnel = read(f"{out}.mr.tsv"), read(f"{out}.funnel.tsv")
+    table, funnel = read(f"{out}.mr.tsv"), read(f"{out}.mr.funnel.tsv")
     assert set(table["method"]) == {"ivw", "egger", "egger_intercept", "gsmr"}
     assert dict(zip(funnel["exposure"], funnel["found"], strict=True)) == {"x": True, "w": False}
     assert "1 exposures at a valid false discovery rate" in capsys.readouterr().out

@@ -93,7 +93,7 @@ def test_each_rule_of_munging_leaves_out_its_variants_and_counts_them(scores):
     assert counts == {
         "no LD score at the position": 1,
         "alleles are not single bases": 1,
-        "palindromic, and the allele frequencies do not tell the strand": 1,
+        "palindromic, and the allele frequencies do not resolve the strand": 1,
         "several variants at the position": 2,
         "minor allele frequency not above 0.01": 1,
         "sample size below 2/3 of the 90th percentile": 1,
